@@ -1,7 +1,8 @@
 // simd.h: the one vector type all CPU kernels are written in. `W` floats wide: 16 with AVX-512, 8 with AVX2, 4 elsewhere.
 // The same kernel source is compiled once per instruction set; nothing else in native/cpu names an instruction set.
 //
-// defines: W, vf, load, store, load_n, store_n, set1, zero, fma, vmax, select_lt, reduce_add, reduce_max, exp2v, transpose
+// defines: W, vf, vi, load, store, load_n, store_n, set1, zero, fma, vmax, vmin, select_first, reduce_add, reduce_max, exp2v,
+//          transpose
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -78,15 +79,64 @@ CTX_INLINE float reduce_add(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 CTX_INLINE float reduce_max(vf a) { return std::fmax(std::fmax(a[0], a[2]), std::fmax(a[1], a[3])); }
 #endif
 
+// vmax and vmin return b where a or b is a NaN.
+
 // Lane i keeps a[i] where i < n, else b[i].
 CTX_INLINE vf select_first(int64_t n, vf a, vf b) {
   const vi k = lane_index(), m = (int32_t)(n > W ? W : n < 0 ? 0 : n) - vi{};
   return k < m ? a : b;
 }
 
+CTX_INLINE vf vmin(vf a, vf b) { return a < b ? a : b; }
+
+// In place: lane j of r[i] <-> lane i of r[j].
+#if defined(__AVX2__) && !defined(__AVX512F__)
+CTX_INLINE void transpose(vf r[W]) {
+  vf t[W];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) { // pairs of rows: a0 b0 a1 b1 in each 128-bit half
+    t[2 * i] = (vf)_mm256_unpacklo_ps((__m256)r[2 * i], (__m256)r[2 * i + 1]);
+    t[2 * i + 1] = (vf)_mm256_unpackhi_ps((__m256)r[2 * i], (__m256)r[2 * i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int h = 0; h < 2; h++) // fours of rows: a0 b0 c0 d0 in each half
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+      r[4 * h + 2 * i] = (vf)_mm256_shuffle_ps((__m256)t[4 * h + i], (__m256)t[4 * h + 2 + i], 0x44);
+      r[4 * h + 2 * i + 1] = (vf)_mm256_shuffle_ps((__m256)t[4 * h + i], (__m256)t[4 * h + 2 + i], 0xee);
+    }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const __m256 a = (__m256)r[i], b = (__m256)r[i + 4];
+    r[i] = (vf)_mm256_permute2f128_ps(a, b, 0x20);
+    r[i + 4] = (vf)_mm256_permute2f128_ps(a, b, 0x31);
+  }
+}
+#else
+// log2(W) perfect shuffles: each interleaves register i with register i + W/2.
+CTX_INLINE void transpose(vf r[W]) {
+  vi lo, hi;
+  for (int i = 0; i < W; i++) {
+    lo[i] = i / 2 + (i % 2) * W;
+    hi[i] = W / 2 + lo[i];
+  }
+#pragma GCC unroll 4
+  for (int stage = 1; stage < W; stage *= 2) {
+    vf t[W];
+#pragma GCC unroll 8
+    for (int i = 0; i < W / 2; i++) {
+      t[2 * i] = __builtin_shuffle(r[i], r[i + W / 2], lo);
+      t[2 * i + 1] = __builtin_shuffle(r[i], r[i + W / 2], hi);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < W; i++) r[i] = t[i];
+  }
+}
+#endif
+
 // 2^x for x <= 126; anything below -126 gives (almost) 0. Degree-5 polynomial on [-1/2, 1/2], relative error below 3e-7.
 CTX_INLINE vf exp2v(vf x) {
-  x = vmax(x, set1(-126.0f));
+  x = vmax(set1(-126.0f), x); // in this order a NaN stays a NaN
   const vf magic = set1(12582912.0f); // 1.5 * 2^23: adding it rounds to the nearest integer
   const vf shifted = x + magic;
   const vf f = x - (shifted - magic);
