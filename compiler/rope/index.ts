@@ -1,6 +1,11 @@
 /** RoPE: methods to frequency tables, named theta formulas, what a table does to trained pairs, Hugging Face's forms. */
 export { baseFrequencies, wavelength } from "./base.ts";
 export { dynamicTheta } from "./dynamic.ts";
+export type { Consumer, JsonObject } from "./hugging_face/config.ts";
+export type { RopeFinding, RopeFindingKind } from "./hugging_face/findings.ts";
+export { type RopeReading, readHuggingFaceRope } from "./hugging_face/read.ts";
+export { type ExportProof, proveExport, type ReadBack, readBack, tableDifference } from "./hugging_face/read_back.ts";
+export { type HuggingFaceRope, writeHuggingFaceRope } from "./hugging_face/write.ts";
 export { longRopeAttentionFactor } from "./longrope.ts";
 export type { RopeParameters } from "./parameters.ts";
 export type * from "./spec.ts";

@@ -1,0 +1,48 @@
+import { type Consumer, isFilled, isObject, type JsonObject, SILENT_THETA } from "./config.ts";
+
+/** The RoPE keys of a config as one library sees them after its own defaults. */
+export interface StandardRope {
+  /** Key in config.json that the values came from; findings point there. */
+  where: "rope_scaling" | "rope_parameters" | "";
+  type: string;
+  theta: unknown;
+  /** Flat parameters without type and theta. */
+  values: JsonObject;
+  /** `original_max_position_embeddings` in force, with the library's fallback to `max_position_embeddings`. */
+  original: unknown;
+  /** Whether `original` is that fallback. */
+  originalAssumed: boolean;
+}
+
+/**
+ * Applies a library's own precedence.
+ *
+ * transformers 5 (5.18, `convert_rope_params_to_dict` and `standardize_rope_params`): a filled `rope_scaling` replaces
+ * `rope_parameters`; theta comes from inside the dict, else from the top-level `rope_theta`, else 10000; `rope_type`
+ * before `type`; a top-level `original_max_position_embeddings` before the one inside.
+ *
+ * transformers 4 (4.57, `LlamaConfig`, `LlamaRotaryEmbedding`): `rope_parameters` is not known; theta is the top-level
+ * `rope_theta`, else 10000; `type` before `rope_type`; LongRoPE's original length is the top-level key alone.
+ */
+export function standardize(config: JsonObject, consumer: Consumer): StandardRope {
+  const scaling = config.rope_scaling;
+  const parameters = config.rope_parameters;
+  const modern = consumer === "transformers 5";
+  const useScaling = isFilled(scaling) || (!modern && isObject(scaling));
+  const dict: JsonObject = useScaling ? (scaling as JsonObject) : modern && isObject(parameters) ? parameters : {};
+  const { rope_type, type, rope_theta, ...values } = dict;
+  const name = modern ? (rope_type ?? type) : (type ?? rope_type);
+  const outer = config.rope_theta ?? SILENT_THETA;
+  const top = config.original_max_position_embeddings;
+  const inside = values.original_max_position_embeddings;
+  const longOnV4 = !modern && name === "longrope";
+  const original = modern || longOnV4 ? (top ?? (longOnV4 ? undefined : inside)) : inside;
+  return {
+    where: useScaling ? "rope_scaling" : Object.keys(dict).length > 0 ? "rope_parameters" : "",
+    type: name === undefined || name === null ? "default" : String(name),
+    theta: modern ? (rope_theta ?? outer) : outer,
+    values,
+    original: original ?? config.max_position_embeddings,
+    originalAssumed: original === undefined || original === null,
+  };
+}
