@@ -30,7 +30,8 @@ export function* precedence(config: JsonObject, rope: StandardRope): Iterable<Ro
       yield finding("error", "theta-shadowed", "rope_parameters.rope_theta", message);
     } else {
       const message = `no rope_theta anywhere: transformers silently uses ${SILENT_THETA}. Write the theta the model was trained with.`;
-      yield finding("error", "theta-missing", "rope_theta", message);
+      // Llama 1 and 2 were published so and meant 10000; beside a scaling it is always a slip.
+      yield finding(rope.type === "default" ? "warning" : "error", "theta-missing", "rope_theta", message);
     }
   }
   if (top !== undefined && inForce !== undefined && top !== inForce) {

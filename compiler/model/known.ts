@@ -1,0 +1,163 @@
+import type { JsonObject } from "../rope/index.ts";
+
+/**
+ * Configurations of published base models, so that a recipe compiles to its plan without the download. Only facts from
+ * the models' own config.json; the weights are still needed to run.
+ */
+const LLAMA_2 = {
+  model_type: "llama",
+  vocab_size: 32000,
+  max_position_embeddings: 4096,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  bos_token_id: 1,
+  eos_token_id: 2,
+};
+
+const LLAMA_2_7B = {
+  ...LLAMA_2,
+  hidden_size: 4096,
+  intermediate_size: 11008,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 32,
+};
+
+const LLAMA_2_13B = {
+  ...LLAMA_2,
+  hidden_size: 5120,
+  intermediate_size: 13824,
+  num_hidden_layers: 40,
+  num_attention_heads: 40,
+  num_key_value_heads: 40,
+};
+
+const LLAMA_2_70B = {
+  ...LLAMA_2,
+  hidden_size: 8192,
+  intermediate_size: 28672,
+  num_hidden_layers: 80,
+  num_attention_heads: 64,
+  num_key_value_heads: 8,
+};
+
+const LLAMA_3 = {
+  model_type: "llama",
+  vocab_size: 128256,
+  max_position_embeddings: 8192,
+  rms_norm_eps: 1e-5,
+  rope_theta: 500000,
+  bos_token_id: 128000,
+  eos_token_id: 128001,
+};
+
+const LLAMA_3_8B = {
+  ...LLAMA_3,
+  hidden_size: 4096,
+  intermediate_size: 14336,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+};
+
+const LLAMA_3_70B = {
+  ...LLAMA_3,
+  hidden_size: 8192,
+  intermediate_size: 28672,
+  num_hidden_layers: 80,
+  num_attention_heads: 64,
+  num_key_value_heads: 8,
+};
+
+/** From Llama 3.1 on: trained to 128K with the llama3 scaling, factor 8 (3.1) or 32 (the small 3.2 models). */
+const scaled = (factor: number) => ({
+  max_position_embeddings: 131072,
+  rope_scaling: {
+    rope_type: "llama3",
+    factor,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  },
+});
+
+const LLAMA_3_2_1B = {
+  ...LLAMA_3,
+  ...scaled(32),
+  hidden_size: 2048,
+  intermediate_size: 8192,
+  num_hidden_layers: 16,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+  head_dim: 64,
+  tie_word_embeddings: true,
+};
+
+const LLAMA_3_2_3B = {
+  ...LLAMA_3,
+  ...scaled(32),
+  hidden_size: 3072,
+  intermediate_size: 8192,
+  num_hidden_layers: 28,
+  num_attention_heads: 24,
+  num_key_value_heads: 8,
+  head_dim: 128,
+  tie_word_embeddings: true,
+};
+
+const SMOLLM2_135M = {
+  model_type: "llama",
+  vocab_size: 49152,
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  max_position_embeddings: 8192,
+  rms_norm_eps: 1e-5,
+  rope_theta: 100000,
+  initializer_range: 0.041666666666666664,
+  tie_word_embeddings: true,
+  bos_token_id: 0,
+  eos_token_id: 0,
+};
+
+const INSTRUCT = { eos_token_id: 128009 };
+
+const KNOWN: { [name: string]: JsonObject } = {
+  "meta-llama/Llama-2-7b-hf": LLAMA_2_7B,
+  "meta-llama/Llama-2-7b-chat-hf": LLAMA_2_7B,
+  "meta-llama/Llama-2-13b-hf": LLAMA_2_13B,
+  "meta-llama/Llama-2-13b-chat-hf": LLAMA_2_13B,
+  "meta-llama/Llama-2-70b-hf": LLAMA_2_70B,
+  "meta-llama/Meta-Llama-3-8B": LLAMA_3_8B,
+  "meta-llama/Meta-Llama-3-8B-Instruct": { ...LLAMA_3_8B, ...INSTRUCT },
+  "meta-llama/Meta-Llama-3-70B": LLAMA_3_70B,
+  "meta-llama/Meta-Llama-3-70B-Instruct": { ...LLAMA_3_70B, ...INSTRUCT },
+  "meta-llama/Llama-3.1-8B": { ...LLAMA_3_8B, ...scaled(8) },
+  "meta-llama/Llama-3.1-8B-Instruct": { ...LLAMA_3_8B, ...scaled(8), eos_token_id: [128001, 128008, 128009] },
+  "meta-llama/Meta-Llama-3.1-8B": { ...LLAMA_3_8B, ...scaled(8) },
+  "meta-llama/Meta-Llama-3.1-8B-Instruct": { ...LLAMA_3_8B, ...scaled(8), eos_token_id: [128001, 128008, 128009] },
+  "meta-llama/Llama-3.1-70B": { ...LLAMA_3_70B, ...scaled(8) },
+  "meta-llama/Llama-3.2-1B": LLAMA_3_2_1B,
+  "meta-llama/Llama-3.2-1B-Instruct": { ...LLAMA_3_2_1B, eos_token_id: [128001, 128008, 128009] },
+  "meta-llama/Llama-3.2-3B": LLAMA_3_2_3B,
+  "meta-llama/Llama-3.2-3B-Instruct": { ...LLAMA_3_2_3B, eos_token_id: [128001, 128008, 128009] },
+  "gradientai/Llama-3-8B-Instruct-Gradient-4194k": {
+    ...LLAMA_3_8B,
+    ...INSTRUCT,
+    max_position_embeddings: 4194304,
+    rope_theta: 45218125210,
+  },
+  "HuggingFaceTB/SmolLM2-135M": SMOLLM2_135M,
+};
+
+/** config.json of a published model by its Hub name; null when it is not in the table. */
+export function knownConfig(name: string): JsonObject | null {
+  return Object.hasOwn(KNOWN, name) ? KNOWN[name]! : null;
+}
+
+/** Hub names in the table. */
+export function knownModels(): string[] {
+  return Object.keys(KNOWN);
+}

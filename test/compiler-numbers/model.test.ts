@@ -1,0 +1,142 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  knownConfig,
+  knownModels,
+  modelFromConfig,
+  newModel,
+  readModelConfig,
+  writeModelConfig,
+} from "../../compiler/model/index.ts";
+import { proveExport, ropeTable } from "../../compiler/rope/index.ts";
+
+const LLAMA_3 = knownConfig("meta-llama/Meta-Llama-3-8B")!;
+const kinds = (config: object) => modelFromConfig({ ...LLAMA_3, ...config }, "test").findings.map((f) => f.kind);
+
+describe("known models", () => {
+  // Totals as the Hub counts them from the safetensors headers.
+  test.each([
+    ["meta-llama/Llama-2-7b-hf", 6_738_415_616],
+    ["meta-llama/Llama-2-13b-hf", 13_015_864_320],
+    ["meta-llama/Llama-2-70b-hf", 68_976_648_192],
+    ["meta-llama/Meta-Llama-3-8B-Instruct", 8_030_261_248],
+    ["meta-llama/Meta-Llama-3-70B", 70_553_706_496],
+    ["meta-llama/Llama-3.1-8B", 8_030_261_248],
+    ["meta-llama/Llama-3.2-1B", 1_235_814_400],
+    ["meta-llama/Llama-3.2-3B", 3_212_749_824],
+    ["HuggingFaceTB/SmolLM2-135M", 134_515_008],
+  ])("%s has %d parameters", (name, parameters) => {
+    expect(modelFromConfig(knownConfig(name)!, name).model!.parameters).toBe(parameters);
+  });
+
+  test("every entry reads without findings", () => {
+    for (const name of knownModels()) expect(modelFromConfig(knownConfig(name)!, name).findings).toEqual([]);
+  });
+
+  test("names from the prototype are not models", () => {
+    expect(knownConfig("constructor")).toBeNull();
+    expect(knownConfig("__proto__")).toBeNull();
+  });
+
+  test("Llama 3.1 keeps its own scaling", () => {
+    const { model } = modelFromConfig(knownConfig("meta-llama/Llama-3.1-8B")!, "x");
+    expect(model!.rope.method).toBe("llama3");
+    expect(model!.context).toBe(131072);
+  });
+});
+
+describe("reading config.json", () => {
+  test.each([
+    ["", "not-json"],
+    ['{"model_type": "llama"', "not-json"],
+    ["[1]", "not-json"],
+    ["{}", "family-unsupported"],
+    ['{"model_type": "qwen2"}', "family-unsupported"],
+    ['{"model_type": "llama"}', "value-missing"],
+  ])("%j is refused as %s", (text, kind) => {
+    const { model, findings } = readModelConfig(text, "test");
+    expect(model).toBeNull();
+    expect(findings[0]!.kind).toBe(kind);
+  });
+
+  test.each([
+    [{ attention_bias: true }, "bias-unsupported"],
+    [{ mlp_bias: true }, "bias-unsupported"],
+    [{ hidden_act: "gelu" }, "activation-unsupported"],
+    [{ quantization_config: { bits: 4 } }, "quantized-unsupported"],
+    [{ num_key_value_heads: 5 }, "heads-indivisible"],
+    [{ head_dim: 127 }, "head-dim-odd"],
+    [{ hidden_size: 4095 }, "value-wrong"],
+    [{ hidden_size: "4096" }, "value-wrong"],
+    [{ num_hidden_layers: 1e9 }, "value-wrong"],
+    [{ rms_norm_eps: -1 }, "value-wrong"],
+    [{ rope_theta: undefined }, "theta-missing"],
+    [{ rope_theta: "5e5" }, "malformed"],
+  ])("%j gives %s", (change, kind) => {
+    expect(kinds(change)).toContain(kind);
+  });
+
+  test("lists of end tokens, null and negative ids", () => {
+    const read = (eos: unknown) => modelFromConfig({ ...LLAMA_3, eos_token_id: eos }, "x").model!.eos_token_id;
+    expect(read([128001, 128009])).toBe(128001);
+    expect(read(null)).toBeNull();
+    expect(read(-1)).toBeNull();
+    expect(read(7)).toBe(7);
+  });
+
+  test("never throws, whatever the values are", () => {
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(0, -1, 1e300, 0.5, "x", null, [], {}, "yarn", "llama3"));
+    const keys = [...Object.keys(LLAMA_3), "rope_scaling", "rope_parameters", "head_dim", "tie_word_embeddings"];
+    const rope = fc.record({ rope_type: value, factor: value, rope_theta: value, long_factor: value, type: value });
+    fc.assert(
+      fc.property(fc.constantFrom(...keys), value, fc.option(rope), (key, wrong, scaling) => {
+        const { model, findings } = modelFromConfig({ ...LLAMA_3, rope_scaling: scaling, [key]: wrong }, "x");
+        if (model) {
+          expect(model.rope.inv_freq.every(Number.isFinite)).toBe(true);
+        } else {
+          expect(findings.some((f) => f.severity === "error")).toBe(true);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("new models", () => {
+  test("sizes and defaults", () => {
+    const model = newModel({ vocab: 4096, layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512 });
+    expect(model).toMatchObject({ head_dim: 32, intermediate_size: 704, tie_word_embeddings: false, context: 512 });
+    const layer = 2 * 256 * 256 + 2 * 256 * 128 + 3 * 256 * 704 + 2 * 256;
+    expect(model.parameters).toBe(2 * 4096 * 256 + 6 * layer + 256);
+  });
+
+  test.each([
+    [{ heads: 7 }, /hidden \(256\) must be a multiple of heads \(7\)/],
+    [{ kv_heads: 3 }, /heads \(8\) must be a multiple of kv_heads \(3\)/],
+    [{ layers: 0 }, /layers/],
+    [{ head_dim: 31 }, /even/],
+    [{ theta: 1 }, /theta/],
+    [{ std: 0 }, /std/],
+  ])("%j is refused", (change, message) => {
+    const args = { vocab: 4096, layers: 6, hidden: 256, heads: 8, context: 512, ...change };
+    expect(() => newModel(args)).toThrow(message);
+  });
+});
+
+describe("writing config.json", () => {
+  test("reads back as the same model with the stage's table, in every version of transformers", () => {
+    const base = knownConfig("meta-llama/Llama-3.1-8B-Instruct")!;
+    const { model } = modelFromConfig(base, "x");
+    const rope = ropeTable({ method: "yarn", theta: 500000, d: 128, factor: 128, original: 8192, betaFast: 4 });
+    const config = writeModelConfig(model!, rope, 1048576, "bf16", { ...base, transformers_version: "4.1" });
+    expect(config.eos_token_id).toEqual([128001, 128008, 128009]);
+    expect(config).not.toHaveProperty("transformers_version");
+    for (const proof of proveExport(config, 128, rope, 1048576)) {
+      expect(proof).toMatchObject({ refused: null });
+      expect(proof.difference).toBeLessThan(1e-12);
+    }
+    const again = readModelConfig(JSON.stringify(config), "x");
+    expect(again.findings).toEqual([]);
+    expect(again.model).toEqual({ ...model, context: 1048576, rope: { ...rope, formula: expect.any(String) } });
+  });
+});
