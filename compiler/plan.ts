@@ -150,6 +150,13 @@ export interface PlanSynthetic {
   at_end: number;
   /** How often the question is asked again within a row. */
   repeats: number;
+  /**
+   * `copy` only: a segment of random tokens (uniform over the vocabulary, so nothing but copying predicts it) is repeated
+   * until the row is full, with 0 … `gap` random tokens before each repeat; its length is drawn between these two for each
+   * row. Repeats weigh 1 (but for their first token), all else 0. This is what makes induction heads form early.
+   */
+  segment: [number, number];
+  gap: number;
 }
 
 export interface PlanStage {
