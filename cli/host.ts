@@ -1,0 +1,71 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join, parse, resolve } from "node:path";
+import type { Host } from "../compiler/host.ts";
+import { glob } from "./glob.ts";
+
+/** Largest text file that the compiler is handed: a recipe or a config.json is far below. */
+const largestText = 16 * 2 ** 20;
+
+/** The compiler's view of this machine's files. Relative paths are seen from `base`. */
+export function nodeHost(base: string = process.cwd()): Host {
+  const at = (path: string) => resolve(base, path);
+  return {
+    readText(path) {
+      try {
+        const file = at(path);
+        return statSync(file).size > largestText ? undefined : readFileSync(file, "utf8");
+      } catch {
+        return undefined;
+      }
+    },
+    list(pattern, folder) {
+      const npm = /^npm:((?:@[^/]+\/)?[^/]+)\/(.+)$/.exec(pattern);
+      if (npm) {
+        const shipped = packageFolder(npm[1]!, at(folder));
+        return shipped ? glob(shipped, npm[2]!).map((file) => join(shipped, file)) : [];
+      }
+      if (isAbsolute(pattern))
+        return glob(parse(pattern).root, pattern.slice(1)).map((file) => join(parse(pattern).root, file));
+      return glob(at(folder), pattern).map((file) => join(folder, file));
+    },
+    size(path) {
+      try {
+        return statSync(at(path)).size;
+      } catch {
+        return undefined;
+      }
+    },
+    hubFolder,
+  };
+}
+
+/** Folder of an installed npm package as Node would find it from `folder`; undefined when it is not installed. */
+function packageFolder(name: string, folder: string): string | undefined {
+  for (let above = folder; ; above = dirname(above)) {
+    const candidate = join(above, "node_modules", name);
+    if (existsSync(join(candidate, "package.json"))) return candidate;
+    if (above === dirname(above)) return undefined;
+  }
+}
+
+/**
+ * Snapshot of a Hub model in Hugging Face's cache (`HF_HUB_CACHE`, `HF_HOME`, `~/.cache/huggingface`): the commit that
+ * `refs/main` names, else any that has a config.json.
+ */
+function hubFolder(name: string): string | undefined {
+  if (!/^[\w.-]+\/[\w.-]+$/.test(name)) return undefined;
+  const home = process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface");
+  const folder = join(process.env.HF_HUB_CACHE ?? join(home, "hub"), `models--${name.replace("/", "--")}`);
+  const snapshots = join(folder, "snapshots");
+  try {
+    const main = join(folder, "refs", "main");
+    const wanted = existsSync(main) ? [readFileSync(main, "utf8").trim()] : [];
+    const commit = [...wanted, ...readdirSync(snapshots)].find(
+      (candidate) => /^[\w.-]+$/.test(candidate) && existsSync(join(snapshots, candidate, "config.json")),
+    );
+    return commit && join(snapshots, commit);
+  } catch {
+    return undefined;
+  }
+}

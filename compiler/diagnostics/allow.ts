@@ -1,0 +1,67 @@
+import type { Comment } from "../../grammar/ast.ts";
+import type { SourceText } from "../../grammar/text.ts";
+import { entryOf, isCode } from "./catalogue.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { Report } from "./report.ts";
+
+/** A parsed `# ctx-allow CTX4001: reason`. */
+interface Allowance {
+  readonly code: string;
+  /** Line it speaks of, from 0: its own, or the next one when it stands alone. */
+  readonly line: number;
+  readonly comment: Comment;
+}
+
+/**
+ * Applies the `# ctx-allow CODE: reason` comments of a file to its diagnostics: a warning or info on that line is
+ * dropped, a lowerable error becomes a warning. A comment that has no effect is itself reported.
+ */
+export function applyAllowances(
+  diagnostics: readonly Diagnostic[],
+  file: string,
+  text: SourceText,
+  comments: readonly Comment[],
+): Diagnostic[] {
+  const report = new Report();
+  const allowances = comments.flatMap((comment) => read(comment, file, text, report) ?? []);
+  if (allowances.length === 0) return [...diagnostics, ...report.list()];
+  const used = new Set<Allowance>();
+  const kept = diagnostics.flatMap((diagnostic) => {
+    if (diagnostic.at.file !== file) return diagnostic;
+    const line = text.lineAt(diagnostic.at.start);
+    const allowance = allowances.find((candidate) => candidate.code === diagnostic.code && candidate.line === line);
+    if (!allowance) return diagnostic;
+    used.add(allowance);
+    return diagnostic.severity === "error" ? { ...diagnostic, severity: "warning" as const } : [];
+  });
+  for (const allowance of allowances) {
+    if (used.has(allowance)) continue;
+    const at = { file, start: allowance.comment.start, end: allowance.comment.end };
+    const fix = { title: "remove the comment", safety: "safe" as const, edits: [{ ...at, text: "" }] };
+    report.add("CTX2401", at, { code: allowance.code }, { fixes: [fix] });
+  }
+  return [...kept, ...report.list()];
+}
+
+/** Reads a comment that begins with ctx-allow; one that can't be understood is reported. */
+function read(comment: Comment, file: string, text: SourceText, report: Report): Allowance | undefined {
+  const words = /^ctx-allow\b\s*(\w*)\s*(.*)$/.exec(comment.text);
+  if (!words) return undefined;
+  const refuse = (reason: string) => {
+    report.add("CTX2402", { file, start: comment.start, end: comment.end }, { reason });
+    return undefined;
+  };
+  const [, code = "", rest = ""] = words;
+  if (!isCode(code))
+    return refuse(code ? `there is no code ${code}` : "write # ctx-allow CTX4001: why it is fine here");
+  if (!entryOf(code).lowerable) return refuse(`${code} can't be lowered: no plan can be made while it stands`);
+  if (!/^:\s*\S/.test(rest)) return refuse(`say why: # ctx-allow ${code}: reason`);
+  return { code, line: comment.ownLine ? nextCodeLine(comment, text) : text.lineAt(comment.start), comment };
+}
+
+/** The next line that is neither empty nor a comment. */
+function nextCodeLine(comment: Comment, text: SourceText): number {
+  let line = text.lineAt(comment.start) + 1;
+  while (line < text.lineCount - 1 && /^\s*(#.*)?$/.test(text.slice(text.line(line)))) line++;
+  return line;
+}

@@ -1,0 +1,90 @@
+import { message } from "../message.ts";
+import { entry } from "./entry.ts";
+
+/** CTX4xxx: stages, lengths, tokens, evaluation of a stage. */
+export const curriculum = {
+  CTX4001: entry(
+    "warning",
+    "lengths fall",
+    message`stage ${"stage"} is shorter than ${"previous"} before it`,
+    message`${"length"} comes after ${"before"}`,
+  ),
+  CTX4002: entry(
+    "warning",
+    "jump too large",
+    message`${"before"} to ${"length"} is a jump of ${"times"} times on ${"tokens"} tokens`,
+    message`published jumps beyond 8 times used at least ${"needed"} for a model of this size`,
+  ),
+  CTX4003: entry(
+    "error",
+    "tokens do not add up",
+    message`${"steps"} steps of ${"batch"} × ${"length"} are ${"product"} tokens, not ${"tokens"}`,
+    message`steps, batch, length and tokens contradict each other`,
+  ),
+  CTX4004: entry(
+    "error",
+    "no budget",
+    message`stage ${"stage"} says neither steps nor tokens`,
+    message`give one of them`,
+  ),
+  CTX4005: entry(
+    "error",
+    "no stage",
+    message`the recipe has no stage`,
+    message`add stage NAME { length = …  steps = … } or a curriculum`,
+  ),
+  CTX4006: entry(
+    "error",
+    "curriculum and stages",
+    message`a curriculum makes the stages itself, so none can stand beside it`,
+    message`this stage is written out`,
+  ),
+  CTX4007: entry(
+    "error",
+    "previous stage",
+    message`${"name"} can't be the previous stage of ${"stage"}`,
+    message`${"hint"}`,
+  ),
+  CTX4008: entry(
+    "error",
+    "context without skips",
+    message`context ${"context"} differs from length ${"length"}, but positions do not skip`,
+    message`only positions = pose(…) lets short rows see far positions`,
+  ),
+  CTX4009: entry(
+    "error",
+    "context too short",
+    message`context ${"context"} is below the row length ${"length"}`,
+    message`positions of a row must fit into the context`,
+  ),
+  CTX4010: entry(
+    "warning",
+    "evaluated beyond the target",
+    message`${"what"} is measured at ${"length"}, beyond the longest context of ${"longest"}`,
+    message`no stage trains positions that far`,
+  ),
+  CTX4011: entry(
+    "error",
+    "gate without its measure",
+    message`the gate asks for ${"measure"}, but nothing measures it`,
+    message`add ${"measure"} { … } to evaluate`,
+  ),
+  CTX4012: entry(
+    "error",
+    "tokens below one step",
+    message`${"tokens"} tokens are less than one step of ${"step"}`,
+    message`one step is batch × length = ${"batch"} × ${"length"}`,
+  ),
+  CTX4013: entry(
+    "error",
+    "lengths must rise",
+    message`the lengths of a curriculum must rise`,
+    message`${"after"} follows ${"before"}`,
+  ),
+  CTX4014: entry(
+    "error",
+    "needle does not fit",
+    message`a needle does not fit into ${"length"} tokens`,
+    message`question, answer and some text around them take at least ${"least"}`,
+  ),
+} as const;

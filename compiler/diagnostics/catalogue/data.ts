@@ -1,0 +1,82 @@
+import { message } from "../message.ts";
+import { entry } from "./entry.ts";
+
+/** CTX5xxx: sources, mix, held-out text. */
+export const data = {
+  CTX5001: entry(
+    "error",
+    "mix does not add up",
+    message`the mix adds up to ${"sum"}`,
+    message`shares must add up to 100%`,
+  ),
+  CTX5002: entry("error", "unknown source", message`there is no source ${"name"}`, message`${"hint"}`),
+  CTX5003: entry(
+    "warning",
+    "source unused",
+    message`nothing reads source ${"name"}`,
+    message`it is in no mix, no haystack and no evaluation`,
+  ),
+  CTX5004: entry(
+    "error",
+    "evaluated on training text",
+    message`${"what"} reads source ${"name"}, which is trained on in full`,
+    message`set holdout on the source, such as holdout = 10%`,
+    { lowerable: true },
+  ),
+  CTX5005: entry("error", "haystack", message`${"name"} can't be a haystack`, message`${"hint"}`),
+  CTX5006: entry(
+    "error",
+    "source without text",
+    message`source ${"name"} ${"problem"}`,
+    message`a source has files or synthesize`,
+  ),
+  CTX5007: entry("error", "no such files", message`${"pattern"} matches no file`, message`looked in ${"folder"}`),
+  CTX5008: entry(
+    "warning",
+    "text read more than once",
+    message`stage ${"stage"} reads ${"name"} about ${"epochs"} times`,
+    message`the files hold about ${"have"} tokens, the stage takes ${"need"}`,
+  ),
+  CTX5009: entry(
+    "warning",
+    "evaluation text among the training text",
+    message`${"file"} is trained on by source ${"name"} and evaluated too`,
+    message`its perplexity will look better than it is`,
+  ),
+  CTX5010: entry(
+    "error",
+    "format unknown",
+    message`the format of ${"file"} can't be told from its name`,
+    message`set format to one of ${"choices"}`,
+  ),
+  CTX5011: entry(
+    "error",
+    "mix missing",
+    message`${"count"} sources, but no mix says how much of each`,
+    message`write mix = { ${"example"} }`,
+  ),
+  CTX5012: entry(
+    "error",
+    "filter not understood",
+    message`this filter can't be carried out`,
+    message`a filter bounds the length of a document: tokens >= 4Ki, tokens < 1Mi, or both joined by and`,
+  ),
+  CTX5013: entry(
+    "error",
+    "empty filter",
+    message`no document has ${"min"} or more and ${"max"} or fewer tokens`,
+    message`the bounds cross`,
+  ),
+  CTX5014: entry(
+    "error",
+    "text or chat",
+    message`source ${"name"} has both a text and a chat column`,
+    message`a row is read either as text or as chat`,
+  ),
+  CTX5015: entry(
+    "error",
+    "column not applicable",
+    message`${"name"} needs columns, but ${"format"} files have none`,
+    message`columns exist in jsonl, jsonl.zst and parquet`,
+  ),
+} as const;

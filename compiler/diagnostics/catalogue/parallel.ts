@@ -1,0 +1,57 @@
+import { message } from "../message.ts";
+import { entry } from "./entry.ts";
+
+/** CTX7xxx: devices, ring, batch, memory. */
+export const parallel = {
+  CTX7001: entry(
+    "error",
+    "length does not split over the ring",
+    message`${"length"} does not split over a ${"layout"} ring of ${"ring"}`,
+    message`the length must be divisible by ${"rule"} = ${"multiple"}`,
+  ),
+  CTX7002: entry(
+    "error",
+    "batch does not split over the groups",
+    message`a batch of ${"batch"} does not split over ${"groups"} data-parallel groups`,
+    message`${"devices"} devices ÷ ring ${"ring"} = ${"groups"} groups, each takes the same number of rows`,
+  ),
+  CTX7003: entry(
+    "error",
+    "devices do not split into rings",
+    message`${"devices"} devices do not split into rings of ${"ring"}`,
+    message`devices must be a multiple of ring`,
+  ),
+  CTX7004: entry(
+    "warning",
+    "ring too fine",
+    message`a ring of ${"ring"} leaves ${"tokens"} tokens on each device`,
+    message`below ${"least"} the devices wait for keys and values instead of computing`,
+  ),
+  CTX7005: entry(
+    "error",
+    "micro batches do not add up",
+    message`micro_batch ${"micro"} does not divide the ${"rows"} rows of each group`,
+    message`batch ${"batch"} ÷ ${"groups"} groups = ${"rows"} rows`,
+  ),
+  CTX7006: entry(
+    "error",
+    "device memory",
+    message`stage ${"stage"} needs ${"need"} on each device, ${"name"} has ${"have"}`,
+    message`${"term"} take ${"termBytes"}; ${"cheapest"}`,
+    { lowerable: true },
+  ),
+  CTX7007: entry(
+    "error",
+    "host memory",
+    message`stage ${"stage"} needs ${"need"} in each host, ${"name"} has ${"have"}`,
+    message`${"term"} take ${"termBytes"}`,
+    { lowerable: true },
+  ),
+  CTX7008: entry(
+    "error",
+    "more devices than there are",
+    message`parallel asks for ${"asked"} devices, hardware has ${"have"}`,
+    message`lower devices or describe the hardware`,
+    { lowerable: true },
+  ),
+} as const;

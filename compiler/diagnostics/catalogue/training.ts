@@ -1,0 +1,44 @@
+import { message } from "../message.ts";
+import { entry } from "./entry.ts";
+
+/** CTX6xxx: method, optimizer, schedule, positions. */
+export const training = {
+  CTX6001: entry(
+    "warning",
+    "learning rate out of range",
+    message`lr ${"lr"} is outside what has worked for ${"method"} training at this size`,
+    message`published runs lie between ${"low"} and ${"high"}`,
+  ),
+  CTX6002: entry(
+    "warning",
+    "LoRA with frozen norms and embeddings",
+    message`LoRA alone rarely learns a ${"times"} times longer context`,
+    message`train norm and embed_tokens as well (LongLoRA, table 2)`,
+  ),
+  CTX6003: entry(
+    "error",
+    "warmup too long",
+    message`warmup takes ${"warmup"} steps, the stage has ${"steps"}`,
+    message`the learning rate would never reach lr`,
+  ),
+  CTX6004: entry("error", "PoSE bounds", message`${"problem"}`, message`${"hint"}`),
+  CTX6005: entry(
+    "warning",
+    "PoSE sees too little",
+    message`${"rows"} rows of ${"length"} in a context of ${"context"} meet each distance about ${"times"} times`,
+    message`more steps, more rows or a shorter context`,
+  ),
+  CTX6006: entry(
+    "error",
+    "optimizer state does not fit",
+    message`stage ${"stage"} trains other parameters than ${"previous"}, so its moments can't be carried over`,
+    message`set state: reset in adamw`,
+  ),
+  CTX6007: entry("error", "unknown target", message`LoRA can't be put on ${"name"}`, message`choose from ${"choices"}`),
+  CTX6008: entry(
+    "warning",
+    "learning rate jumps",
+    message`lr rises ${"times"} times from ${"previous"} to ${"stage"} without warmup`,
+    message`add warmup to the schedule or lower lr`,
+  ),
+} as const;

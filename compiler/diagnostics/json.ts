@@ -1,0 +1,46 @@
+import type { PositionRange } from "../../grammar/text.ts";
+import type { Diagnostic, Place, Severity } from "./diagnostic.ts";
+import type { Sources } from "./render.ts";
+
+/** A diagnostic with positions as editors count them; what `ctx check --json` prints. */
+export interface JsonDiagnostic {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly label: string;
+  readonly range: PositionRange;
+  readonly related: readonly { readonly message: string; readonly file: string; readonly range: PositionRange }[];
+  readonly fixes: readonly {
+    readonly title: string;
+    readonly safety: "safe" | "review";
+    readonly edits: readonly { readonly file: string; readonly range: PositionRange; readonly newText: string }[];
+  }[];
+}
+
+/** One file of the answer of `ctx check --json`. */
+export interface JsonFile {
+  readonly file: string;
+  readonly diagnostics: readonly JsonDiagnostic[];
+}
+
+/** LSP range of a place; the start of the file when its text is gone. */
+export function rangeOf(place: Place, sources: Sources): PositionRange {
+  const origin = { line: 0, character: 0 };
+  return sources(place.file)?.range(place) ?? { start: origin, end: origin };
+}
+
+export function toJson(diagnostic: Diagnostic, sources: Sources): JsonDiagnostic {
+  return {
+    code: diagnostic.code,
+    severity: diagnostic.severity,
+    message: diagnostic.message,
+    label: diagnostic.label,
+    range: rangeOf(diagnostic.at, sources),
+    related: diagnostic.related.map(({ message, at }) => ({ message, file: at.file, range: rangeOf(at, sources) })),
+    fixes: diagnostic.fixes.map(({ title, safety, edits }) => ({
+      title,
+      safety,
+      edits: edits.map((edit) => ({ file: edit.file, range: rangeOf(edit, sources), newText: edit.text })),
+    })),
+  };
+}

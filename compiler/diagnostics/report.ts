@@ -1,0 +1,49 @@
+import { type Code, entryOf, type ValuesOf } from "./catalogue.ts";
+import type { Diagnostic, Fix, Place, Related, Severity } from "./diagnostic.ts";
+
+/** What a diagnostic may carry besides its text. */
+export interface Extras {
+  readonly related?: readonly Related[];
+  readonly fixes?: readonly Fix[];
+  /** Another severity than the catalogue's, where a check knows better. */
+  readonly severity?: Severity;
+}
+
+/**
+ * Collects the diagnostics of one compilation. The same code at the same place is one cause and is kept once, however
+ * many stages evaluate the expression.
+ */
+export class Report {
+  readonly #found = new Map<string, Diagnostic>();
+
+  /** Adds a diagnostic of the catalogue; `values` fills the holes of its texts. */
+  add<C extends Code>(code: C, at: Place, values: ValuesOf<C>, extras: Extras = {}): void {
+    const key = `${code} ${at.file} ${at.start} ${at.end}`;
+    if (this.#found.has(key)) return;
+    const entry = entryOf(code);
+    this.#found.set(key, {
+      code,
+      severity: extras.severity ?? entry.severity,
+      message: entry.message(values as Record<string, string | number>),
+      at: { file: at.file, start: at.start, end: at.end },
+      label: entry.label(values as Record<string, string | number>),
+      related: extras.related ?? [],
+      fixes: extras.fixes ?? [],
+    });
+  }
+
+  get hasErrors(): boolean {
+    for (const diagnostic of this.#found.values()) if (diagnostic.severity === "error") return true;
+    return false;
+  }
+
+  /** All of them by file and place. */
+  list(): Diagnostic[] {
+    return [...this.#found.values()].sort(
+      (a, b) =>
+        (a.at.file < b.at.file ? -1 : a.at.file > b.at.file ? 1 : 0) ||
+        a.at.start - b.at.start ||
+        (a.code < b.code ? -1 : 1),
+    );
+  }
+}

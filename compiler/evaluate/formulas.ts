@@ -1,0 +1,43 @@
+import { abf, criticalBase, ntk, ntkDynamic } from "../rope/index.ts";
+
+/** What the named theta formulas start from. Lengths in tokens. */
+export interface FormulaContext {
+  /** Theta and trained length of the base model. */
+  readonly modelTheta: number;
+  readonly modelContext: number;
+  /** Theta and length of the stage before, or of the base model. */
+  readonly previousTheta: number;
+  readonly previousLength: number;
+  readonly length: number;
+  /** Rotated dimensions. */
+  readonly d: number;
+}
+
+/** A named formula for theta; each is an expression that a recipe could have written itself. */
+export interface Formula {
+  readonly parameter: string;
+  /** The formula as a recipe would write it. */
+  readonly expression: string;
+  readonly apply: (argument: number, context: FormulaContext) => number;
+}
+
+/** Papers: `compiler/rope/theta.ts`. */
+export const formulas: Readonly<Record<string, Formula>> = {
+  ntk: {
+    parameter: "scale",
+    expression: "model.theta * scale ^ (d / (d - 2))",
+    apply: (scale, { modelTheta, d }) => ntk(modelTheta, scale, d),
+  },
+  ntk_dynamic: {
+    parameter: "factor",
+    expression: "previous.theta * (factor * length / previous.length - factor + 1) ^ (d / (d - 2))",
+    apply: (factor, { previousTheta, previousLength, length, d }) =>
+      ntkDynamic(factor, previousTheta, length / previousLength, d),
+  },
+  critical_base: {
+    parameter: "length",
+    expression: "model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))",
+    apply: (length, { modelTheta, modelContext }) => criticalBase(modelTheta, modelContext, length),
+  },
+  abf: { parameter: "base", expression: "base", apply: (base) => abf(base) },
+};

@@ -1,0 +1,102 @@
+import { grouped } from "../diagnostics/message.ts";
+import { unitName } from "./units.ts";
+import type { Value } from "./value.ts";
+
+/** A count of tokens as recipes write it: 65536 → "64Ki", others with separators. */
+export function showTokens(value: number): string {
+  if (Number.isInteger(value)) {
+    for (const [suffix, size] of [
+      ["Mi", 1024 ** 2],
+      ["Ki", 1024],
+    ] as const) {
+      if (value >= size && value % size === 0) return `${value / size}${suffix}`;
+    }
+  }
+  return showNumber(value);
+}
+
+/** A number for people: whole ones grouped, others with at most six significant digits. */
+export function showNumber(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return grouped(value);
+  return String(Number(value.toPrecision(6)));
+}
+
+/** 0.1 → "10%". */
+export function showRatio(value: number): string {
+  return `${Number((value * 100).toPrecision(6))}%`;
+}
+
+/** Bytes in the largest binary unit that leaves at least 1: 85899345920 → "80 GiB". */
+export function showBytes(value: number): string {
+  const names = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let size = value;
+  let k = 0;
+  while (size >= 1024 && k < names.length - 1) {
+    size /= 1024;
+    k++;
+  }
+  return `${k === 0 ? size : Number(size.toPrecision(size >= 100 ? 4 : 3))} ${names[k]}`;
+}
+
+/** Seconds as "12 s", "3.4 min", "5.1 h" or "2.3 days". */
+export function showDuration(seconds: number): string {
+  const [size, name] =
+    seconds < 120 ? [1, "s"] : seconds < 7200 ? [60, "min"] : seconds < 172_800 ? [3600, "h"] : [86_400, "days"];
+  const value = seconds / size;
+  return `${value < 10 ? Number(value.toPrecision(2)) : Math.round(value)} ${name}`;
+}
+
+/** A value in a message. */
+export function show(value: Value): string {
+  switch (value.kind) {
+    case "number":
+      switch (value.unit) {
+        case "tokens":
+          return showTokens(value.value);
+        case "ratio":
+          return showRatio(value.value);
+        case "bytes":
+          return showBytes(value.value);
+        case "duration":
+          return showDuration(value.value);
+        default:
+          return showNumber(value.value);
+      }
+    case "text":
+      return JSON.stringify(value.value);
+    case "flag":
+      return String(value.value);
+    case "word":
+      return value.name;
+    case "list":
+      return `[${value.items.map((item) => show(item.value)).join(", ")}]`;
+    case "map":
+      return `{ ${value.entries.map((entry) => `${entry.key}: ${show(entry.value)}`).join(", ")} }`;
+    case "call":
+      return `${value.name}(…)`;
+    case "record":
+      return value.name;
+  }
+}
+
+/** What kind of thing a value is, with its article: "a count of tokens (64Ki)". */
+export function describe(value: Value): string {
+  switch (value.kind) {
+    case "number":
+      return value.unit === "number" ? `the number ${show(value)}` : `${unitName(value.unit)} (${show(value)})`;
+    case "text":
+      return `a text (${show(value)})`;
+    case "flag":
+      return `a flag (${show(value)})`;
+    case "word":
+      return `the word ${value.name}`;
+    case "list":
+      return "a list";
+    case "map":
+      return "a map";
+    case "call":
+      return `a call of ${value.name}`;
+    case "record":
+      return value.name;
+  }
+}
