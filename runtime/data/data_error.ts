@@ -1,0 +1,21 @@
+/** A fault in the user's data or tokenizer files. The message names the file (and line), what was expected and how to mend it. */
+export class DataError extends Error {
+  override name = "DataError";
+  /** The file at fault, when there is one. */
+  readonly file: string | undefined;
+  /** Line in the file, from 1. */
+  readonly line: number | undefined;
+
+  constructor(message: string, place: { file?: string; line?: number } = {}) {
+    const at =
+      place.file === undefined ? "" : place.line === undefined ? `${place.file}: ` : `${place.file}:${place.line}: `;
+    super(at + message);
+    this.file = place.file;
+    this.line = place.line;
+  }
+}
+
+/** The sentence of a caught value, for use inside another message. */
+export function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,141 @@
+import { DataError } from "./data_error.ts";
+import type { Random } from "./random.ts";
+import type { TokenFile } from "./token_file.ts";
+import { NO_LOSS } from "./token_file.ts";
+
+/** What a set of documents amounts to. */
+export interface DocumentStatistics {
+  documents: number;
+  tokens: number;
+  /** Tokens of the longest document. */
+  longest: number;
+}
+
+/** Some documents of a token file, in order: the training part or the held-out part of a source. */
+export class Documents {
+  /** [documents] token offset of each in the file. */
+  private readonly starts: Float64Array;
+  /** [documents + 1] running sum of lengths: where each document starts when they are laid end to end. */
+  readonly cumulative: Float64Array;
+
+  constructor(
+    /** For messages. */
+    readonly name: string,
+    private readonly file: TokenFile,
+    numbers: ArrayLike<number>,
+    /** Special tokens that frame each document; left out of `text`. */
+    private readonly frame: { bos: number | null; eos: number | null },
+  ) {
+    this.starts = Float64Array.from(numbers, (n) => file.offsets[n]!);
+    this.cumulative = new Float64Array(numbers.length + 1);
+    for (let i = 0; i < numbers.length; i++)
+      this.cumulative[i + 1] = this.cumulative[i]! + file.offsets[numbers[i]! + 1]! - file.offsets[numbers[i]!]!;
+  }
+
+  get count(): number {
+    return this.starts.length;
+  }
+
+  /** Tokens in all. */
+  get tokens(): number {
+    return this.cumulative[this.count]!;
+  }
+
+  /** Tokens of document i. */
+  length(i: number): number {
+    return this.cumulative[i + 1]! - this.cumulative[i]!;
+  }
+
+  statistics(): DocumentStatistics {
+    let longest = 0;
+    for (let i = 0; i < this.count; i++) longest = Math.max(longest, this.length(i));
+    return { documents: this.count, tokens: this.tokens, longest };
+  }
+
+  /** Share of documents with at least this many tokens. */
+  shareAtLeast(length: number): number {
+    let n = 0;
+    for (let i = 0; i < this.count; i++) if (this.length(i) >= length) n++;
+    return this.count === 0 ? 0 : n / this.count;
+  }
+
+  /** Tokens [from, to) of document i with their NO_LOSS bits. */
+  readRaw(i: number, from: number, to: number): Uint32Array {
+    return this.file.read(this.starts[i]! + from, to - from);
+  }
+
+  /** Token ids of document i, or [from, to) of it, as stored: with bos and eos. */
+  read(i: number, from = 0, to = this.length(i)): Int32Array {
+    return Int32Array.from(this.readRaw(i, from, to), (token) => token & ~NO_LOSS);
+  }
+
+  /** Where document i's own text lies in it: without bos and eos. */
+  private body(i: number): { from: number; to: number } {
+    const length = this.length(i);
+    const { bos, eos } = this.frame;
+    const is = (at: number, id: number | null) => id !== null && length > 0 && this.read(i, at, at + 1)[0] === id;
+    const from = is(0, bos) ? 1 : 0;
+    return { from, to: length > from && is(length - 1, eos) ? length - 1 : length };
+  }
+
+  /**
+   * Running text of exactly `length` tokens from a random place, every place about equally likely; bos and eos left out. From one document
+   * where it is long enough, else going on into the documents after it.
+   *
+   * @throws DataError when all documents together are shorter
+   */
+  text(length: number, random: Random): Int32Array {
+    const out = new Int32Array(length);
+    if (length === 0) return out;
+    if (this.tokens === 0) throw new DataError(`${this.name} has no documents`);
+    let i = this.at(random.between(0, this.tokens - 1));
+    let { from, to } = this.body(i);
+    if (to - from >= length) from += random.between(0, to - from - length);
+    let filled = 0;
+    for (let visited = 0; ; visited++) {
+      if (visited > this.count)
+        throw new DataError(
+          `${this.name} has fewer than the ${length} tokens of text that one row needs; give it more or longer documents`,
+        );
+      const take = Math.min(length - filled, to - from);
+      out.set(this.read(i, from, from + take), filled);
+      filled += take;
+      if (filled === length) return out;
+      i = (i + 1) % this.count;
+      ({ from, to } = this.body(i));
+    }
+  }
+
+  /** The document that holds token `position` of all of them laid end to end. */
+  private at(position: number): number {
+    let low = 0;
+    let high = this.count - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.cumulative[middle]! <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/**
+ * Parts a source's documents into those for training and those held out, leaving out the too short and the too long. Every n-th is
+ * held out, beginning with number n / 2, so that a source of one document keeps it for training.
+ */
+export function partition(
+  file: TokenFile,
+  rules: { holdout_every: number; min_tokens: number; max_tokens: number | null },
+): { train: number[]; holdout: number[] } {
+  const { holdout_every: every, min_tokens: min, max_tokens: max } = rules;
+  const train: number[] = [];
+  const holdout: number[] = [];
+  let number = 0;
+  for (let i = 0; i < file.manifest.documents; i++) {
+    const length = file.offsets[i + 1]! - file.offsets[i]!;
+    if (length < min || (max !== null && length > max)) continue;
+    (every > 0 && number % every === every >> 1 ? holdout : train).push(i);
+    number++;
+  }
+  return { train, holdout };
+}

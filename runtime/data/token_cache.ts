@@ -1,0 +1,96 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "./data_error.ts";
+import type { DataFile } from "./files.ts";
+
+/**
+ * `.ctx-cache/`: results that depend only on named inputs, each in a folder called by the hash of those inputs. A folder is written under
+ * another name and then renamed, so it is either whole or absent, whatever happens and however many runs work at once.
+ */
+
+/** Left by a run that was killed; younger ones may still be in work. */
+const STALE_MS = 24 * 3600 * 1000;
+
+/** Hash of the inputs, hex. */
+export function cacheKey(inputs: unknown): string {
+  return createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 32);
+}
+
+/** SHA-256 of each file's bytes: what decides whether a cached result still holds. Dates are not trusted. */
+export async function fingerprint(files: DataFile[]): Promise<{ name: string; format: string; sha256: string }[]> {
+  const prints = [];
+  for (const { path, name, format } of files) {
+    const hash = createHash("sha256");
+    try {
+      for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) hash.update(chunk as Buffer);
+    } catch (error) {
+      throw new DataError(`can't be read: ${(error as Error).message}`, { file: path });
+    }
+    prints.push({ name, format, sha256: hash.digest("hex") });
+  }
+  return prints;
+}
+
+/**
+ * Opens a cached result, or builds it.
+ *
+ * @param open opens a finished folder; a throw means that it is damaged, and it is built anew
+ * @param build fills an empty folder
+ */
+export async function cached<T>(
+  cache: string,
+  name: string,
+  open: (folder: string) => Promise<T>,
+  build: (folder: string) => Promise<void>,
+): Promise<T> {
+  const folder = join(cache, name);
+  if (await exists(folder)) {
+    try {
+      return await open(folder);
+    } catch {
+      await discard(cache, folder);
+    }
+  }
+  await mkdir(cache, { recursive: true });
+  await sweep(cache);
+  const aside = join(cache, `${name}.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
+  await mkdir(aside);
+  try {
+    await build(aside);
+    await rename(aside, folder).catch(async (error) => {
+      // Another run was faster; its result is the same.
+      if (!(await exists(folder))) throw error;
+    });
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+  return open(folder);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Moves a damaged folder out of the way before deleting it, so that no one finds half of it. */
+async function discard(cache: string, folder: string): Promise<void> {
+  const grave = join(cache, `damaged.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
+  await rename(folder, grave).catch(() => undefined);
+  await rm(grave, { recursive: true, force: true });
+}
+
+async function sweep(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    if (!/\.tmp-\d+-[0-9a-f]{12}$/.test(name)) continue;
+    const path = join(cache, name);
+    const changed = await stat(path).then(
+      (s) => s.mtimeMs,
+      () => Date.now(),
+    );
+    if (Date.now() - changed > STALE_MS) await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,177 @@
+import { createHash, type Hash } from "node:crypto";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError, reason } from "./data_error.ts";
+
+/**
+ * A folder of tokenised documents:
+ *
+ * - `tokens.bin`: u32 little endian, all documents one after another. Bit 31 marks a token that is never a target of the loss.
+ * - `index.bin`: u64 little endian, where each document starts, and the end (documents + 1 entries, in tokens).
+ * - `manifest.json`: sizes and SHA-256 of both.
+ */
+
+/** Marks tokens that the loss leaves out (what the user says in a chat). */
+export const NO_LOSS = 0x8000_0000;
+
+const VERSION = 1;
+const BUFFER_TOKENS = 2 ** 18;
+
+export interface TokenManifest {
+  version: number;
+  documents: number;
+  tokens: number;
+  /** Documents that were passed over because they hold no text. */
+  empty: number;
+  /** Largest token id; -1 when there are no tokens. */
+  largest_id: number;
+  sha256: { tokens: string; index: string };
+}
+
+/** A file written front to back with a running hash. */
+class HashedFile {
+  readonly hash: Hash = createHash("sha256");
+  private constructor(private readonly handle: FileHandle) {}
+
+  static async create(path: string): Promise<HashedFile> {
+    return new HashedFile(await open(path, "wx"));
+  }
+
+  async write(data: Uint8Array): Promise<void> {
+    this.hash.update(data);
+    for (let done = 0; done < data.length; ) done += (await this.handle.write(data, done)).bytesWritten;
+  }
+
+  async finish(): Promise<string> {
+    await this.handle.sync();
+    await this.handle.close();
+    return this.hash.digest("hex");
+  }
+
+  async abandon(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+  }
+}
+
+/** Writes the three files into an existing folder. */
+export class TokenWriter {
+  private readonly offsets: number[] = [0];
+  private readonly buffer = new Uint32Array(BUFFER_TOKENS);
+  private filled = 0;
+  private tokens = 0;
+  private largest = -1;
+  empty = 0;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly file: HashedFile,
+  ) {}
+
+  static async create(folder: string): Promise<TokenWriter> {
+    return new TokenWriter(folder, await HashedFile.create(join(folder, "tokens.bin")));
+  }
+
+  /** Appends tokens to the current document; `noLoss[i]` = 1 keeps token i out of the loss. */
+  async append(ids: ArrayLike<number>, noLoss?: Uint8Array): Promise<void> {
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!;
+      if (id > this.largest) this.largest = id;
+      if (this.filled === BUFFER_TOKENS) await this.flush();
+      this.buffer[this.filled++] = noLoss?.[i] ? id + NO_LOSS : id;
+    }
+    this.tokens += ids.length;
+  }
+
+  endDocument(): void {
+    this.offsets.push(this.tokens);
+  }
+
+  async finish(): Promise<void> {
+    await this.flush();
+    const tokens = await this.file.finish();
+    const index = await HashedFile.create(join(this.folder, "index.bin"));
+    await index.write(new Uint8Array(BigUint64Array.from(this.offsets, BigInt).buffer));
+    const manifest: TokenManifest = {
+      version: VERSION,
+      documents: this.offsets.length - 1,
+      tokens: this.tokens,
+      empty: this.empty,
+      largest_id: this.largest,
+      sha256: { tokens, index: await index.finish() },
+    };
+    const file = await open(join(this.folder, "manifest.json"), "wx");
+    await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+    await file.sync();
+    await file.close();
+  }
+
+  async abandon(): Promise<void> {
+    await this.file.abandon();
+  }
+
+  private async flush(): Promise<void> {
+    if (this.filled > 0) await this.file.write(new Uint8Array(this.buffer.buffer, 0, this.filled * 4).slice());
+    this.filled = 0;
+  }
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** Reads a folder of tokenised documents; any range of any document in one system call. */
+export class TokenFile {
+  private constructor(
+    readonly manifest: TokenManifest,
+    /** [documents + 1] start of each document in tokens. */
+    readonly offsets: Float64Array,
+    private readonly descriptor: number,
+  ) {}
+
+  /**
+   * Opens and verifies every byte (SHA-256, a second for each GB or so).
+   *
+   * @throws DataError saying what doesn't fit
+   */
+  static async open(folder: string): Promise<TokenFile> {
+    const file = join(folder, "manifest.json");
+    let manifest: TokenManifest;
+    try {
+      manifest = JSON.parse(await readFile(file, "utf8"));
+    } catch (error) {
+      throw new DataError(reason(error), { file });
+    }
+    if (manifest?.version !== VERSION) throw new DataError(`not a token manifest of version ${VERSION}`, { file });
+    const path = (name: string) => join(folder, name);
+    for (const name of ["tokens", "index"] as const)
+      if ((await sha256(path(`${name}.bin`)).catch(reason)) !== manifest.sha256?.[name])
+        throw new DataError("damaged: the checksum differs", { file: path(`${name}.bin`) });
+    const bytes = await readFile(path("index.bin"));
+    const entries = bytes.length / 8;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const offsets = Float64Array.from({ length: entries }, (_, i) => Number(view.getBigUint64(8 * i, true)));
+    if (entries !== manifest.documents + 1 || offsets[entries - 1] !== manifest.tokens)
+      throw new DataError("the index doesn't fit the manifest", { file: path("index.bin") });
+    return new TokenFile(manifest, offsets, openSync(path("tokens.bin"), "r"));
+  }
+
+  /** Tokens [from, from + count) of the whole file, with their NO_LOSS bits. */
+  read(from: number, count: number): Uint32Array {
+    const tokens = new Uint32Array(count);
+    const bytes = new Uint8Array(tokens.buffer);
+    for (let done = 0; done < bytes.length; ) {
+      const got = readSync(this.descriptor, bytes, done, bytes.length - done, from * 4 + done);
+      if (got === 0)
+        throw new DataError(`tokens ${from} … ${from + count} are not in the token cache; was it deleted meanwhile?`);
+      done += got;
+    }
+    return tokens;
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+}

@@ -1,0 +1,98 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Template } from "@huggingface/jinja";
+import { DataError, reason } from "../data/data_error.ts";
+
+export interface ChatMessage {
+  role: string;
+  content: string;
+}
+
+/** A conversation as text, and which parts of it the assistant says. */
+export interface RenderedChat {
+  text: string;
+  /** [start, end) of each assistant turn with its closing token, in UTF-16 units of `text`; the turn's header is outside. */
+  assistant: { start: number; end: number }[];
+}
+
+/** A model's Jinja chat template. */
+export class ChatTemplate {
+  private constructor(
+    /** The template's text. */
+    readonly source: string,
+    private readonly template: Template,
+    private readonly variables: { bos_token?: string; eos_token?: string },
+  ) {}
+
+  /** chat_template.jinja of the folder, else `chat_template` of tokenizer_config.json (where a list, the one named `default`). */
+  static async load(folder: string, config: { [key: string]: unknown } | null): Promise<ChatTemplate | null> {
+    const file = join(folder, "chat_template.jinja");
+    let source: unknown = config?.chat_template;
+    let where = join(folder, "tokenizer_config.json");
+    if (Array.isArray(source)) source = source.find((entry) => entry?.name === "default")?.template;
+    if (await stat(file).catch(() => null)) {
+      source = await readFile(file, "utf8");
+      where = file;
+    }
+    if (source === undefined || source === null) return null;
+    if (typeof source !== "string") throw new DataError("chat_template must be text", { file: where });
+    const spelled = (key: string) => {
+      const token = config?.[key];
+      const content = typeof token === "string" ? token : (token as { content?: string } | null | undefined)?.content;
+      return content === undefined ? {} : { [key]: content };
+    };
+    try {
+      return new ChatTemplate(source, new Template(source), { ...spelled("bos_token"), ...spelled("eos_token") });
+    } catch (error) {
+      throw new DataError(`the chat template can't be parsed: ${reason(error)}`, { file: where });
+    }
+  }
+
+  /** Renders messages as transformers' `apply_chat_template(tokenize=False)` does. */
+  render(messages: ChatMessage[], addGenerationPrompt: boolean): string {
+    try {
+      return this.template.render({ ...this.variables, messages, add_generation_prompt: addGenerationPrompt });
+    } catch (error) {
+      throw new DataError(`the chat template refuses these messages: ${reason(error)}`);
+    }
+  }
+
+  /**
+   * Renders a conversation and finds the assistant's turns in it, with no help from the template: a turn starts where the messages
+   * before it, rendered with a generation prompt, end.
+   *
+   * @param specials spellings of the special tokens; the one that closes a turn belongs to it
+   * @throws DataError when the template rewrites earlier turns so that they can't be found
+   */
+  renderWithTurns(messages: ChatMessage[], specials: ReadonlySet<string>): RenderedChat {
+    const text = this.render(messages, false);
+    const assistant: RenderedChat["assistant"] = [];
+    for (const [i, message] of messages.entries()) {
+      if (message.role !== "assistant") continue;
+      // Some templates can't render an empty list; a conversation that opens with the assistant has no header to ask for.
+      const before = i === 0 ? "" : this.render(messages.slice(0, i), true);
+      const start = before.length;
+      const end = text.startsWith(before) ? this.turnEnd(text, start, messages, i, specials) : undefined;
+      if (end === undefined)
+        throw new DataError(
+          `assistant turn ${i + 1} can't be located in what the chat template renders; use loss = all for this source`,
+        );
+      assistant.push({ start, end });
+    }
+    return { text, assistant };
+  }
+
+  private turnEnd(text: string, start: number, messages: ChatMessage[], i: number, specials: ReadonlySet<string>) {
+    // The message's words, directly followed by a special token or the end of the text …
+    const content = messages[i]!.content.trim();
+    for (let at = text.indexOf(content, start); at >= 0; at = text.indexOf(content, at + 1)) {
+      let end = at + content.length;
+      while (end < text.length && /\s/.test(text[end]!)) end++;
+      for (const token of specials) if (text.startsWith(token, end)) return end + token.length;
+      if (end === text.length) return end;
+    }
+    // … or, in templates that close turns with plain words, all that this message adds.
+    const through = this.render(messages.slice(0, i + 1), false);
+    return text.startsWith(through) && through.length > start ? through.length : undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import { readFile, stat } from "node:fs/promises";
+import { DataError, reason } from "../data/data_error.ts";
+
+/** The parts of a tokenizer.json that this folder looks at. Everything else is left to the `tokenizers` library. */
+export interface TokenizerFile {
+  added_tokens: AddedToken[];
+  normalizer: { type: string } | null;
+  pre_tokenizer: unknown;
+  truncation: unknown;
+  padding: unknown;
+  model: {
+    type: string;
+    /** An object for BPE and WordPiece, a list of [token, score] for Unigram. */
+    vocab: { [token: string]: number } | [string, number][];
+    merges?: (string | [string, string])[];
+    unk_token?: string | null;
+  };
+}
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  special: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
+}
+
+/** Larger files are not tokenizers. The largest in use (256K tokens with merges) are about 35 MB. */
+const LARGEST_FILE = 256 * 2 ** 20;
+
+/** Reads a JSON file of at most 256 MiB. */
+export async function readJson(file: string): Promise<unknown> {
+  const size = await stat(file).then(
+    (s) => (s.isFile() ? s.size : undefined),
+    () => undefined,
+  );
+  if (size === undefined) throw new DataError("no such file", { file });
+  if (size > LARGEST_FILE) throw new DataError(`${size} bytes is too large for a tokenizer's file`, { file });
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new DataError(`not valid JSON (${reason(error)}); the file may be truncated`, { file });
+  }
+}
+
+/** Reads and checks a tokenizer.json as far as ctx looks into it. */
+export async function readTokenizerFile(file: string): Promise<TokenizerFile> {
+  const json = (await readJson(file)) as TokenizerFile | null;
+  const vocab = json?.model?.vocab;
+  if (typeof vocab !== "object" || vocab === null)
+    throw new DataError('expected a Hugging Face tokenizer.json with "model" and "vocab"', { file });
+  if (json?.added_tokens !== undefined && !Array.isArray(json.added_tokens))
+    throw new DataError('"added_tokens" must be a list', { file });
+  return { ...json!, added_tokens: json?.added_tokens ?? [] };
+}
+
+/** Largest token id + 1. */
+export function vocabularySize(json: TokenizerFile): number {
+  let largest = Array.isArray(json.model.vocab) ? json.model.vocab.length - 1 : -1;
+  if (!Array.isArray(json.model.vocab))
+    for (const id of Object.values(json.model.vocab)) if (id > largest) largest = id;
+  for (const { id } of json.added_tokens) if (id > largest) largest = id;
+  return largest + 1;
+}
+
+/** Looks a token up by its spelling: added tokens first, as the library does. */
+export function tokenIds(json: TokenizerFile): (token: string) => number | undefined {
+  const added = new Map(json.added_tokens.map((token) => [token.content, token.id]));
+  const { vocab } = json.model;
+  return (token) => {
+    const id = added.get(token);
+    if (id !== undefined) return id;
+    if (!Array.isArray(vocab)) return Object.hasOwn(vocab, token) ? vocab[token] : undefined;
+    const index = vocab.findIndex((entry) => entry[0] === token);
+    return index < 0 ? undefined : index;
+  };
+}
