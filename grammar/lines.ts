@@ -1,0 +1,89 @@
+/**
+ * Decides which line breaks count. Inside brackets they mean nothing, so they are dropped there; but an unclosed bracket must
+ * not swallow the rest of the file, so a line that clearly begins a statement ends every open bracket.
+ */
+import type { IToken, TokenType } from "chevrotain";
+import { tokenMatcher } from "chevrotain";
+import {
+  Colon,
+  Comma,
+  Equals,
+  Infix,
+  LCurly,
+  LParen,
+  LSquare,
+  Name,
+  Newline,
+  RCurly,
+  RParen,
+  RSquare,
+} from "./tokens.ts";
+
+/** True where `{` opens a map rather than a block: a value is expected after `previous`. */
+function opensMap(previous: IToken | undefined): boolean {
+  if (previous === undefined) return false;
+  const type = previous.tokenType;
+  return (
+    type === Equals ||
+    type === Colon ||
+    type === Comma ||
+    type === LParen ||
+    type === LSquare ||
+    tokenMatcher(previous, Infix)
+  );
+}
+
+/** True if the tokens from `index` on begin a statement: `name =`, `name {`, `name label {`, or a closing brace. */
+function beginsStatement(tokens: IToken[], index: number): boolean {
+  const first = tokens[index];
+  if (first === undefined) return true;
+  if (first.tokenType === RCurly) return true;
+  if (!tokenMatcher(first, Name)) return false;
+  const second = tokens[index + 1];
+  if (second === undefined) return false;
+  if (second.tokenType === Equals || second.tokenType === LCurly) return true;
+  return tokenMatcher(second, Name) && tokens[index + 2]?.tokenType === LCurly;
+}
+
+/**
+ * The tokens without the line breaks that mean nothing. A break after a comma in a bracket never ends it (so a call with one
+ * `name = value` per line stays one call), and a brace on a line of its own belongs to the line before.
+ */
+export function foldLines(tokens: IToken[]): IToken[] {
+  const kept: IToken[] = [];
+  /** Closing tokens of the open brackets; null for a block's brace. */
+  const open: (TokenType | null)[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i]!;
+    const type = token.tokenType;
+    const previous = kept[kept.length - 1];
+    if (type === Newline) {
+      while (tokens[i + 1]?.tokenType === Newline) i++;
+      if (previous === undefined || previous.tokenType === Newline) continue;
+      const next = tokens[i + 1];
+      const innermost = open[open.length - 1];
+      if (innermost === null || innermost === undefined) {
+        const braceBelongsHere =
+          next?.tokenType === LCurly && (tokenMatcher(previous, Name) || previous.tokenType === Equals);
+        if (!braceBelongsHere) kept.push(token);
+      } else if (next !== undefined && next.tokenType === innermost) {
+        // The bracket's own end.
+      } else if (previous.tokenType !== Comma && beginsStatement(tokens, i + 1)) {
+        while (open.length > 0 && open[open.length - 1] !== null) open.pop();
+        kept.push(token);
+      }
+      continue;
+    }
+    kept.push(token);
+    if (type === LParen) open.push(RParen);
+    else if (type === LSquare) open.push(RSquare);
+    else if (type === LCurly) open.push(opensMap(previous) ? RCurly : null);
+    else if (type === RParen || type === RSquare) {
+      if (open[open.length - 1] === type) open.pop();
+    } else if (type === RCurly) {
+      while (open.length > 0 && (open[open.length - 1] === RParen || open[open.length - 1] === RSquare)) open.pop();
+      open.pop();
+    }
+  }
+  return kept;
+}

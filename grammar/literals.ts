@@ -1,0 +1,78 @@
+/** Tokens → nodes of names, numbers and texts, with the mistakes that can be inside one token. */
+import type { IToken } from "chevrotain";
+import type { ErrorNode, NameNode, NumberNode, Span, TextNode } from "./ast.ts";
+import type { SyntaxProblem } from "./problems.ts";
+import { OpenText, OtherText } from "./tokens.ts";
+import { literalValue, units } from "./units.ts";
+
+export function endOf(token: IToken): number {
+  return token.startOffset + token.image.length;
+}
+
+export function spanOf(token: IToken): Span {
+  return { start: token.startOffset, end: endOf(token) };
+}
+
+export function nameNode(token: IToken): NameNode {
+  return { kind: "name", name: token.image, ...spanOf(token) };
+}
+
+const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?)(.*)$/;
+
+/** The number, or an error node if its suffix is no unit. */
+export function numberNode(token: IToken, report: (problem: SyntaxProblem) => void): NumberNode | ErrorNode {
+  const [, digits = token.image, suffix = ""] = digitsAndUnit.exec(token.image) ?? [];
+  if (suffix !== "" && !Object.hasOwn(units, suffix)) {
+    const { start, end } = spanOf(token);
+    report({ code: "CTX1009", parameters: { unit: suffix, number: digits }, start: start + digits.length, end });
+    return { kind: "error", start, end };
+  }
+  const unit = suffix === "" ? null : suffix;
+  return { kind: "number", value: literalValue(digits, unit), unit, ...spanOf(token) };
+}
+
+const escapes: { readonly [letter: string]: string } = { '"': '"', "\\": "\\", n: "\n", t: "\t", r: "\r" };
+
+/** A text in any quotes; escapes are `\"`, `\\`, `\n`, `\t`, `\r` and `\u0041`. */
+export function textNode(token: IToken, report: (problem: SyntaxProblem) => void): TextNode {
+  const { image, startOffset: start } = token;
+  const end = endOf(token);
+  if (token.tokenType === OtherText) {
+    const inner = image.slice(1, -1);
+    const instead = `"${inner.replaceAll('"', '\\"')}"`;
+    report({
+      code: "CTX1012",
+      parameters: { found: image[0]!, instead: '"' },
+      start,
+      end,
+      fixes: [{ title: 'use `"`', safety: "safe", edits: [{ start, end, text: instead }] }],
+    });
+    return { kind: "text", value: inner, start, end };
+  }
+  const open = token.tokenType === OpenText;
+  if (open) {
+    report({
+      code: "CTX1008",
+      parameters: {},
+      start,
+      end,
+      fixes: [
+        { title: 'insert `"` at the end of the line', safety: "review", edits: [{ start: end, end, text: '"' }] },
+      ],
+    });
+  }
+  const inner = image.slice(1, open ? image.length : -1);
+  if (!inner.includes("\\")) return { kind: "text", value: inner, start, end };
+  const value = inner.replace(
+    /\\(?:u([0-9a-fA-F]{4})|(.?))/gsu,
+    (written, code: string | undefined, letter, at: number) => {
+      if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16));
+      const known = escapes[letter as string];
+      if (known !== undefined) return known;
+      const from = start + 1 + at;
+      report({ code: "CTX1021", parameters: { escape: written }, start: from, end: from + written.length });
+      return letter as string;
+    },
+  );
+  return { kind: "text", value, start, end };
+}

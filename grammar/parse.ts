@@ -1,0 +1,67 @@
+/** Text → tree. */
+import type { IToken } from "chevrotain";
+import type { Comment, FileNode } from "./ast.ts";
+import { foldLines } from "./lines.ts";
+import { spanOf } from "./literals.ts";
+import { RecipeParser } from "./parser.ts";
+import type { SyntaxProblem } from "./problems.ts";
+import { SourceText } from "./text.ts";
+import { lexer, SlashRemark } from "./tokens.ts";
+
+export interface Parsed {
+  file: FileNode;
+  /** In the order of the text, at most one for each line. */
+  problems: SyntaxProblem[];
+  text: SourceText;
+}
+
+let parser: RecipeParser | undefined;
+
+/** Parses a recipe. Never throws: whatever the text is, it gives a tree and a list of problems. */
+export function parse(text: string): Parsed {
+  const source = new SourceText(text);
+  const lexed = lexer.tokenize(text);
+  parser ??= new RecipeParser();
+  const { file, problems } = parser.parseTokens(foldLines(lexed.tokens), text.length);
+  for (const { offset, length } of lexed.errors) {
+    const character = String.fromCodePoint(text.codePointAt(offset) ?? 0);
+    problems.push({ code: "CTX1011", parameters: { character }, start: offset, end: offset + length });
+  }
+  file.comments = comments(lexed.groups.comments ?? [], text, problems);
+  return { file, problems: firstOfEachLine(problems, source), text: source };
+}
+
+function comments(tokens: IToken[], text: string, problems: SyntaxProblem[]): Comment[] {
+  return tokens.map((token) => {
+    const span = spanOf(token);
+    const slashes = token.tokenType === SlashRemark;
+    if (slashes) {
+      const edits = [{ start: span.start, end: span.start + 2, text: "#" }];
+      const fixes = [{ title: "use `#`", safety: "safe" as const, edits }];
+      problems.push({ code: "CTX1012", parameters: { found: "//", instead: "#" }, ...span, fixes });
+    }
+    return { text: token.image.slice(slashes ? 2 : 1).trim(), ownLine: startsLine(text, span.start), ...span };
+  });
+}
+
+/** True if only blanks stand before `offset` on its line. */
+function startsLine(text: string, offset: number): boolean {
+  for (let i = offset - 1; i >= 0; i--) {
+    const character = text[i]!;
+    if (character === "\n" || character === "\r") return true;
+    if (character.trim() !== "") return false;
+  }
+  return true;
+}
+
+/** One mistake often looks like several: of each line's problems only the first is kept. */
+function firstOfEachLine(problems: SyntaxProblem[], source: SourceText): SyntaxProblem[] {
+  const sorted = [...problems].sort((a, b) => a.start - b.start || a.end - b.end);
+  let last = -1;
+  return sorted.filter((problem) => {
+    const line = source.lineAt(problem.start);
+    if (line === last) return false;
+    last = line;
+    return true;
+  });
+}

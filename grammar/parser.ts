@@ -1,0 +1,396 @@
+/**
+ * The generic syntax of recipes, LL(1), with Chevrotain: statements here, values in expressions.ts. Block kinds and property
+ * names are plain names, so the grammar never grows with the vocabulary.
+ *
+ * How a broken text still gives a whole tree:
+ * - Every construct is its own rule, and each node is pushed into its parent before its parts are parsed.
+ * - Common mistakes are part of the grammar: accepted, and reported. What then remains is Chevrotain's own recovery.
+ * - lines.ts has already seen to it that an unclosed bracket ends where the next statement begins.
+ */
+import { type IToken, tokenMatcher } from "chevrotain";
+import type {
+  AssertionNode,
+  BlockNode,
+  Expression,
+  FileNode,
+  ImportNode,
+  LetNode,
+  NameNode,
+  ParamNode,
+  PropertyNode,
+  RecipeNode,
+  RequireNode,
+  Statement,
+  TextNode,
+  VersionNode,
+} from "./ast.ts";
+import { ExpressionParser, startsExpression } from "./expressions.ts";
+import { endOf, nameNode, numberNode, spanOf } from "./literals.ts";
+import type { SyntaxProblem } from "./problems.ts";
+import { isReal } from "./reporting.ts";
+import * as t from "./tokens.ts";
+
+/** What a statement is in. */
+type Parent = FileNode | BlockNode;
+
+export class RecipeParser extends ExpressionParser {
+  private file: FileNode = { kind: "file", start: 0, end: 0, body: [], comments: [] };
+
+  /** `validate` makes Chevrotain prove the grammar sound; a test does that, users need not wait for it. */
+  constructor(options: { validate: boolean } = { validate: false }) {
+    super(options);
+    this.performSelfAnalysis();
+  }
+
+  /** Parses tokens from `foldLines`. The problems come in no order, and may be several for one line. */
+  parseTokens(tokens: IToken[], length: number): { file: FileNode; problems: SyntaxProblem[] } {
+    this.begin(tokens);
+    this.file = { kind: "file", start: 0, end: length, body: [], comments: [] };
+    this.wholeFile();
+    for (const error of this.errors) {
+      const span = isReal(error.token) ? spanOf(error.token) : { start: length, end: length };
+      this.report("CTX1001", { found: error.token.image }, span);
+    }
+    return { file: this.file, problems: this.problems };
+  }
+
+  private readonly wholeFile = this.RULE(
+    "wholeFile",
+    (): FileNode => {
+      this.MANY(() => {
+        this.OR([
+          { ALT: () => this.CONSUME(t.Newline) },
+          { ALT: () => this.SUBRULE(this.extraBrace) },
+          { ALT: () => this.SUBRULE(this.statement, { ARGS: [this.file] }) },
+        ]);
+      });
+      return this.file;
+    },
+    { recoveryValueFunc: () => this.file },
+  );
+
+  private readonly extraBrace = this.RULE("extraBrace", () => {
+    const span = spanOf(this.CONSUME(t.RCurly));
+    const fix = { title: "remove `}`", safety: "review" as const, edits: [{ ...span, text: "" }] };
+    this.ACTION(() => this.report("CTX1004", { close: "}" }, span, fix));
+  });
+
+  private readonly statement = this.RULE("statement", (parent: Parent) => {
+    const keyword = () => this.atKeyword();
+    this.OR({
+      DEF: [
+        { GATE: keyword, ALT: () => this.SUBRULE(this.version, { ARGS: [parent] }) },
+        { GATE: keyword, ALT: () => this.SUBRULE(this.recipe, { ARGS: [parent] }) },
+        { GATE: keyword, ALT: () => this.SUBRULE(this.imported, { ARGS: [parent] }) },
+        { GATE: keyword, ALT: () => this.SUBRULE(this.definition, { ARGS: [parent] }) },
+        { GATE: keyword, ALT: () => this.SUBRULE(this.requirement, { ARGS: [parent] }) },
+        { GATE: () => this.atAssertion(), ALT: () => this.SUBRULE(this.assertion, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.named, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.bareBlock, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.strayComma) },
+        { ALT: () => this.SUBRULE(this.junk) },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    });
+  });
+
+  /** A keyword followed by `=`, `:` or `{` is a name after all. */
+  private atKeyword(): boolean {
+    const next = this.LA(2).tokenType;
+    return next !== t.Equals && next !== t.Colon && next !== t.LCurly;
+  }
+
+  /** A name that goes on as an expression: `needle >= 95%`, `model.heads`, `f(x)`. */
+  private atAssertion(): boolean {
+    const next = this.LA(2);
+    return next.tokenType === t.Dot || next.tokenType === t.LParen || tokenMatcher(next, t.Infix);
+  }
+
+  // ---------------------------------------------------------------- keywords
+
+  private readonly version = this.RULE("version", (parent: Parent) => {
+    const keyword = this.CONSUME(t.Ctx);
+    const node: VersionNode = { kind: "version", value: null, ...spanOf(keyword) };
+    this.ACTION(() => this.open(parent, keyword, node));
+    let number: IToken | undefined;
+    this.OPTION(() => {
+      number = this.CONSUME(t.NumberLiteral);
+    });
+    this.ACTION(() => {
+      this.finish(node);
+      if (!number) return this.expected(keyword, "number");
+      const value = numberNode(number, this.pushProblem);
+      if (value.kind === "number") node.value = value;
+    });
+  });
+
+  private readonly recipe = this.RULE("recipe", (parent: Parent) => {
+    const keyword = this.CONSUME(t.Recipe);
+    const node: RecipeNode = { kind: "recipe", name: null, ...spanOf(keyword) };
+    this.ACTION(() => this.open(parent, keyword, node));
+    let name: IToken | undefined;
+    this.OPTION({
+      GATE: () => !this.atStatement(),
+      DEF: () => {
+        name = this.CONSUME(t.Name);
+      },
+    });
+    this.ACTION(() => {
+      this.finish(node);
+      if (name) node.name = nameNode(name);
+      else this.expected(keyword, "name");
+    });
+  });
+
+  private readonly imported = this.RULE("imported", (parent: Parent) => {
+    const keyword = this.CONSUME(t.Import);
+    const node: ImportNode = { kind: "import", path: null, ...spanOf(keyword) };
+    this.ACTION(() => this.open(parent, keyword, node));
+    let path: TextNode | null = null;
+    this.OPTION(() => {
+      path = this.SUBRULE(this.text);
+    });
+    this.ACTION(() => {
+      node.path = path;
+      this.finish(node);
+      if (!path) this.expected(keyword, "text");
+    });
+  });
+
+  /** `param name = value` and `let name = value`. */
+  private readonly definition = this.RULE("definition", (parent: Parent) => {
+    const keyword = this.OR([{ ALT: () => this.CONSUME(t.Param) }, { ALT: () => this.CONSUME(t.Let) }]);
+    const node = this.ACTION((): ParamNode | LetNode => {
+      const kind = keyword.tokenType === t.Param ? "param" : "let";
+      return { kind, name: null, value: this.errorHere(), ...spanOf(keyword) };
+    });
+    this.ACTION(() => this.open(parent, keyword, node));
+    this.OPTION(() => {
+      const name = this.CONSUME(t.Name);
+      this.ACTION(() => {
+        node.name = nameNode(name);
+      });
+      const value = this.SUBRULE(this.assigned, { ARGS: [name] });
+      this.ACTION(() => {
+        node.value = value;
+      });
+    });
+    this.ACTION(() => {
+      this.finish(node);
+      if (!node.name) this.expected(keyword, "name");
+    });
+  });
+
+  private readonly requirement = this.RULE("requirement", (parent: Parent) => {
+    const keyword = this.CONSUME(t.Require);
+    const node: RequireNode = { kind: "require", condition: this.errorHere(), reason: null, ...spanOf(keyword) };
+    this.ACTION(() => this.open(parent, keyword, node));
+    const condition = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      node.condition = condition;
+    });
+    let reason: TextNode | null = null;
+    this.OPTION(() => {
+      reason = this.SUBRULE(this.text);
+    });
+    this.ACTION(() => {
+      node.reason = reason;
+      this.finish(node);
+    });
+  });
+
+  /** Pushes a top-level statement into its parent; inside a block it is reported, and kept. */
+  private open(parent: Parent, keyword: IToken, node: Statement): void {
+    if (parent.kind === "block") this.report("CTX1017", { keyword: keyword.image }, spanOf(keyword));
+    parent.body.push(node);
+  }
+
+  // ---------------------------------------------------------------- properties and blocks
+
+  private readonly assertion = this.RULE("assertion", (parent: Parent) => {
+    const { start, end } = spanOf(this.LA(1));
+    const node: AssertionNode = { kind: "assertion", expression: { kind: "error", start, end }, start, end };
+    this.ACTION(() => parent.body.push(node));
+    const expression = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      node.expression = expression;
+      this.finish(node);
+    });
+  });
+
+  /** Whatever begins with a name: a property or a block, whole or not. */
+  private readonly named = this.RULE("named", (parent: Parent) => {
+    const name = this.CONSUME(t.Name);
+    this.OR({
+      DEF: [
+        { GATE: () => this.atBlock(), ALT: () => this.SUBRULE(this.block, { ARGS: [parent, name] }) },
+        { GATE: () => this.atBlockBody(), ALT: () => this.SUBRULE(this.assignedBlock, { ARGS: [parent, name] }) },
+        { GATE: () => this.atValue(), ALT: () => this.SUBRULE(this.property, { ARGS: [parent, name] }) },
+        { ALT: () => this.ACTION(() => this.report("CTX1007", { name: name.image }, spanOf(name))) },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    });
+  });
+
+  /** After a name: `{`, or a label and `{`. */
+  private atBlock(): boolean {
+    const token = this.LA(1);
+    if (token.tokenType === t.LCurly) return true;
+    const label = tokenMatcher(token, t.Name) || token.tokenType === t.NumberLiteral || token.tokenType === t.Text;
+    return label && this.LA(2).tokenType === t.LCurly;
+  }
+
+  /** After a name: `= {`, and what is in the brace are properties or blocks, not the entries of a map. */
+  private atBlockBody(): boolean {
+    if (this.LA(1).tokenType !== t.Equals || this.LA(2).tokenType !== t.LCurly) return false;
+    let ahead = 3;
+    while (this.LA(ahead).tokenType === t.Newline) ahead++;
+    return this.atStatement(ahead);
+  }
+
+  /** After a name: `= …`, `: …`, or a value whose `=` was forgotten. */
+  private atValue(): boolean {
+    const { tokenType } = this.LA(1);
+    if (tokenType === t.Equals || tokenType === t.Colon) return true;
+    if (!tokenMatcher(this.LA(1), t.Name)) return startsExpression(tokenType);
+    return !this.atStatement() && this.LA(2).tokenType !== t.Colon && !tokenMatcher(this.LA(2), t.Name);
+  }
+
+  private readonly property = this.RULE("property", (parent: Parent, nameToken: IToken) => {
+    const node = this.ACTION((): PropertyNode => {
+      const name = nameNode(nameToken);
+      const { start, end } = name;
+      return { kind: "property", name, value: { kind: "error", start: end, end }, start, end };
+    });
+    this.ACTION(() => parent.body.push(node));
+    const value = this.SUBRULE(this.assigned, { ARGS: [nameToken] });
+    this.ACTION(() => {
+      node.value = value;
+      this.finish(node);
+    });
+  });
+
+  /** What follows a name that is being set: a sign and a value. */
+  private readonly assigned = this.RULE(
+    "assigned",
+    (name: IToken): Expression => {
+      this.OR([
+        { ALT: () => this.CONSUME(t.Equals) },
+        {
+          ALT: () => {
+            const colon = this.CONSUME(t.Colon);
+            this.ACTION(() => this.colonForEquals(name, colon));
+          },
+        },
+        {
+          ALT: () => {
+            this.ACTION(() => {
+              const edits = [{ start: endOf(name), end: endOf(name), text: " =" }];
+              const fix = { title: "insert `=`", safety: "safe" as const, edits };
+              this.report("CTX1006", { name: name.image }, spanOf(name), fix);
+            });
+          },
+        },
+      ]);
+      return this.SUBRULE(this.expression);
+    },
+    { recoveryValueFunc: () => this.errorHere() },
+  );
+
+  private colonForEquals(name: IToken, colon: IToken): void {
+    const attached = colon.startOffset === endOf(name);
+    this.report("CTX1005", { name: name.image }, spanOf(colon), {
+      title: "replace `:` with `=`",
+      safety: "safe",
+      edits: [{ ...spanOf(colon), text: attached ? " =" : "=" }],
+    });
+  }
+
+  private readonly block = this.RULE("block", (parent: Parent, typeToken: IToken) => {
+    const node = this.ACTION((): BlockNode => {
+      const type = nameNode(typeToken);
+      const { start, end } = type;
+      const braces = { open: { start: end, end }, close: null };
+      return { kind: "block", type, label: null, ...braces, body: [], start, end };
+    });
+    this.ACTION(() => parent.body.push(node));
+    this.OPTION(() => {
+      const label = this.OR([
+        { ALT: () => this.CONSUME(t.Name) },
+        { ALT: () => this.CONSUME(t.NumberLiteral) },
+        { ALT: () => this.CONSUME(t.Text) },
+      ]);
+      this.ACTION(() => {
+        if (tokenMatcher(label, t.Name)) node.label = nameNode(label);
+        else this.report("CTX1018", { label: label.image }, spanOf(label));
+      });
+    });
+    this.SUBRULE(this.braces, { ARGS: [node] });
+    this.ACTION(() => this.finish(node));
+  });
+
+  /** `kind = { … }` that is a block by its content. */
+  private readonly assignedBlock = this.RULE("assignedBlock", (parent: Parent, typeToken: IToken) => {
+    const sign = spanOf(this.CONSUME(t.Equals));
+    this.ACTION(() => {
+      const edits = [{ start: sign.start, end: this.LA(1).startOffset, text: "" }];
+      const fix = { title: "remove `=`", safety: "safe" as const, edits };
+      this.report("CTX1015", { name: typeToken.image }, sign, fix);
+    });
+    this.SUBRULE(this.block, { ARGS: [parent, typeToken] });
+  });
+
+  /** A brace without a kind before it: what is in it goes to the block around. */
+  private readonly bareBlock = this.RULE("bareBlock", (parent: Parent) => {
+    const node = this.ACTION((): BlockNode => {
+      const open = spanOf(this.LA(1));
+      this.report("CTX1001", { found: "{" }, open);
+      const none: NameNode = { kind: "name", name: "", start: open.start, end: open.start };
+      const type = parent.kind === "block" ? parent.type : none;
+      return { kind: "block", type, label: null, open, close: null, body: parent.body, ...open };
+    });
+    this.SUBRULE(this.braces, { ARGS: [node] });
+  });
+
+  private readonly braces = this.RULE("braces", (node: BlockNode) => {
+    const open = this.CONSUME(t.LCurly);
+    this.ACTION(() => {
+      node.open = spanOf(open);
+      this.nesting++;
+    });
+    this.MANY(() => {
+      this.OR([{ ALT: () => this.CONSUME(t.Newline) }, { ALT: () => this.SUBRULE(this.statement, { ARGS: [node] }) }]);
+    });
+    let close: IToken | undefined;
+    this.OPTION(() => {
+      close = this.CONSUME(t.RCurly);
+    });
+    this.ACTION(() => {
+      this.nesting--;
+      if (close) node.close = spanOf(close);
+      else this.unclosed("{", node.label ? `${node.type.name} ${node.label.name}` : node.type.name, node.open);
+    });
+  });
+
+  private readonly strayComma = this.RULE("strayComma", () => {
+    const span = spanOf(this.CONSUME(t.Comma));
+    const fix = { title: "remove `,`", safety: "safe" as const, edits: [{ ...span, text: "" }] };
+    this.ACTION(() => this.report("CTX1013", {}, span, fix));
+  });
+
+  /** Tokens up to where a statement can begin again. */
+  private readonly junk = this.RULE("junk", () => {
+    const first = this.CONSUME(t.Stray);
+    this.MANY({
+      GATE: () => !this.atStatement(),
+      DEF: () => {
+        this.OR([{ ALT: () => this.CONSUME2(t.Stray) }, { ALT: () => this.CONSUME3(t.Name) }]);
+      },
+    });
+    this.ACTION(() => {
+      const closes = first.tokenType === t.RParen || first.tokenType === t.RSquare;
+      if (closes) this.report("CTX1004", { close: first.image }, spanOf(first));
+      else this.report("CTX1001", { found: first.image }, spanOf(first));
+    });
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * The ground both halves of the parser stand on: where they are in the tokens, and how they report mistakes.
+ *
+ * Rule bodies also run once with fake tokens while the parser is built (Chevrotain's recording phase), and `ACTION` gives
+ * `undefined` then; hence `ACTION` around whatever touches a node, and nodes that are otherwise only handed on.
+ */
+import { EmbeddedActionsParser, EOF, type IToken, tokenMatcher } from "chevrotain";
+import type { ErrorNode, Span } from "./ast.ts";
+import { endOf, spanOf } from "./literals.ts";
+import type { SyntaxFix, SyntaxParameters, SyntaxProblem } from "./problems.ts";
+import * as t from "./tokens.ts";
+
+const closers: { readonly [open: string]: string } = { "{": "}", "(": ")", "[": "]" };
+
+export abstract class ReportingParser extends EmbeddedActionsParser {
+  protected problems: SyntaxProblem[] = [];
+  /** Open blocks, brackets and conditionals around the current token. */
+  protected nesting = 0;
+  /** Where the last unclosed bracket was noticed. */
+  private unclosedAt: IToken | null = null;
+
+  constructor(options: { validate: boolean }) {
+    super(t.vocabulary, { recoveryEnabled: true, maxLookahead: 1, skipValidations: !options.validate });
+  }
+
+  protected begin(tokens: IToken[]): void {
+    this.input = tokens;
+    this.problems = [];
+    this.nesting = 0;
+    this.unclosedAt = null;
+  }
+
+  protected readonly pushProblem = (problem: SyntaxProblem): void => {
+    this.problems.push(problem);
+  };
+
+  protected report<Code extends keyof SyntaxParameters>(
+    code: Code,
+    parameters: SyntaxParameters[Code],
+    span: Span,
+    ...fixes: SyntaxFix[]
+  ): void {
+    const { start, end } = span;
+    this.problems.push({ code, parameters, start, end, ...(fixes.length > 0 ? { fixes } : {}) } as SyntaxProblem);
+  }
+
+  /** `what` has to follow `keyword` and does not. */
+  protected expected(keyword: IToken, what: string): void {
+    this.report("CTX1016", { keyword: keyword.image, expected: what }, spanOf(keyword));
+  }
+
+  /** Another language's operator. */
+  protected otherSpelling(token: IToken, instead: string): void {
+    const span = spanOf(token);
+    this.report("CTX1012", { found: token.image, instead }, span, {
+      title: `replace \`${token.image}\` with \`${instead}\``,
+      safety: "safe",
+      edits: [{ ...span, text: instead }],
+    });
+  }
+
+  /** Of brackets that end at the same place only the innermost is reported: the others are mostly the same mistake. */
+  protected unclosed(open: string, owner: string, span: Span): void {
+    const here = this.LA(1);
+    if (here === this.unclosedAt) return;
+    this.unclosedAt = here;
+    const end = endOf(this.LA(0));
+    const close = closers[open] ?? "";
+    this.report("CTX1003", { open, owner }, span, {
+      title: `insert \`${close}\``,
+      safety: "review",
+      edits: [{ start: end, end, text: open === "{" ? ` ${close}` : close }],
+    });
+  }
+
+  /** Ends a node at the last token read. */
+  protected finish<Node extends Span>(node: Node): Node {
+    node.end = Math.max(node.end, endOf(this.LA(0)));
+    return node;
+  }
+
+  /** An empty error node right after the last token. */
+  protected errorHere(): ErrorNode {
+    const last = this.LA(0);
+    const at = isReal(last) ? endOf(last) : 0;
+    return { kind: "error", start: at, end: at };
+  }
+
+  /** True if a statement begins at token `ahead`: `name =`, `name {` or `name label {`. */
+  protected atStatement(ahead = 1): boolean {
+    if (!tokenMatcher(this.LA(ahead), t.Name)) return false;
+    const second = this.LA(ahead + 1);
+    if (second.tokenType === t.Equals || second.tokenType === t.LCurly) return true;
+    return tokenMatcher(second, t.Name) && this.LA(ahead + 2).tokenType === t.LCurly;
+  }
+}
+
+/** False for the end-of-file token that stands before the first and after the last one. */
+export function isReal(token: IToken | undefined): token is IToken {
+  return token !== undefined && !tokenMatcher(token, EOF) && !Number.isNaN(token.startOffset);
+}

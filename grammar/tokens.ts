@@ -1,0 +1,165 @@
+/**
+ * Words of the language. The vocabulary of recipes (block kinds, properties, functions) is not here: those are plain
+ * names. Spellings that other languages use are tokens too, so that they can be understood and reported once.
+ */
+import { createToken, Lexer, type TokenType } from "chevrotain";
+
+/** Categories: any word that can name something; what joins two operands; what cannot begin a statement. */
+export const Name = createToken({ name: "Name", pattern: Lexer.NA });
+export const Infix = createToken({ name: "Infix", pattern: Lexer.NA });
+export const Stray = createToken({ name: "Stray", pattern: Lexer.NA });
+
+export const Newline = createToken({ name: "Newline", pattern: /\r\n|\n|\r/, line_breaks: true });
+const Blank = createToken({ name: "Blank", pattern: /[ \t\f\v\u00a0\ufeff]+/, group: Lexer.SKIPPED });
+export const Remark = createToken({ name: "Remark", pattern: /#[^\r\n]*/, group: "comments" });
+/** `// …`, another language's comment. */
+export const SlashRemark = createToken({ name: "SlashRemark", pattern: /\/\/[^\r\n]*/, group: "comments" });
+
+const Identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name] });
+
+function word(name: string, text: string, categories: TokenType[]): TokenType {
+  return createToken({ name, pattern: new RegExp(text), longer_alt: Identifier, categories });
+}
+
+// Keywords of statements are names everywhere but at the start of a statement.
+export const Ctx = word("Ctx", "ctx", [Name]);
+export const Recipe = word("Recipe", "recipe", [Name]);
+export const Import = word("Import", "import", [Name]);
+export const Param = word("Param", "param", [Name]);
+export const Let = word("Let", "let", [Name]);
+export const Require = word("Require", "require", [Name]);
+/** `x2`, the step of a geometric range; a name elsewhere. */
+export const Factor = createToken({
+  name: "Factor",
+  pattern: /x\d+(?:\.\d+)?/,
+  longer_alt: Identifier,
+  categories: [Name],
+});
+
+export const And = word("And", "and", [Infix, Stray]);
+export const Or = word("Or", "or", [Infix, Stray]);
+export const Not = word("Not", "not", [Stray]);
+export const If = word("If", "if", [Stray]);
+export const Then = word("Then", "then", [Stray]);
+export const Else = word("Else", "else", [Stray]);
+export const True = word("True", "true", [Stray]);
+export const False = word("False", "false", [Stray]);
+
+/** Digits, fraction, exponent, unit. An exponent needs its digits, so `2e` is 2 with the unknown unit `e`. */
+export const NumberLiteral = createToken({
+  name: "NumberLiteral",
+  pattern: /\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?(?:%|[A-Za-z_][A-Za-z0-9_]*)?/,
+  categories: [Stray],
+});
+export const Text = createToken({
+  name: "Text",
+  pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/,
+  categories: [Stray],
+});
+/** A text whose line ends before its closing quote. */
+export const OpenText = createToken({
+  name: "OpenText",
+  pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*\\?/,
+  categories: [Stray],
+});
+/** `'…'` or `“…”`, other quotes. */
+export const OtherText = createToken({
+  name: "OtherText",
+  pattern: /'[^'\r\n]*'|[\u201c\u201d\u201e][^\u201c\u201d"\r\n]*[\u201c\u201d"]/,
+  categories: [Stray],
+});
+
+function sign(name: string, text: string, categories: TokenType[] = [Stray]): TokenType {
+  return createToken({ name, pattern: text, categories });
+}
+
+export const LCurly = createToken({ name: "LCurly", pattern: "{" });
+export const RCurly = createToken({ name: "RCurly", pattern: "}" });
+export const LParen = sign("LParen", "(");
+export const RParen = sign("RParen", ")");
+export const LSquare = sign("LSquare", "[");
+export const RSquare = sign("RSquare", "]");
+export const Comma = createToken({ name: "Comma", pattern: "," });
+export const Colon = sign("Colon", ":");
+export const Range = sign("Range", "..", [Infix, Stray]);
+export const Dot = sign("Dot", ".");
+export const Equal = sign("Equal", "==", [Infix, Stray]);
+export const NotEqual = sign("NotEqual", "!=", [Infix, Stray]);
+export const LessEqual = sign("LessEqual", "<=", [Infix, Stray]);
+export const GreaterEqual = sign("GreaterEqual", ">=", [Infix, Stray]);
+export const Less = sign("Less", "<", [Infix, Stray]);
+export const Greater = sign("Greater", ">", [Infix, Stray]);
+export const Equals = sign("Equals", "=");
+export const Plus = sign("Plus", "+", [Infix, Stray]);
+export const Minus = sign("Minus", "-", [Infix, Stray]);
+/** `**` for `^`, `&&` for `and`, `||` for `or`, `!` for `not`: other languages' operators. */
+export const OtherPower = sign("OtherPower", "**", [Infix, Stray]);
+export const OtherAnd = sign("OtherAnd", "&&", [Infix, Stray]);
+export const OtherOr = sign("OtherOr", "||", [Infix, Stray]);
+export const OtherNot = sign("OtherNot", "!");
+export const Star = sign("Star", "*", [Infix, Stray]);
+export const Slash = sign("Slash", "/", [Infix, Stray]);
+export const Caret = sign("Caret", "^", [Infix, Stray]);
+
+/** Other languages' spellings and ours. */
+export const spellings: { readonly [found: string]: string } = { "**": "^", "&&": "and", "||": "or", "!": "not" };
+
+/** In the order in which the lexer tries them. */
+export const vocabulary: TokenType[] = [
+  Blank,
+  Newline,
+  Remark,
+  SlashRemark,
+  Ctx,
+  Recipe,
+  Import,
+  Param,
+  Let,
+  Require,
+  And,
+  Or,
+  Not,
+  If,
+  Then,
+  Else,
+  True,
+  False,
+  Factor,
+  Identifier,
+  NumberLiteral,
+  Text,
+  OpenText,
+  OtherText,
+  LCurly,
+  RCurly,
+  LParen,
+  RParen,
+  LSquare,
+  RSquare,
+  Comma,
+  Colon,
+  Range,
+  Dot,
+  Equal,
+  NotEqual,
+  LessEqual,
+  GreaterEqual,
+  Less,
+  Greater,
+  Equals,
+  Plus,
+  Minus,
+  OtherPower,
+  OtherAnd,
+  OtherOr,
+  OtherNot,
+  Star,
+  Slash,
+  Caret,
+  Name,
+  Infix,
+  Stray,
+];
+
+/** Gives offsets only: `SourceText` knows the lines. Characters that belong to no token come back as errors. */
+export const lexer = new Lexer(vocabulary, { positionTracking: "onlyOffset", ensureOptimizations: true });
