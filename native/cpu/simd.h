@@ -1,7 +1,7 @@
 // simd.h: the one vector type all CPU kernels are written in. `W` floats wide: 16 with AVX-512, 8 with AVX2, 4 elsewhere.
 // The same kernel source is compiled once per instruction set; nothing else in native/cpu names an instruction set.
 //
-// defines: W, vf, vi, load, store, load_n, store_n, set1, zero, fma, vmax, vmin, select_first, reduce_add, reduce_max, exp2v,
+// defines: W, vf, vi, load, store, load_n, store_n, set1, zero, fma, vmax, vmin, vsqrt, select_first, reduce_add, reduce_max, exp2v,
 //          transpose
 #pragma once
 #include <cmath>
@@ -88,6 +88,17 @@ CTX_INLINE vf select_first(int64_t n, vf a, vf b) {
 }
 
 CTX_INLINE vf vmin(vf a, vf b) { return a < b ? a : b; }
+
+CTX_INLINE vf vsqrt(vf a) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX2__)
+  return (vf)_mm256_sqrt_ps((__m256)a);
+#else
+  for (int i = 0; i < W; i++) a[i] = std::sqrt(a[i]);
+  return a;
+#endif
+}
 
 // In place: lane j of r[i] <-> lane i of r[j].
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+// Configures and builds native/ into native/build: `node native/build.mjs [--sanitize] [--jobs N] [target…]`.
+// Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const source = dirname(fileURLToPath(import.meta.url));
+
+/** Runs a program with our terminal; ends this process with its status if it fails. */
+function run(program, args) {
+  const result = spawnSync(program, args, { stdio: "inherit" });
+  if (result.error) stop(`cannot start ${program}: ${result.error.message}`);
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+/** True if `program --version` runs. */
+function has(program) {
+  return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+function stop(message) {
+  console.error(`native build: ${message}`);
+  process.exit(1);
+}
+
+/** The node_modules folder that holds the Node-API headers: ours, or that of a package we are installed in. */
+function nodeModules() {
+  const require = createRequire(import.meta.url);
+  try {
+    return dirname(dirname(require.resolve("node-addon-api/package.json")));
+  } catch {
+    return stop("node-addon-api is not installed; run `npm install` first");
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { sanitize: { type: "boolean", default: false }, jobs: { type: "string" } },
+});
+if (!has("cmake")) stop("CMake is not installed (3.20 or newer is needed)");
+
+const build = join(source, "build", values.sanitize ? "sanitize" : "");
+const generator = has("ninja") ? "Ninja" : "Unix Makefiles";
+const cache = join(build, "CMakeCache.txt");
+const configured = existsSync(cache) && readFileSync(cache, "utf8").includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
+if (!configured) {
+  // --fresh would do, but is newer than the CMake we ask for; a cache of another generator is left to CMake's own message.
+  run("cmake", [
+    "-S",
+    source,
+    "-B",
+    build,
+    "-G",
+    generator,
+    "-DCMAKE_BUILD_TYPE=Release",
+    `-DCTX_SANITIZE=${values.sanitize ? "ON" : "OFF"}`,
+    `-DCTX_NODE_MODULES=${nodeModules()}`,
+  ]);
+}
+const jobs = values.jobs ?? String(availableParallelism());
+run("cmake", ["--build", build, "--parallel", jobs, ...positionals.flatMap((target) => ["--target", target])]);

@@ -1,0 +1,116 @@
+// movement.cc: zero, copy (with conversion between fp32, bf16 and fp16), y += alpha x, y *= alpha.
+//
+// All are bound by memory: bytes read + written per element are 4 (zero), the two element sizes (copy), 12 (add), 8 (scale).
+// Conversion rounds to nearest, ties to even; NaNs stay NaNs, bf16 and fp16 overflow to infinity as IEEE 754 asks.
+#include <cstring>
+
+#include "device.h"
+#include "operations.h"
+#include "simd.h"
+
+namespace ctx_cpu {
+namespace {
+
+using namespace ctx_simd;
+
+size_t size_of(ctx_dtype t) { return t == CTX_F32 ? 4 : 2; }
+
+float from_bf16(uint16_t x) { return __builtin_bit_cast(float, uint32_t(x) << 16); }
+
+uint16_t to_bf16(float x) {
+  const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+  const uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1); // half of the last kept bit, ties to even
+  const bool nan = (bits & 0x7fffffff) > 0x7f800000;
+  return uint16_t((nan ? bits | 0x400000 : rounded) >> 16);
+}
+
+// fp16 by integer and fp32 arithmetic: exact, and the same on every instruction set.
+float from_f16(uint16_t h) {
+  const uint32_t sign = uint32_t(h & 0x8000) << 16, magnitude = h & 0x7fff;
+  // Read the 15 bits as an fp32 with the fp16 exponent bias (subnormals included), then scale by 2^(127 - 15).
+  const float scaled = __builtin_bit_cast(float, magnitude << 13) * 0x1p112f;
+  const uint32_t bits = magnitude >= 0x7c00 ? 0x7f800000 | (magnitude << 13) : __builtin_bit_cast(uint32_t, scaled);
+  return __builtin_bit_cast(float, bits | sign);
+}
+
+uint16_t to_f16(float x) {
+  const uint32_t bits = __builtin_bit_cast(uint32_t, x), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7fffffff;
+  const uint32_t normal = (magnitude - (112u << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  // Below 2^-14: adding 0.5 leaves the subnormal's bits, rounded by the addition, at the end of the fraction.
+  const uint32_t tiny = __builtin_bit_cast(uint32_t, __builtin_bit_cast(float, magnitude) + 0.5f) - 0x3f000000u;
+  const uint32_t finite = magnitude < (113u << 23) ? tiny : normal;
+  const uint32_t half = magnitude > 0x7f800000 ? 0x7e00 : magnitude >= 0x477ff000 ? 0x7c00 : finite; // NaN, overflow
+  return uint16_t(half | sign);
+}
+
+void copy_span(void *to, ctx_dtype to_type, const void *from, ctx_dtype from_type, int64_t n) {
+  if (to_type == from_type) {
+    std::memcpy(to, from, n * size_of(to_type));
+  } else if (from_type == CTX_F32) {
+    auto *t = static_cast<uint16_t *>(to);
+    auto *f = static_cast<const float *>(from);
+    if (to_type == CTX_BF16) for (int64_t i = 0; i < n; i++) t[i] = to_bf16(f[i]);
+    else for (int64_t i = 0; i < n; i++) t[i] = to_f16(f[i]);
+  } else if (to_type == CTX_F32) {
+    auto *t = static_cast<float *>(to);
+    auto *f = static_cast<const uint16_t *>(from);
+    if (from_type == CTX_BF16) for (int64_t i = 0; i < n; i++) t[i] = from_bf16(f[i]);
+    else for (int64_t i = 0; i < n; i++) t[i] = from_f16(f[i]);
+  } else { // between bf16 and fp16
+    auto *t = static_cast<uint16_t *>(to);
+    auto *f = static_cast<const uint16_t *>(from);
+    if (from_type == CTX_BF16) for (int64_t i = 0; i < n; i++) t[i] = to_f16(from_bf16(f[i]));
+    else for (int64_t i = 0; i < n; i++) t[i] = to_bf16(from_f16(f[i]));
+  }
+}
+
+char *at(const ctx_mat &x, int64_t i, int64_t j) { return static_cast<char *>(x.data) + (i * x.ld + j) * size_of(x.dtype); }
+
+ctx_status check_any(ctx_device *device, const char *name, ctx_mat x) {
+  if (x.dtype != CTX_F32 && x.dtype != CTX_BF16 && x.dtype != CTX_F16) return fail(device, CTX_ERR_ARGUMENT, "%s: unknown dtype %d", name, x.dtype);
+  x.dtype = CTX_F32;
+  return check_f32(device, name, x);
+}
+
+} // namespace
+
+ctx_status zero(ctx_device *device, ctx_mat x) {
+  CTX_TRY(check_any(device, "zero: x", x));
+  parallel_spans(device, x.rows, x.cols, contiguous(x), [&](int64_t i, int64_t j, int64_t n) { std::memset(at(x, i, j), 0, n * size_of(x.dtype)); });
+  return finish(device, "zero");
+}
+
+ctx_status copy(ctx_device *device, ctx_mat dst, ctx_mat src) {
+  CTX_TRY(check_any(device, "copy: dst", dst));
+  CTX_TRY(check_any(device, "copy: src", src));
+  if (dst.rows != src.rows || dst.cols != src.cols)
+    return fail(device, CTX_ERR_ARGUMENT, "copy: dst is %lld x %lld, src is %lld x %lld", (long long)dst.rows, (long long)dst.cols, (long long)src.rows, (long long)src.cols);
+  parallel_spans(device, dst.rows, dst.cols, contiguous(dst) && contiguous(src),
+                 [&](int64_t i, int64_t j, int64_t n) { copy_span(at(dst, i, j), dst.dtype, at(src, i, j), src.dtype, n); });
+  return finish(device, "copy");
+}
+
+ctx_status add(ctx_device *device, ctx_mat y, float alpha, ctx_mat x) {
+  CTX_TRY(check_f32(device, "add: y", y));
+  CTX_TRY(check_f32(device, "add: x", x, y.rows, y.cols));
+  parallel_spans(device, y.rows, y.cols, contiguous(y) && contiguous(x), [&](int64_t i, int64_t j, int64_t n) {
+    float *yr = row(y, i) + j;
+    const float *xr = row(x, i) + j;
+    const vf a = set1(alpha);
+    int64_t k = 0;
+    for (; k + W <= n; k += W) store(yr + k, fma(a, load(xr + k), load(yr + k)));
+    if (k < n) store_n(yr + k, fma(a, load_n(xr + k, n - k), load_n(yr + k, n - k)), n - k);
+  });
+  return finish(device, "add");
+}
+
+ctx_status scale(ctx_device *device, ctx_mat y, float alpha) {
+  CTX_TRY(check_f32(device, "scale: y", y));
+  parallel_spans(device, y.rows, y.cols, contiguous(y), [&](int64_t i, int64_t j, int64_t n) {
+    float *yr = row(y, i) + j;
+    for (int64_t k = 0; k < n; k++) yr[k] *= alpha;
+  });
+  return finish(device, "scale");
+}
+
+} // namespace ctx_cpu

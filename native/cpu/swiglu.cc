@@ -1,0 +1,70 @@
+// swiglu.cc: SwiGLU (Shazeer 2020) and its gradient.
+//
+//   forward    y = silu(g) * u,   silu(g) = g s,   s = 1 / (1 + exp(-g))
+//   backward   du = dy * silu(g);   dg = dy * u * s * (1 + g (1 - s))
+//
+// All [tokens, intermediate]. About 20 FLOPs an element; 12 bytes an element forward, 20 backward (24 with y).
+#include "device.h"
+#include "operations.h"
+#include "simd.h"
+
+namespace ctx_cpu {
+namespace {
+
+using namespace ctx_simd;
+
+constexpr float LOG2_E = 1.44269504f;
+
+CTX_INLINE vf sigmoid(vf g) {
+  const vf e = exp2v(vmin(set1(126.0f), g * set1(-LOG2_E))); // exp(-g); beyond 2^126 the sigmoid is below 1e-37 anyway
+  return set1(1.0f) / (set1(1.0f) + e);
+}
+
+// Calls body(j, left) for each vector; in the last one left may be below W.
+template <class Body> CTX_INLINE void vectors(int64_t n, const Body &body) {
+  int64_t j = 0;
+  for (; j + W <= n; j += W) body(j, int64_t(W));
+  if (j < n) body(j, n - j);
+}
+
+CTX_INLINE vf get(const float *p, int64_t left) { return left >= W ? load(p) : load_n(p, left); }
+CTX_INLINE void put(float *p, vf x, int64_t left) { left >= W ? store(p, x) : store_n(p, x, left); }
+
+} // namespace
+
+ctx_status swiglu_forward(ctx_device *device, ctx_mat y, ctx_mat gate, ctx_mat up) {
+  CTX_TRY(check_f32(device, "swiglu_forward: gate", gate));
+  CTX_TRY(check_f32(device, "swiglu_forward: up", up, gate.rows, gate.cols));
+  CTX_TRY(check_f32(device, "swiglu_forward: y", y, gate.rows, gate.cols));
+  parallel_spans(device, y.rows, y.cols, contiguous(y) && contiguous(gate) && contiguous(up), [&](int64_t i, int64_t first, int64_t n) {
+    float *yp = row(y, i) + first;
+    const float *gp = row(gate, i) + first, *up_ = row(up, i) + first;
+    vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
+      const vf g = get(gp + j, left);
+      put(yp + j, g * sigmoid(g) * get(up_ + j, left), left);
+    });
+  });
+  return finish(device, "swiglu_forward");
+}
+
+ctx_status swiglu_backward(ctx_device *device, ctx_mat gate, ctx_mat up, ctx_mat y, ctx_mat dy) {
+  CTX_TRY(check_f32(device, "swiglu_backward: gate", gate));
+  CTX_TRY(check_f32(device, "swiglu_backward: up", up, gate.rows, gate.cols));
+  CTX_TRY(check_f32(device, "swiglu_backward: dy", dy, gate.rows, gate.cols));
+  if (y.data) CTX_TRY(check_f32(device, "swiglu_backward: y", y, gate.rows, gate.cols));
+  const bool flat = contiguous(gate) && contiguous(up) && contiguous(dy) && (!y.data || contiguous(y));
+  parallel_spans(device, gate.rows, gate.cols, flat, [&](int64_t i, int64_t first, int64_t n) {
+    float *gp = row(gate, i) + first, *up_ = row(up, i) + first, *yp = y.data ? row(y, i) + first : nullptr;
+    const float *dp = row(dy, i) + first;
+    vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
+      const vf g = get(gp + j, left), u = get(up_ + j, left), d = get(dp + j, left);
+      const vf s = sigmoid(g), silu = g * s;
+      put(gp + j, d * u * s * (set1(1.0f) + (g - g * s)), left);
+      put(up_ + j, d * silu, left);
+      if (yp) put(yp + j, silu * u, left);
+    });
+  });
+  return finish(device, "swiglu_backward");
+}
+
+} // namespace ctx_cpu
