@@ -20,6 +20,7 @@ export type RopeFindingKind =
   | "nested-parameters"
   | "partial-rotary"
   | "original-missing"
+  | "original-unseen"
   | "factor-missing"
   | "factor-inferred"
   | "factor-mismatch"

@@ -32,7 +32,7 @@ export function readHuggingFaceRope(
   const findings = [...precedence(config, rope)];
   if (findings.some((f) => f.severity === "error" && f.kind === "nested-parameters")) return { rope: null, findings };
   const { spec, findings: more } = toSpec(rope, headDim, maxPosition, length);
-  findings.push(...more, ...values(rope, maxPosition));
+  findings.push(...more, ...values(config, rope, maxPosition));
   if (!spec || findings.some((f) => f.kind === "partial-rotary")) return { rope: null, findings };
   try {
     return { rope: ropeTable(spec), findings };

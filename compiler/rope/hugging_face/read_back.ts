@@ -15,8 +15,13 @@ export type ReadBack = { rope: PlanRope; refused: null } | { rope: null; refused
 export function readBack(config: JsonObject, headDim: number, consumer: Consumer, length: number): ReadBack {
   const maxPosition = Number(config.max_position_embeddings);
   const rope = standardize(config, consumer);
-  if (consumer === "transformers 4" && rope.type === "proportional") {
-    return { rope: null, refused: 'transformers 4 has no RoPE type "proportional"' };
+  if (consumer === "transformers 4") {
+    if (rope.type === "proportional") {
+      return { rope: null, refused: 'transformers 4 has no RoPE type "proportional".' };
+    }
+    if (rope.type === "llama3" && rope.originalAssumed) {
+      return { rope: null, refused: "transformers 4 stops without original_max_position_embeddings for llama3." };
+    }
   }
   const { spec, findings } = toSpec(rope, headDim, maxPosition, length);
   if (!spec) return { rope: null, refused: findings.find((f) => f.severity === "error")!.message };

@@ -22,7 +22,8 @@ export interface StandardRope {
  * before `type`; a top-level `original_max_position_embeddings` before the one inside.
  *
  * transformers 4 (4.57, `LlamaConfig`, `LlamaRotaryEmbedding`): `rope_parameters` is not known; theta is the top-level
- * `rope_theta`, else 10000; `type` before `rope_type`; LongRoPE's original length is the top-level key alone.
+ * `rope_theta`, else 10000; `type` before `rope_type`; LongRoPE's original length is the
+ * top-level key alone, and with it the factor is max_position / original whatever was written.
  */
 export function standardize(config: JsonObject, consumer: Consumer): StandardRope {
   const scaling = config.rope_scaling;
@@ -31,18 +32,23 @@ export function standardize(config: JsonObject, consumer: Consumer): StandardRop
   const useScaling = isFilled(scaling) || (!modern && isObject(scaling));
   const dict: JsonObject = useScaling ? (scaling as JsonObject) : modern && isObject(parameters) ? parameters : {};
   const { rope_type, type, rope_theta, ...values } = dict;
-  const name = modern ? (rope_type ?? type) : (type ?? rope_type);
-  const outer = config.rope_theta ?? SILENT_THETA;
+  const name = (modern ? (rope_type ?? type) : (type ?? rope_type)) ?? (modern || !useScaling ? "default" : "(none)");
+  const theta = config.rope_theta ?? SILENT_THETA;
+  const maxPosition = config.max_position_embeddings;
   const top = config.original_max_position_embeddings;
-  const inside = values.original_max_position_embeddings;
   const longOnV4 = !modern && name === "longrope";
-  const original = modern || longOnV4 ? (top ?? (longOnV4 ? undefined : inside)) : inside;
+  const original = longOnV4
+    ? top
+    : modern
+      ? (top ?? values.original_max_position_embeddings)
+      : values.original_max_position_embeddings;
+  if (longOnV4 && typeof top === "number" && typeof maxPosition === "number") values.factor = maxPosition / top;
   return {
     where: useScaling ? "rope_scaling" : Object.keys(dict).length > 0 ? "rope_parameters" : "",
-    type: name === undefined || name === null ? "default" : String(name),
-    theta: modern ? (rope_theta ?? outer) : outer,
+    type: String(name),
+    theta: modern ? (rope_theta ?? theta) : theta,
     values,
-    original: original ?? config.max_position_embeddings,
+    original: original ?? maxPosition,
     originalAssumed: original === undefined || original === null,
   };
 }

@@ -1,8 +1,9 @@
+import type { JsonObject } from "./config.ts";
 import { finding, type RopeFinding } from "./findings.ts";
 import type { StandardRope } from "./standardize.ts";
 
 /** Values that are legal to transformers and hardly ever meant. */
-export function* values(rope: StandardRope, maxPosition: number): Iterable<RopeFinding> {
+export function* values(config: JsonObject, rope: StandardRope, maxPosition: number): Iterable<RopeFinding> {
   const { type, where, values: v } = rope;
   const factor = v.factor;
   if (typeof factor === "number" && factor < 1) {
@@ -28,6 +29,10 @@ export function* values(rope: StandardRope, maxPosition: number): Iterable<RopeF
       const message = `original_max_position_embeddings = ${rope.original} is not below max_position_embeddings = ${maxPosition}.`;
       yield finding("warning", "original-not-shorter", key, message);
     }
+  }
+  if (type === "longrope" && !rope.originalAssumed && config.original_max_position_embeddings === undefined) {
+    const message = `transformers 4 takes longrope's trained length only from a top-level original_max_position_embeddings; without it it uses the short factors up to ${maxPosition} tokens.`;
+    yield finding("warning", "original-unseen", key, message);
   }
   if (type === "yarn" && Boolean(v.mscale) !== Boolean(v.mscale_all_dim)) {
     const only = v.mscale ? "mscale" : "mscale_all_dim";

@@ -1,0 +1,77 @@
+import { wavelength } from "./base.ts";
+
+/**
+ * What a stage's table does to one pair of dimensions that was trained with another table.
+ *
+ * - `extrapolated`: it never made a full turn in training and now reaches angles it has not seen;
+ * - `interpolated`: it turns slower than in training and sees no new angle;
+ * - `raised`: it turns faster and sees no new angle (rounded wavelengths do this);
+ * - `unchanged`: as it was.
+ */
+export type PairClass = "unchanged" | "interpolated" | "raised" | "extrapolated";
+
+export interface PairReport {
+  /** d/2 entries, fastest pair first. */
+  classes: PairClass[];
+  unchanged: number;
+  interpolated: number;
+  raised: number;
+  /** Pairs out of distribution. */
+  extrapolated: number;
+}
+
+/**
+ * Sorts the pairs of a table by what training has shown them (Liu et al. 2310.05209, section 3: a pair whose period is
+ * longer than the training window has only seen part of its circle).
+ *
+ * @param trained frequencies the model was trained with, at `context` tokens
+ * @param stage frequencies of the stage, at `length` tokens
+ */
+export function classifyPairs(
+  trained: readonly number[],
+  context: number,
+  stage: readonly number[],
+  length: number,
+): PairReport {
+  const classes = stage.map((now, i): PairClass => {
+    const before = trained[i]!;
+    const wholeCircleSeen = wavelength(before) <= context;
+    if (!wholeCircleSeen && length * now > context * before * (1 + 1e-6)) return "extrapolated";
+    if (now < before * (1 - 1e-9)) return "interpolated";
+    return now > before * (1 + 1e-9) ? "raised" : "unchanged";
+  });
+  const count = (name: PairClass) => classes.filter((entry) => entry === name).length;
+  return {
+    classes,
+    unchanged: count("unchanged"),
+    interpolated: count("interpolated"),
+    raised: count("raised"),
+    extrapolated: count("extrapolated"),
+  };
+}
+
+/** Pairs of a table that make at least one full turn within `length` tokens. */
+export function fullTurns(frequencies: readonly number[], length: number): number {
+  return frequencies.filter((frequency) => wavelength(frequency) <= length).length;
+}
+
+/**
+ * How many pairs of plain RoPE turn fully within `length` tokens, as a real number: k = (d/2)·ln(length/2π)/ln theta.
+ * `criticalBase` is the theta that keeps it at its trained value.
+ */
+export function turningPairs(theta: number, length: number, d: number): number {
+  return ((d / 2) * Math.log(length / (2 * Math.PI))) / Math.log(theta);
+}
+
+/** Critical dimension (Liu et al. 2310.05209, theorem 1): 2·⌈k⌉, the dimensions that saw a full period in training. */
+export function criticalDimension(theta: number, context: number, d: number): number {
+  return 2 * Math.ceil(turningPairs(theta, context, d));
+}
+
+/**
+ * Length up to which a new, larger base keeps every pair within its trained angles (Liu et al., theorem 2):
+ * 2π·base^(d_extra/d), d_extra from `criticalDimension` of the original model.
+ */
+export function extrapolationLimit(base: number, criticalDim: number, d: number): number {
+  return 2 * Math.PI * base ** (criticalDim / d);
+}
