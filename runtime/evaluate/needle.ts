@@ -1,0 +1,61 @@
+import type { PlanNeedle } from "../../compiler/plan.ts";
+import type { NativeEngine } from "../engine/addon.ts";
+import type { StopSignal } from "../run/events.ts";
+import { allCorrect, flatBatches, type Sequence } from "./flat_batch.ts";
+import type { NeedleResult } from "./result.ts";
+import { share } from "./wilson.ts";
+
+export interface NeedleOptions {
+  engine: Pick<NativeEngine, "score">;
+  /** Most tokens that the engine takes at once. */
+  maxTokens: number;
+  /** Text of `length` tokens with the needle at `depth` and the answer at its end; `number` tells samples of a cell apart. */
+  sample: (length: number, depth: number, number: number) => Promise<Sequence>;
+  progress: (done: number, total: number) => void;
+  stop: StopSignal;
+}
+
+/**
+ * Needle in a haystack by teacher forcing: text and right answer are read in one pass, and a sample counts as right when every answer
+ * token is the most likely one after what stands before it. That equals an exact match of greedy decoding, for one
+ * forward pass instead of many.
+ */
+export async function needleMap(settings: PlanNeedle, options: NeedleOptions): Promise<NeedleResult> {
+  const began = performance.now();
+  const total = settings.lengths.length * settings.depths.length * settings.samples;
+  const cells: NeedleResult["cells"] = [];
+  let done = 0;
+  for (const length of settings.lengths) {
+    for (const depth of settings.depths) {
+      let correct = 0;
+      const batchSize = Math.max(1, Math.floor(options.maxTokens / length));
+      for (let first = 0; first < settings.samples; first += batchSize) {
+        options.stop.throwIfRequested();
+        const numbers = Array.from({ length: Math.min(batchSize, settings.samples - first) }, (_, i) => first + i);
+        const sequences = await Promise.all(numbers.map((number) => options.sample(length, depth, number)));
+        for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
+          const score = await options.engine.score(batch);
+          correct += placed.filter((place) => allCorrect(score, place)).length;
+        }
+        done += numbers.length;
+        options.progress(done, total);
+      }
+      cells.push({ length, depth, ...share(correct, settings.samples) });
+    }
+  }
+  const together = (some: NeedleResult["cells"]) =>
+    share(
+      some.reduce((sum, cell) => sum + cell.correct, 0),
+      some.reduce((sum, cell) => sum + cell.total, 0),
+    );
+  return {
+    settings,
+    cells,
+    lengths: settings.lengths.map((length) => ({
+      length,
+      ...together(cells.filter((cell) => cell.length === length)),
+    })),
+    overall: together(cells),
+    seconds: (performance.now() - began) / 1000,
+  };
+}

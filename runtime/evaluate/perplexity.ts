@@ -1,0 +1,48 @@
+import type { PlanPerplexity } from "../../compiler/plan.ts";
+import type { NativeEngine } from "../engine/addon.ts";
+import type { StopSignal } from "../run/events.ts";
+import { PositionTally } from "./buckets.ts";
+import { flatBatches } from "./flat_batch.ts";
+import type { PerplexityResult } from "./result.ts";
+
+export interface PerplexityOptions {
+  engine: Pick<NativeEngine, "score">;
+  /** Most tokens that the engine takes at once. */
+  maxTokens: number;
+  /** `count` windows of `length` + 1 tokens of held-out text; fewer when there is not more text. */
+  windows: (length: number, count: number) => Promise<Int32Array[]>;
+  progress: (done: number, total: number) => void;
+  stop: StopSignal;
+}
+
+/**
+ * Mean negative log-likelihood of held-out text, by position in the window: windows start anywhere in a document, are scored in one pass,
+ * and do not overlap the way a sliding window does, so that position t always means "with exactly t tokens before".
+ * All scored tokens weigh the same; perplexity is exp(mean NLL).
+ */
+export async function perplexityByPosition(
+  settings: PlanPerplexity,
+  options: PerplexityOptions,
+): Promise<PerplexityResult> {
+  const began = performance.now();
+  const total = settings.lengths.length * settings.samples;
+  const lengths: PerplexityResult["lengths"] = [];
+  let done = 0;
+  for (const length of settings.lengths) {
+    const tally = new PositionTally(length);
+    const windows = await options.windows(length, settings.samples);
+    const sequences = windows.map((ids) => ({ ids, from: 1, to: ids.length }));
+    for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
+      options.stop.throwIfRequested();
+      const score = await options.engine.score(batch);
+      for (const { sequence, offset } of placed) {
+        tally.add(score.nll.subarray(offset, offset + sequence.ids.length - 1));
+      }
+      done += placed.length;
+      options.progress(done, total);
+    }
+    done += settings.samples - windows.length;
+    lengths.push({ length, windows: tally.windows, ...tally.total(), buckets: tally.buckets() });
+  }
+  return { settings, lengths, seconds: (performance.now() - began) / 1000 };
+}

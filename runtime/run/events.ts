@@ -1,0 +1,36 @@
+import type { StepMetrics } from "../track/metrics.ts";
+import { Failure } from "./failure.ts";
+
+/** What a run tells while it goes on; the command line draws it, tests read it. */
+export type RunEvent =
+  /** A long step begins. */
+  | { kind: "phase"; title: string }
+  /** How far the current long step is. */
+  | { kind: "progress"; done: number; total: number; unit: string }
+  /** The current long step ended. */
+  | { kind: "done"; title: string }
+  | { kind: "stage"; name: string; index: number; count: number; length: number; context: number; steps: number }
+  | { kind: "step"; metrics: StepMetrics; steps: number; secondsLeft: number }
+  | { kind: "checkpoint"; folder: string; step: number }
+  /** Something the user should know, in one sentence. */
+  | { kind: "note"; text: string };
+
+export type Listener = (event: RunEvent) => void;
+
+/** A wish to stop that the user may utter at any time; loops ask between steps. */
+export class StopSignal {
+  #requested = false;
+
+  get requested(): boolean {
+    return this.#requested;
+  }
+
+  request(): void {
+    this.#requested = true;
+  }
+
+  /** For work that has nothing to save. @throws Failure of kind "interrupted" */
+  throwIfRequested(): void {
+    if (this.#requested) throw new Failure("interrupted", "stopped as asked");
+  }
+}

@@ -1,0 +1,110 @@
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Failure } from "./failure.ts";
+import { writeFailure } from "./files.ts";
+
+/** Where everything of one run lies. */
+export interface RunFolder {
+  root: string;
+  plan: string;
+  recipe: string;
+  /** What the run was started from; see RunOrigin. */
+  origin: string;
+  metrics: string;
+  events: string;
+  stages: string;
+  checkpoints: string;
+  evaluations: string;
+  tokenizer: string;
+  report: string;
+}
+
+/** Facts that a resumed run needs and the plan, being independent of the machine, leaves out. */
+export interface RunOrigin {
+  /** Folder that the plan's relative paths start from. */
+  base: string;
+  /** The recipe or plan as the user named it. */
+  started_from: string;
+  /** Options that repeat this run, e.g. `--set seed=3`. */
+  options: string[];
+  /** ISO time of the first start. */
+  started: string;
+  version: string;
+}
+
+export function runFolder(root: string): RunFolder {
+  const at = (...parts: string[]) => join(root, ...parts);
+  return {
+    root,
+    plan: at("plan.json"),
+    recipe: at("recipe.ctx"),
+    origin: at("run.json"),
+    metrics: at("metrics.jsonl"),
+    events: at("events"),
+    stages: at("stages"),
+    checkpoints: at("checkpoints"),
+    evaluations: at("eval"),
+    tokenizer: at("tokenizer"),
+    report: at("report.html"),
+  };
+}
+
+/**
+ * Makes a new run folder: `out` when given, else the next free number below `runs/<recipe>/`.
+ *
+ * @throws Failure when `out` already holds something.
+ */
+export function createRunFolder(recipe: string, out: string | null, runs = "runs"): RunFolder {
+  try {
+    if (out !== null) {
+      mkdirSync(out, { recursive: true });
+      const held = readdirSync(out);
+      if (held.includes("plan.json")) {
+        throw new Failure(
+          "usage",
+          `${out} already holds a run`,
+          `continue it with --resume ${out}, or name another folder`,
+        );
+      }
+      if (held.length > 0) throw new Failure("usage", `${out} is not empty`, "name a new or empty folder with --out");
+      return runFolder(resolve(out));
+    }
+    const parent = join(runs, recipe);
+    mkdirSync(parent, { recursive: true });
+    const numbers = readdirSync(parent).map((name) => (/^\d+$/.test(name) ? Number(name) : 0));
+    for (let number = Math.max(0, ...numbers) + 1; ; number++) {
+      const root = join(parent, String(number));
+      if (makeNew(root)) return runFolder(root);
+    }
+  } catch (error) {
+    throw writeFailure(out ?? join(runs, recipe), error);
+  }
+}
+
+/** Opens an existing run folder. @throws Failure when there is no plan in it. */
+export function openRunFolder(root: string): RunFolder {
+  const folder = runFolder(root);
+  if (!existsSync(folder.plan)) {
+    throw new Failure(
+      "input",
+      `${root} is not a run folder: it has no plan.json`,
+      "run folders lie below runs/<recipe>/",
+    );
+  }
+  return folder;
+}
+
+export function isRunFolder(root: string): boolean {
+  return existsSync(join(root, "plan.json"));
+}
+
+/** false when the folder exists: two runs that start at once get different numbers. */
+function makeNew(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return false;
+    throw error;
+  }
+}

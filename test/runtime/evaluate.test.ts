@@ -1,0 +1,125 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { NativeBatch, NativeScore } from "../../runtime/engine/addon.ts";
+import { bucketEdges } from "../../runtime/evaluate/buckets.ts";
+import { flatBatches } from "../../runtime/evaluate/flat_batch.ts";
+import { checkGate } from "../../runtime/evaluate/gate.ts";
+import { needleMap } from "../../runtime/evaluate/needle.ts";
+import { perplexityByPosition } from "../../runtime/evaluate/perplexity.ts";
+import { share } from "../../runtime/evaluate/wilson.ts";
+import { StopSignal } from "../../runtime/run/events.ts";
+
+/** A model that knows token 7 always follows, at a cost that grows with the position. */
+const knowsSeven = {
+  async score(batch: NativeBatch): Promise<NativeScore> {
+    const n = batch.ids.length;
+    const nll = new Float32Array(n);
+    const correct = new Uint8Array(n);
+    for (let t = 0; t < n; t++) {
+      if (batch.targets![t] === -100) continue;
+      correct[t] = batch.targets![t] === 7 ? 1 : 0;
+      nll[t] = batch.positions[t]!;
+    }
+    return { nll, correct };
+  },
+};
+
+const quiet = { progress: () => {}, stop: new StopSignal() };
+
+test("Wilson's interval, against published values", () => {
+  // Newcombe (1998), Table I: 81 of 263 and 0 of 20.
+  const some = share(81, 263);
+  expect(some.low).toBeCloseTo(0.2553, 4);
+  expect(some.high).toBeCloseTo(0.3662, 4);
+  expect(share(0, 20).low).toBe(0);
+  expect(share(0, 20).high).toBeCloseTo(0.1611, 4);
+  expect(share(20, 20).low).toBeCloseTo(0.8389, 4);
+});
+
+test("sequences are laid end to end, each with its own positions and view, and none is lost", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 2, max: 33 }), { minLength: 1, maxLength: 20 }), (lengths) => {
+      const sequences = lengths.map((length, n) => ({
+        ids: Int32Array.from({ length }, (_, t) => n * 100 + t),
+        from: 1,
+        to: length,
+      }));
+      const batches = flatBatches(sequences, 32);
+      expect(batches.flatMap(({ placed }) => placed.map((place) => place.sequence))).toEqual(sequences);
+      for (const { batch, placed } of batches) {
+        expect(batch.ids.length).toBeLessThanOrEqual(32);
+        for (const { sequence, offset } of placed) {
+          for (let t = 0; t < sequence.ids.length - 1; t++) {
+            expect(batch.ids[offset + t]).toBe(sequence.ids[t]);
+            expect(batch.positions[offset + t]).toBe(t);
+            expect(batch.starts[offset + t]).toBe(offset);
+            expect(batch.targets![offset + t]).toBe(sequence.ids[t + 1]);
+          }
+        }
+      }
+    }),
+  );
+});
+
+test("a needle counts only when all its answer tokens are right", async () => {
+  const settings = { lengths: [16, 32], depths: [0, 1], samples: 5, haystack: "text", digits: 2 };
+  const result = await needleMap(settings, {
+    engine: knowsSeven,
+    maxTokens: 64,
+    sample: async (length, depth, number) => {
+      const ids = new Int32Array(length).fill(1);
+      ids[length - 2] = 7;
+      // At depth 0 every sample's second answer token is another; at depth 1 only sample 4's.
+      ids[length - 1] = depth === 0 || number === 4 ? 3 : 7;
+      return { ids, from: length - 2, to: length };
+    },
+    ...quiet,
+  });
+  expect(result.cells.map((cell) => [cell.length, cell.depth, cell.correct])).toEqual([
+    [16, 0, 0],
+    [16, 1, 4],
+    [32, 0, 0],
+    [32, 1, 4],
+  ]);
+  expect(result.lengths.map((entry) => entry.accuracy)).toEqual([0.4, 0.4]);
+  expect(result.overall.total).toBe(20);
+});
+
+test("perplexity by position puts each token into its bucket", async () => {
+  expect(bucketEdges(200)).toEqual([0, 64, 128, 200]);
+  expect(bucketEdges(64)).toEqual([0, 64]);
+  const result = await perplexityByPosition(
+    { files: [], source: "text", lengths: [128], samples: 3 },
+    {
+      engine: knowsSeven,
+      maxTokens: 256,
+      windows: async (length) => [new Int32Array(length + 1), new Int32Array(length + 1)],
+      ...quiet,
+    },
+  );
+  const [at] = result.lengths;
+  // The cost of a token is its position: 0 … 127.
+  expect(at).toMatchObject({ length: 128, windows: 2, tokens: 256, nll: 63.5 });
+  expect(at!.buckets.map(({ from, to, tokens, nll, error }) => [from, to, tokens, nll, error])).toEqual([
+    [0, 64, 128, 31.5, 0],
+    [64, 128, 128, 95.5, 0],
+  ]);
+});
+
+test("a gate looks at the weakest length within the stage's own", async () => {
+  const cell = (length: number, correct: number) => ({ length, depth: 0, ...share(correct, 10) });
+  const needle = {
+    settings: { lengths: [16, 32, 64], depths: [0], samples: 10, haystack: "text", digits: 2 },
+    cells: [cell(16, 10), cell(32, 9), cell(64, 0)],
+    lengths: [cell(16, 10), cell(32, 9), cell(64, 0)],
+    overall: share(19, 30),
+    seconds: 0,
+  };
+  const gate = { needle: 0.95, perplexity: null, otherwise: "stop" as const };
+  expect(checkGate(gate, 16, needle, null).passed).toBe(true);
+  expect(checkGate(gate, 32, needle, null)).toMatchObject({
+    passed: false,
+    reasons: [expect.stringContaining("90.0% at 32 tokens")],
+  });
+  expect(checkGate({ ...gate, perplexity: 20 }, 16, needle, null)).toMatchObject({ passed: false });
+});
