@@ -1,0 +1,119 @@
+// local_ring.cc: ranks as threads of one process. See transport.h.
+#include "transport.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+namespace ctx {
+
+namespace {
+
+// What a rank has put out for rank + 1. `posted` and `taken` count transfers; the buffer is the sender's own while they are equal.
+struct Mailbox {
+  const void *data = nullptr;
+  size_t bytes = 0;
+  uint64_t posted = 0, taken = 0;
+  bool copying = false; // the receiver reads the buffer at this moment, so nobody may return to who owns it, not even with an error
+};
+
+} // namespace
+
+struct LocalRing::Shared {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Mailbox> boxes; // [rank][channel]
+  std::string error;
+  explicit Shared(int world) : boxes(world * Transport::channels) {}
+};
+
+class LocalRing::End final : public Transport {
+public:
+  End(Shared &shared, int rank, int world) : shared(shared), rank_(rank), world_(world) {}
+
+  int rank() const override { return rank_; }
+  int world() const override { return world_; }
+
+  ctx_status start(int channel, const void *send, void *receive, size_t bytes) override {
+    std::unique_lock lock(shared.mutex);
+    if (!shared.error.empty()) return failed(lock);
+    Mailbox &mine = box(rank_, channel);
+    mine.data = send;
+    mine.bytes = bytes;
+    mine.posted++;
+    into[channel] = receive;
+    shared.changed.notify_all();
+    return CTX_OK;
+  }
+
+  ctx_status wait(int channel) override {
+    Mailbox &mine = box(rank_, channel), &theirs = box((rank_ + world_ - 1) % world_, channel);
+    std::unique_lock lock(shared.mutex);
+    // Neighbours are at most one transfer apart: the predecessor can't post its next before this one is taken.
+    if (!until(lock, [&] { return theirs.posted > theirs.taken; })) return failed(lock);
+    if (theirs.bytes != mine.bytes) {
+      fail("was to receive " + std::to_string(mine.bytes) + " bytes, the rank before it sent " + std::to_string(theirs.bytes));
+      return failed(lock);
+    }
+    theirs.copying = true;
+    lock.unlock();
+    if (mine.bytes) std::memcpy(into[channel], theirs.data, mine.bytes);
+    lock.lock();
+    theirs.copying = false;
+    theirs.taken++;
+    shared.changed.notify_all();
+    return until(lock, [&] { return mine.taken == mine.posted; }) ? CTX_OK : failed(lock);
+  }
+
+  void abort(const std::string &message) override {
+    std::unique_lock lock(shared.mutex);
+    fail(message);
+    failed(lock);
+  }
+
+  std::string error() const override {
+    std::lock_guard lock(shared.mutex);
+    return shared.error;
+  }
+
+private:
+  Mailbox &box(int rank, int channel) { return shared.boxes[rank * channels + channel]; }
+
+  void fail(const std::string &message) {
+    if (shared.error.empty()) shared.error = "rank " + std::to_string(rank_) + ": " + message;
+    shared.changed.notify_all();
+  }
+
+  // False: the ring has failed.
+  template <class Condition> bool until(std::unique_lock<std::mutex> &lock, const Condition &met) {
+    shared.changed.wait(lock, [&] { return !shared.error.empty() || met(); });
+    return shared.error.empty();
+  }
+
+  // Buffers go back to the caller once nobody copies from them.
+  ctx_status failed(std::unique_lock<std::mutex> &lock) {
+    shared.changed.wait(lock, [&] { return !box(rank_, 0).copying && !box(rank_, 1).copying; });
+    return CTX_ERR_DEVICE;
+  }
+
+  Shared &shared;
+  const int rank_, world_;
+  void *into[channels] = {};
+};
+
+LocalRing::LocalRing(int world) : shared(new Shared(world)), ends(new std::unique_ptr<End>[world]) {
+  for (int r = 0; r < world; r++) ends[r].reset(new End(*shared, r, world));
+}
+
+LocalRing::~LocalRing() = default;
+
+Transport &LocalRing::end(int rank) { return *ends[rank]; }
+
+void LocalRing::reset() {
+  std::lock_guard lock(shared->mutex);
+  shared->error.clear();
+  for (Mailbox &box : shared->boxes) box = Mailbox{};
+}
+
+} // namespace ctx
