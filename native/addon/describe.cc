@@ -1,0 +1,93 @@
+#include "describe.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "backend_library.h"
+
+namespace ctx {
+namespace {
+
+// First line of /proc/cpuinfo that begins with `key`; empty where there is no such file.
+std::string cpuinfo(const std::string &key) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t colon = line.find(':');
+    if (colon != std::string::npos && line.compare(0, key.size(), key) == 0) return line.substr(std::min(line.size(), colon + 2));
+  }
+  return "";
+}
+
+// Instruction sets that kernels may use; all others are of no interest here.
+std::vector<std::string> cpu_features() {
+  const std::set<std::string> wanted = {"sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16", "amx_bf16",
+                                        "asimd", "bf16", "sve"};
+  std::istringstream words(cpuinfo("flags") + cpuinfo("Features"));
+  std::vector<std::string> found;
+  for (std::string word; words >> word;)
+    if (wanted.count(word)) found.push_back(word);
+  return found;
+}
+
+// CPUs this process may run on.
+int cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  return std::max(1, (int)std::thread::hardware_concurrency());
+}
+
+// Physical memory, or the container's limit where that is smaller.
+double memory_bytes() {
+  double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
+  for (const char *path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    double limit = 0;
+    if (file >> limit && limit > 0) bytes = std::min(bytes, limit);
+  }
+  return bytes;
+}
+
+} // namespace
+
+Napi::Value describe(const Napi::CallbackInfo &info) {
+  const Napi::Env env = info.Env();
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("version", std::to_string(CTX_BACKEND_VERSION));
+
+  Napi::Array backends = Napi::Array::New(env);
+  for (const Backend &b : cpu_backends()) {
+    if (!b.table) continue;
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", b.table->name);
+    entry.Set("score", b.score);
+    backends.Set(backends.Length(), entry);
+  }
+  value.Set("backends", backends);
+  const std::string model = cpuinfo("model name");
+  value.Set("cpuModel", model.empty() ? "unknown" : model);
+  Napi::Array features = Napi::Array::New(env);
+  for (const std::string &feature : cpu_features()) features.Set(features.Length(), feature);
+  value.Set("cpuFeatures", features);
+  value.Set("cores", cores());
+  value.Set("memoryBytes", memory_bytes());
+
+  Napi::Object cuda = Napi::Object::New(env);
+  cuda.Set("available", cuda_backend().table != nullptr);
+  cuda.Set("reason", cuda_backend().problem);
+  cuda.Set("devices", Napi::Array::New(env));
+  value.Set("cuda", cuda);
+  return value;
+}
+
+} // namespace ctx

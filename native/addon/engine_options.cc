@@ -1,0 +1,142 @@
+#include "engine_options.h"
+
+#include "backend_library.h"
+
+namespace ctx {
+namespace {
+
+ModelShape parse_shape(const Options &o) {
+  ModelShape s;
+  s.vocab = o.integer("vocabSize");
+  s.hidden = o.integer("hiddenSize");
+  s.ffn = o.integer("intermediateSize");
+  s.layers = o.integer("layers");
+  s.heads = o.integer("heads");
+  s.kv_heads = o.integer("kvHeads");
+  s.head_dim = o.integer("headDim");
+  s.eps = (float)o.number("rmsNormEps");
+  s.tied = o.boolean("tieWordEmbeddings");
+  return s;
+}
+
+Training parse_training(const Options &o) {
+  Training t;
+  if (o.has("lora")) {
+    const Options l = o.object("lora");
+    t.lora = LoraOptions{l.integer("rank"), (float)l.number("alpha"), l.strings("targets"), (uint64_t)l.integer("seed")};
+  }
+  if (o.has("alsoTrain")) t.also_train = o.strings("alsoTrain");
+  return t;
+}
+
+MemoryPlan parse_memory(const Options &o) {
+  MemoryPlan m;
+  m.max_tokens = o.integer("maxTokens");
+  m.train = o.boolean("train");
+  m.checkpoint_every = o.integer("checkpointEvery");
+  m.loss_chunk = o.integer("lossChunk");
+  m.kv_cache_tokens = o.integer("kvCacheTokens");
+  return m;
+}
+
+FileDtype parse_dtype(Napi::Env env, const std::string &name, const std::string &path) {
+  if (name == "F32") return FileDtype::f32;
+  if (name == "BF16") return FileDtype::bf16;
+  if (name == "F16") return FileDtype::f16;
+  type_error(env, path + " is \"" + name + "\", expected F32, BF16 or F16");
+}
+
+std::string element(const char *operation, const char *list, uint32_t i) { return std::string(operation) + ": " + list + "[" + std::to_string(i) + "]"; }
+
+} // namespace
+
+EngineOptions parse_engine_options(Napi::Value value) {
+  const Options o(value, "createEngine: options");
+  EngineOptions e;
+  const std::string device = o.string("device");
+  if (device == "cuda") {
+    const Backend &cuda = cuda_backend();
+    if (!cuda.table) throw Napi::Error::New(value.Env(), "createEngine: device \"cuda\" is not available: " + cuda.problem);
+    e.backend = cuda.table;
+  } else if (device == "cpu") {
+    e.backend = choose_cpu_backend(o.has("isa") ? o.string("isa") : "");
+  } else {
+    type_error(value.Env(), "createEngine: options.device is \"" + device + "\", expected cpu or cuda");
+  }
+  e.threads = o.small("threads");
+  e.ring = o.small("ring");
+  e.model = parse_shape(o.object("model"));
+  if (o.has("training")) e.training = parse_training(o.object("training"));
+  e.memory = parse_memory(o.object("memory"));
+  return e;
+}
+
+Batch parse_batch(Napi::Value value, const char *operation) {
+  const Options o(value, std::string(operation) + ": batch");
+  Batch b;
+  b.ids = typed_array<int32_t>(o.get("ids"), o.at("ids"));
+  b.positions = typed_array<int32_t>(o.get("positions"), o.at("positions"));
+  b.starts = typed_array<int32_t>(o.get("starts"), o.at("starts"));
+  b.targets = optional_typed_array<int32_t>(o.get("targets"), o.at("targets"));
+  b.weights = optional_typed_array<float>(o.get("weights"), o.at("weights"));
+  return b;
+}
+
+AdamWOptions parse_adamw(Napi::Value value) {
+  const Options o(value, "step: hyper");
+  AdamWOptions a;
+  a.lr = (float)o.number("lr");
+  a.beta1 = (float)o.number("beta1");
+  a.beta2 = (float)o.number("beta2");
+  a.eps = (float)o.number("eps");
+  a.weight_decay = (float)o.number("weightDecay");
+  a.clip_norm = o.number("clipNorm");
+  a.step = o.integer("step");
+  a.lora_plus_ratio = (float)o.number("loraPlusRatio");
+  return a;
+}
+
+Slot parse_slot(Napi::Value value, const char *operation) {
+  const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+  if (name == "value") return Slot::value;
+  if (name == "adam_m") return Slot::adam_m;
+  if (name == "adam_v") return Slot::adam_v;
+  if (name == "merged") return Slot::merged;
+  if (name == "gradient") return Slot::gradient;
+  type_error(value.Env(), std::string(operation) + ": slot must be value, adam_m, adam_v, merged or gradient");
+}
+
+std::vector<TensorSource> parse_sources(Napi::Value value) {
+  if (!value.IsArray()) type_error(value.Env(), "load: sources must be an array");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<TensorSource> sources;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Options o(array[i], element("load", "sources", i));
+    TensorSource s;
+    s.name = o.string("name");
+    s.file = o.string("file");
+    s.offset = o.integer("offset");
+    s.dtype = parse_dtype(value.Env(), o.string("dtype"), o.at("dtype"));
+    const Napi::Array shape = o.array("shape");
+    for (uint32_t d = 0; d < shape.Length(); d++) {
+      const Napi::Value size = shape[d];
+      if (!size.IsNumber()) type_error(value.Env(), o.at("shape") + " must be an array of numbers");
+      s.shape.push_back(size.As<Napi::Number>().Int64Value());
+    }
+    sources.push_back(std::move(s));
+  }
+  return sources;
+}
+
+std::vector<TensorSink> parse_sinks(Napi::Value value) {
+  if (!value.IsArray()) type_error(value.Env(), "save: sinks must be an array");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<TensorSink> sinks;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Options o(array[i], element("save", "sinks", i));
+    sinks.push_back({o.string("name"), parse_slot(o.get("slot"), "save"), parse_dtype(value.Env(), o.string("dtype"), o.at("dtype"))});
+  }
+  return sinks;
+}
+
+} // namespace ctx

@@ -1,0 +1,12 @@
+// module.cc: what ctx.node exports; NativeAddon of runtime/engine/addon.ts.
+#include "describe.h"
+#include "engine_object.h"
+
+static Napi::Object start(Napi::Env env, Napi::Object exports) {
+  ctx::EngineObject::define(env);
+  exports.Set("describe", Napi::Function::New(env, ctx::describe, "describe"));
+  exports.Set("createEngine", Napi::Function::New(env, ctx::EngineObject::create, "createEngine"));
+  return exports;
+}
+
+NODE_API_MODULE(ctx, start)

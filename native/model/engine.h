@@ -1,0 +1,94 @@
+// engine.h: a model with its memory: the parameter table, the arena, one Llama per ring rank, and what may be asked of them.
+// Calls come from one thread at a time (the addon's job thread). Failures are thrown as ctx::Failure. A call that fails or is
+// cancelled leaves gradients undefined (zero_gradients mends that) and everything else as it was.
+// defines: EngineOptions, Engine, Slot
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "../io/tensor_file.h"
+#include "../optim/adamw.h"
+#include "batch.h"
+
+namespace ctx {
+
+struct EngineOptions {
+  const ctx_backend *backend = nullptr;
+  int threads = 1; // shared out over the ranks
+  int ring = 1;    // ranks as threads of this process
+  const std::atomic<int32_t> *cancelled = nullptr; // non-zero: the running call fails with CTX_ERR_CANCELLED at its next tile
+  ModelShape model;
+  Training training;
+  MemoryPlan memory;
+};
+
+// Which copy of a parameter.
+enum class Slot { value, adam_m, adam_v, merged, gradient };
+
+// A tensor to be written, in order.
+struct TensorSink {
+  std::string name;
+  Slot slot;
+  FileDtype dtype;
+};
+
+class Engine {
+ public:
+  explicit Engine(const EngineOptions &options); // allocates the arena; nothing later does, but `save` of merged weights
+  ~Engine();
+  Engine(const Engine &) = delete;
+  Engine &operator=(const Engine &) = delete;
+
+  const ParameterTable &parameters() const { return parameters_; }
+  const Ledger &memory() const { return layout_.ledger; }
+  const ModelShape &shape() const { return options_.model; }
+
+  void set_rope(const std::vector<double> &inv_freq, double attention_factor);
+
+  // Matrices from N(0, std^2), norms 1, adapters as at the start. The same bytes for any number of threads.
+  void initialize(uint64_t seed, double std);
+  // A from U(-1/sqrt(in), 1/sqrt(in)) (PEFT's default), B zero: the adapted model starts as the base model.
+  void initialize_adapters();
+
+  // Reads tensors into a slot (value or a moment). Unless `partial`, a parameter that no source names is an error; adapters
+  // may be missing when values are loaded.
+  void load(const std::vector<TensorSource> &sources, Slot slot, bool partial);
+  // Writes `header` and the tensors behind it, atomically.
+  void save(const std::string &path, const std::vector<uint8_t> &header, const std::vector<TensorSink> &sinks);
+
+  Score accumulate(const Batch &batch);
+  // Returns the gradient norm before clipping. A norm that is not finite changes no parameter. Gradients are zero afterwards.
+  double step(const AdamWOptions &hyper);
+  void zero_gradients();
+  Score score(const Batch &batch);
+  // Logits of rows [from, to) into `out` [to - from, vocab].
+  void logits(const Batch &batch, int64_t from, int64_t to, float *out);
+  // Greedy continuation of `ids`: up to `max_new` tokens, ending with the first of `stop` (which is included).
+  std::vector<int32_t> generate(const std::vector<int32_t> &ids, int64_t max_new, const std::vector<int32_t> &stop);
+
+  std::vector<float> read(const std::string &name, Slot slot);
+  void write(const std::string &name, const std::vector<float> &data);
+
+ private:
+  struct Rank;
+  EngineOptions options_;
+  ParameterTable parameters_;
+  ArenaLayout layout_;
+  std::unique_ptr<LocalRing> ring_;
+  std::vector<std::unique_ptr<Rank>> ranks_;
+  float *arena_ = nullptr;
+  bool rope_set_ = false;
+
+  const Ops &ops() const;
+  void check_cancelled() const;
+  float *gradients(int rank) const { return arena_ + layout_.first_rank + rank * layout_.rank_stride; }
+  void on_ranks(const std::function<void(Rank &)> &work);
+  void need_training(const char *operation) const;
+  void need_rope(const char *operation) const;
+  void sum_gradients();
+  const Parameter &named(const char *operation, const std::string &name) const;
+  float *place(const Parameter &parameter, Slot slot) const;
+  std::vector<float> merged(const Parameter &parameter);
+};
+
+} // namespace ctx

@@ -1,0 +1,169 @@
+// engine_weights.cc: how weights come into an engine and leave it: seeds, files, arrays.
+#include <cmath>
+#include <thread>
+
+#include "engine.h"
+#include "initialize.h"
+
+namespace ctx {
+namespace {
+
+constexpr int64_t block = 1 << 16; // numbers that one thread makes at a time; even
+
+// Fills the whole parameter, blocks shared out over threads, and uploads it.
+void fill(const Ops &ops, int threads, float *place, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
+  std::vector<float> numbers((size_t)size);
+  const auto work = [&](int thread) {
+    for (int64_t first = thread * block; first < size; first += threads * block) make(numbers.data() + first, first, std::min(block, size - first));
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads && t * block < size; t++) helpers.emplace_back(work, t);
+  work(0);
+  for (std::thread &helper : helpers) helper.join();
+  ops.upload(place, numbers.data(), (size_t)size * 4);
+}
+
+std::string shape_text(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::vector<int64_t> shape_of(const Parameter &p) {
+  return p.kind == Parameter::norm ? std::vector<int64_t>{p.cols} : std::vector<int64_t>{p.rows, p.cols};
+}
+
+} // namespace
+
+void Engine::initialize(uint64_t seed, double std) {
+  if (!(std >= 0) || !std::isfinite(std)) fail(CTX_ERR_ARGUMENT, "initialize: std is %g, expected 0 or more", std);
+  for (size_t i = 0; i < parameters_.all.size(); i++) {
+    const Parameter &p = parameters_.all[i];
+    if (p.kind != Parameter::matrix && p.kind != Parameter::norm) continue;
+    fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
+      if (p.kind == Parameter::norm) std::fill(out, out + count, 1.0f);
+      else fill_normal(out, first, count, seed, i, std);
+    });
+  }
+  initialize_adapters();
+}
+
+void Engine::initialize_adapters() {
+  if (!options_.training.lora) return;
+  for (size_t i = 0; i < parameters_.all.size(); i++) {
+    const Parameter &p = parameters_.all[i];
+    if (p.kind != Parameter::lora_a && p.kind != Parameter::lora_b) continue;
+    fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
+      if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
+      else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
+    });
+  }
+}
+
+const Parameter &Engine::named(const char *operation, const std::string &name) const {
+  const Parameter *p = parameters_.find(name);
+  if (!p) fail(CTX_ERR_ARGUMENT, "%s: the model has no parameter %s", operation, name.c_str());
+  return *p;
+}
+
+// Null where the slot does not exist for the parameter.
+float *Engine::place(const Parameter &p, Slot slot) const {
+  if (slot == Slot::value) return arena_ + p.offset;
+  if (!options_.memory.train || !p.trainable) return nullptr;
+  if (slot == Slot::adam_m) return arena_ + layout_.adam_m + p.gradient;
+  if (slot == Slot::adam_v) return arena_ + layout_.adam_v + p.gradient;
+  if (slot == Slot::gradient) return gradients(0) + p.gradient;
+  return nullptr;
+}
+
+void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool partial) {
+  if (slot != Slot::value && slot != Slot::adam_m && slot != Slot::adam_v) fail(CTX_ERR_ARGUMENT, "load: only value, adam_m and adam_v can be loaded");
+  std::vector<bool> seen(parameters_.all.size(), false);
+  TensorReader reader;
+  for (const TensorSource &source : sources) {
+    const Parameter *p = parameters_.find(source.name);
+    if (!p) fail(CTX_ERR_ARGUMENT, "load: %s: the model has no parameter %s", source.file.c_str(), source.name.c_str());
+    if (source.shape != shape_of(*p))
+      fail(CTX_ERR_ARGUMENT, "load: %s: tensor %s has shape %s, the model expects %s", source.file.c_str(), source.name.c_str(),
+           shape_text(source.shape).c_str(), shape_text(shape_of(*p)).c_str());
+    float *to = place(*p, slot);
+    if (!to) fail(CTX_ERR_ARGUMENT, "load: parameter %s is not trained, it has no optimizer state", source.name.c_str());
+    seen[(size_t)(p - parameters_.all.data())] = true;
+    reader.read(source, p->size(), [&](int64_t first, const float *numbers, int64_t count) {
+      check_cancelled();
+      ops().upload(to + first, numbers, (size_t)count * 4);
+    });
+  }
+  if (partial) return;
+  for (size_t i = 0; i < parameters_.all.size(); i++) {
+    const Parameter &p = parameters_.all[i];
+    const bool needed = slot == Slot::value ? p.kind == Parameter::matrix || p.kind == Parameter::norm : p.trainable;
+    if (needed && !seen[i]) fail(CTX_ERR_ARGUMENT, "load: parameter %s %s is missing", p.name.c_str(), shape_text(shape_of(p)).c_str());
+  }
+}
+
+// W + alpha / rank * B A, in host memory.
+std::vector<float> Engine::merged(const Parameter &p) {
+  std::vector<float> host((size_t)p.size());
+  const std::string stem = p.name.substr(0, p.name.size() - std::string("weight").size());
+  const Parameter *a = parameters_.find(stem + "lora_A.weight"), *b = parameters_.find(stem + "lora_B.weight");
+  if (p.kind != Parameter::matrix || !a || !b) {
+    ops().download(host.data(), arena_ + p.offset, host.size() * 4);
+    return host;
+  }
+  const ctx_mat sum = matrix(static_cast<float *>(ops().alloc(host.size() * 4)), p.rows, p.cols);
+  try {
+    ops().copy(sum, matrix(arena_ + p.offset, p.rows, p.cols));
+    ops().matmul(sum, matrix(arena_ + b->offset, b->rows, b->cols), matrix(arena_ + a->offset, a->rows, a->cols), options_.training.lora->scaling(), 1);
+    ops().download(host.data(), floats(sum), host.size() * 4);
+  } catch (...) {
+    ops().table->release(ops().device, sum.data, host.size() * 4);
+    throw;
+  }
+  ops().table->release(ops().device, sum.data, host.size() * 4);
+  return host;
+}
+
+std::vector<float> Engine::read(const std::string &name, Slot slot) {
+  const Parameter &p = named("read", name);
+  if (slot == Slot::merged) return merged(p);
+  const float *from = place(p, slot);
+  if (!from) fail(CTX_ERR_ARGUMENT, "read: parameter %s is not trained, it has neither gradient nor optimizer state", name.c_str());
+  std::vector<float> data((size_t)p.size());
+  ops().download(data.data(), from, data.size() * 4);
+  return data;
+}
+
+void Engine::write(const std::string &name, const std::vector<float> &data) {
+  const Parameter &p = named("write", name);
+  if ((int64_t)data.size() != p.size())
+    fail(CTX_ERR_ARGUMENT, "write: parameter %s %s has %lld numbers, got %zu", name.c_str(), shape_text(shape_of(p)).c_str(), (long long)p.size(), data.size());
+  ops().upload(arena_ + p.offset, data.data(), data.size() * 4);
+}
+
+void Engine::save(const std::string &path, const std::vector<uint8_t> &header, const std::vector<TensorSink> &sinks) {
+  for (const TensorSink &sink : sinks) { // before anything is written
+    const Parameter &p = named("save", sink.name);
+    if (sink.slot == Slot::gradient) fail(CTX_ERR_ARGUMENT, "save: gradients are not saved");
+    if (sink.slot != Slot::merged && !place(p, sink.slot))
+      fail(CTX_ERR_ARGUMENT, "save: parameter %s is not trained, it has no optimizer state", sink.name.c_str());
+  }
+  AtomicFile file(path);
+  file.write(header.data(), header.size());
+  constexpr int64_t piece = 1 << 20;
+  std::vector<uint8_t> bytes;
+  for (const TensorSink &sink : sinks) {
+    const std::vector<float> data = read(sink.name, sink.slot);
+    const int64_t size = (int64_t)data.size(), width = dtype_bytes(sink.dtype);
+    bytes.resize((size_t)(std::min(size, piece) * width));
+    for (int64_t from = 0; from < size; from += piece) {
+      check_cancelled();
+      const int64_t count = std::min(piece, size - from);
+      from_f32(bytes.data(), data.data() + from, count, sink.dtype);
+      file.write(bytes.data(), (size_t)(count * width));
+    }
+  }
+  file.commit();
+}
+
+} // namespace ctx

@@ -1,0 +1,182 @@
+// forward.cc: from token ids to the normalised output of the last layer.
+//
+//   x_0 = E[ids]
+//   for each layer:  q, k, v = split(norm(x) Wqkv^T);  q, k = rope(q), rope(k)
+//                    x2 = x + attention(q, k, v) Wo^T
+//                    x  = x2 + (silu(g) * u) Wdown^T   with  g, u = split(norm(x2) Wgate_up^T)
+//   h = norm(x)
+//
+// Residual sums are fused into the norm that follows: a branch writes its output to a new buffer and the next norm adds the
+// stream to it in the same pass over memory.
+#include <cmath>
+#include <numeric>
+
+#include "llama.h"
+
+namespace ctx {
+
+Llama::Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
+             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk)
+    : shape_(shape), parameters_(parameters), layout_(layout), lora_scaling_(lora_scaling), ops_(ops), ring_(ring), weights_(weights),
+      gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk) {}
+
+void Llama::set_rope(const std::vector<double> &inv_freq, double attention_factor) {
+  upload(layout_.inv_freq, inv_freq.data(), inv_freq.size() * sizeof(double));
+  attention_factor_ = attention_factor;
+}
+
+ctx_mat Llama::weight(int index) const {
+  const Parameter &p = parameters_.all[(size_t)index];
+  return matrix(weights_ + p.offset, p.rows, p.cols);
+}
+
+float *Llama::gradient(int index) const {
+  const Parameter &p = parameters_.all[(size_t)index];
+  return gradients_ && p.trainable ? gradients_ + p.gradient : nullptr;
+}
+
+ctx_mat Llama::gradient_matrix(int index) const {
+  const Parameter &p = parameters_.all[(size_t)index];
+  return matrix(gradient(index), p.rows, p.cols);
+}
+
+// Forward only, all layers share the first input's buffer and the first slot.
+ctx_mat Llama::layer_input(int64_t layer, bool keep) const { return local(layout_.x[keep ? (size_t)layer : 0], shape_.hidden); }
+
+LayerBuffers Llama::buffers(int64_t layer, bool keep) const {
+  const LayerSpans &s = layout_.slots[keep ? (size_t)layer % layout_.slots.size() : 0];
+  LayerBuffers b;
+  b.x = layer_input(layer, keep);
+  b.qkv = local(s.qkv, shape_.qkv_width());
+  b.o = local(s.o, shape_.q_width());
+  b.x2 = local(s.x2, shape_.hidden);
+  b.gate_up = layout_.keeps_gate_up ? local(s.gate_up, 2 * shape_.ffn) : no_matrix;
+  b.rstd1 = at(s.rstd1);
+  b.rstd2 = at(s.rstd2);
+  b.lse = at(s.lse);
+  return b;
+}
+
+// Uploads the batch and forms the rotation table of its positions.
+void Llama::stage(const LocalTokens &tokens) {
+  n_ = tokens.count();
+  sequence_ = tokens.sequence;
+  const size_t bytes = (size_t)n_ * 4;
+  upload(layout_.ids, tokens.ids.data(), bytes);
+  upload(layout_.positions, tokens.positions.data(), bytes);
+  upload(layout_.starts, tokens.starts.data(), bytes);
+  ops_.rope_table(at(layout_.cos), at(layout_.sin), reinterpret_cast<const double *>(at(layout_.inv_freq)), shape_.head_dim / 2, attention_factor_,
+                  reinterpret_cast<const int32_t *>(at(layout_.positions)), n_);
+}
+
+void Llama::forward(const LocalTokens &tokens, bool keep) {
+  stage(tokens);
+  ops_.embed_forward(layer_input(0, keep), weight(parameters_.embed), reinterpret_cast<const int32_t *>(at(layout_.ids)));
+  ctx_mat residual = no_matrix;
+  for (int64_t layer = 0; layer < shape_.layers; layer++) {
+    const LayerBuffers b = buffers(layer, keep);
+    project_qkv(layer, b, residual);
+    attend(b);
+    attention_output(layer, b);
+    feed_forward(layer, b, layer_input(layer + 1, keep));
+    residual = b.x2;
+  }
+  ops_.rmsnorm(hidden(), at(layout_.final_rstd), layer_input(shape_.layers, keep), residual, floats(weight(parameters_.norm)), shape_.eps);
+}
+
+// x += residual;  q, k, v = split(norm(x) Wqkv^T), q and k rotated.
+void Llama::project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const {
+  const LayerParameters &p = parameters_.layers[(size_t)layer];
+  ops_.rmsnorm(hidden(), b.rstd1, b.x, residual, floats(weight(p.input_norm)), shape_.eps);
+  linear(b.qkv, hidden(), p.qkv);
+  const int64_t rotated = shape_.heads + shape_.kv_heads;
+  ops_.rope(cols(b.qkv, 0, rotated * shape_.head_dim), rotated, shape_.head_dim, at(layout_.cos), at(layout_.sin), false);
+}
+
+RingAttention Llama::attention(const LayerBuffers &b) const {
+  const int64_t q = shape_.q_width(), kv = shape_.kv_width();
+  RingAttention a{};
+  a.tokens = sequence_;
+  a.q = cols(b.qkv, 0, q);
+  a.k = cols(b.qkv, q, kv);
+  a.v = cols(b.qkv, q + kv, kv);
+  a.o = b.o;
+  a.lse = b.lse;
+  a.heads = (int32_t)shape_.heads;
+  a.kv_heads = (int32_t)shape_.kv_heads;
+  a.head_dim = (int32_t)shape_.head_dim;
+  a.scale = 1.0f / std::sqrt((float)shape_.head_dim);
+  a.start = reinterpret_cast<const int32_t *>(at(layout_.starts));
+  a.causal = 1;
+  return a;
+}
+
+void Llama::attend(const LayerBuffers &b) const {
+  const ctx_status status = ring_attention_forward(*ops_.table, ops_.device, ring_, attention(b), at(layout_.ring));
+  if (status != CTX_OK) throw Failure(status, "attention_forward: " + ring_.error);
+}
+
+// x2 = x + o Wo^T;  h = norm(x2).
+void Llama::attention_output(int64_t layer, const LayerBuffers &b) const {
+  const LayerParameters &p = parameters_.layers[(size_t)layer];
+  linear(b.x2, b.o, p.o);
+  ops_.rmsnorm(hidden(), b.rstd2, b.x2, b.x, floats(weight(p.post_norm)), shape_.eps);
+}
+
+// out = (silu(gate) * up) Wdown^T with gate, up = split(h Wgate_up^T), a tile of rows at a time. Whoever reads `out` adds x2.
+void Llama::feed_forward(int64_t layer, const LayerBuffers &b, ctx_mat out) const {
+  const LayerParameters &p = parameters_.layers[(size_t)layer];
+  for (int64_t from = 0; from < n_; from += layout_.mlp_rows) {
+    const int64_t count = std::min(layout_.mlp_rows, n_ - from);
+    const ctx_mat gate_up = b.gate_up.data ? rows(b.gate_up, from, count) : matrix(at(layout_.gate_up), count, 2 * shape_.ffn);
+    const ctx_mat act = matrix(at(layout_.act), count, shape_.ffn);
+    linear(gate_up, rows(hidden(), from, count), p.gate_up);
+    ops_.swiglu(act, cols(gate_up, 0, shape_.ffn), cols(gate_up, shape_.ffn, shape_.ffn));
+    linear(rows(out, from, count), act, p.down);
+  }
+}
+
+// As `forward`, with keys and values of earlier calls: rows [0, past) of the cache.
+void Llama::forward_cached(const int32_t *ids, int64_t count, int64_t past) {
+  LocalTokens tokens;
+  tokens.sequence = count;
+  tokens.ids.assign(ids, ids + count);
+  tokens.positions.resize((size_t)count);
+  std::iota(tokens.positions.begin(), tokens.positions.end(), (int32_t)past);
+  tokens.starts.assign((size_t)count, 0);
+  stage(tokens);
+  ops_.embed_forward(layer_input(0, false), weight(parameters_.embed), reinterpret_cast<const int32_t *>(at(layout_.ids)));
+  ctx_mat residual = no_matrix;
+  for (int64_t layer = 0; layer < shape_.layers; layer++) {
+    const LayerBuffers b = buffers(layer, false);
+    project_qkv(layer, b, residual);
+    attend_cached(layer, b, past);
+    attention_output(layer, b);
+    feed_forward(layer, b, b.x);
+    residual = b.x2;
+  }
+  ops_.rmsnorm(hidden(), at(layout_.final_rstd), layer_input(0, false), residual, floats(weight(parameters_.norm)), shape_.eps);
+}
+
+void Llama::attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) const {
+  const int64_t q = shape_.q_width(), kv = shape_.kv_width();
+  const ctx_mat keys = matrix(kv_cache_ + 2 * layer * kv_capacity_ * kv, kv_capacity_, kv);
+  const ctx_mat values = matrix(floats(keys) + kv_capacity_ * kv, kv_capacity_, kv);
+  ops_.copy(rows(keys, past, n_), cols(b.qkv, q, kv));
+  ops_.copy(rows(values, past, n_), cols(b.qkv, q + kv, kv));
+  ctx_attention a{};
+  a.q = cols(b.qkv, 0, q);
+  a.k = rows(keys, 0, past + n_);
+  a.v = rows(values, 0, past + n_);
+  a.o = b.o;
+  a.lse = b.lse;
+  a.heads = (int32_t)shape_.heads;
+  a.kv_heads = (int32_t)shape_.kv_heads;
+  a.head_dim = (int32_t)shape_.head_dim;
+  a.scale = 1.0f / std::sqrt((float)shape_.head_dim);
+  a.q_index = past;
+  a.causal = 1;
+  ops_.attention_forward(a);
+}
+
+} // namespace ctx

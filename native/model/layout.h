@@ -1,0 +1,64 @@
+// layout.h: where everything lies in the one block of memory that an engine allocates. A pure function of the plan's
+// numbers; compiler/memory/ledger.ts computes the same sizes, and a test holds the two against each other.
+//
+//   weights | adam m | adam v | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
+//
+// defines: Ledger, LayerSpans, RankLayout, ArenaLayout, lay_out, mlp_tile_rows
+#pragma once
+#include <vector>
+
+#include "parameters.h"
+
+namespace ctx {
+
+// Rows of the MLP computed at once: gate, up and their gradients exist for this many tokens only (tiled MLP, ALST,
+// Bekman et al. 2025, arXiv 2506.13996), except where every activation is kept.
+constexpr int64_t mlp_tile_rows = 1024;
+
+// Bytes by term, all ranks together.
+struct Ledger {
+  int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, checkpoints = 0, logits = 0, workspace = 0, kv_cache = 0;
+  int64_t total() const { return weights + gradients + optimizer + activations + checkpoints + logits + workspace + kv_cache; }
+};
+
+// Places below count floats from the start of a rank's block; n = RankLayout::tokens.
+
+// What a layer's backward pass reads.
+struct LayerSpans {
+  int64_t rstd1, rstd2; // [n]
+  int64_t qkv;          // [n, qkv_width] after RoPE
+  int64_t o, lse;       // [n, q_width], [heads, n]
+  int64_t x2;           // [n, hidden] after the attention's residual
+  int64_t gate_up;      // [n, 2 ffn]; only where every activation is kept
+};
+
+struct RankLayout {
+  int64_t tokens = 0;   // n: most tokens of one rank
+  int64_t mlp_rows = 0; // rows of the MLP's buffers
+  bool keeps_gate_up = false;
+  std::vector<LayerSpans> slots; // layer i uses slot i % slots.size()
+  std::vector<int64_t> x;        // [n, hidden] input of layer i, and at the end that of the final norm
+  int64_t final_rstd = 0;
+  int64_t logits = 0, picked = 0;      // [loss_chunk, vocab], [loss_chunk, hidden]
+  int64_t h = 0, dx = 0, dqkv = 0;     // [n, max(hidden, q_width)], [n, hidden], [n, qkv_width]
+  int64_t gate_up = 0, act = 0, d_act = 0; // [mlp_rows, 2 ffn], [mlp_rows, ffn] twice
+  int64_t xa = 0, dxa = 0;             // [n, adapter_width]: x A^T and its gradient
+  int64_t cos = 0, sin = 0, inv_freq = 0; // [n, head_dim / 2] twice; head_dim / 2 doubles
+  int64_t ids = 0, positions = 0, starts = 0, picks = 0, targets = 0, target_weights = 0; // [n], 4 bytes each
+  int64_t nll = 0, correct = 0;        // [loss_chunk] floats, bytes
+  int64_t ring = 0;                    // workspace of ring attention
+  int64_t floats = 0;                  // size of the block
+};
+
+struct ArenaLayout {
+  Ledger ledger;
+  RankLayout rank;
+  int64_t adam_m = 0, adam_v = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
+  int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
+  int64_t gradient_floats = 0, rank_stride = 0; // rank r's gradients lie at first_rank + r * rank_stride
+};
+
+// Throws a Failure when a number makes no sense or the sum does not fit in 64 bits.
+ArenaLayout lay_out(const ModelShape &shape, const ParameterTable &parameters, const MemoryPlan &plan, int ring);
+
+} // namespace ctx

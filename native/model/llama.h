@@ -1,0 +1,108 @@
+// llama.h: one rank's share of a Llama-family model: forward, backward, loss and generation, written once over the
+// backend's table of operations. Nothing here allocates: every buffer is a place of the arena (layout.h).
+//
+// Shapes: n local tokens; x [n, hidden] is the residual stream. With ring attention the rank's rows are two zigzag
+// chunks of the sequence and all ranks call the same functions at the same time; everything but attention is row-wise.
+//
+// defines: LocalTokens, LocalTargets, LayerBuffers, Llama
+#pragma once
+#include "../ring/ring.h"
+#include "layout.h"
+#include "ops.h"
+
+namespace ctx {
+
+// A rank's rows of one batch, in host memory.
+struct LocalTokens {
+  int64_t sequence = 0;               // tokens of the whole sequence
+  std::vector<int32_t> ids, positions, starts; // [n]
+  int64_t count() const { return (int64_t)ids.size(); }
+};
+
+// The rows to be scored, rising, and what each should predict.
+struct LocalTargets {
+  std::vector<int32_t> rows, targets;
+  std::vector<float> weights; // of each row in the loss; empty where no gradient is asked for
+  std::vector<float> nll;     // result: negative log-likelihood in nats
+  std::vector<uint8_t> correct; // result: 1 where the target is the most likely token
+};
+
+// What one layer reads and writes.
+struct LayerBuffers {
+  ctx_mat x, qkv, o, x2;
+  ctx_mat gate_up; // {NULL} where it exists for a tile only
+  float *rstd1, *rstd2, *lse;
+};
+
+class Llama {
+ public:
+  // `block`: this rank's block of the arena; `kv_cache` and `gradients` may be null.
+  Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
+        float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk);
+
+  // inv_freq: head_dim / 2 angular frequencies in radians per token; cos and sin are multiplied by the factor (YaRN's temperature).
+  void set_rope(const std::vector<double> &inv_freq, double attention_factor);
+
+  // Ends with h = the normalised output of the last layer. `keep`: saves what `backward` reads.
+  void forward(const LocalTokens &tokens, bool keep);
+
+  // Cross-entropy of the rows of `h` that have a target, a chunk of logits at a time. `with_gradient` replaces h by its gradient
+  // and adds the output layer's.
+  void loss(LocalTargets &targets, bool with_gradient);
+
+  // Logits of rows [from, from + count) of h into host memory [count, vocab].
+  void logits(int64_t from, int64_t count, float *out);
+
+  // From the gradient of h to those of all trainable parameters (+=).
+  void backward();
+
+  // Puts tokens at [past, past + count) into the key-value cache; h holds the result. One rank only.
+  void forward_cached(const int32_t *ids, int64_t count, int64_t past);
+
+  int64_t tokens() const { return layout_.tokens; }
+
+ private:
+  const ModelShape &shape_;
+  const ParameterTable &parameters_;
+  const RankLayout &layout_;
+  const float lora_scaling_;
+  const Ops ops_;
+  RingContext &ring_;
+  float *const weights_, *const gradients_, *const block_, *const kv_cache_;
+  const int64_t kv_capacity_, loss_chunk_;
+  double attention_factor_ = 1;
+  int64_t sequence_ = 0, n_ = 0; // of the batch at hand
+
+  float *at(int64_t place) const { return block_ + place; }
+  ctx_mat local(int64_t place, int64_t width) const { return matrix(at(place), n_, width); }
+  ctx_mat weight(int index) const;
+  float *gradient(int index) const; // null when frozen
+  ctx_mat gradient_matrix(int index) const;
+  ctx_mat hidden() const { return local(layout_.h, shape_.hidden); }
+  LayerBuffers buffers(int64_t layer, bool keep) const;
+  ctx_mat layer_input(int64_t layer, bool keep) const;
+  void upload(int64_t place, const void *data, size_t bytes) const { ops_.upload(at(place), data, bytes); }
+  void stage(const LocalTokens &tokens);
+  RingAttention attention(const LayerBuffers &b) const;
+
+  // linear.cc
+  void linear(ctx_mat y, ctx_mat x, const Linear &l) const;
+  void adapter_gradient(const Linear &l, ctx_mat dy) const;
+  void weight_gradient(const Linear &l, ctx_mat x, ctx_mat dy) const;
+  void input_gradient(const Linear &l, ctx_mat dx, ctx_mat dy) const;
+  ctx_mat adapters_a(const Linear &l, float *base, bool of_gradients) const;
+
+  // forward.cc
+  void project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const;
+  void attend(const LayerBuffers &b) const;
+  void attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) const;
+  void attention_output(int64_t layer, const LayerBuffers &b) const;
+  void feed_forward(int64_t layer, const LayerBuffers &b, ctx_mat out) const;
+
+  // backward.cc
+  void rebuild(int64_t first, int64_t last) const;
+  void feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const;
+  void attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const;
+};
+
+} // namespace ctx

@@ -1,0 +1,100 @@
+// ops.h: the backend's table of operations as methods that throw, and views of matrices, so that the model's code reads
+// like the formulas.
+// defines: Ops, matrix, rows, cols
+#pragma once
+#include "failure.h"
+
+namespace ctx {
+
+// A dense fp32 matrix [rows, cols] at `data`.
+inline ctx_mat matrix(float *data, int64_t rows, int64_t cols) { return {data, rows, cols, cols, CTX_F32}; }
+// Rows [from, from + count) of x.
+inline ctx_mat rows(ctx_mat x, int64_t from, int64_t count) {
+  x.data = static_cast<float *>(x.data) + from * x.ld;
+  x.rows = count;
+  return x;
+}
+// Columns [from, from + count) of x.
+inline ctx_mat cols(ctx_mat x, int64_t from, int64_t count) {
+  x.data = static_cast<float *>(x.data) + from;
+  x.cols = count;
+  return x;
+}
+inline float *floats(ctx_mat x) { return static_cast<float *>(x.data); }
+constexpr ctx_mat no_matrix = {nullptr, 0, 0, 0, CTX_F32};
+
+// One device and its operations; see ctx_backend.h for what each does. Not owned.
+struct Ops {
+  const ctx_backend *table = nullptr;
+  ctx_device *device = nullptr;
+
+  void check(ctx_status status, const char *operation) const {
+    if (status == CTX_OK) return;
+    if (status == CTX_ERR_CANCELLED) throw Failure(status, "cancelled");
+    const char *why = table->last_error(device);
+    throw Failure(status, std::string(operation) + ": " + (why && *why ? why : "the device gave no reason"));
+  }
+
+  void *alloc(size_t bytes) const {
+    void *memory = nullptr;
+    check(table->alloc(device, bytes, &memory), "alloc");
+    return memory;
+  }
+  void upload(void *to, const void *from, size_t bytes) const { check(table->upload(device, to, from, bytes), "upload"); }
+  void download(void *to, const void *from, size_t bytes) const { check(table->download(device, to, from, bytes), "download"); }
+
+  void zero(ctx_mat x) const { check(table->zero(device, x), "zero"); }
+  void copy(ctx_mat to, ctx_mat from) const { check(table->copy(device, to, from), "copy"); }
+  void add(ctx_mat y, float alpha, ctx_mat x) const { check(table->add(device, y, alpha, x), "add"); }
+
+  // c = alpha a b + beta c, and with one side transposed
+  void matmul(ctx_mat c, ctx_mat a, ctx_mat b, float alpha = 1, float beta = 0) const { gemm(0, 0, alpha, a, b, beta, c); }
+  void matmul_nt(ctx_mat c, ctx_mat a, ctx_mat b, float alpha = 1, float beta = 0) const { gemm(0, 1, alpha, a, b, beta, c); }
+  void matmul_tn(ctx_mat c, ctx_mat a, ctx_mat b, float alpha = 1, float beta = 0) const { gemm(1, 0, alpha, a, b, beta, c); }
+
+  void embed_forward(ctx_mat y, ctx_mat matrix, const int32_t *ids) const {
+    check(table->embed_forward(device, y, matrix, ids), "embed_forward");
+  }
+  void embed_backward(ctx_mat d_matrix, ctx_mat dy, const int32_t *ids) const {
+    check(table->embed_backward(device, d_matrix, dy, ids), "embed_backward");
+  }
+  void rmsnorm(ctx_mat y, float *rstd, ctx_mat x, ctx_mat residual, const float *w, float eps) const {
+    check(table->rmsnorm_forward(device, y, rstd, x, residual, w, eps), "rmsnorm_forward");
+  }
+  void rmsnorm_backward(ctx_mat dx, bool accumulate, float *dw, ctx_mat dy, ctx_mat x, const float *rstd, const float *w) const {
+    check(table->rmsnorm_backward(device, dx, accumulate, dw, dy, x, rstd, w), "rmsnorm_backward");
+  }
+  void rope_table(float *cos, float *sin, const double *inv_freq, int64_t half, double factor, const int32_t *positions, int64_t n) const {
+    check(table->rope_table(device, cos, sin, inv_freq, (int32_t)half, factor, positions, n), "rope_table");
+  }
+  void rope(ctx_mat x, int64_t heads, int64_t head_dim, const float *cos, const float *sin, bool inverse) const {
+    check(table->rope(device, x, (int32_t)heads, (int32_t)head_dim, cos, sin, inverse), "rope");
+  }
+  void attention_forward(const ctx_attention &a) const { check(table->attention_forward(device, &a), "attention_forward"); }
+  void attention_delta(float *delta, ctx_mat d_o, ctx_mat o, int64_t heads, int64_t head_dim) const {
+    check(table->attention_delta(device, delta, d_o, o, (int32_t)heads, (int32_t)head_dim), "attention_delta");
+  }
+  void attention_backward(const ctx_attention_grad &a) const { check(table->attention_backward(device, &a), "attention_backward"); }
+  void swiglu(ctx_mat y, ctx_mat gate, ctx_mat up) const { check(table->swiglu_forward(device, y, gate, up), "swiglu_forward"); }
+  void swiglu_backward(ctx_mat gate, ctx_mat up, ctx_mat y, ctx_mat dy) const {
+    check(table->swiglu_backward(device, gate, up, y, dy), "swiglu_backward");
+  }
+  void cross_entropy(ctx_mat logits, const int32_t *targets, const float *weights, float *nll, uint8_t *correct) const {
+    check(table->cross_entropy(device, logits, targets, weights, nll, correct), "cross_entropy");
+  }
+  double sum_squares(ctx_mat x) const {
+    double sum = 0;
+    check(table->sum_squares(device, x, &sum), "sum_squares");
+    return sum;
+  }
+  void adamw(float *param, float *m, float *v, const float *grad, int64_t n, const ctx_adamw &h) const {
+    check(table->adamw(device, param, m, v, grad, n, &h), "adamw");
+  }
+
+ private:
+  void gemm(int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c) const {
+    check(table->gemm(device, trans_a, trans_b, alpha, a, b, beta, c), "gemm");
+  }
+};
+
+} // namespace ctx

@@ -1,0 +1,67 @@
+// parameters.h: the table of all parameters: Hugging Face names, shapes, places in the arenas, who is trained.
+// defines: Parameter, LinearPart, Linear, LayerParameters, ParameterTable, align_floats
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "shape.h"
+
+namespace ctx {
+
+// Every region of the arena starts at a multiple of 64 bytes: 16 floats.
+constexpr int64_t align_floats(int64_t n) { return (n + 15) & ~int64_t(15); }
+
+struct Parameter {
+  enum Kind { matrix, norm, lora_a, lora_b };
+  std::string name;      // as in Hugging Face's state_dict
+  Kind kind = matrix;
+  int64_t rows = 0, cols = 0; // a norm's weight is [1, cols] here and [cols] outside
+  bool trainable = false;
+  int64_t offset = 0;    // floats from the start of the weights
+  int64_t gradient = -1; // floats from the start of the gradients (the moments lie alike); -1 when frozen
+
+  int64_t size() const { return rows * cols; }
+};
+
+// One weight of a Linear, and its adapter if it has one. Members are indices into ParameterTable::all.
+struct LinearPart {
+  int weight = -1, lora_a = -1, lora_b = -1;
+  int64_t out_begin = 0, out = 0; // its columns of the Linear's output
+  int64_t rank_begin = 0;         // its columns of x A^T
+};
+
+// Weights that read the same input and lie one after the other, so that one matrix product serves them all:
+// y [tokens, out] = x [tokens, in] W^T. q, k, v are one Linear; so are gate, up.
+struct Linear {
+  std::vector<LinearPart> parts;
+  int64_t in = 0, out = 0;
+  int64_t rank = 0; // of all adapters together; their A matrices lie one after the other too
+};
+
+struct LayerParameters {
+  int input_norm = -1, post_norm = -1;
+  Linear qkv, o, gate_up, down;
+};
+
+struct ParameterTable {
+  std::vector<Parameter> all;
+  int embed = -1, norm = -1, head = -1; // head == embed when tied
+  std::vector<LayerParameters> layers;
+  int64_t weight_floats = 0, gradient_floats = 0; // sizes of the arenas, aligned
+  int64_t adapter_width = 0;                      // largest Linear::rank
+
+  // Throws a Failure that says which sizes do not go together, or which target or pattern names nothing.
+  ParameterTable(const ModelShape &shape, const Training &training, bool train);
+
+  const Parameter *find(const std::string &name) const;
+
+ private:
+  std::unordered_map<std::string, int> by_name_;
+  int add(std::string name, Parameter::Kind kind, int64_t rows, int64_t cols);
+  void add_adapters(Linear &linear, const LoraOptions &lora);
+  void choose_trainable(const Training &training);
+  void place();
+};
+
+} // namespace ctx

@@ -1,0 +1,45 @@
+// shape.h: the numbers that describe a model, its training and the memory it may use. They come from the plan.
+// defines: ModelShape, LoraOptions, Training, MemoryPlan
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ctx {
+
+// A Llama-family decoder (Touvron et al. 2023, arXiv 2302.13971): pre-norm RMSNorm, RoPE, grouped-query attention, SwiGLU.
+struct ModelShape {
+  int64_t vocab = 0, hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  float eps = 1e-5f;  // inside the square root of RMSNorm
+  bool tied = false;  // lm_head shares the embedding's matrix
+
+  int64_t q_width() const { return heads * head_dim; }
+  int64_t kv_width() const { return kv_heads * head_dim; }
+  int64_t qkv_width() const { return q_width() + 2 * kv_width(); }
+};
+
+// LoRA (Hu et al. 2021, arXiv 2106.09685): y = x W^T + alpha / rank * (x A^T) B^T with A [rank, in], B [out, rank].
+struct LoraOptions {
+  int64_t rank = 0;
+  float alpha = 0;
+  std::vector<std::string> targets;  // q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj
+  uint64_t seed = 0;
+
+  float scaling() const { return alpha / (float)rank; }
+};
+
+struct Training {
+  std::optional<LoraOptions> lora;      // the base weights are frozen where there are adapters
+  std::vector<std::string> also_train;  // parts of parameter names trained besides the adapters
+};
+
+struct MemoryPlan {
+  int64_t max_tokens = 0;       // of one micro batch, over all ranks of the ring
+  bool train = false;           // false: no gradients, no optimizer state, no saved activations
+  int64_t checkpoint_every = 0; // 0: keep every activation; n: keep each n-th layer's input, recompute the rest
+  int64_t loss_chunk = 0;       // rows of logits formed at once
+  int64_t kv_cache_tokens = 0;  // capacity of the key-value cache; 0: none
+};
+
+} // namespace ctx
