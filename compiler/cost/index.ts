@@ -1,0 +1,19 @@
+/** What a stage costs: FLOPs, time on a kind of hardware, bytes in host memory. */
+export {
+  adapterParameters,
+  causalPairs,
+  type ForwardFlops,
+  forwardFlops,
+  type StageWork,
+  stageFlops,
+} from "./flops.ts";
+export {
+  type CpuFacts,
+  cpuHardware,
+  HARDWARE_NAMES,
+  type HardwareName,
+  type HardwarePreset,
+  hardwarePreset,
+} from "./hardware.ts";
+export { hostBytes } from "./host.ts";
+export { stageSeconds } from "./time.ts";

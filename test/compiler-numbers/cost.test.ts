@@ -1,0 +1,131 @@
+import { describe, expect, test } from "vitest";
+import {
+  adapterParameters,
+  causalPairs,
+  cpuHardware,
+  forwardFlops,
+  HARDWARE_NAMES,
+  hardwarePreset,
+  hostBytes,
+  stageFlops,
+  stageSeconds,
+} from "../../compiler/cost/index.ts";
+import { knownConfig, modelFromConfig, newModel } from "../../compiler/model/index.ts";
+
+const model = modelFromConfig(knownConfig("meta-llama/Meta-Llama-3-8B-Instruct")!, "x").model!;
+const full = { steps: 1, sequences: 1, checkpointEvery: 0, lora: null };
+
+describe("FLOPs", () => {
+  // Llama 3 8B: 7.505e9 weights in matrix products, 4096 × 32 attention width, from the formulas with T² for T(T+1)
+  test.each([
+    [131072, 1.97e15, 4.5e15],
+    [524288, 7.87e15, 7.21e16],
+    [1048576, 1.57e16, 2.88e17],
+  ])("forward over one row of %d", (length, linear, attention) => {
+    const flops = forwardFlops(model, 1, length);
+    expect((flops.layers + flops.head) / linear).toBeCloseTo(1, 2);
+    expect(flops.attention / attention).toBeCloseTo(1, 2);
+  });
+
+  test.each([
+    [131072, 2.8e16],
+    [524288, 3.55e17],
+    [1048576, 1.36e18],
+  ])("a training step with full recomputation at %d", (length, total) => {
+    expect(stageFlops(model, { ...full, length, checkpointEvery: 1 }).total / total).toBeCloseTo(1, 1);
+  });
+
+  test("terms add up, and recomputation repeats the layers but not the head", () => {
+    const flops = stageFlops(model, { ...full, length: 8192, checkpointEvery: 1 });
+    const forward = forwardFlops(model, 1, 8192);
+    expect(flops.total).toBe(flops.linear + flops.attention + flops.recompute);
+    expect(flops.recompute).toBe(forward.layers + forward.attention);
+    expect(stageFlops(model, { ...full, length: 8192 }).recompute).toBe(0);
+  });
+
+  test("attention equals linear near 61K tokens when both count forward and backward alike", () => {
+    const { layers, head, attention } = forwardFlops(model, 1, 61_264);
+    expect(attention / (layers + head)).toBeCloseTo(1.07, 1);
+  });
+
+  test("documents only ever save", () => {
+    expect(causalPairs(100)).toBe(5050);
+    expect(causalPairs(100, [50, 50])).toBe(2550);
+  });
+
+  test("LoRA: r = 64 on all maps of Llama 3 8B is 168M weights, and a third of the linear work is gone", () => {
+    const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    expect(adapterParameters(model, { rank: 64, targets })).toBe(167_772_160);
+    const lora = stageFlops(model, { ...full, length: 8192, lora: { rank: 8, targets: ["q_proj", "v_proj"] } });
+    expect(lora.linear / stageFlops(model, { ...full, length: 8192 }).linear).toBeCloseTo(2 / 3, 2);
+  });
+});
+
+describe("time", () => {
+  const parallel = { devices: 8, ring: 8, layout: "zigzag" as const };
+
+  test("a step of one million tokens on one device at 600 TFLOP/s takes 2,265 seconds", () => {
+    const flops = stageFlops(model, { ...full, length: 1048576, checkpointEvery: 1 });
+    const hardware = { peak_flops: 600e12, efficiency: 1 };
+    expect(stageSeconds(flops, hardware, { ...parallel, devices: 1 }) / 2265).toBeCloseTo(1, 2);
+  });
+
+  test("Gradient's five stages on L40S: within 25% of the published GPU minutes together", () => {
+    const l40s = hardwarePreset("L40S")!;
+    const stages = [
+      { length: 65536, steps: 30, sequences: 32, gpus: 8, minutes: 202 },
+      { length: 262144, steps: 24, sequences: 16, gpus: 32, minutes: 555 },
+      { length: 524288, steps: 50, sequences: 16, gpus: 512, minutes: 61 },
+      { length: 1048576, steps: 50, sequences: 16, gpus: 512, minutes: 87 },
+      { length: 4194304, steps: 12, sequences: 4, gpus: 512, minutes: 433 },
+    ];
+    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+    const predicted = stages.map((stage) => {
+      const flops = stageFlops(model, { ...stage, checkpointEvery: 1, lora: null });
+      return (stageSeconds(flops, l40s, { ...parallel, devices: stage.gpus }) / 60) * stage.gpus;
+    });
+    const published = sum(stages.map((stage) => stage.gpus * stage.minutes));
+    expect(published).toBe(316_848);
+    expect(Math.abs(sum(predicted) / published - 1)).toBeLessThan(0.25);
+    // The 1M stage's published time would need more than the card's whole peak at its published batch.
+    expect((predicted[3]! * l40s.efficiency) / (512 * 87)).toBeGreaterThan(1);
+  });
+
+  test("a contiguous ring waits", () => {
+    const flops = stageFlops(model, { ...full, length: 1048576 });
+    const hardware = { peak_flops: 1e12, efficiency: 1 };
+    const zigzag = stageSeconds(flops, hardware, parallel);
+    expect(stageSeconds(flops, hardware, { ...parallel, layout: "contiguous" }) / zigzag).toBeCloseTo(16 / 9, 1);
+  });
+});
+
+describe("hardware", () => {
+  test.each(["H100", "h100", "A100-80", "a100_80gb", "H200", "b200", "L40S"])("%s is known", (name) => {
+    expect(hardwarePreset(name)).not.toBeNull();
+  });
+
+  test("unknown names are not", () => {
+    for (const name of ["", "H1000", "constructor", "tpu"]) expect(hardwarePreset(name)).toBeNull();
+    expect(HARDWARE_NAMES).toHaveLength(5);
+  });
+
+  test("this machine", () => {
+    const cpu = cpuHardware({ cores: 2, isa: "avx512", gigahertz: 3.64, memoryBytes: 2 ** 34 });
+    expect(cpu.peak_flops / 2).toBeCloseTo(233e9, -9);
+    expect(cpu).toMatchObject({ kind: "cpu", device_bytes: 2 ** 34, host_bytes: 2 ** 34 });
+  });
+
+  test("host memory", () => {
+    const fresh = newModel({ vocab: 100, layers: 1, hidden: 64, heads: 1, context: 64 });
+    const stage = { sequences: 4, length: 1024 };
+    expect(hostBytes(fresh, stage, { kind: "cpu" }, { total: 7 }, 4)).toEqual({
+      weights_file: 0,
+      batch: 81_920,
+      device: 7,
+    });
+    expect(hostBytes(model, stage, { kind: "cuda" }, { total: 7 }, 2)).toEqual({
+      weights_file: 16_060_522_496,
+      batch: 81_920,
+    });
+  });
+});
