@@ -93,7 +93,7 @@ export class Documents {
     if (to - from >= length) from += random.between(0, to - from - length);
     let filled = 0;
     for (let visited = 0; ; visited++) {
-      if (visited > this.count)
+      if (visited >= this.count)
         throw new DataError(
           `${this.name} has fewer than the ${length} tokens of text that one row needs; give it more or longer documents`,
         );
@@ -120,8 +120,8 @@ export class Documents {
 }
 
 /**
- * Parts a source's documents into those for training and those held out, leaving out the too short and the too long. Every n-th is
- * held out, beginning with number n / 2, so that a source of one document keeps it for training.
+ * Parts a source's documents into those for training and those held out, leaving out the too short and the too long. The
+ * filter doesn't change which documents are held out.
  */
 export function partition(
   file: TokenFile,
@@ -130,12 +130,18 @@ export function partition(
   const { holdout_every: every, min_tokens: min, max_tokens: max } = rules;
   const train: number[] = [];
   const holdout: number[] = [];
-  let number = 0;
   for (let i = 0; i < file.manifest.documents; i++) {
     const length = file.offsets[i + 1]! - file.offsets[i]!;
     if (length < min || (max !== null && length > max)) continue;
-    (every > 0 && number % every === every >> 1 ? holdout : train).push(i);
-    number++;
+    (isHeldOut(i, every) ? holdout : train).push(i);
   }
   return { train, holdout };
+}
+
+/**
+ * Whether document `number` (counted from 0 in reading order, those without text not counted) is held out: every n-th,
+ * beginning with number n / 2, so that a source of one document keeps it for training. 0: none.
+ */
+export function isHeldOut(number: number, every: number): boolean {
+  return every > 0 && number % every === every >> 1;
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "./data_error.ts";
 import type { DataFile } from "./files.ts";
@@ -46,27 +46,30 @@ export async function cached<T>(
   build: (folder: string) => Promise<void>,
 ): Promise<T> {
   const folder = join(cache, name);
-  if (await exists(folder)) {
+  // More than one round only when another run finds the same damage at the same moment and clears away what this one built.
+  for (let round = 1; ; round++) {
+    if (await exists(folder))
+      try {
+        return await open(folder);
+      } catch (error) {
+        if (round > 3) throw error;
+        await discard(cache, folder);
+      }
+    await mkdir(cache, { recursive: true });
+    await writeFile(join(cache, ".gitignore"), "*\n");
+    await sweep(cache);
+    const aside = join(cache, `${name}.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
+    await mkdir(aside);
     try {
-      return await open(folder);
-    } catch {
-      await discard(cache, folder);
+      await build(aside);
+      await rename(aside, folder).catch(async (error) => {
+        // Another run was faster; its result is the same.
+        if (!(await exists(folder))) throw error;
+      });
+    } finally {
+      await rm(aside, { recursive: true, force: true });
     }
   }
-  await mkdir(cache, { recursive: true });
-  await sweep(cache);
-  const aside = join(cache, `${name}.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
-  await mkdir(aside);
-  try {
-    await build(aside);
-    await rename(aside, folder).catch(async (error) => {
-      // Another run was faster; its result is the same.
-      if (!(await exists(folder))) throw error;
-    });
-  } finally {
-    await rm(aside, { recursive: true, force: true });
-  }
-  return open(folder);
 }
 
 async function exists(path: string): Promise<boolean> {

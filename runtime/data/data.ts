@@ -1,0 +1,144 @@
+import { join, resolve } from "node:path";
+import type { Plan, PlanDataSource } from "../../compiler/plan.ts";
+import { planTokenizer } from "../tokenizer/plan_tokenizer.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { DataError } from "./data_error.ts";
+import { type DocumentStatistics, Documents, partition } from "./documents.ts";
+import { type DataFormat, expandFiles } from "./files.ts";
+import { stageMix } from "./mix.ts";
+import { StageStream, type StreamSource } from "./stream.ts";
+import { SyntheticSource } from "./synthetic.ts";
+import type { TokenFile } from "./token_file.ts";
+import { type TokenizeProgress, tokenize } from "./tokenize.ts";
+
+export interface OpenDataOptions {
+  /** Where tokens are kept; `.ctx-cache` beside the recipe when absent. */
+  cache?: string;
+  onProgress?: TokenizeProgress;
+}
+
+/** A source of files, tokenised. */
+export interface DataSource {
+  name: string;
+  /** Never contains a held-out document. */
+  train: Documents;
+  holdout: Documents;
+  statistics: { train: DocumentStatistics; holdout: DocumentStatistics /** Documents without text. */; empty: number };
+}
+
+/** All data of a plan, open for training and evaluation. */
+export class PlanDataset {
+  private constructor(
+    private readonly plan: Plan,
+    private readonly folder: string,
+    private readonly options: Required<Pick<OpenDataOptions, "cache">> & OpenDataOptions,
+    readonly tokenizer: Tokenizer,
+    /** Sources of files by name. */
+    readonly sources: ReadonlyMap<string, DataSource>,
+    private readonly synthetic: ReadonlyMap<string, SyntheticSource>,
+    private readonly open: TokenFile[],
+  ) {}
+
+  /**
+   * Loads (or trains) the tokenizer, tokenises what isn't in the cache yet, and opens everything.
+   *
+   * @param folder the recipe's folder
+   * @throws DataError on anything wrong with files or tokenizer
+   */
+  static async open(plan: Plan, folder: string, options: OpenDataOptions = {}): Promise<PlanDataset> {
+    const cache = resolve(options.cache ?? join(folder, ".ctx-cache"));
+    const tokenizer = await planTokenizer(plan, folder, cache);
+    const sources = new Map<string, DataSource>();
+    const synthetic = new Map<string, SyntheticSource>();
+    const files: TokenFile[] = [];
+    const dataset = new PlanDataset(plan, folder, { ...options, cache }, tokenizer, sources, synthetic, files);
+    try {
+      for (const source of plan.data.sources)
+        if (source.kind === "files") sources.set(source.name, await dataset.openSource(source));
+      for (const { name, synthesize } of plan.data.sources) {
+        if (!synthesize) continue;
+        const haystack = sources.get(synthesize.haystack);
+        if (!haystack)
+          throw new DataError(`source ${name}: its haystack ${synthesize.haystack} is not a source of files`);
+        synthetic.set(name, await SyntheticSource.create(name, synthesize, haystack.train, tokenizer));
+      }
+    } catch (error) {
+      dataset.close();
+      throw error;
+    }
+    return dataset;
+  }
+
+  /** The batches of stage `index`. A source goes on where earlier stages left it, so nothing repeats before all was seen. */
+  stage(index: number): StageStream {
+    const stage = this.plan.stages[index];
+    if (!stage) throw new RangeError(`the plan has no stage ${index}`);
+    const sources = new Map<string, StreamSource>();
+    for (const [name, source] of this.synthetic) sources.set(name, { kind: "synthetic", source });
+    const taken = this.taken(index);
+    for (const [name, source] of this.sources)
+      sources.set(name, { kind: "text", documents: source.train, taken: taken.get(name) ?? 0 });
+    return new StageStream(stage, index, this.plan.seed, this.plan.data, sources);
+  }
+
+  /** Documents of files that are only evaluated, each file's documents in order. */
+  async documents(
+    patterns: string[],
+    format: DataFormat | null = null,
+    text: string | null = null,
+  ): Promise<Documents> {
+    const file = await this.tokenize(patterns.join(", "), patterns, format, { text, chat: null }, "all");
+    const { train } = partition(file, { holdout_every: 0, min_tokens: 0, max_tokens: null });
+    return new Documents(patterns.join(", "), file, train, this.tokenizer);
+  }
+
+  close(): void {
+    for (const file of this.open.splice(0)) file.close();
+  }
+
+  private async openSource(source: PlanDataSource): Promise<DataSource> {
+    const { name, files, format, text, chat, loss } = source;
+    const file = await this.tokenize(name, files, format, { text, chat }, loss);
+    const { train, holdout } = partition(file, source);
+    const part = (label: string, numbers: number[]) => new Documents(label, file, numbers, this.tokenizer);
+    const parts = {
+      train: part(`source ${name}`, train),
+      holdout: part(`the held-out part of source ${name}`, holdout),
+    };
+    const statistics = {
+      train: parts.train.statistics(),
+      holdout: parts.holdout.statistics(),
+      empty: file.manifest.empty,
+    };
+    return { name, ...parts, statistics };
+  }
+
+  private async tokenize(
+    source: string,
+    patterns: string[],
+    format: DataFormat | null,
+    columns: { text: string | null; chat: string | null },
+    loss: "all" | "assistant",
+  ): Promise<TokenFile> {
+    const files = await expandFiles(patterns, this.folder, format);
+    const { cache, onProgress } = this.options;
+    const file = await tokenize({ source, files, columns, loss, tokenizer: this.tokenizer, cache, onProgress });
+    this.open.push(file);
+    const { vocab_size } = this.plan.model;
+    if (file.manifest.largest_id >= vocab_size)
+      throw new DataError(
+        `the tokenizer in ${this.tokenizer.folder} gives id ${file.manifest.largest_id}, but the model's vocabulary has ${vocab_size} entries; they don't belong together`,
+      );
+    return file;
+  }
+
+  /** Tokens of each source that the stages before `index` use. */
+  private taken(index: number): Map<string, number> {
+    const taken = new Map<string, number>();
+    for (const stage of this.plan.stages.slice(0, index)) {
+      const { names, rows } = stageMix(stage, (name) => this.synthetic.has(name));
+      for (const [k, name] of names.entries()) taken.set(name, (taken.get(name) ?? 0) + rows[k]! * stage.length);
+    }
+    return taken;
+  }
+}
