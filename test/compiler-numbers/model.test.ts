@@ -97,7 +97,7 @@ describe("reading config.json", () => {
           expect(findings.some((f) => f.severity === "error")).toBe(true);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 });
