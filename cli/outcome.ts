@@ -1,0 +1,38 @@
+import { styleText } from "node:util";
+import type { FailureKind } from "../runtime/run/failure.ts";
+
+/** Exit statuses of every command. */
+export const STATUS: { [kind in FailureKind]: number } = { input: 1, usage: 2, run: 3, interrupted: 130 };
+
+interface FailureShape {
+  kind: FailureKind;
+  hint: string | null;
+}
+
+/** Told by shape, not class: the bundle and the library may each hold a copy of the class. */
+function asFailure(error: unknown): (Error & FailureShape) | null {
+  const kind = (error as Partial<FailureShape> | null)?.kind;
+  return error instanceof Error && typeof kind === "string" && kind in STATUS ? (error as Error & FailureShape) : null;
+}
+
+/** 1 recipe, data or model wrong · 2 wrong usage · 3 failed run, also for anything unforeseen · 130 interrupted. */
+export function exitStatus(error: unknown): number {
+  const failure = asFailure(error);
+  return failure ? STATUS[failure.kind] : STATUS.run;
+}
+
+/** Prints an error for a person: the message, what to do about it, and the stack only when asked for. */
+export function printFailure(error: unknown, debug: boolean): void {
+  const failure = asFailure(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const word = failure?.kind === "interrupted" ? styleText("yellow", "stopped") : styleText(["red", "bold"], "error");
+  process.stderr.write(`${word}: ${message}\n`);
+  if (failure?.hint) process.stderr.write(`  ${styleText("dim", "→")} ${failure.hint}\n`);
+  if (debug && error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
+  else if (!failure) process.stderr.write(`  ${styleText("dim", "→")} --debug shows where this came from\n`);
+}
+
+/** The one JSON document of a command that was called with --json. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
