@@ -94,7 +94,7 @@ function callForm(spec: RopeSpec): string {
     case "longrope":
       return `${spec.method}(factor: ${spec.factor})`;
     case "proportional":
-      return `proportional(share: ${spec.partial})`;
+      return `proportional(partial: ${spec.partial})`;
     case "resonance":
       return `resonance(${callForm(spec.of)})`;
     case "custom":

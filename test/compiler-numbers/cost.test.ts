@@ -71,7 +71,7 @@ describe("time", () => {
   });
 
   test("Gradient's five stages on L40S: within 25% of the published GPU minutes together", () => {
-    const l40s = hardwarePreset("L40S")!;
+    const l40s = hardwarePreset("l40s")!;
     const stages = [
       { length: 65536, steps: 30, sequences: 32, gpus: 8, minutes: 202 },
       { length: 262144, steps: 24, sequences: 16, gpus: 32, minutes: 555 },
@@ -100,13 +100,18 @@ describe("time", () => {
 });
 
 describe("hardware", () => {
-  test.each(["H100", "h100", "A100-80", "a100_80gb", "H200", "b200", "L40S"])("%s is known", (name) => {
-    expect(hardwarePreset(name)).not.toBeNull();
+  test("presets have plausible figures", () => {
+    for (const name of HARDWARE_NAMES) {
+      const preset = hardwarePreset(name)!;
+      expect(preset.peak_flops).toBeGreaterThan(3e14);
+      expect(preset.device_bytes).toBeLessThan(preset.host_bytes);
+      expect(preset.efficiency).toBeLessThan(0.6);
+    }
+    expect(HARDWARE_NAMES).toEqual(["l40s", "a100_80g", "a100_40g", "h100", "h200", "b200"]);
   });
 
-  test("unknown names are not", () => {
-    for (const name of ["", "H1000", "constructor", "tpu"]) expect(hardwarePreset(name)).toBeNull();
-    expect(HARDWARE_NAMES).toHaveLength(5);
+  test("unknown names are none", () => {
+    for (const name of ["", "H100", "constructor", "tpu"]) expect(hardwarePreset(name)).toBeNull();
   });
 
   test("this machine", () => {
