@@ -56,8 +56,6 @@ export interface PropertyDefinition extends Documented {
   max: number | null;
   /** False: `min` itself is not allowed. */
   minIncluded: boolean;
-  /** Whole numbers only. */
-  whole: boolean;
   /** Meanings of choices, where they are told. */
   choices: { [choice: string]: string };
   /** At most one of the properties that carry the same group may be set. */
@@ -108,7 +106,8 @@ export interface LanguageDefinition {
   root: BlockDefinition;
   /** By interface name; a kind such as `rope` has one entry wherever it stands. */
   blocks: { [block: string]: BlockDefinition };
-  functions: { [name: string]: FunctionDefinition };
+  /** Set → name → function. A name may stand in several sets: `linear` is a method and a schedule. */
+  functions: { [set: string]: { [name: string]: FunctionDefinition } };
   /** Members with a dot: `model.theta`, `previous.length`. */
   variables: { [path: string]: VariableDefinition };
 }

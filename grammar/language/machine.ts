@@ -1,0 +1,111 @@
+import type { Block, Bytes, Call, Count, Num, Ratio, Settings, Text } from "./values.ts";
+
+/**
+ * How a step is divided over devices.
+ *
+ * @example parallel { devices = 512  ring = 64  layout = zigzag }
+ */
+export interface Parallel extends Block {
+  /**
+   * Devices in all; `ring` divides it.
+   *
+   * @default auto
+   * @min 1
+   * @choice auto: all that `hardware` has
+   */
+  devices?: Count | "auto";
+  /**
+   * Devices that share one row. Each holds a part of the sequence; keys and values go around.
+   *
+   * @default auto
+   * @min 1
+   * @choice auto: the smallest ring that fits
+   * @paper Liu et al. 2023, Ring attention, arXiv 2310.01889
+   */
+  ring?: Count | "auto";
+  /**
+   * Which part of the sequence a device holds.
+   *
+   * @default zigzag
+   * @choice zigzag: one block from the front and its mirror from the back, so that all have equal work
+   * @choice contiguous: one block; the last device works most
+   */
+  layout?: "zigzag" | "contiguous";
+  /**
+   * Rows that one ring computes at once.
+   *
+   * @default auto
+   * @min 1
+   * @choice auto: as many as fit
+   */
+  micro_batch?: Count | "auto";
+}
+
+/**
+ * What is kept and what is computed again.
+ *
+ * @example memory { checkpoint = every(1)  loss_chunk = 1_024 }
+ */
+export interface Memory extends Block {
+  /**
+   * Activations between forward and backward pass.
+   *
+   * @default auto
+   * @choice auto: as many as fit
+   * @choice none: all are kept
+   * @paper Chen et al. 2016, arXiv 1604.06174
+   */
+  checkpoint?: "auto" | "none" | Call<"checkpoint">;
+  /**
+   * Rows of logits formed at once.
+   *
+   * @default auto
+   * @min 1
+   * @choice auto: about 64 MiB of them
+   */
+  loss_chunk?: Count | "auto";
+}
+
+/** The input of every n-th layer is kept, the rest computed again. @example checkpoint = every(2) */
+export interface Every extends Settings<"checkpoint"> {
+  /** 1 keeps every layer's input. @min 1 */
+  layers: Count;
+}
+
+/**
+ * The machine that the plan is for. Memory, time and the search for a fitting plan go by it.
+ *
+ * @example hardware { preset = h100  devices = 512 }
+ * @example hardware { kind = cpu  memory = 16GiB }
+ */
+export interface Hardware extends Block {
+  /**
+   * Figures of a known device; what is written beside it counts more.
+   *
+   * @default this
+   * @choice this: the machine that compiles
+   * @choice cpu: any machine without a GPU
+   * @choice l40s: NVIDIA L40S
+   * @choice a100_40g: NVIDIA A100, 40 GB
+   * @choice a100_80g: NVIDIA A100, 80 GB
+   * @choice h100: NVIDIA H100 SXM
+   * @choice h200: NVIDIA H200 SXM
+   */
+  preset?: "this" | "cpu" | "l40s" | "a100_40g" | "a100_80g" | "h100" | "h200";
+  /** For people. @default (that of the preset) */
+  name?: Text;
+  /** What computes. @default (that of the preset) */
+  kind?: "cpu" | "cuda";
+  /** Devices in all. @default 1 @min 1 */
+  devices?: Count;
+  /** Devices in one host. @default (8, or all if fewer) @min 1 */
+  devices_per_host?: Count;
+  /** Memory of one device. @default (that of the preset) @above 0 */
+  memory?: Bytes;
+  /** Memory of one host. @default (that of the preset) @above 0 */
+  host_memory?: Bytes;
+  /** Dense floating-point operations per second of one device. @default (that of the preset) @above 0 */
+  peak?: Num;
+  /** Share of the peak that training reaches. @default (that of the preset) @above 0 @max 1 */
+  efficiency?: Ratio;
+}

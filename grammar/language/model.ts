@@ -1,0 +1,75 @@
+import type { Block, Call, Count, Flag, Num, Settings, Text, Tokens } from "./values.ts";
+
+/**
+ * The model whose context grows: a checkpoint, or one that starts from nothing.
+ *
+ * @example model { from = "meta-llama/Meta-Llama-3-8B-Instruct" }
+ * @example model { new = llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)  tokenizer = bpe(vocab: 4096) }
+ */
+export interface Model extends Block {
+  /**
+   * A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe.
+   *
+   * @group base
+   * @example from = "models/tiny"
+   */
+  from?: Text;
+  /**
+   * An architecture with random weights.
+   *
+   * @group base
+   * @example new = llama(layers: 6, hidden: 256, heads: 8, context: 512)
+   */
+  new?: Call<"architecture">;
+  /**
+   * A `tokenizer.json`, or one trained on the recipe's sources before the first stage.
+   *
+   * @default (the tokenizer in the model's folder)
+   * @example tokenizer = bpe(vocab: 4096)
+   */
+  tokenizer?: Text | Call<"tokenizer">;
+}
+
+/**
+ * A Llama-family decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+ *
+ * @paper Touvron et al. 2023, arXiv 2302.13971
+ * @example llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)
+ */
+export interface Llama extends Settings<"architecture"> {
+  /** Decoder layers. @min 1 */
+  layers: Count;
+  /** Width of the residual stream. @min 2 */
+  hidden: Count;
+  /** Query heads. @min 1 */
+  heads: Count;
+  /** Key and value heads; divides `heads`. @default (heads) @min 1 */
+  kv_heads?: Count;
+  /** Width of one head; even. @default (hidden / heads) @min 2 */
+  head_dim?: Count;
+  /** Width inside SwiGLU. @default (8/3 of hidden, rounded up to a multiple of 64) @min 1 */
+  intermediate?: Count;
+  /** Trained length: what `model.context` is before the first stage. @min 1 */
+  context: Tokens;
+  /** `rope_theta`. @default 10_000 @above 1 */
+  theta?: Num;
+  /** Input and output embeddings are one matrix. @default false */
+  tie?: Flag;
+  /** Added to the mean square in RMSNorm. @default 1e-5 @above 0 */
+  rms_norm_eps?: Num;
+  /** Standard deviation of new weights. @default 0.02 @above 0 */
+  std?: Num;
+  /** Size of the vocabulary. @default (that of the tokenizer) @min 2 */
+  vocab?: Count;
+}
+
+/**
+ * Byte-level byte-pair encoding, trained on the recipe's sources.
+ *
+ * @paper Sennrich et al. 2016, arXiv 1508.07909
+ * @example bpe(vocab: 4096)
+ */
+export interface Bpe extends Settings<"tokenizer"> {
+  /** Entries, the 256 bytes and the special tokens included. @min 258 */
+  vocab: Count;
+}
