@@ -67,13 +67,13 @@ function gpu(
 }
 
 /** fp32 operations per cycle and core: two fused multiply-adds over the vector's width. */
-const FLOPS_PER_CYCLE: { [isa: string]: number } = { avx512: 64, avx2: 32, neon: 16, portable: 16 };
+const FLOPS_PER_CYCLE = { avx512: 64, avx2: 32, portable: 16 };
 
 export interface CpuFacts {
   /** Physical cores, or the threads that will be used. */
   cores: number;
   /** Instruction set of the CPU backend. */
-  isa: string;
+  isa: keyof typeof FLOPS_PER_CYCLE;
   /** Clock under vector load. Default 3. */
   gigahertz?: number;
   memoryBytes: number;
@@ -84,7 +84,7 @@ export interface CpuFacts {
  * Efficiency 0.6: small models spend much of a step outside of matrix products.
  */
 export function cpuHardware({ cores, isa, gigahertz = 3, memoryBytes }: CpuFacts): HardwarePreset {
-  const perCycle = FLOPS_PER_CYCLE[isa] ?? FLOPS_PER_CYCLE.portable!;
+  const perCycle = FLOPS_PER_CYCLE[isa];
   return {
     name: `${cores} cores, ${isa}`,
     kind: "cpu",

@@ -75,6 +75,14 @@ describe("findings", () => {
     expect(findings(name)).toEqual(want);
   });
 
+  test("names from the prototype are not types", () => {
+    for (const rope_type of ["constructor", "toString", "__proto__"]) {
+      const { rope, findings } = readHuggingFaceRope({ rope_theta: 1e4, rope_scaling: { rope_type } }, 64, 4096);
+      expect(rope).toBeNull();
+      expect(findings.map((f) => f.kind)).toContain("type-unknown");
+    }
+  });
+
   test("every message is one sentence that ends in a full stop", () => {
     for (const { config } of golden.cases) {
       const reading = readHuggingFaceRope(config, golden.head_dim, config.max_position_embeddings as number);

@@ -45,7 +45,7 @@ export interface SpecReading {
 export function toSpec(rope: StandardRope, d: number, maxPosition: number, length: number): SpecReading {
   const findings: RopeFinding[] = [];
   const at = (key: string) => (rope.where ? `${rope.where}.${key}` : key);
-  const known = KEYS[rope.type];
+  const known = Object.hasOwn(KEYS, rope.type) ? KEYS[rope.type] : undefined;
   if (!known) {
     const names = Object.keys(KEYS).join(", ");
     const message = `RoPE type "${rope.type}" is not one that transformers knows; known are ${names}.`;
