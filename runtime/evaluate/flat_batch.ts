@@ -20,12 +20,12 @@ export interface Placed {
  */
 export function flatBatches(sequences: Sequence[], maxTokens: number): { batch: NativeBatch; placed: Placed[] }[] {
   const groups: Sequence[][] = [];
-  let tokens = Number.POSITIVE_INFINITY;
+  let tokens = 0;
   for (const sequence of sequences) {
     const length = sequence.ids.length - 1;
     if (length > maxTokens)
       throw new RangeError(`a sequence of ${length} tokens is longer than the engine's ${maxTokens}`);
-    if (tokens + length > maxTokens) {
+    if (groups.length === 0 || tokens + length > maxTokens) {
       groups.push([]);
       tokens = 0;
     }

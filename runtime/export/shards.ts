@@ -50,10 +50,10 @@ async function writeOne(engine: Pick<NativeEngine, "save">, path: string, tensor
 /** Fills shards in order; a tensor larger than `limit` has one to itself. */
 function split(tensors: OutTensor[], limit: number): OutTensor[][] {
   const shards: OutTensor[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
+  let bytes = 0;
   for (const tensor of tensors) {
     const size = tensorBytes(tensor);
-    if (bytes + size > limit) {
+    if (shards.length === 0 || bytes + size > limit) {
       shards.push([]);
       bytes = 0;
     }

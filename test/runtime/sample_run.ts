@@ -79,7 +79,7 @@ export function samplePlan(change: Partial<Plan> = {}): Plan {
       from: null,
       path: null,
       family: "llama",
-      vocab_size: 300,
+      vocab_size: 400,
       hidden_size: 32,
       intermediate_size: 64,
       layers: 2,
@@ -96,7 +96,7 @@ export function samplePlan(change: Partial<Plan> = {}): Plan {
       rope: plainRope(10000, 16),
       initialize: { std: 0.02 },
     },
-    tokenizer: { kind: "bpe", path: null, vocab: 300 },
+    tokenizer: { kind: "bpe", path: null, vocab: 400 },
     data: {
       sources: [
         {

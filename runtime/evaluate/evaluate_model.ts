@@ -1,0 +1,123 @@
+import type { PlanEvaluate, PlanModel, PlanRope } from "../../compiler/plan.ts";
+import type { PlanDataset } from "../data/data.ts";
+import type { Documents } from "../data/documents.ts";
+import { needleSample } from "../data/needle.ts";
+import { Random } from "../data/random.ts";
+import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
+import type { Listener, StopSignal } from "../run/events.ts";
+import { Failure } from "../run/failure.ts";
+import { type Machine, scoringEngine } from "../train/stage_engine.ts";
+import type { Sequence } from "./flat_batch.ts";
+import { checkGate } from "./gate.ts";
+import { needleMap } from "./needle.ts";
+import { perplexityByPosition } from "./perplexity.ts";
+import type { EvaluationResult } from "./result.ts";
+
+export interface EvaluateOptions {
+  machine: Machine;
+  /** `before`, or a stage's name. */
+  name: string;
+  /** Folder of the weights. */
+  folder: string;
+  model: PlanModel;
+  rope: PlanRope;
+  /** Length that the weights were trained for; a gate looks no further. */
+  context: number;
+  evaluate: PlanEvaluate;
+  data: PlanDataset;
+  seed: number;
+  listen: Listener;
+  stop: StopSignal;
+}
+
+/** Tokens that are scored at once where the lengths are shorter: enough to keep matrix products large. */
+const FLAT_TOKENS = 4096;
+
+/** Runs a plan's evaluation on weights from files, in an engine of its own that only scores. */
+export async function evaluateModel(options: EvaluateOptions): Promise<EvaluationResult> {
+  const { evaluate, listen } = options;
+  const began = performance.now();
+  const lengths = [...(evaluate.needle?.lengths ?? []), ...(evaluate.perplexity?.lengths ?? [])];
+  const maxTokens = Math.max(FLAT_TOKENS, ...lengths);
+  const engine = scoringEngine(options.machine, options.model, maxTokens);
+  try {
+    engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
+    const sources = matchWeights(options.folder, await readModelFolder(options.folder), engine.parameters());
+    await engine.load(sources, "value", false);
+    const shared = { engine, maxTokens, stop: options.stop };
+    let needle: EvaluationResult["needle"] = null;
+    if (evaluate.needle) {
+      listen({ kind: "phase", title: `needle test, ${options.name}` });
+      const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "questions" });
+      needle = await needleMap(evaluate.needle, { ...shared, progress, sample: needles(options) });
+      listen({
+        kind: "done",
+        title: `needle test, ${options.name}: ${(needle.overall.accuracy * 100).toFixed(1)}% right`,
+      });
+    }
+    let perplexity: EvaluationResult["perplexity"] = null;
+    if (evaluate.perplexity) {
+      listen({ kind: "phase", title: `perplexity, ${options.name}` });
+      const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "windows" });
+      const windows = await perplexityWindows(options);
+      perplexity = await perplexityByPosition(evaluate.perplexity, { ...shared, progress, windows });
+      const far = perplexity.lengths.at(-1);
+      listen({
+        kind: "done",
+        title: `perplexity, ${options.name}: ${far?.perplexity.toFixed(2)} at ${far?.length} tokens`,
+      });
+    }
+    return {
+      version: 1,
+      name: options.name,
+      model: options.folder,
+      rope: { method: options.rope.method, theta: options.rope.theta, attention_factor: options.rope.attention_factor },
+      context: options.context,
+      needle,
+      perplexity,
+      gate: evaluate.gate ? checkGate(evaluate.gate, options.context, needle, perplexity) : null,
+      seconds: (performance.now() - began) / 1000,
+    };
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Samples that depend on seed, length, depth and number alone: every model gets the same questions. */
+function needles({ data, evaluate, seed }: EvaluateOptions) {
+  const settings = evaluate.needle!;
+  const haystack = heldOut(data, settings.haystack);
+  return async (length: number, depth: number, number: number): Promise<Sequence> => {
+    const random = Random.of(seed, "needle test", length, depth, number);
+    const text = haystack.text(length, random);
+    const sample = await needleSample(text, length, depth, settings.digits, random, data.tokenizer);
+    return { ids: sample.ids, from: sample.answerStart, to: sample.answerStart + sample.answerLength };
+  };
+}
+
+/** Windows that depend on seed, length and number alone, each opened by bos where the tokenizer has one. */
+async function perplexityWindows({ data, evaluate, seed }: EvaluateOptions) {
+  const settings = evaluate.perplexity!;
+  const documents =
+    settings.files.length > 0 ? await data.documents(settings.files) : heldOut(data, settings.source ?? "");
+  const { bos } = data.tokenizer;
+  return async (length: number, count: number): Promise<Int32Array[]> =>
+    Array.from({ length: count }, (_, number) => {
+      const random = Random.of(seed, "perplexity", length, number);
+      if (bos === null) return documents.text(length + 1, random);
+      return Int32Array.from([bos, ...documents.text(length, random)]);
+    });
+}
+
+function heldOut(data: PlanDataset, name: string): Documents {
+  const source = data.sources.get(name);
+  if (!source) throw new Failure("input", `the evaluation names ${name}, which is no source of files`);
+  if (source.holdout.count === 0) {
+    throw new Failure(
+      "input",
+      `source ${name} holds nothing back for evaluation`,
+      "set holdout in that source, or name files to evaluate on",
+    );
+  }
+  return source.holdout;
+}

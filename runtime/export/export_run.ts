@@ -1,0 +1,130 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Plan, PlanExport } from "../../compiler/plan.ts";
+import type { NativeAddon } from "../engine/addon.ts";
+import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
+import type { Listener } from "../run/events.ts";
+import { Failure } from "../run/failure.ts";
+import { readJson, writeFailure, writeFolder } from "../run/files.ts";
+import { openRunFolder, type RunOrigin } from "../run/folder.ts";
+import { baseFolder } from "../run/start_weights.ts";
+import { scoringEngine } from "../train/stage_engine.ts";
+import { fillModelFolder, readBaseConfig } from "./model_folder.ts";
+
+export interface ExportOptions {
+  addon: NativeAddon;
+  /** Stage whose weights are exported; null: the last one that is done. */
+  stage: string | null;
+  /** Merged weights even where the plan says adapter. */
+  merge: boolean;
+  /** null: what the plan says. */
+  dtype: PlanExport["dtype"] | null;
+  listen: Listener;
+  shardBytes?: number;
+}
+
+export interface ExportResult {
+  folder: string;
+  stage: string;
+  kind: "model" | "adapter";
+  dtype: PlanExport["dtype"];
+  context: number;
+  sentence: string;
+}
+
+/**
+ * Writes the model of a run to a new folder: the whole model, or the adapter alone where a stage trained one and neither
+ * the plan nor the caller asks to merge. What is written was read back and gives the plan's frequency table.
+ *
+ * @throws Failure when nothing is trained yet, the folder is taken, or no config.json can hold the table
+ */
+export async function exportRun(root: string, to: string, options: ExportOptions): Promise<ExportResult> {
+  const folder = openRunFolder(resolve(root));
+  const plan = readJson<Plan>(folder.plan);
+  const target = resolve(to);
+  if (existsSync(target) && readdirSync(target).length > 0) {
+    throw new Failure("usage", `${to} is not empty`, "name a new folder with --to");
+  }
+  const done = plan.stages.filter((stage) => existsSync(join(folder.stages, stage.name)));
+  const stage = options.stage === null ? done.at(-1) : done.find((candidate) => candidate.name === options.stage);
+  if (!stage) {
+    const known = done.map((candidate) => candidate.name).join(", ");
+    if (options.stage === null)
+      throw new Failure("input", `no stage of ${root} is done yet`, `go on with: ctx run --resume ${root}`);
+    throw new Failure(
+      "usage",
+      `${root} has no finished stage ${options.stage}`,
+      known === "" ? null : `finished: ${known}`,
+    );
+  }
+  const from = join(folder.stages, stage.name);
+  const merge = options.merge || plan.export.merge || stage.train.lora === null;
+  const dtype = options.dtype ?? plan.export.dtype;
+  const context = Math.max(stage.length, stage.context);
+  options.listen({ kind: "phase", title: `writing ${to}` });
+  try {
+    if (!merge) {
+      copyAdapter(from, target, stage.name);
+    } else {
+      const origin = existsSync(folder.origin) ? readJson<RunOrigin>(folder.origin) : null;
+      const base = plan.model.initialize || origin === null ? null : baseFolder(plan, origin.base);
+      await writeModel(plan, from, target, { ...options, dtype, context, base, rope: stage.rope });
+    }
+  } catch (error) {
+    throw writeFailure(to, error);
+  }
+  options.listen({ kind: "done", title: `wrote ${to}` });
+  const reach = `${context.toLocaleString("en-US")} tokens`;
+  const sentence = merge
+    ? `${to} holds a ${dtype} model for ${reach}, after stage ${stage.name} of ${plan.recipe}.`
+    : `${to} holds the LoRA adapter of stage ${stage.name} for PEFT; load the base model with the config.json beside it, which carries the RoPE for ${reach}.`;
+  return { folder: target, stage: stage.name, kind: merge ? "model" : "adapter", dtype, context, sentence };
+}
+
+/** Converts through an engine that only reads and writes. */
+async function writeModel(
+  plan: Plan,
+  from: string,
+  target: string,
+  options: ExportOptions & {
+    dtype: PlanExport["dtype"];
+    context: number;
+    base: string | null;
+    rope: Plan["stages"][number]["rope"];
+  },
+): Promise<void> {
+  const engine = scoringEngine({ addon: options.addon, device: "cpu", threads: 1 }, plan.model, 16);
+  try {
+    await engine.load(matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
+    rmSync(target, { recursive: true, force: true });
+    await writeFolder(target, (aside) =>
+      fillModelFolder(aside, {
+        engine,
+        plan,
+        rope: options.rope,
+        context: options.context,
+        dtype: options.dtype,
+        tokenizer: from,
+        baseConfig: readBaseConfig(options.base),
+        ...(options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes }),
+      }),
+    );
+  } finally {
+    await engine.close();
+  }
+}
+
+function copyAdapter(from: string, target: string, stage: string): void {
+  const adapter = join(from, "adapter");
+  if (!existsSync(adapter)) {
+    throw new Failure(
+      "input",
+      `the adapter of stage ${stage} stands on weights that an earlier stage trained, so it is of no use by itself`,
+      "export the merged weights with --merge",
+    );
+  }
+  mkdirSync(target, { recursive: true });
+  cpSync(adapter, target, { recursive: true });
+  // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
+  cpSync(join(from, "config.json"), join(target, "config.json"));
+}

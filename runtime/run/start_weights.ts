@@ -1,0 +1,111 @@
+import { existsSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import type { Plan, PlanLora } from "../../compiler/plan.ts";
+import type { NativeEngine, NativeTensorSource } from "../engine/addon.ts";
+import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
+import { isAdapter } from "../export/model_folder.ts";
+import { type Checkpoint, loadCheckpoint } from "../train/checkpoint.ts";
+import { Failure } from "./failure.ts";
+import type { RunFolder } from "./folder.ts";
+
+/** The base model's folder; null when the plan starts from nothing. @throws Failure when it is not on this machine. */
+export function baseFolder(plan: Plan, base: string): string | null {
+  const { path, from, initialize } = plan.model;
+  if (initialize) return null;
+  if (path === null) {
+    throw new Failure(
+      "input",
+      `the weights of ${from ?? "the base model"} are not on this machine: the plan was made from its configuration alone`,
+      'download the model and give its folder: model { from = "path/to/folder" }',
+    );
+  }
+  const folder = isAbsolute(path) ? path : resolve(base, path);
+  if (!existsSync(folder)) throw new Failure("input", `the base model's folder ${folder} does not exist`);
+  return folder;
+}
+
+/** Folder of the weights that stage `index` goes on from: the stage's before it, or the base model's. */
+export function weightsBefore(folder: RunFolder, plan: Plan, index: number, base: string): string | null {
+  const before = plan.stages[index - 1];
+  return before ? join(folder.stages, before.name) : baseFolder(plan, base);
+}
+
+/** Whether stage `index` trains the same adapter further instead of merging it and beginning a new one. */
+export function continuesAdapter(plan: Plan, index: number): boolean {
+  const lora = plan.stages[index]?.train.lora;
+  const before = plan.stages[index - 1]?.train.lora;
+  return lora != null && before != null && sameAdapter(lora, before);
+}
+
+function sameAdapter(a: PlanLora, b: PlanLora): boolean {
+  const words = (list: string[]) => [...list].sort().join(" ");
+  return (
+    a.rank === b.rank && a.alpha === b.alpha && words(a.targets) === words(b.targets) && words(a.also) === words(b.also)
+  );
+}
+
+/** First stage of the unbroken line of stages that train the adapter of stage `index`. */
+export function adapterOrigin(plan: Plan, index: number): number {
+  let first = index;
+  while (continuesAdapter(plan, first)) first--;
+  return first;
+}
+
+/** The last checkpoint of the stage before, where its adapters or moments are still needed. */
+export function carried(newest: Checkpoint | null, index: number): Checkpoint | null {
+  return newest && newest.state.stage_index === index - 1 ? newest : null;
+}
+
+export interface StartOptions {
+  engine: NativeEngine;
+  plan: Plan;
+  folder: RunFolder;
+  /** Folder that the plan's paths start from. */
+  base: string;
+  /** Stage to be trained. */
+  index: number;
+  /** The newest checkpoint of the run. */
+  newest: Checkpoint | null;
+}
+
+/**
+ * Puts into a fresh engine what a stage starts from, or what a checkpoint of it holds.
+ *
+ * Weights come from the folder of the stage before (or the base model, or the seed); an adapter that goes on, and AdamW's
+ * moments where the recipe carries them, from the last checkpoint of the stage before.
+ *
+ * @returns steps of the stage that are done, and AdamW's count
+ */
+export async function loadStart(options: StartOptions): Promise<{ done: number; adamStep: number }> {
+  const { engine, plan, folder, base, index, newest } = options;
+  const stage = plan.stages[index]!;
+  const resumed = newest?.state.stage_index === index ? newest : null;
+  const before = carried(newest, index);
+  const adapts = stage.train.lora !== null;
+  // Everything a full stage trains is in its checkpoint; adapters stand on weights that are not.
+  if (!resumed || adapts) {
+    const from = weightsBefore(folder, plan, adapterOrigin(plan, index), base);
+    if (from === null) await engine.initialize(plan.seed, plan.model.initialize!.std);
+    else await engine.load(await ownWeights(engine, from), "value", adapts);
+  }
+  if (resumed) {
+    await loadCheckpoint(resumed, engine, true);
+    return { done: resumed.state.step, adamStep: resumed.state.adam_step };
+  }
+  const carries = stage.train.optimizer.state === "carry";
+  if (index > 0 && (carries || continuesAdapter(plan, index))) {
+    if (!before)
+      throw new Failure(
+        "run",
+        `the last checkpoint of stage ${plan.stages[index - 1]!.name} is gone, and stage ${stage.name} needs it`,
+      );
+    await loadCheckpoint(before, engine, carries);
+  }
+  return { done: 0, adamStep: carries && before ? before.state.adam_step : 0 };
+}
+
+/** The tensors of a folder that fill the model's own parameters. @throws Error naming a missing tensor or a wrong shape. */
+async function ownWeights(engine: NativeEngine, folder: string): Promise<NativeTensorSource[]> {
+  const own = engine.parameters().filter((parameter) => !isAdapter(parameter));
+  return matchWeights(folder, await readModelFolder(folder), own);
+}

@@ -1,0 +1,61 @@
+import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
+import type { NativeAddon, NativeEngine, NativeModelShape, NativeTraining } from "../engine/addon.ts";
+
+/** Where and on how much of the machine a run computes. */
+export interface Machine {
+  addon: NativeAddon;
+  device: "cpu" | "cuda";
+  threads: number;
+}
+
+export function modelShape(model: PlanModel): NativeModelShape {
+  return {
+    vocabSize: model.vocab_size,
+    hiddenSize: model.hidden_size,
+    intermediateSize: model.intermediate_size,
+    layers: model.layers,
+    heads: model.heads,
+    kvHeads: model.kv_heads,
+    headDim: model.head_dim,
+    rmsNormEps: model.rms_norm_eps,
+    tieWordEmbeddings: model.tie_word_embeddings,
+  };
+}
+
+/** What a stage trains; adapters start from the plan's seed. */
+function training(train: PlanTrain, seed: number): NativeTraining {
+  if (!train.lora) return {};
+  const { rank, alpha, targets, also } = train.lora;
+  return { lora: { rank, alpha, targets, seed }, alsoTrain: also };
+}
+
+/** An engine with the arena that the plan foresees for a stage. Weights are not loaded yet. */
+export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
+  const engine = machine.addon.createEngine({
+    device: machine.device,
+    threads: machine.threads,
+    model: modelShape(plan.model),
+    training: training(stage.train, plan.seed),
+    memory: {
+      maxTokens: stage.parallel.micro_batch * stage.length,
+      train: true,
+      checkpointEvery: stage.memory.checkpoint_every,
+      lossChunk: stage.memory.loss_chunk,
+      kvCacheTokens: 0,
+    },
+    ring: stage.parallel.ring,
+  });
+  engine.setRope(Float64Array.from(stage.rope.inv_freq), stage.rope.attention_factor);
+  return engine;
+}
+
+/** An engine that only scores: no gradients, one rank. */
+export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: number): NativeEngine {
+  return machine.addon.createEngine({
+    device: machine.device,
+    threads: machine.threads,
+    model: modelShape(model),
+    memory: { maxTokens, train: false, checkpointEvery: 0, lossChunk: Math.min(1024, maxTokens), kvCacheTokens: 0 },
+    ring: 1,
+  });
+}

@@ -1,0 +1,114 @@
+import type { PlanStage } from "../../compiler/plan.ts";
+import type { StepBatch } from "../data/stream.ts";
+import type { NativeEngine } from "../engine/addon.ts";
+import type { Listener, StopSignal } from "../run/events.ts";
+import { Failure } from "../run/failure.ts";
+import type { StepMetrics } from "../track/metrics.ts";
+import { LossTally } from "./loss_tally.ts";
+import { scheduleFactor } from "./schedule.ts";
+
+export interface StageOptions {
+  engine: NativeEngine;
+  stage: PlanStage;
+  /** What step `step` (from 0) learns from: a pure function of the plan, so that a resumed run sees the same. */
+  batch: (step: number) => Promise<StepBatch>;
+  /** Steps of this stage that are done already. */
+  done: number;
+  /** Steps of the run, and AdamW's count, before this stage's first step. */
+  globalBefore: number;
+  adamBefore: number;
+  /** Takes each step's metrics. */
+  record: (metrics: StepMetrics) => void;
+  /** Saves the state after `step` steps. */
+  checkpoint: (step: number) => Promise<void>;
+  /** Save after every so many steps; null: about once a minute. */
+  checkpointEvery: number | null;
+  listen: Listener;
+  stop: StopSignal;
+}
+
+/** Seconds between checkpoints when no number of steps is asked for. */
+const CHECKPOINT_SECONDS = 60;
+
+/**
+ * Trains one stage from `done` steps on, to its end or until a stop is asked for. Either way the state is saved last.
+ * The weights depend on the plan and the data alone: not on threads, clocks, or where the run was cut in two.
+ *
+ * @returns false when it was stopped
+ * @throws Failure when the loss or the gradient is no longer a number; the last checkpoint stays as it was.
+ */
+export async function trainStage(options: StageOptions): Promise<boolean> {
+  const { stage, listen } = options;
+  const began = performance.now();
+  let savedAt = performance.now();
+  let saved = options.done;
+  for (let step = options.done; step < stage.steps; step++) {
+    if (options.stop.requested) {
+      if (saved < step) await options.checkpoint(step);
+      return false;
+    }
+    const metrics = await trainStep(options, step);
+    options.record(metrics);
+    const elapsed = (performance.now() - began) / 1000;
+    const secondsLeft = (elapsed / (step + 1 - options.done)) * (stage.steps - step - 1);
+    listen({ kind: "step", metrics, steps: stage.steps, secondsLeft });
+    const due =
+      options.checkpointEvery === null
+        ? performance.now() - savedAt > CHECKPOINT_SECONDS * 1000
+        : (step + 1) % options.checkpointEvery === 0;
+    if (due && step + 1 < stage.steps) {
+      await options.checkpoint(step + 1);
+      saved = step + 1;
+      savedAt = performance.now();
+    }
+  }
+  await options.checkpoint(stage.steps);
+  return true;
+}
+
+/** One optimizer step: micro batches, clipping, AdamW. `step` counts from 0. */
+async function trainStep(options: StageOptions, step: number): Promise<StepMetrics> {
+  const { engine, stage } = options;
+  const began = performance.now();
+  const { microBatches, tokens } = await options.batch(step);
+  const tally = new LossTally();
+  for (const micro of microBatches) tally.add(micro, await engine.accumulate(micro.batch));
+  const losses = tally.result();
+  if (!Number.isFinite(losses.loss)) throw diverged("loss", losses.loss, step, stage);
+  const { optimizer } = stage.train;
+  const lr = optimizer.lr * scheduleFactor(stage.train.schedule, step, stage.steps);
+  const { gradNorm } = await engine.step({
+    lr,
+    beta1: optimizer.betas[0],
+    beta2: optimizer.betas[1],
+    eps: optimizer.eps,
+    weightDecay: optimizer.weight_decay,
+    clipNorm: stage.train.clip ?? Number.POSITIVE_INFINITY,
+    step: options.adamBefore + step + 1,
+    loraPlusRatio: stage.train.lora?.plus_ratio ?? 1,
+  });
+  if (!Number.isFinite(gradNorm)) throw diverged("gradient norm", gradNorm, step, stage);
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    stage: stage.name,
+    step: step + 1,
+    global_step: options.globalBefore + step + 1,
+    ...losses,
+    lr,
+    grad_norm: gradNorm,
+    tokens,
+    tokens_per_second: tokens / seconds,
+    seconds,
+    memory_bytes: engine.memory().total,
+    rss_bytes: process.resourceUsage().maxRSS * 1024,
+    time: new Date().toISOString(),
+  };
+}
+
+function diverged(what: string, value: number, step: number, stage: PlanStage): Failure {
+  return new Failure(
+    "run",
+    `the ${what} is ${value} at step ${step + 1} of stage ${stage.name}; the last checkpoint is kept`,
+    "lower the learning rate, clip gradients (train { clip = 1 }), or lengthen the warm-up, and start again",
+  );
+}

@@ -1,0 +1,186 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Plan, PlanEvaluate } from "../../compiler/plan.ts";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import type { EvaluationResult } from "../../runtime/evaluate/result.ts";
+import { carryOut, type RunOutcome } from "../../runtime/run/carry_out.ts";
+import { type RunEvent, StopSignal } from "../../runtime/run/events.ts";
+import { runFolder } from "../../runtime/run/folder.ts";
+import { readMetrics } from "../../runtime/track/metrics.ts";
+import { samplePlan, sampleStage } from "./sample_run.ts";
+
+const WORDS = "the sea lies open and grey under a low sky while men row out with nets and come home late".split(" ");
+
+/** A folder with some text to learn from, written by a small generator of its own. */
+function corpus(): string {
+  const folder = mkdtempSync(join(tmpdir(), "ctx-corpus-"));
+  let state = 12345;
+  const word = () => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return WORDS[(state >>> 16) % WORDS.length]!;
+  };
+  for (let file = 0; file < 6; file++) {
+    const sentences = Array.from({ length: 60 }, () => `${Array.from({ length: 9 }, word).join(" ")}.`);
+    writeFileSync(join(folder, `${file}.txt`), sentences.join(" "));
+  }
+  return folder;
+}
+
+const evaluate: PlanEvaluate = {
+  needle: { lengths: [64, 128], depths: [0, 1], samples: 2, haystack: "text", digits: 2 },
+  perplexity: { files: [], source: "text", lengths: [64, 128], samples: 2 },
+  gate: null,
+};
+
+/** Two stages from nothing: text and questions, the second twice as long and with carried moments. */
+function plan(): Plan {
+  const base = samplePlan();
+  const question = {
+    ...base.data.sources[0]!,
+    name: "recall",
+    kind: "synthetic" as const,
+    files: [],
+    synthesize: {
+      kind: "needle" as const,
+      haystack: "text",
+      digits: 2,
+      count: 1,
+      segment: [4, 8] as [number, number],
+      answer_weight: 2,
+      text_weight: 0.5,
+      at_end: 0.5,
+      repeats: 1,
+    },
+  };
+  const first = sampleStage("first", { mix: { text: 0.5, recall: 0.5 } });
+  const second = sampleStage("second", { length: 128, mix: { text: 1 }, evaluate });
+  second.train = { ...second.train, optimizer: { ...second.train.optimizer, state: "carry" } };
+  const data = { ...base.data, sources: [...base.data.sources, question] };
+  return samplePlan({ data, stages: [first, second] });
+}
+
+interface Started {
+  root: string;
+  outcome: RunOutcome;
+  events: RunEvent[];
+}
+
+/** Starts a run that stops itself after a step. */
+async function startAndStop(made: Plan, base: string, stopAfter: number, checkpointEvery?: number): Promise<string> {
+  const root = mkdtempSync(join(tmpdir(), "ctx-run-"));
+  const options = { root, stopAfter, ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
+  await expect(start(made, base, options)).rejects.toMatchObject({ kind: "interrupted" });
+  return root;
+}
+
+async function start(
+  made: Plan,
+  base: string,
+  options: { threads?: number; root?: string; stopAfter?: number; checkpointEvery?: number } = {},
+): Promise<Started> {
+  const root = options.root ?? mkdtempSync(join(tmpdir(), "ctx-run-"));
+  const folder = runFolder(root);
+  mkdirSync(root, { recursive: true });
+  writeFileSync(folder.plan, JSON.stringify(made, null, 2));
+  const stop = new StopSignal();
+  const events: RunEvent[] = [];
+  const outcome = await carryOut({
+    plan: made,
+    folder,
+    base,
+    machine: { addon: loadAddon(), device: "cpu", threads: options.threads ?? 1 },
+    checkpointEvery: options.checkpointEvery ?? null,
+    listen: (event) => {
+      events.push(event);
+      if (event.kind === "step" && event.metrics.global_step === options.stopAfter) stop.request();
+    },
+    stop,
+  });
+  return { root, outcome, events };
+}
+
+const digest = (root: string, file: string) =>
+  createHash("sha256")
+    .update(readFileSync(join(root, file)))
+    .digest("hex");
+
+/** Digests of all weights that a run leaves behind: those of its stages, and the last checkpoint with its moments. */
+function weights(root: string): { [file: string]: string } {
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
+    (file) => file.endsWith(".safetensors") && (file.startsWith("stages") || file.includes("001-00000006")),
+  );
+  return Object.fromEntries(files.sort().map((file) => [file, digest(root, file)]));
+}
+
+test("a plan is carried out: trained, saved, evaluated, reported", async () => {
+  const base = corpus();
+  const { root, outcome } = await start(plan(), base);
+  expect(outcome.status).toBe("complete");
+  const metrics = readMetrics(join(root, "metrics.jsonl"));
+  expect(metrics.map((line) => line.global_step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  // Half of the rows of the first stage ask questions; the second stage has none.
+  expect(metrics.slice(0, 6).some((line) => line.answer_loss !== null)).toBe(true);
+  expect(metrics.slice(6).every((line) => line.answer_loss === null)).toBe(true);
+  expect(metrics.at(-1)!.loss).toBeLessThan(metrics[0]!.loss);
+  expect(readdirSync(join(root, "stages", "second")).sort()).toEqual(
+    expect.arrayContaining(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"]),
+  );
+  const config = JSON.parse(readFileSync(join(root, "stages", "second", "config.json"), "utf8"));
+  expect(config).toMatchObject({
+    max_position_embeddings: 128,
+    rope_theta: 40000,
+    rope_parameters: { rope_theta: 40000 },
+  });
+  const result: EvaluationResult = JSON.parse(readFileSync(join(root, "eval", "second.json"), "utf8"));
+  expect(result.needle!.cells).toHaveLength(4);
+  expect(result.perplexity!.lengths.map((entry) => entry.windows)).toEqual([2, 2]);
+  // Twelve steps teach a little: better than guessing among 400 tokens.
+  expect(result.perplexity!.lengths[0]!.perplexity).toBeLessThan(400);
+  expect(readFileSync(join(root, "report.html"), "utf8")).toContain("sample trained a model from nothing");
+  expect(existsSync(join(root, "lock"))).toBe(false);
+});
+
+test("the weights are the same bytes for 1, 2 and 4 threads", async () => {
+  const base = corpus();
+  const runs = [];
+  for (const threads of [1, 2, 4]) runs.push(weights((await start(plan(), base, { threads })).root));
+  expect(runs[1]).toEqual(runs[0]);
+  expect(runs[2]).toEqual(runs[0]);
+  expect(Object.keys(runs[0]!)).toContain(join("stages", "second", "model.safetensors"));
+});
+
+test.each([2, 6, 9])("stopped after step %i and resumed, it ends with the same bytes", async (stopAfter) => {
+  const base = corpus();
+  const whole = await start(plan(), base);
+  const cut = await startAndStop(plan(), base, stopAfter);
+  expect((await start(plan(), base, { root: cut })).outcome.status).toBe("complete");
+  expect(weights(cut)).toEqual(weights(whole.root));
+  const steps = (root: string) =>
+    readMetrics(join(root, "metrics.jsonl")).map((line) => [line.global_step, line.loss, line.grad_norm]);
+  expect(steps(cut)).toEqual(steps(whole.root));
+});
+
+test("only the last two checkpoints are kept, and a damaged one is passed over", async () => {
+  const base = corpus();
+  const whole = await start(plan(), base);
+  const cut = await startAndStop(plan(), base, 5, 1);
+  const checkpoints = join(cut, "checkpoints");
+  expect(readdirSync(checkpoints)).toEqual(["000-00000004", "000-00000005"]);
+  writeFileSync(join(checkpoints, "000-00000005", "adam_m.safetensors"), "cut short");
+  const resumed = await start(plan(), base, { root: cut });
+  const notes = resumed.events.flatMap((event) => (event.kind === "note" ? [event.text] : []));
+  expect(notes.join("\n")).toMatch(/000-00000005 is damaged \(adam_m.safetensors has 9 bytes instead of \d+\)/);
+  expect(notes).toContain("going on after step 4 of stage first");
+  expect(weights(cut)).toEqual(weights(whole.root));
+});
+
+test("a plan that was edited after a checkpoint is refused", async () => {
+  const base = corpus();
+  const cut = await startAndStop(plan(), base, 2);
+  await expect(start({ ...plan(), seed: 8 }, base, { root: cut })).rejects.toThrow(
+    /is not the plan that .* was made with/,
+  );
+});
