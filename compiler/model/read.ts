@@ -1,5 +1,5 @@
 import type { PlanModel } from "../plan.ts";
-import { type JsonObject, readHuggingFaceRope } from "../rope/index.ts";
+import { type JsonObject, readHuggingFaceRope, show } from "../rope/index.ts";
 import type { ModelFinding, ModelFindingKind } from "./finding.ts";
 import { countParameters } from "./parameters.ts";
 
@@ -38,7 +38,7 @@ export function readModelConfig(text: string, from: string): ModelReading {
 export function modelFromConfig(config: JsonObject, from: string): ModelReading {
   const family = config.model_type;
   if (!FAMILIES.some((known) => known === family)) {
-    const found = family === undefined ? "no model_type" : `model_type "${family}"`;
+    const found = family === undefined ? "no model_type" : `model_type ${show(family)}`;
     const message = `config.json has ${found}; supported is ${FAMILIES.join(", ")}.`;
     return refuse("family-unsupported", "model_type", message);
   }
@@ -111,7 +111,7 @@ class Keys {
     if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return value;
     const given =
       this.config[key] === undefined || this.config[key] === null ? " (hidden_size / num_attention_heads)" : "";
-    const message = `${key} must be a whole number from 1 to ${most}, not ${JSON.stringify(value)}${given}.`;
+    const message = `${key} must be a whole number from 1 to ${most}, not ${show(value)}${given}.`;
     this.error("value-wrong", key, message);
     return 1;
   }
@@ -120,14 +120,14 @@ class Keys {
   number(key: string, otherwise: number): number {
     const value = this.config[key] ?? otherwise;
     if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
-    this.error("value-wrong", key, `${key} must be a positive number, not ${JSON.stringify(value)}.`);
+    this.error("value-wrong", key, `${key} must be a positive number, not ${show(value)}.`);
     return otherwise;
   }
 
   flag(key: string, otherwise: boolean): boolean {
     const value = this.config[key] ?? otherwise;
     if (typeof value === "boolean") return value;
-    this.error("value-wrong", key, `${key} must be true or false, not ${JSON.stringify(value)}.`);
+    this.error("value-wrong", key, `${key} must be true or false, not ${show(value)}.`);
     return otherwise;
   }
 
@@ -137,7 +137,7 @@ class Keys {
     const first = Array.isArray(value) ? value[0] : value;
     if (first === undefined || first === null) return null;
     if (typeof first === "number" && Number.isInteger(first)) return first < 0 ? null : first;
-    this.error("value-wrong", key, `${key} must be a token id or a list of them, not ${JSON.stringify(value)}.`);
+    this.error("value-wrong", key, `${key} must be a token id or a list of them, not ${show(value)}.`);
     return null;
   }
 
@@ -154,7 +154,7 @@ class Keys {
     }
     const activation = this.config.hidden_act ?? "silu";
     if (activation !== "silu") {
-      const message = `hidden_act is ${JSON.stringify(activation)}; only "silu" is supported.`;
+      const message = `hidden_act is ${show(activation)}; only "silu" is supported.`;
       this.error("activation-unsupported", "hidden_act", message);
     }
   }

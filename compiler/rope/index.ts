@@ -2,7 +2,7 @@
 export { baseFrequencies, wavelength } from "./base.ts";
 export { obtainableLength, similarity } from "./bound.ts";
 export { dynamicTheta } from "./dynamic.ts";
-export type { Consumer, JsonObject } from "./hugging_face/config.ts";
+export { type Consumer, type JsonObject, show } from "./hugging_face/config.ts";
 export type { RopeFinding, RopeFindingKind } from "./hugging_face/findings.ts";
 export { type RopeReading, readHuggingFaceRope } from "./hugging_face/read.ts";
 export { type ExportProof, proveExport, type ReadBack, readBack, tableDifference } from "./hugging_face/read_back.ts";

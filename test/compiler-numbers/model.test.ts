@@ -84,6 +84,16 @@ describe("reading config.json", () => {
     expect(read(7)).toBe(7);
   });
 
+  test("deep nesting and long strings", () => {
+    const nested = "[".repeat(50_000) + "]".repeat(50_000);
+    for (const value of [nested, `"${"x".repeat(1_000_000)}"`]) {
+      for (const key of ["model_type", "hidden_size", "hidden_act", "rope_theta", "rope_scaling"]) {
+        const text = JSON.stringify({ ...LLAMA_3, [key]: "HERE" }).replace('"HERE"', value);
+        for (const { message } of readModelConfig(text, "x").findings) expect(message.length).toBeLessThan(300);
+      }
+    }
+  });
+
   test("never throws, whatever the values are", () => {
     const value = fc.oneof(fc.jsonValue(), fc.constantFrom(0, -1, 1e300, 0.5, "x", null, [], {}, "yarn", "llama3"));
     const keys = [...Object.keys(LLAMA_3), "rope_scaling", "rope_parameters", "head_dim", "tie_word_embeddings"];

@@ -19,3 +19,11 @@ export function isFilled(value: unknown): value is JsonObject {
 export function isNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === "number" && Number.isFinite(entry));
 }
+
+/** A value of unknown type for a message: short whatever it holds. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "string") return value.length > 60 ? `${value.slice(0, 60)}…` : value;
+  return String(value);
+}

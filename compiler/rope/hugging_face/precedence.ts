@@ -1,4 +1,4 @@
-import { isFilled, type JsonObject, SILENT_THETA } from "./config.ts";
+import { isFilled, isNumbers, type JsonObject, SILENT_THETA, show } from "./config.ts";
 import { finding, type RopeFinding } from "./findings.ts";
 import type { StandardRope } from "./standardize.ts";
 
@@ -16,7 +16,7 @@ export function* precedence(config: JsonObject, rope: StandardRope): Iterable<Ro
       !isFilled(value) &&
       !(typeof value === "object" && !Array.isArray(value))
     ) {
-      yield finding("error", "malformed", key, `${key} must be an object, not ${JSON.stringify(value)}.`);
+      yield finding("error", "malformed", key, `${key} must be an object, not ${show(value)}.`);
     }
     if (isFilled(value) && ("full_attention" in value || "sliding_attention" in value)) {
       const message = `${key} holds one RoPE for each layer type; the llama family has a single one.`;
@@ -26,7 +26,7 @@ export function* precedence(config: JsonObject, rope: StandardRope): Iterable<Ro
   const inForce = rope.where === "rope_scaling" ? insideScaling : insideParameters;
   if (top === undefined && inForce === undefined) {
     if (insideParameters !== undefined) {
-      const message = `rope_scaling replaces rope_parameters whole, and with it rope_theta = ${insideParameters}: transformers 5 silently uses ${SILENT_THETA}. Put rope_theta at the top level too.`;
+      const message = `rope_scaling replaces rope_parameters whole, and with it rope_theta = ${show(insideParameters)}: transformers 5 silently uses ${SILENT_THETA}. Put rope_theta at the top level too.`;
       yield finding("error", "theta-shadowed", "rope_parameters.rope_theta", message);
     } else {
       const message = `no rope_theta anywhere: transformers silently uses ${SILENT_THETA}. Write the theta the model was trained with.`;
@@ -35,7 +35,7 @@ export function* precedence(config: JsonObject, rope: StandardRope): Iterable<Ro
     }
   }
   if (top !== undefined && inForce !== undefined && top !== inForce) {
-    const message = `rope_theta is ${top} at the top level and ${inForce} in ${rope.where}: transformers 4 uses the first, transformers 5 the second.`;
+    const message = `rope_theta is ${show(top)} at the top level and ${show(inForce)} in ${rope.where}: transformers 4 uses the first, transformers 5 the second.`;
     yield finding("error", "theta-conflict", "rope_theta", message);
   }
   if (isFilled(scaling) && isFilled(parameters) && differ(scaling, parameters)) {
@@ -48,23 +48,21 @@ export function* precedence(config: JsonObject, rope: StandardRope): Iterable<Ro
   }
   const dict = isFilled(scaling) ? scaling : isFilled(parameters) ? parameters : {};
   if (dict.type !== undefined && dict.rope_type !== undefined && dict.type !== dict.rope_type) {
-    const message = `type is "${dict.type}" and rope_type is "${dict.rope_type}": transformers 4 uses the first, transformers 5 the second, and vLLM stops.`;
+    const message = `type is "${show(dict.type)}" and rope_type is "${show(dict.rope_type)}": transformers 4 uses the first, transformers 5 the second, and vLLM stops.`;
     yield finding("error", "type-conflict", `${rope.where}.rope_type`, message);
   }
   const partial = rope.values.partial_rotary_factor ?? config.partial_rotary_factor;
   if (typeof partial === "number" && partial !== 1 && rope.type !== "proportional") {
-    const message = `partial_rotary_factor = ${partial} turns only part of each head, which the llama family does not do.`;
+    const message = `partial_rotary_factor = ${show(partial)} turns only part of each head, which the llama family does not do.`;
     yield finding("error", "partial-rotary", "partial_rotary_factor", message);
   }
 }
 
 /** Whether two dicts say different things, `type` and `rope_type` being the same word and theta told apart elsewhere. */
 function differ(a: JsonObject, b: JsonObject): boolean {
-  const canonical = (dict: JsonObject) => {
-    const { type, rope_type, rope_theta: _, ...rest } = dict;
-    return JSON.stringify(
-      Object.entries({ ...rest, rope_type: rope_type ?? type }).sort(([x], [y]) => (x < y ? -1 : 1)),
-    );
-  };
-  return canonical(a) !== canonical(b);
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  for (const key of ["type", "rope_type", "rope_theta"]) keys.delete(key);
+  const same = (x: unknown, y: unknown) =>
+    x === y || (isNumbers(x) && isNumbers(y) && x.length === y.length && x.every((value, i) => value === y[i]));
+  return !same(a.rope_type ?? a.type, b.rope_type ?? b.type) || [...keys].some((key) => !same(a[key], b[key]));
 }

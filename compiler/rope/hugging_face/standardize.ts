@@ -1,4 +1,4 @@
-import { type Consumer, isFilled, isObject, type JsonObject, SILENT_THETA } from "./config.ts";
+import { type Consumer, isFilled, isObject, type JsonObject, SILENT_THETA, show } from "./config.ts";
 
 /** The RoPE keys of a config as one library sees them after its own defaults. */
 export interface StandardRope {
@@ -45,7 +45,7 @@ export function standardize(config: JsonObject, consumer: Consumer): StandardRop
   if (longOnV4 && typeof top === "number" && typeof maxPosition === "number") values.factor = maxPosition / top;
   return {
     where: useScaling ? "rope_scaling" : Object.keys(dict).length > 0 ? "rope_parameters" : "",
-    type: String(name),
+    type: show(name),
     theta: modern ? (rope_theta ?? theta) : theta,
     values,
     original: original ?? maxPosition,

@@ -1,5 +1,5 @@
 import type { RopeSpec } from "../spec.ts";
-import { isNumbers, type JsonObject } from "./config.ts";
+import { isNumbers, type JsonObject, show } from "./config.ts";
 import { finding, type RopeFinding } from "./findings.ts";
 import type { StandardRope } from "./standardize.ts";
 
@@ -177,7 +177,7 @@ class Reader {
   /** The value as a number > 0; 1 and a finding otherwise. */
   check(key: string, value: unknown): number {
     if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
-    this.error("malformed", key, `${key} must be a number, not ${JSON.stringify(value)}.`);
+    this.error("malformed", key, `${key} must be a number, not ${show(value)}.`);
     return 1;
   }
 
