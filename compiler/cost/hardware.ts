@@ -22,9 +22,7 @@ const PRESETS = {
   // 1M stage to an impossible 1.12 at its published batch of 16 (0.56 at the 8 that one card says).
   l40s: gpu("L40S", 44.5, 1024, 362, 0.3, 32, "NVIDIA L40S data sheet; Gradient's Llama-3 run"),
   // A100 data sheet: 312 TFLOP/s, 80 GB HBM2e, NVLink 600 GB/s both ways; DGX A100: 2 TB. EasyContext reports 38% at 700K.
-  a100_80g: gpu("A100-80", 79, 2048, 312, 0.45, 300, "NVIDIA A100 data sheet; EasyContext"),
-  // The first A100: 40 GB HBM2, the rest alike; DGX A100 320GB: 1 TB.
-  a100_40g: gpu("A100-40", 39, 1024, 312, 0.45, 300, "NVIDIA A100 data sheet; EasyContext"),
+  a100: gpu("A100-80", 79, 2048, 312, 0.45, 300, "NVIDIA A100 data sheet; EasyContext"),
   // H100 SXM data sheet: 989 TFLOP/s, 80 GB HBM3, NVLink 900 GB/s both ways; DGX H100: 2 TB. TRL reports 34-36% at 1M,
   // counted without recomputation.
   h100: gpu("H100", 79, 2048, 989, 0.45, 450, "NVIDIA H100 data sheet; TRL's long-context figures"),
@@ -39,7 +37,7 @@ export type HardwareName = keyof typeof PRESETS;
 /** Names that `hardware` presets go by. */
 export const HARDWARE_NAMES = Object.keys(PRESETS) as HardwareName[];
 
-/** A preset by the name that `hardware { preset = … }` knows it by; null when there is none. */
+/** A preset by its name in lower case; null when there is none. */
 export function hardwarePreset(name: string): HardwarePreset | null {
   return HARDWARE_NAMES.includes(name as HardwareName) ? PRESETS[name as HardwareName] : null;
 }

@@ -107,7 +107,7 @@ describe("hardware", () => {
       expect(preset.device_bytes).toBeLessThan(preset.host_bytes);
       expect(preset.efficiency).toBeLessThan(0.6);
     }
-    expect(HARDWARE_NAMES).toEqual(["l40s", "a100_80g", "a100_40g", "h100", "h200", "b200"]);
+    expect(HARDWARE_NAMES).toEqual(["l40s", "a100", "h100", "h200", "b200"]);
   });
 
   test("unknown names are none", () => {
