@@ -16,7 +16,7 @@ import { type NeedleForm, needleForm, type Spelled, spell } from "./spelling.ts"
  * - `key_value`: the same, but all pass keys stand together in one block;
  * - `copy`: a passage of the haystack itself comes again; its first tokens are the question, the next `digits` tokens the answer.
  *
- * A question comes 1 + `repeats` times, always after what it asks for; in a share `at_end` of the rows the last one ends the row. Targets weigh
+ * `repeats` questions are asked, always after what it asks for; in a share `at_end` of the rows the last one ends the row. Targets weigh
  * `answer_weight` in answers, nothing in what can't be known (values at their first appearance, names), `text_weight` elsewhere.
  */
 export class SyntheticSource {
@@ -97,7 +97,7 @@ export class SyntheticSource {
     const named = kind === "multi_needle" || kind === "key_value";
     const names = named ? random.distinct(count, 0, 9999).map((n) => String(n).padStart(4, "0")) : [""];
     const needles = names.map((name) => ({ name, value: randomDigits(digits, random) }));
-    const asked = Array.from({ length: 1 + repeats }, () => random.between(0, needles.length - 1));
+    const asked = Array.from({ length: repeats }, () => random.between(0, needles.length - 1));
     const statements = await Promise.all(needles.map((n) => spell(this.tokenizer, form.statement(n.value, n.name))));
     const questions = await Promise.all(
       asked.map((j) => spell(this.tokenizer, form.question(needles[j]!.value, needles[j]!.name))),
@@ -121,13 +121,13 @@ export class SyntheticSource {
     const { digits, repeats, at_end } = this.settings;
     const passage = CUE + digits;
     const kinds = new Uint8Array(passage).fill(KIND.prompt, 0, CUE).fill(KIND.answer, CUE);
-    const copies = Array.from({ length: 1 + repeats }, () => ({ ids: new Int32Array(passage), kinds }));
+    const copies = Array.from({ length: repeats }, () => ({ ids: new Int32Array(passage), kinds }));
     const around = this.roomAround(room, copies);
     if (around < passage) throw this.tooShort(room, room - around + passage);
     const text = this.haystack.text(around, random);
     const from = random.between(0, around - passage);
     const ids = text.slice(from, from + passage);
-    const last = random.unit() < at_end ? repeats : -1;
+    const last = random.unit() < at_end ? repeats - 1 : -1;
     return {
       text,
       statements: [],
@@ -150,7 +150,7 @@ export class SyntheticSource {
 
   private tooShort(room: number, needed: number): DataError {
     return new DataError(
-      `source ${this.name}: ${this.settings.kind} with ${1 + this.settings.repeats} questions needs ${needed} tokens, but a row has ${room}; ` +
+      `source ${this.name}: ${this.settings.kind} with ${this.settings.repeats} question(s) needs ${needed} tokens, but a row has ${room}; ` +
         "make the stage longer, or repeats or count smaller",
     );
   }

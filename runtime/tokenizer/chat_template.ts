@@ -69,17 +69,29 @@ export class ChatTemplate {
     const assistant: RenderedChat["assistant"] = [];
     for (const [i, message] of messages.entries()) {
       if (message.role !== "assistant") continue;
-      // Some templates can't render an empty list; a conversation that opens with the assistant has no header to ask for.
-      const before = i === 0 ? "" : this.render(messages.slice(0, i), true);
-      const start = before.length;
-      const end = text.startsWith(before) ? this.turnEnd(text, start, messages, i, specials) : undefined;
+      const before = this.opening(text, messages.slice(0, i));
+      const end = before === undefined ? undefined : this.turnEnd(text, before, messages, i, specials);
       if (end === undefined)
         throw new DataError(
           `assistant turn ${i + 1} can't be located in what the chat template renders; use loss = all for this source`,
         );
-      assistant.push({ start, end });
+      assistant.push({ start: before!, end });
     }
     return { text, assistant };
+  }
+
+  /** Length of `text` up to where a turn after these messages begins: they, rendered, with a header for the assistant. */
+  private opening(text: string, before: ChatMessage[]): number | undefined {
+    let rendered: string;
+    try {
+      rendered = this.render(before, true);
+    } catch (error) {
+      if (before.length > 0) throw error;
+      rendered = "";
+    }
+    if (text.startsWith(rendered)) return rendered.length;
+    // Some templates render nothing sensible without messages; a conversation opened by the assistant then starts at 0.
+    return before.length === 0 ? 0 : undefined;
   }
 
   private turnEnd(text: string, start: number, messages: ChatMessage[], i: number, specials: ReadonlySet<string>) {

@@ -22,7 +22,7 @@ export function neutralize(json: TokenizerFile): TokenizerFile {
       .filter((token) => !token.special || Array.isArray(vocab) || !Object.hasOwn(vocab, token.content))
       .map((token) => (token.special ? { ...token, content: unmatchable(token.id) } : token)),
   };
-  if (Array.isArray(vocab)) return plain;
+  if (Array.isArray(vocab) || !special.some((token) => Object.hasOwn(vocab, token.content))) return plain;
 
   // In the vocabulary the name must go too: `ignore_merges` looks whole words up.
   const inMerges = new Set(

@@ -56,5 +56,16 @@ async function trained(plan: Plan, folder: string, cache: string): Promise<Token
   }
   const build = async (aside: string) => saveTokenizer(aside, await trainTokenizer(texts(), vocab, special));
   const key = cacheKey({ trainer: 1, inputs, vocab, special });
-  return cached(cache, `tokenizer-${key}`, (done) => Tokenizer.load(join(done, "tokenizer.json")), build);
+  const tokenizer = await cached(
+    cache,
+    `tokenizer-${key}`,
+    (done) => Tokenizer.load(join(done, "tokenizer.json")),
+    build,
+  );
+  const { bos_token_id: bos, eos_token_id: eos } = plan.model;
+  if (tokenizer.bos !== bos || tokenizer.eos !== eos)
+    throw new DataError(
+      `the model's bos_token_id ${bos} and eos_token_id ${eos} don't fit a trained tokenizer, which has ${tokenizer.bos} and ${tokenizer.eos}`,
+    );
+  return tokenizer;
 }

@@ -48,7 +48,7 @@ export function syntheticSource(name: string, settings: Partial<PlanSynthetic>):
     answer_weight: 5,
     text_weight: 1,
     at_end: 0.5,
-    repeats: 0,
+    repeats: 1,
     ...settings,
   };
   return { ...filesSource(name, []), kind: "synthetic", synthesize };
