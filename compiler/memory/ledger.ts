@@ -1,0 +1,201 @@
+import type { PlanLedger, PlanModel } from "../plan.ts";
+
+/**
+ * The memory of an engine, to the byte, before anything is allocated. Mirrors native/model/layout.cc region by region; a
+ * test holds the two against each other. Tokens n are those of one ring rank; all numbers are fp32 or int32 (4 bytes).
+ *
+ *   weights      parameters and adapters
+ *   gradients    trained parameters, once for each ring rank in this memory
+ *   optimizer    AdamW's two moments of the trained parameters
+ *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
+ *   checkpoints  inputs of every n-th layer
+ *   logits       loss_chunk × (vocab + hidden)
+ *   workspace    one layer's scratch, the RoPE table, token lists, ring buffers
+ *   kv_cache     layers × 2 × kv_heads × head_dim × tokens
+ *
+ * Not in it: the kernels' own packing buffers (a few MB per thread) and the process itself.
+ */
+
+/** What decides the arena's size. */
+export interface LedgerOptions {
+  /** Tokens of one micro batch: rows × length. Must divide by 2 × ring when ring > 1. */
+  maxTokens: number;
+  /** false: forward only. */
+  train: boolean;
+  lora?: { rank: number; targets: readonly string[] };
+  /** Parts of parameter names trained besides the adapters. */
+  alsoTrain?: readonly string[];
+  /** 0 keeps all activations; n saves every n-th layer's input and recomputes. */
+  checkpointEvery: number;
+  /** Rows of logits formed at once. */
+  lossChunk: number;
+  kvCacheTokens: number;
+  /** Ranks that a sequence is cut over. */
+  ring: number;
+  /** Ranks that share this memory; default: all (threads of one process). 1 when every rank has a device of its own. */
+  ranksHere?: number;
+}
+
+type Shape = Pick<
+  PlanModel,
+  | "vocab_size"
+  | "hidden_size"
+  | "intermediate_size"
+  | "layers"
+  | "heads"
+  | "kv_heads"
+  | "head_dim"
+  | "tie_word_embeddings"
+>;
+
+/** Rows of the MLP computed at once (native/model/layout.h). */
+const MLP_TILE_ROWS = 1024;
+
+/** Regions begin at multiples of 64 bytes. */
+const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
+const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4 * aligned(numbers), 0);
+
+/** Bytes by term; `total` is what the engine allocates. */
+export function deviceLedger(model: Shape, options: LedgerOptions): PlanLedger {
+  const { train, ring, lossChunk, maxTokens, ranksHere = ring } = options;
+  const { vocab_size: vocab, hidden_size: hidden } = model;
+  const { weights, trained, adapterWidth } = parameterNumbers(model, options);
+  const n = ring === 1 ? maxTokens : 2 * Math.ceil(maxTokens / (2 * ring));
+  const { activations, checkpoints } = activationBytes(model, options, n);
+  const terms = {
+    weights: bytes(weights),
+    gradients: train ? ranksHere * bytes(trained) : 0,
+    optimizer: train ? 2 * bytes(trained) : 0,
+    activations: ranksHere * activations,
+    checkpoints: ranksHere * checkpoints,
+    logits: ranksHere * bytes(lossChunk * vocab, lossChunk * hidden),
+    workspace: ranksHere * workspaceBytes(model, options, n, adapterWidth),
+    kv_cache: bytes(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
+  };
+  return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
+}
+
+function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: Shape) {
+  const q = heads * headDim;
+  const kv = kvHeads * headDim;
+  return { q, kv, qkv: q + 2 * kv };
+}
+
+/** Saved activations and checkpoints of one rank. */
+function activationBytes(model: Shape, options: LedgerOptions, n: number) {
+  const { layers, heads, hidden_size: hidden, intermediate_size: ffn } = model;
+  const { q, qkv } = widths(model);
+  const every = options.train ? options.checkpointEvery : 0;
+  const keepsAll = options.train && every === 0;
+  const slots = !options.train ? 1 : keepsAll ? layers : Math.min(every, layers);
+  const layer = bytes(n, n * qkv, n * q, n * heads, n * hidden, n) + (keepsAll ? bytes(n * 2 * ffn) : 0);
+  const checkpoints = every > 0 ? Math.ceil(layers / every) : 0;
+  const inputs = !options.train ? 1 : (keepsAll ? layers : Math.min(every, layers) - 1) + 1;
+  return {
+    activations: slots * layer + inputs * bytes(n * hidden) + bytes(n),
+    checkpoints: checkpoints * bytes(n * hidden),
+  };
+}
+
+/** Scratch of one rank. */
+function workspaceBytes(model: Shape, options: LedgerOptions, n: number, adapterWidth: number): number {
+  const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
+  const { train, checkpointEvery, lossChunk } = options;
+  const { q, qkv } = widths(model);
+  const tile = Math.min(n, MLP_TILE_ROWS);
+  const tokenLists = 6 * bytes(n);
+  return (
+    bytes(n * Math.max(hidden, q), tile * ffn, n * adapterWidth) +
+    (train && checkpointEvery === 0 ? 0 : bytes(tile * 2 * ffn)) +
+    (train ? bytes(n * hidden, n * qkv, tile * ffn, n * adapterWidth) : 0) +
+    bytes((n * headDim) / 2, (n * headDim) / 2, headDim) +
+    tokenLists +
+    bytes(lossChunk, Math.ceil(lossChunk / 4)) +
+    ringBytes(model, options, n)
+  );
+}
+
+/** Keys and values at hand and arriving; backward also their gradients, at hand, arriving and leaving, and delta. */
+function ringBytes(model: Shape, { ring, train }: LedgerOptions, n: number): number {
+  const packet = bytes(2 * n * widths(model).kv);
+  const travelling = ring === 1 ? 0 : (train ? 5 : 2) * packet;
+  return travelling + (train ? bytes(n * model.heads) : 0);
+}
+
+/** A parameter as the arena holds it; `joined`: it follows the one before without a gap. */
+interface Parameter {
+  name: string;
+  numbers: number;
+  joined: boolean;
+  adapter: boolean;
+}
+
+/** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
+function parameterNumbers(model: Shape, options: LedgerOptions) {
+  const { parameters, adapterWidth } = parameterList(model, options.lora);
+  const { lora, alsoTrain = [] } = options;
+  const isTrained = ({ name, adapter }: Parameter) =>
+    !lora || adapter || alsoTrain.some((pattern) => name.includes(pattern));
+  let weights = 0;
+  let trained = 0;
+  for (const parameter of parameters) {
+    if (!parameter.joined) {
+      weights = aligned(weights);
+      trained = aligned(trained);
+    }
+    weights += parameter.numbers;
+    if (isTrained(parameter)) trained += parameter.numbers;
+  }
+  return { weights: aligned(weights), trained: aligned(trained), adapterWidth };
+}
+
+function parameterList(model: Shape, lora: LedgerOptions["lora"]) {
+  const { vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn } = model;
+  const { q, kv } = widths(model);
+  const parameters: Parameter[] = [];
+  const add = (name: string, numbers: number, joined = false, adapter = false) =>
+    parameters.push({ name: `${name}.weight`, numbers, joined, adapter });
+  /** Linear maps that read the same input lie together: name → outputs. */
+  const groups: { input: number; maps: [name: string, outputs: number][] }[] = [
+    {
+      input: hidden,
+      maps: [
+        ["self_attn.q_proj", q],
+        ["self_attn.k_proj", kv],
+        ["self_attn.v_proj", kv],
+      ],
+    },
+    { input: q, maps: [["self_attn.o_proj", hidden]] },
+    {
+      input: hidden,
+      maps: [
+        ["mlp.gate_proj", ffn],
+        ["mlp.up_proj", ffn],
+      ],
+    },
+    { input: ffn, maps: [["mlp.down_proj", hidden]] },
+  ];
+  add("model.embed_tokens", vocab * hidden);
+  for (let layer = 0; layer < model.layers; layer++) {
+    const at = `model.layers.${layer}`;
+    for (const { input, maps } of groups) {
+      for (const [index, [name, outputs]] of maps.entries()) add(`${at}.${name}`, outputs * input, index > 0);
+    }
+    add(`${at}.input_layernorm`, hidden);
+    add(`${at}.post_attention_layernorm`, hidden);
+  }
+  add("model.norm", hidden);
+  if (!model.tie_word_embeddings) add("lm_head", vocab * hidden);
+
+  let adapterWidth = 0;
+  for (let layer = 0; lora && layer < model.layers; layer++) {
+    for (const { input, maps } of groups) {
+      const adapted = maps.filter(([name]) => lora.targets.includes(name.split(".")[1]!));
+      const at = (name: string) => `model.layers.${layer}.${name}`;
+      for (const [index, [name]] of adapted.entries()) add(`${at(name)}.lora_A`, lora.rank * input, index > 0, true);
+      for (const [name, outputs] of adapted) add(`${at(name)}.lora_B`, outputs * lora.rank, false, true);
+      adapterWidth = Math.max(adapterWidth, adapted.length * lora.rank);
+    }
+  }
+  return { parameters, adapterWidth };
+}

@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { deviceLedger } from "../../compiler/memory/index.ts";
+import { loadAddon } from "../../runtime/engine/load.ts";
+
+const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+const shapes = fc.record({
+  vocab_size: fc.integer({ min: 1, max: 300 }),
+  hidden_size: fc.integer({ min: 1, max: 70 }),
+  intermediate_size: fc.integer({ min: 1, max: 90 }),
+  layers: fc.integer({ min: 1, max: 7 }),
+  kv_heads: fc.integer({ min: 1, max: 3 }),
+  group: fc.integer({ min: 1, max: 3 }),
+  head_dim: fc.integer({ min: 1, max: 20 }).map((half) => 2 * half),
+  tie_word_embeddings: fc.boolean(),
+});
+
+const plans = fc.record({
+  chunkTokens: fc.integer({ min: 1, max: 700 }),
+  train: fc.boolean(),
+  lora: fc.option(fc.record({ rank: fc.integer({ min: 1, max: 9 }), targets: fc.subarray(targets, { minLength: 1 }) })),
+  alsoTrain: fc.subarray(["embed_tokens", "norm", "model.norm", "k_proj"]),
+  checkpointEvery: fc.integer({ min: 0, max: 9 }),
+  lossChunk: fc.integer({ min: 1, max: 600 }),
+  kvCacheTokens: fc.integer({ min: 0, max: 500 }),
+  ring: fc.integer({ min: 1, max: 4 }),
+});
+
+test("the ledger is what the engine allocates, to the byte", async () => {
+  await fc.assert(
+    fc.asyncProperty(shapes, plans, async ({ group, ...model }, { chunkTokens, lora, alsoTrain, ...plan }) => {
+      const shape = { ...model, heads: model.kv_heads * group };
+      const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;
+      const engine = loadAddon().createEngine({
+        device: "cpu",
+        threads: 1,
+        ring: plan.ring,
+        model: {
+          vocabSize: shape.vocab_size,
+          hiddenSize: shape.hidden_size,
+          intermediateSize: shape.intermediate_size,
+          layers: shape.layers,
+          heads: shape.heads,
+          kvHeads: shape.kv_heads,
+          headDim: shape.head_dim,
+          rmsNormEps: 1e-5,
+          tieWordEmbeddings: shape.tie_word_embeddings,
+        },
+        training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
+        memory: { ...plan, maxTokens },
+      });
+      const { kvCache, ...terms } = engine.memory();
+      await engine.close();
+      const ledger = deviceLedger(shape, { ...plan, maxTokens, ...(lora ? { lora, alsoTrain } : {}) });
+      expect(ledger).toEqual({ ...terms, kv_cache: kvCache });
+    }),
+    { numRuns: 300 },
+  );
+});
