@@ -15,6 +15,7 @@ import type {
   TextNode,
   UnaryOperator,
 } from "./ast.ts";
+import { isMissing } from "./braces.ts";
 import { endOf, nameNode, numberNode, spanOf, textNode } from "./literals.ts";
 import { buildExpression, type Chain, type Operand } from "./precedence.ts";
 import { isReal, ReportingParser } from "./reporting.ts";
@@ -344,7 +345,7 @@ export abstract class ExpressionParser extends ReportingParser {
       });
       return this.ACTION(() => {
         this.nesting--;
-        if (!close) this.unclosed("{", "", spanOf(open));
+        if (!close || isMissing(close)) this.unclosed("{", "", spanOf(open));
         return this.finish(node);
       });
     },

@@ -1,9 +1,10 @@
 /** Text → tree. */
 import type { IToken } from "chevrotain";
 import type { Comment, FileNode } from "./ast.ts";
+import { balanceBraces } from "./braces.ts";
 import { foldLines } from "./lines.ts";
 import { spanOf } from "./literals.ts";
-import { RecipeParser } from "./parser.ts";
+import { extraBrace, RecipeParser } from "./parser.ts";
 import type { SyntaxProblem } from "./problems.ts";
 import { SourceText } from "./text.ts";
 import { lexer, SlashRemark } from "./tokens.ts";
@@ -22,7 +23,9 @@ export function parse(text: string): Parsed {
   const source = new SourceText(text);
   const lexed = lexer.tokenize(text);
   parser ??= new RecipeParser();
-  const { file, problems } = parser.parseTokens(foldLines(lexed.tokens), text.length);
+  const { tokens, extra } = balanceBraces(lexed.tokens);
+  const { file, problems } = parser.parseTokens(foldLines(tokens), text.length);
+  for (const brace of extra) problems.push(extraBrace(brace));
   for (const { offset, length } of lexed.errors) {
     const character = String.fromCodePoint(text.codePointAt(offset) ?? 0);
     problems.push({ code: "CTX1011", parameters: { character }, start: offset, end: offset + length });

@@ -24,6 +24,7 @@ import type {
   TextNode,
   VersionNode,
 } from "./ast.ts";
+import { isMissing } from "./braces.ts";
 import { ExpressionParser, startsExpression } from "./expressions.ts";
 import { endOf, nameNode, numberNode, spanOf } from "./literals.ts";
 import type { SyntaxProblem } from "./problems.ts";
@@ -70,9 +71,8 @@ export class RecipeParser extends ExpressionParser {
   );
 
   private readonly extraBrace = this.RULE("extraBrace", () => {
-    const span = spanOf(this.CONSUME(t.RCurly));
-    const fix = { title: "remove `}`", safety: "review" as const, edits: [{ ...span, text: "" }] };
-    this.ACTION(() => this.report("CTX1004", { close: "}" }, span, fix));
+    const brace = this.CONSUME(t.RCurly);
+    this.ACTION(() => this.pushProblem(extraBrace(brace)));
   });
 
   private readonly statement = this.RULE("statement", (parent: Parent) => {
@@ -102,6 +102,7 @@ export class RecipeParser extends ExpressionParser {
 
   /** A name that goes on as an expression: `needle >= 95%`, `model.heads`, `f(x)`. */
   private atAssertion(): boolean {
+    if (!tokenMatcher(this.LA(1), t.Name)) return false;
     const next = this.LA(2);
     return next.tokenType === t.Dot || next.tokenType === t.LParen || tokenMatcher(next, t.Infix);
   }
@@ -367,7 +368,7 @@ export class RecipeParser extends ExpressionParser {
     });
     this.ACTION(() => {
       this.nesting--;
-      if (close) node.close = spanOf(close);
+      if (close && !isMissing(close)) node.close = spanOf(close);
       else this.unclosed("{", node.label ? `${node.type.name} ${node.label.name}` : node.type.name, node.open);
     });
   });
@@ -393,4 +394,11 @@ export class RecipeParser extends ExpressionParser {
       else this.report("CTX1001", { found: first.image }, spanOf(first));
     });
   });
+}
+
+/** The problem of a `}` that closes nothing. */
+export function extraBrace(brace: IToken): SyntaxProblem {
+  const span = spanOf(brace);
+  const fixes = [{ title: "remove `}`", safety: "review" as const, edits: [{ ...span, text: "" }] }];
+  return { code: "CTX1004", parameters: { close: "}" }, ...span, fixes };
 }
