@@ -58,7 +58,9 @@ CTX_INLINE void gradient_row(float *s, float *dp, int64_t c0, int64_t c1, Keys s
   }
   const vf a = set1(scale * LOG2E), b = set1(-lse * LOG2E);
   for (int64_t c = c0; c < c1; c += W) {
-    vf p = exp2v(fma(load(s + c), a, b));
+    vf x = fma(load(s + c), a, b);
+    if constexpr (MASKED) x = hide(x, c, seen, 0.0f); // an invisible score may lie far above lse
+    vf p = exp2v(x);
     if constexpr (MASKED) p = hide(p, c, seen, 0.0f);
     store(s + c, p);
     store(dp + c, p * (load(dp + c) - delta));
