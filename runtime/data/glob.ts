@@ -32,14 +32,28 @@ function expandBraces(pattern: string): string[] {
   return [pattern];
 }
 
-/** One name of a pattern as a regular expression. */
+/** Text that stands for itself in a regular expression, inside and outside a class. */
+const literal = (text: string) => text.replace(/[^\p{L}\p{N}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+
+/** `a-z_` of `[a-z_]` as a regular expression's class; null where a range runs backwards. */
+function characterClass(members: string): string | null {
+  const negated = /^[!^]/.test(members);
+  let source = "";
+  for (const [whole, low, high] of members.slice(negated ? 1 : 0).matchAll(/(.)-(.)|./gsu)) {
+    if (low === undefined || high === undefined) source += literal(whole);
+    else if (low.codePointAt(0)! > high.codePointAt(0)!) return null;
+    else source += `${literal(low)}-${literal(high)}`;
+  }
+  return source === "" ? null : `[${negated ? "^" : ""}${source}]`;
+}
+
+/** One name of a pattern as a regular expression. What is no pattern stands for itself. */
 function nameMatcher(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[.+^$()|\\{}]/g, "\\$&")
-    .replace(/\[!/g, "[^")
-    .replace(/\[(?![^\]]+\])/g, "\\[")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
+  let source = "";
+  for (const [part, members] of pattern.matchAll(/\*+|\?|\[([!^]?[^\]]+)\]|./gsu)) {
+    const oneOf = members === undefined ? null : characterClass(members);
+    source += part.startsWith("*") ? ".*" : part === "?" ? "." : (oneOf ?? literal(part));
+  }
   return new RegExp(`^${pattern.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "su");
 }
 
