@@ -223,7 +223,8 @@ async function readConfig(folder: string): Promise<PlanModel> {
   });
   const { model, findings } = readModelConfig(text, folder);
   const errors = findings.filter(({ severity }) => severity === "error").map(({ message }) => message);
-  if (!model || errors.length > 0) throw new Error(`${file}: ${errors.join(" ") || "does not describe a model"}`);
+  if (!model || errors.length > 0)
+    throw new Error(`${folder}: ${errors.join(" ") || "config.json does not describe a model"}`);
   return model;
 }
 
