@@ -58,9 +58,9 @@ export class PlanDataset {
       for (const { name, synthesize } of plan.data.sources) {
         if (!synthesize) continue;
         const haystack = sources.get(synthesize.haystack);
-        if (!haystack)
+        if (!haystack && synthesize.kind !== "copy")
           throw new DataError(`source ${name}: its haystack ${synthesize.haystack} is not a source of files`);
-        synthetic.set(name, await SyntheticSource.create(name, synthesize, haystack.train, tokenizer));
+        synthetic.set(name, await SyntheticSource.create(name, synthesize, haystack?.train ?? null, tokenizer));
       }
     } catch (error) {
       dataset.close();

@@ -5,6 +5,7 @@ import type { Documents } from "./documents.ts";
 import { randomDigits } from "./needle.ts";
 import type { Random } from "./random.ts";
 import { emptyRow, IGNORE, KIND, type Row } from "./row.ts";
+import { segmentRow } from "./segments.ts";
 import { type NeedleForm, needleForm, type Spelled, spell } from "./spelling.ts";
 
 /**
@@ -14,7 +15,7 @@ import { type NeedleForm, needleForm, type Spelled, spell } from "./spelling.ts"
  * - `needle`: one pass key; `passkey`: the same in landmark attention's words;
  * - `multi_needle`: `count` pass keys with names, each at its own place; every question asks for one of them;
  * - `key_value`: the same, but all pass keys stand together in one block;
- * - `copy`: a passage of the haystack itself comes again; its first tokens are the question, the next `digits` tokens the answer.
+ * - `copy`: no text at all but random segments that come again; see segments.ts.
  *
  * `repeats` questions are asked, always after what it asks for; in a share `at_end` of the rows the last one ends the row. Targets weigh
  * `answer_weight` in answers, nothing in what can't be known (values at their first appearance, names), `text_weight` elsewhere.
@@ -23,7 +24,8 @@ export class SyntheticSource {
   private constructor(
     private readonly name: string,
     private readonly settings: PlanSynthetic,
-    private readonly haystack: Documents,
+    /** null only for `copy`, which has no text. */
+    private readonly haystack: Documents | null,
     private readonly tokenizer: Tokenizer,
     /** null for `copy`, which has no words of its own. */
     private readonly form: NeedleForm | null,
@@ -32,7 +34,7 @@ export class SyntheticSource {
   static async create(
     name: string,
     settings: PlanSynthetic,
-    haystack: Documents,
+    haystack: Documents | null,
     tokenizer: Tokenizer,
   ): Promise<SyntheticSource> {
     const words = {
@@ -53,11 +55,12 @@ export class SyntheticSource {
    * @throws DataError when statements and questions don't fit into the row
    */
   async row(length: number, random: Random): Promise<SyntheticRow> {
+    if (this.form === null) {
+      const { segment, gap } = this.settings;
+      return { row: segmentRow(length, this.tokenizer.vocab, segment, gap, random), skip: { from: 0, to: length - 1 } };
+    }
     const opening = this.tokenizer.bos === null ? 0 : 1;
-    const layout =
-      this.form === null
-        ? this.copies(length - opening, random)
-        : await this.needles(this.form, length - opening, random);
+    const layout = await this.needles(this.form, length - opening, random);
     const row = emptyRow(length);
     if (this.tokenizer.bos !== null) row.ids[0] = this.tokenizer.bos;
 
@@ -79,7 +82,6 @@ export class SyntheticSource {
       if (!question) statementsEnd = Math.max(statementsEnd, t);
     }
     row.ids.set(layout.text.subarray(taken), t);
-    if (layout.passageEnd !== undefined) statementsEnd = opening + layout.passageEnd;
 
     const { answer_weight, text_weight } = this.settings;
     for (let i = 0; i + 1 < length; i++) {
@@ -107,37 +109,13 @@ export class SyntheticSource {
     const places = needles.map(() => (kind === "multi_needle" ? random.between(0, around) : together));
     const last = random.unit() < at_end ? questions.length - 1 : -1;
     return {
-      text: this.haystack.text(around, random),
+      text: this.haystack!.text(around, random),
       statements: statements.map((s, j) => ({ ...s, at: places[j]!, question: false })),
       questions: questions.map((q, i) => ({
         ...q,
         at: i === last ? around : random.between(places[asked[i]!]!, around),
         question: true,
       })),
-    };
-  }
-
-  private copies(room: number, random: Random): Layout {
-    const { digits, repeats, at_end } = this.settings;
-    const passage = CUE + digits;
-    const kinds = new Uint8Array(passage).fill(KIND.prompt, 0, CUE).fill(KIND.answer, CUE);
-    const copies = Array.from({ length: repeats }, () => ({ ids: new Int32Array(passage), kinds }));
-    const around = this.roomAround(room, copies);
-    if (around < passage) throw this.tooShort(room, room - around + passage);
-    const text = this.haystack.text(around, random);
-    const from = random.between(0, around - passage);
-    const ids = text.slice(from, from + passage);
-    const last = random.unit() < at_end ? repeats - 1 : -1;
-    return {
-      text,
-      statements: [],
-      questions: copies.map((_, i) => ({
-        ids,
-        kinds,
-        at: i === last ? around : random.between(from + passage, around),
-        question: true,
-      })),
-      passageEnd: from + passage,
     };
   }
 
@@ -156,9 +134,6 @@ export class SyntheticSource {
   }
 }
 
-/** Tokens of a copied passage that serve as the question. */
-const CUE = 8;
-
 export interface SyntheticRow {
   row: Row;
   /** A cut anywhere from … to (token indices) sets the last question apart from what it may ask for; empty when from > to. */
@@ -175,6 +150,4 @@ interface Layout {
   text: Int32Array;
   statements: Insert[];
   questions: Insert[];
-  /** End in the haystack of the passage that is copied. */
-  passageEnd?: number;
 }

@@ -49,6 +49,8 @@ export function syntheticSource(name: string, settings: Partial<PlanSynthetic>):
     text_weight: 1,
     at_end: 0.5,
     repeats: 1,
+    segment: [4, 24],
+    gap: 8,
     ...settings,
   };
   return { ...filesSource(name, []), kind: "synthetic", synthesize };
