@@ -88,8 +88,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
 function ofRun(root: string, wanted: string | null): Subject {
   const folder = runFolder(root);
   const plan = readJson<Plan>(folder.plan);
-  const origin = existsSync(folder.origin) ? readJson<RunOrigin>(folder.origin) : null;
-  const base = origin?.base ?? root;
+  const { base } = readJson<RunOrigin>(folder.origin);
   if (wanted === "before") {
     const weights = baseFolder(plan, base);
     if (weights === null) throw new Failure("usage", "this run started from nothing: there is no model before it");

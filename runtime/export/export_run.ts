@@ -66,8 +66,7 @@ export async function exportRun(root: string, to: string, options: ExportOptions
     if (!merge) {
       copyAdapter(from, target, stage.name);
     } else {
-      const origin = existsSync(folder.origin) ? readJson<RunOrigin>(folder.origin) : null;
-      const base = plan.model.initialize || origin === null ? null : baseFolder(plan, origin.base);
+      const base = baseFolder(plan, readJson<RunOrigin>(folder.origin).base);
       await writeModel(plan, from, target, { ...options, dtype, context, base, rope: stage.rope });
     }
   } catch (error) {

@@ -23,7 +23,7 @@ export interface RunRecord {
   /** Short name that tells runs apart, e.g. `quickstart/3`. */
   name: string;
   plan: Plan;
-  origin: RunOrigin | null;
+  origin: RunOrigin;
   before: EvaluationResult | null;
   stages: StageRecord[];
   /** The last evaluation after training; null when there is none yet. */
@@ -55,7 +55,7 @@ export function collectRun(root: string): RunRecord {
     folder: folder.root,
     name: `${basename(dirname(folder.root))}/${basename(folder.root)}`,
     plan,
-    origin: existsSync(folder.origin) ? readJson<RunOrigin>(folder.origin) : null,
+    origin: readJson<RunOrigin>(folder.origin),
     before: evaluation("before"),
     stages,
     after: stages.findLast((stage) => stage.evaluation !== null)?.evaluation ?? null,

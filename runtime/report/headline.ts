@@ -25,8 +25,8 @@ export function headline(run: RunRecord): Headline {
   const doing = run.complete ? "" : " (unfinished)";
   const sentence =
     from > 0
-      ? `${run.plan.recipe} stretched a model from ${integer(from)} to ${integer(to)} tokens of context${times > 1 ? `, ${significant(times)} times as far` : ""}${doing}.`
-      : `${run.plan.recipe} trained a model from nothing to a context of ${integer(to)} tokens${doing}.`;
+      ? `The recipe ${run.plan.recipe} took a model from ${integer(from)} to ${integer(to)} tokens of context${times > 1 ? `, ${significant(times)} times as far` : ""}${doing}.`
+      : `The recipe ${run.plan.recipe} trained a model from nothing to ${integer(to)} tokens of context${doing}.`;
   return { sentence, finding: finding(run, needle, perplexity), from, to, needle, perplexity };
 }
 

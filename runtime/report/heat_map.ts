@@ -19,13 +19,13 @@ export interface HeatMap {
   cells: (HeatCell | null)[][];
   /** Columns up to this index (inclusive) lie within what the base model was trained for; -1: none. */
   trained: number;
-  trainedLabel: string;
 }
 
-const CELL_WIDTH = 58;
-const CELL_HEIGHT = 34;
-const LEFT = 54;
-const TOP = 26;
+/** Two maps of the same run fit beside each other on the page. */
+const WIDTH = 404;
+const CELL_HEIGHT = 37;
+const LEFT = 58;
+const TOP = 28;
 
 /**
  * Vermilion over sand to blue: apart for every common kind of colour blindness, and each cell says its number besides.
@@ -50,22 +50,23 @@ export function heatColour(value: number): { fill: string; dark: boolean } {
 }
 
 export function drawHeatMap(map: HeatMap): string {
-  const width = LEFT + map.columns.length * CELL_WIDTH + 8;
+  const cellWidth = Math.min(84, Math.max(46, WIDTH / map.columns.length));
+  const right = LEFT + map.columns.length * cellWidth;
   const bottom = TOP + map.rows.length * CELL_HEIGHT;
   const parts: string[] = [];
   map.cells.forEach((cells, row) => {
     const y = TOP + row * CELL_HEIGHT;
     parts.push(label(LEFT - 8, y + CELL_HEIGHT / 2 + 4, map.rows[row]!, { "text-anchor": "end", class: "tick" }));
     cells.forEach((cell, column) => {
-      if (cell !== null) parts.push(drawCell(cell, LEFT + column * CELL_WIDTH, y));
+      if (cell !== null) parts.push(drawCell(cell, LEFT + column * cellWidth, y, cellWidth));
     });
   });
   map.columns.forEach((text, column) => {
-    const x = LEFT + (column + 0.5) * CELL_WIDTH;
+    const x = LEFT + (column + 0.5) * cellWidth;
     parts.push(label(x, bottom + 18, text, { "text-anchor": "middle", class: "tick" }));
   });
   parts.push(
-    label(LEFT + (map.columns.length * CELL_WIDTH) / 2, bottom + 36, map.columnTitle, {
+    label((LEFT + right) / 2, bottom + 36, map.columnTitle, {
       "text-anchor": "middle",
       class: "axis",
     }),
@@ -75,14 +76,14 @@ export function drawHeatMap(map: HeatMap): string {
     label(12, middle, map.rowTitle, { "text-anchor": "middle", class: "axis", transform: `rotate(-90 12 ${middle})` }),
   );
   if (map.trained >= 0 && map.trained < map.columns.length - 1) {
-    const x = LEFT + (map.trained + 1) * CELL_WIDTH;
-    parts.push(line(x, TOP - 8, x, bottom + 6, "trained"));
-    parts.push(label(x + 5, TOP - 10, map.trainedLabel, { class: "note" }));
+    const x = LEFT + (map.trained + 1) * cellWidth;
+    const text = right - x > 160 ? "beyond what the base learned" : "beyond";
+    parts.push(line(x, TOP - 8, x, bottom + 6, "trained"), label(x + 6, TOP - 10, text, { class: "note" }));
   }
-  return drawing(width, bottom + 44, map.title, ...parts);
+  return drawing(right + 4, bottom + 44, map.title, ...parts);
 }
 
-function drawCell(cell: HeatCell, x: number, y: number): string {
+function drawCell(cell: HeatCell, x: number, y: number, width: number): string {
   const { fill, dark } = heatColour(cell.value);
   // Floored: "100" stands only where every sample was right.
   const text = String(Math.floor(cell.value * 100 + 1e-9));
@@ -90,8 +91,8 @@ function drawCell(cell: HeatCell, x: number, y: number): string {
     "g",
     {},
     `<title>${escapeText(cell.detail)}</title>`,
-    element("rect", { x: x + 1, y: y + 1, width: CELL_WIDTH - 2, height: CELL_HEIGHT - 2, rx: 4, fill }),
-    label(x + CELL_WIDTH / 2, y + CELL_HEIGHT / 2 + 4.5, text, {
+    element("rect", { x: x + 1, y: y + 1, width: width - 2, height: CELL_HEIGHT - 2, rx: 4, fill }),
+    label(x + width / 2, y + CELL_HEIGHT / 2 + 4.5, text, {
       "text-anchor": "middle",
       class: dark ? "cell light" : "cell",
     }),

@@ -35,7 +35,7 @@ const MARGIN = { left: 58, right: 18, top: 26, bottom: 48 };
 export function drawLineChart(chart: LineChart): string {
   const points = chart.series.flatMap((series) => series.points).filter((point) => Number.isFinite(point.x + point.y));
   if (points.length === 0) return "";
-  const width = chart.width ?? 760;
+  const width = chart.width ?? 980;
   const height = chart.height ?? 300;
   const right = width - MARGIN.right;
   const bottom = height - MARGIN.bottom;

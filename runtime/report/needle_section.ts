@@ -46,15 +46,14 @@ function panel(run: RunRecord, evaluation: EvaluationResult, needle: NeedleResul
     columnTitle: "length of the text in tokens",
     rowTitle: "depth of the fact",
     cells,
-    trained: lengths.findLastIndex((length) => length <= run.plan.model.context),
-    trainedLabel: run.plan.model.initialize ? "" : "beyond the base model’s training",
+    trained: run.plan.model.initialize ? -1 : lengths.findLastIndex((length) => length <= run.plan.model.context),
   });
   const { correct, total, accuracy } = needle.overall;
   return `<div class="panel"><h3>${escapeText(title)}</h3><p class="explain">${percent(accuracy)} of ${integer(total)} questions (${integer(correct)} right)</p>${map}</div>`;
 }
 
-/** "before", or "after s4k, trained to 4Ki tokens"; with the run's name where several runs are shown. */
+/** "Before", or "After stage “s4k”"; with the run's name where several runs are shown. */
 export function evaluationTitle(run: RunRecord, evaluation: EvaluationResult, several: boolean): string {
-  const when = evaluation.name === "before" ? "before" : `after ${evaluation.name}`;
+  const when = evaluation.name === "before" ? "before" : `after stage “${evaluation.name}”`;
   return several ? `${run.name}, ${when}` : when[0]!.toUpperCase() + when.slice(1);
 }

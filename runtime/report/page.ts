@@ -111,10 +111,9 @@ function comparison(runs: RunRecord[]): string {
 
 function reproduce(runs: RunRecord[]): string {
   const lines = runs.flatMap((run) => {
-    const from = run.origin?.started_from ?? run.plan.source.file;
-    const options = run.origin?.options ?? [];
+    const { started_from, options } = run.origin;
     return [
-      `ctx run ${[from, ...options].map(shellWord).join(" ")}`,
+      `ctx run ${[started_from, ...options].map(shellWord).join(" ")}`,
       `ctx eval ${shellWord(run.folder)}`,
       `ctx export ${shellWord(run.folder)} --to model`,
     ];
@@ -134,9 +133,8 @@ function footer(run: RunRecord): string {
     `recipe sha256 ${run.plan.source.sha256.slice(0, 12)}`,
     `seed ${run.plan.seed}`,
     `planned for ${run.plan.hardware.name}`,
-    ...(run.origin
-      ? [`ctx ${run.origin.version}`, `started ${run.origin.started.slice(0, 16).replace("T", " ")} UTC`]
-      : []),
+    `ctx ${run.origin.version}`,
+    `started ${run.origin.started.slice(0, 16).replace("T", " ")} UTC`,
   ];
   return escapeText(parts.join(" · "));
 }

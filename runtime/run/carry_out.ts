@@ -14,6 +14,7 @@ import { EventWriter } from "../track/tensorboard.ts";
 import { type Checkpoint, newestCheckpoint, saveCheckpoint } from "../train/checkpoint.ts";
 import { type Machine, trainingEngine } from "../train/stage_engine.ts";
 import { trainStage } from "../train/train_stage.ts";
+import { checkMachine } from "./check_machine.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
 import { readJson, writeFailure, writeFolder, writeJson } from "./files.ts";
@@ -74,6 +75,7 @@ class Run {
   async carryOut(): Promise<RunOutcome> {
     const { plan: _, listen, stop, base } = this.#options;
     const origin = baseFolder(this.#plan, base);
+    checkMachine(this.#plan, this.#options.machine, origin);
     const data = await this.#openData();
     try {
       if (this.#plan.before && origin !== null) {
@@ -147,6 +149,9 @@ class Run {
     const { listen, stop, machine } = this.#options;
     const { name, length, context, steps } = stage;
     listen({ kind: "stage", name, index, count: this.#plan.stages.length, length, context, steps });
+    if (stage.train.dtype === "bf16" && machine.device === "cpu") {
+      listen({ kind: "note", text: "the plan foresees bf16; the CPU computes in fp32, which is more exact" });
+    }
     const newest = this.#newestCheckpoint();
     const engine = trainingEngine(machine, this.#plan, stage);
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { Failure } from "./failure.ts";
 import { writeFailure } from "./files.ts";
 
@@ -81,13 +81,14 @@ export function createRunFolder(recipe: string, out: string | null, runs = "runs
   }
 }
 
-/** Opens an existing run folder. @throws Failure when there is no plan in it. */
+/** Opens an existing run folder. @throws Failure when it is none. */
 export function openRunFolder(root: string): RunFolder {
   const folder = runFolder(root);
-  if (!existsSync(folder.plan)) {
+  for (const file of [folder.plan, folder.origin]) {
+    if (existsSync(file)) continue;
     throw new Failure(
       "input",
-      `${root} is not a run folder: it has no plan.json`,
+      `${root} is not a run folder: it has no ${basename(file)}`,
       "run folders lie below runs/<recipe>/",
     );
   }
@@ -95,7 +96,8 @@ export function openRunFolder(root: string): RunFolder {
 }
 
 export function isRunFolder(root: string): boolean {
-  return existsSync(join(root, "plan.json"));
+  const { plan, origin } = runFolder(root);
+  return existsSync(plan) && existsSync(origin);
 }
 
 /** false when the folder exists: two runs that start at once get different numbers. */

@@ -19,7 +19,7 @@ function report(recipe = "quickstart", change: (root: string) => void = () => {}
 
 test("the report says what was extended, how far, and how well", () => {
   const html = report();
-  expect(html).toContain("stretched a model from 256 to 2,048 tokens of context, 8 times as far.");
+  expect(html).toContain("took a model from 256 to 2,048 tokens of context, 8 times as far.");
   expect(html).toContain("99% of the time at the weakest length; before, 0%");
   expect(html).toContain("Needle accuracy, Before");
   expect(html).toContain("2,048 tokens, depth 0%: 19 of 20 right");
@@ -72,7 +72,7 @@ test("several runs stand side by side", () => {
   expect(runs.map((run) => run.name)).toEqual(["one/1", "two/1"]);
   expect(html).toContain("2 runs, side by side");
   expect(html).toContain("Needle accuracy, one/1, before");
-  expect(html).toContain("Needle accuracy, two/1, after long");
+  expect(html).toContain("Needle accuracy, two/1, after stage “long”");
 });
 
 test("figures are written for people", () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Plan, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import type { EvaluationResult } from "../../runtime/evaluate/result.ts";
 import { share } from "../../runtime/evaluate/wilson.ts";
+import type { RunOrigin } from "../../runtime/run/folder.ts";
 import type { StepMetrics } from "../../runtime/track/metrics.ts";
 
 /** Default frequency table: theta^(-2i/d). */
@@ -205,6 +206,16 @@ export function sampleEvaluation(
   };
 }
 
+export function sampleOrigin(base: string): RunOrigin {
+  return {
+    base,
+    started_from: "recipes/quickstart.ctx",
+    options: [],
+    started: "2026-11-25T01:02:03.000Z",
+    version: "0.1.0",
+  };
+}
+
 /** A finished run of two stages, 256 to 2,048 tokens, as files. */
 export function writeSampleRun(root: string, recipe = "quickstart"): void {
   mkdirSync(join(root, "eval"), { recursive: true });
@@ -229,6 +240,7 @@ export function writeSampleRun(root: string, recipe = "quickstart"): void {
   };
   const plan = samplePlan({ recipe, model, stages });
   writeFileSync(join(root, "plan.json"), JSON.stringify(plan));
+  writeFileSync(join(root, "run.json"), JSON.stringify(sampleOrigin("recipes")));
   const lines = stages.flatMap((stage, index) =>
     Array.from({ length: stage.steps }, (_, step) =>
       sampleMetrics(stage.name, step + 1, (index === 0 ? 0 : 40) + step + 1),

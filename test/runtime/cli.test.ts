@@ -1,0 +1,206 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, expect, test } from "vitest";
+import { validatePlan } from "../../runtime/run/validate_plan.ts";
+import { readMetrics } from "../../runtime/track/metrics.ts";
+import { corpus, plan } from "./tiny_run.ts";
+
+// The real program, as users start it. `npm test` builds it first.
+const program = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist", "cli", "ctx.js");
+
+interface Ended {
+  status: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+function launch(words: string[], cwd: string): { child: ChildProcess; ended: Promise<Ended> } {
+  const { FORCE_COLOR: _, ...env } = process.env;
+  const child = spawn(process.execPath, [program, ...words], { cwd, env });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (data) => (stdout += data));
+  child.stderr.on("data", (data) => (stderr += data));
+  const ended = new Promise<Ended>((resolve) => {
+    child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
+  });
+  return { child, ended };
+}
+
+const ctx = (words: string[], cwd: string) => launch(words, cwd).ended;
+
+/** One thread: the tests beside this one want the other core. */
+const run = (...words: string[]) => ["run", ...words, "--threads", "1"];
+
+/** Lets a run go until it has done `steps` steps, then sends it a signal. */
+async function signalAfter(
+  words: string[],
+  cwd: string,
+  root: string,
+  steps: number,
+  signal: NodeJS.Signals,
+): Promise<Ended> {
+  const { child, ended } = launch(words, cwd);
+  let over = false;
+  ended.then(() => {
+    over = true;
+  });
+  while (!over && readMetrics(join(root, "metrics.jsonl")).length < steps)
+    await new Promise((wake) => setTimeout(wake, 2));
+  child.kill(signal);
+  return ended;
+}
+
+const digest = (root: string, stage: string) =>
+  createHash("sha256")
+    .update(readFileSync(join(root, "stages", stage, "model.safetensors")))
+    .digest("hex");
+
+let folder: string;
+let file: string;
+/** A run that nothing disturbed. */
+let whole: string;
+
+beforeAll(async () => {
+  folder = corpus();
+  file = join(folder, "plan.json");
+  const made = plan();
+  made.stages[0]!.steps = 40;
+  made.stages[1]!.steps = 12;
+  made.stages[1]!.evaluate = {
+    needle: null,
+    perplexity: { files: [], source: "text", lengths: [64], samples: 1 },
+    gate: null,
+  };
+  writeFileSync(file, JSON.stringify(made));
+  whole = join(folder, "whole");
+  const { status, stdout, stderr } = await ctx(run(file, "--out", whole), folder);
+  expect(stderr).toContain("step 40 of 40");
+  expect(status).toBe(0);
+  expect(stdout).toContain(join(whole, "report.html"));
+}, 120_000);
+
+test("killed again and again at random steps, a run ends with the same bytes", async () => {
+  const root = join(folder, "killed");
+  const begin = run(file, "--out", root, "--checkpoint-every", "3", "--quiet");
+  const proceed = run("--resume", root, "--checkpoint-every", "5", "--quiet");
+  let random = 20260117;
+  let done = 0;
+  for (let kills = 0; kills < 4; kills++) {
+    // A linear congruential generator: other steps than a person would pick, the same ones every time.
+    random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+    done += 1 + (random % 12);
+    const ended = await signalAfter(kills === 0 ? begin : proceed, folder, root, done, "SIGKILL");
+    expect(ended.signal).toBe("SIGKILL");
+    expect(existsSync(join(root, "lock"))).toBe(true);
+  }
+  const { status, stderr } = await ctx(proceed, folder);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  for (const stage of ["first", "second"]) expect(digest(root, stage)).toBe(digest(whole, stage));
+  expect(readMetrics(join(root, "metrics.jsonl")).map((line) => line.global_step)).toEqual(
+    Array.from({ length: 52 }, (_, n) => n + 1),
+  );
+});
+
+test("Ctrl-C finishes the step, saves, and says how to go on", async () => {
+  const root = join(folder, "interrupted");
+  const ended = await signalAfter(run(file, "--out", root), folder, root, 3, "SIGINT");
+  expect(ended.status).toBe(130);
+  expect(ended.stderr).toMatch(/stopped: stopped in stage first; the state is saved\n.*ctx run --resume interrupted/);
+  const { status } = await ctx(run("--resume", root, "--quiet"), folder);
+  expect(status).toBe(0);
+  expect(digest(root, "second")).toBe(digest(whole, "second"));
+});
+
+test("a second run in the same folder is refused while the first one lives", async () => {
+  const root = join(folder, "shared");
+  const first = launch(run(file, "--out", root, "--quiet"), folder);
+  while (!existsSync(join(root, "lock"))) await new Promise((wake) => setTimeout(wake, 2));
+  // It holds still until the second one has met the lock.
+  first.child.kill("SIGSTOP");
+  const second = await ctx(["run", "--resume", root], folder);
+  first.child.kill("SIGCONT");
+  expect(second.status).toBe(3);
+  expect(second.stderr).toMatch(/is in use by process \d+/);
+  expect((await first.ended).status).toBe(0);
+});
+
+test("resuming with another plan is refused, and the fields are named", async () => {
+  const changed = JSON.parse(readFileSync(file, "utf8"));
+  changed.stages[1].train.optimizer.lr = 5e-4;
+  const other = join(folder, "changed.json");
+  writeFileSync(other, JSON.stringify(changed));
+  const { status, stderr } = await ctx(["run", other, "--resume", whole], folder);
+  expect(status).toBe(1);
+  expect(stderr).toContain("/stages/1/train/optimizer/lr: 0.001 → 0.0005");
+});
+
+test("--json prints one document and nothing else", async () => {
+  const { status, stdout, stderr } = await ctx(["report", whole, "--json"], folder);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(JSON.parse(stdout)).toMatchObject({
+    report: join(whole, "report.html"),
+    runs: [{ recipe: "sample", to: 128 }],
+  });
+  const evaluated = await ctx(
+    ["eval", whole, "--needle", "--lengths", "64,128", "--depths", "2", "--samples", "2", "--digits", "2", "--json"],
+    folder,
+  );
+  expect(evaluated.stderr).toBe("");
+  expect(JSON.parse(evaluated.stdout)).toMatchObject({
+    name: "second",
+    needle: { overall: { total: 8 } },
+    perplexity: null,
+  });
+  const to = join(mkdtempSync(join(tmpdir(), "ctx-export-")), "model");
+  const exported = await ctx(["export", whole, "--to", to, "--json"], folder);
+  expect(JSON.parse(exported.stdout)).toMatchObject({ kind: "model", stage: "second", context: 128 });
+  const doctor = await ctx(["doctor", "--json"], folder);
+  expect(JSON.parse(doctor.stdout)).toMatchObject({ healthy: true });
+});
+
+test("any Hugging Face folder can be evaluated", async () => {
+  const model = join(whole, "stages", "second");
+  const text = join(folder, "0.txt");
+  const { status, stdout, stderr } = await ctx(
+    ["eval", model, "--perplexity", text, "--lengths", "64", "--samples", "2", "--quiet"],
+    folder,
+  );
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/perplexity[\s\S]*whole window +\d/);
+});
+
+test("wrong usage ends with status 2, faulty input with 1, each with a reason", async () => {
+  const cases: [string[], number, RegExp][] = [
+    [["run"], 2, /needs a recipe, a plan, or --resume/],
+    [["run", file, "--threads", "many"], 2, /whole number above 0/],
+    [["run", file, "--device", "tpu"], 2, /Allowed choices are cpu, cuda/],
+    [["rnu", file], 2, /unknown command 'rnu'[\s\S]*run/],
+    [["run", file, "--out", whole], 2, /already holds a run/],
+    [["run", "missing.ctx"], 1, /missing.ctx does not exist/],
+    [["run", "--resume", folder], 1, /is not a run folder/],
+    [["eval", folder, "--needle"], 1, /neither a model folder .* nor a run folder/],
+    [["eval", whole, "--ruler"], 2, /--ruler is not part of this version/],
+    [["report", join(folder, "nothing")], 1, /is not a run folder/],
+  ];
+  const broken = join(folder, "broken.json");
+  writeFileSync(broken, JSON.stringify({ ...plan(), seed: "seven" }));
+  cases.push([["run", broken], 1, /broken.json is not a plan: \/seed must be number/]);
+  for (const [words, status, reason] of cases) {
+    const ended = await ctx(words, folder);
+    expect([words.join(" "), ended.status, ended.stdout]).toEqual([words.join(" "), status, ""]);
+    expect(ended.stderr).toMatch(reason);
+    expect(ended.stderr).not.toMatch(/^\s+at /m);
+  }
+});
+
+test("the sample plan is one that the schema accepts", () => {
+  expect(validatePlan(plan(), "sample")).toBeTruthy();
+});

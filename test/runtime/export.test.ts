@@ -1,0 +1,216 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, expect, test } from "vitest";
+import { readModelConfig } from "../../compiler/model/index.ts";
+import type { Plan } from "../../compiler/plan.ts";
+import { Engine } from "../../runtime/engine/engine.ts";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import { readModelFolder, readSafetensors } from "../../runtime/engine/safetensors.ts";
+import { type ExportOptions, exportRun } from "../../runtime/export/export_run.ts";
+import { tensorHeader } from "../../runtime/export/tensor_header.ts";
+import { plainRope, samplePlan, sampleStage } from "./sample_run.ts";
+import { corpus, start } from "./tiny_run.ts";
+
+const python = process.env.CTX_ORACLE_PYTHON;
+
+/** A run that trains a base from nothing, and one that adapts it with LoRA in two stages. */
+let base: string;
+let adapted: string;
+
+const lora = { rank: 2, alpha: 6, targets: ["q_proj", "v_proj", "down_proj"], also: ["norm"], plus_ratio: 4 };
+
+beforeAll(async () => {
+  const folder = corpus();
+  base = (await start(samplePlan({ stages: [sampleStage("only")] }), folder)).root;
+  const weights = join(base, "stages", "only");
+  const fresh = samplePlan().model;
+  const model = { ...fresh, from: "some/base", path: weights, initialize: null, rope: plainRope(40000, 16) };
+  const stages = ["one", "two"].map((name) => {
+    const stage = sampleStage(name, { rope: plainRope(80000, 16) });
+    stage.train = {
+      ...stage.train,
+      method: "lora",
+      lora,
+      optimizer: { ...stage.train.optimizer, lr: 1e-2, state: "carry" },
+    };
+    return stage;
+  });
+  const plan: Plan = samplePlan({
+    model,
+    stages,
+    tokenizer: { kind: "file", path: join(weights, "tokenizer.json"), vocab: null },
+  });
+  adapted = (await start(plan, folder)).root;
+}, 60_000);
+
+const options = (change: Partial<ExportOptions> = {}): ExportOptions => ({
+  addon: loadAddon(),
+  stage: null,
+  merge: false,
+  dtype: null,
+  listen: () => {},
+  ...change,
+});
+
+const fresh = () => join(mkdtempSync(join(tmpdir(), "ctx-export-")), "model");
+
+/** A tensor's values as numbers, decoded here from the file's bytes. */
+async function tensor(file: string, name: string): Promise<{ shape: number[]; values: number[] }> {
+  const found = (await readSafetensors(file)).find((source) => source.name === name);
+  if (!found) throw new Error(`${file} has no ${name}`);
+  const bytes = readFileSync(found.file);
+  const count = found.shape.reduce((product, size) => product * size, 1);
+  const values = Array.from({ length: count }, (_, n) => {
+    if (found.dtype === "F32") return bytes.readFloatLE(found.offset + 4 * n);
+    const half = bytes.readUInt16LE(found.offset + 2 * n);
+    if (found.dtype === "BF16") return new Float32Array(Uint32Array.of(half << 16).buffer)[0]!;
+    const exponent = (half >> 10) & 31;
+    const size = exponent === 0 ? (half & 1023) * 2 ** -24 : (1 + (half & 1023) / 1024) * 2 ** (exponent - 15);
+    return half & 0x8000 ? -size : size;
+  });
+  return { shape: found.shape, values };
+}
+
+const Q = "model.layers.1.self_attn.q_proj";
+
+test("a header says where each tensor lies, and ends at a multiple of eight", () => {
+  const header = Buffer.from(
+    tensorHeader([
+      { name: "a", dtype: "BF16", shape: [3] },
+      { name: "β", dtype: "F32", shape: [] },
+    ]),
+  );
+  expect(header.length % 8).toBe(0);
+  expect(Number(header.readBigUInt64LE(0))).toBe(header.length - 8);
+  expect(JSON.parse(header.subarray(8).toString())).toEqual({
+    __metadata__: { format: "pt" },
+    a: { dtype: "BF16", shape: [3], data_offsets: [0, 6] },
+    β: { dtype: "F32", shape: [], data_offsets: [6, 10] },
+  });
+});
+
+test("an exported model has the run's weights, table and length, in each dtype", async () => {
+  const stage = join(base, "stages", "only", "model.safetensors");
+  const exact = await tensor(stage, `${Q}.weight`);
+  for (const [dtype, step] of [
+    ["f32", 0],
+    ["bf16", 2 ** -8],
+    ["f16", 2 ** -11],
+  ] as const) {
+    const to = fresh();
+    const result = await exportRun(base, to, options({ dtype }));
+    expect(result).toMatchObject({ kind: "model", stage: "only", dtype, context: 64 });
+    const written = await tensor(join(to, "model.safetensors"), `${Q}.weight`);
+    expect(written.shape).toEqual(exact.shape);
+    // Rounded to nearest: within half a unit in the last place.
+    written.values.forEach((value, n) => {
+      expect(Math.abs(value - exact.values[n]!)).toBeLessThanOrEqual(Math.abs(exact.values[n]!) * step + 2 ** -25);
+    });
+    const { model } = readModelConfig(readFileSync(join(to, "config.json"), "utf8"), to);
+    expect(model!.rope.inv_freq).toEqual(plainRope(40000, 16).inv_freq);
+    expect(model!.context).toBe(64);
+    expect(JSON.parse(readFileSync(join(to, "config.json"), "utf8")).torch_dtype).toBe(
+      { f32: "float32", bf16: "bfloat16", f16: "float16" }[dtype],
+    );
+    expect(readdirSync(to)).toContain("tokenizer.json");
+  }
+});
+
+test("a large model is split into shards with an index, and reads back whole", async () => {
+  const to = fresh();
+  await exportRun(base, to, options({ shardBytes: 30_000 }));
+  const index = JSON.parse(readFileSync(join(to, "model.safetensors.index.json"), "utf8"));
+  const files = readdirSync(to).filter((name) => name.endsWith(".safetensors"));
+  expect(files.length).toBeGreaterThan(2);
+  expect(new Set(Object.values(index.weight_map))).toEqual(new Set(files));
+  expect(files[0]).toMatch(/^model-00001-of-0000\d\.safetensors$/);
+  const whole = await readModelFolder(join(base, "stages", "only"));
+  const sharded = await readModelFolder(to);
+  expect(sharded.map((source) => source.name).sort()).toEqual(whole.map((source) => source.name).sort());
+});
+
+test("an adapter is written as PEFT reads it, and its merged weights are base + alpha / rank × B × A", async () => {
+  const to = fresh();
+  const result = await exportRun(adapted, to, options());
+  expect(result).toMatchObject({ kind: "adapter", stage: "two" });
+  const config = JSON.parse(readFileSync(join(to, "adapter_config.json"), "utf8"));
+  expect(config).toMatchObject({
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    r: 2,
+    lora_alpha: 6,
+    target_modules: lora.targets,
+    base_model_name_or_path: "some/base",
+  });
+  expect(config.modules_to_save.sort()).toEqual(["input_layernorm", "norm", "post_attention_layernorm"]);
+  const file = join(to, "adapter_model.safetensors");
+  const a = await tensor(file, `base_model.model.${Q}.lora_A.weight`);
+  const b = await tensor(file, `base_model.model.${Q}.lora_B.weight`);
+  expect([a.shape, b.shape]).toEqual([
+    [2, 32],
+    [32, 2],
+  ]);
+  const merged = await tensor(join(adapted, "stages", "two", "model.safetensors"), `${Q}.weight`);
+  const before = await tensor(join(base, "stages", "only", "model.safetensors"), `${Q}.weight`);
+  let moved = 0;
+  for (let row = 0; row < 32; row++) {
+    for (let column = 0; column < 32; column++) {
+      let delta = 0;
+      for (let r = 0; r < 2; r++) delta += b.values[row * 2 + r]! * a.values[r * 32 + column]!;
+      const n = row * 32 + column;
+      expect(Math.abs(merged.values[n]! - before.values[n]! - 3 * delta)).toBeLessThan(1e-6);
+      moved = Math.max(moved, Math.abs(delta));
+    }
+  }
+  expect(moved).toBeGreaterThan(1e-4);
+  // A layer without an adapter, and not among the others trained, is the base's to the bit.
+  const still = "model.layers.0.mlp.up_proj.weight";
+  expect(await tensor(join(adapted, "stages", "two", "model.safetensors"), still)).toEqual(
+    await tensor(join(base, "stages", "only", "model.safetensors"), still),
+  );
+});
+
+test("--merge gives the whole model instead of the adapter", async () => {
+  const to = fresh();
+  expect(await exportRun(adapted, to, options({ merge: true, stage: "one" }))).toMatchObject({
+    kind: "model",
+    stage: "one",
+  });
+  expect(await tensor(join(to, "model.safetensors"), `${Q}.weight`)).toEqual(
+    await tensor(join(adapted, "stages", "one", "model.safetensors"), `${Q}.weight`),
+  );
+});
+
+test("what cannot be exported is refused with a reason", async () => {
+  await expect(exportRun(base, fresh(), options({ stage: "none" }))).rejects.toThrow(/no finished stage none/);
+  await expect(exportRun(join(base, "stages"), fresh(), options())).rejects.toThrow(/is not a run folder/);
+  await expect(exportRun(base, base, options())).rejects.toThrow(/is not empty/);
+});
+
+test.skipIf(!python)("transformers reads the export and computes the same logits", async () => {
+  for (const [run, merge] of [
+    [base, false],
+    [adapted, true],
+  ] as const) {
+    const to = fresh();
+    await exportRun(run, to, options({ merge, dtype: "f32" }));
+    const ids = Int32Array.from({ length: 48 }, (_, t) => (t * 37 + 11) % 400);
+    writeFileSync(join(to, "ids.json"), JSON.stringify([...ids]));
+    const script = fileURLToPath(new URL("oracle_logits.py", import.meta.url));
+    const { status, stderr } = spawnSync(python!, [script, to], { encoding: "utf8" });
+    expect(stderr.includes("Error") ? stderr : "").toBe("");
+    expect(status).toBe(0);
+    const bytes = readFileSync(join(to, "logits.f32"));
+    const theirs = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    const engine = await Engine.load(to, { threads: 1 });
+    const ours = await engine.logits(ids);
+    await engine.close();
+    expect(ours.length).toBe(theirs.length);
+    let difference = 0;
+    for (let n = 0; n < ours.length; n++) difference = Math.max(difference, Math.abs(ours[n]! - theirs[n]!));
+    expect(difference).toBeLessThan(2e-5);
+  }
+});

@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { StepBatch } from "../../runtime/data/stream.ts";
+import type { NativeAdamW, NativeEngine } from "../../runtime/engine/addon.ts";
+import { StopSignal } from "../../runtime/run/events.ts";
+import { newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
+import { type StageOptions, trainStage } from "../../runtime/train/train_stage.ts";
+import { sampleStage } from "./sample_run.ts";
+
+/** Two micro batches of two tokens: text, then an answer; the prompt's token has no weight. */
+const batch: StepBatch = {
+  tokens: 4,
+  microBatches: [
+    { ids: [1, 2], kinds: [0, 0], weights: [0.25, 0.25] },
+    { ids: [3, 4], kinds: [1, 2], weights: [0.5, 0] },
+  ].map(({ ids, kinds, weights }) => ({
+    kinds: Uint8Array.from(kinds),
+    batch: {
+      ids: Int32Array.from(ids),
+      positions: Int32Array.of(0, 1),
+      starts: Int32Array.of(0, 0),
+      targets: Int32Array.of(5, 6),
+      weights: Float32Array.from(weights),
+    },
+  })),
+};
+
+/** An engine that answers with given costs and remembers what it was told. */
+function fakeEngine(nll: (step: number) => number, gradNorm = 2) {
+  const steps: NativeAdamW[] = [];
+  let accumulated = 0;
+  const engine = {
+    accumulate: async () => {
+      accumulated++;
+      const cost = nll(steps.length);
+      return { nll: Float32Array.of(cost, cost + 2), correct: Uint8Array.of(1, 0) };
+    },
+    step: async (hyper: NativeAdamW) => {
+      steps.push(hyper);
+      return { gradNorm };
+    },
+    memory: () => ({ total: 1000 }),
+  } as unknown as NativeEngine;
+  return { engine, steps, accumulated: () => accumulated };
+}
+
+function options(
+  engine: NativeEngine,
+  change: Partial<StageOptions> = {},
+): StageOptions & { lines: unknown[]; saved: number[] } {
+  const lines: unknown[] = [];
+  const saved: number[] = [];
+  return {
+    engine,
+    stage: sampleStage("long", { steps: 5 }),
+    batch: async () => batch,
+    done: 0,
+    globalBefore: 100,
+    adamBefore: 30,
+    record: (line) => lines.push(line),
+    checkpoint: async (step) => {
+      saved.push(step);
+    },
+    checkpointEvery: 2,
+    listen: () => {},
+    stop: new StopSignal(),
+    lines,
+    saved,
+    ...change,
+  };
+}
+
+test("losses of text and answers are kept apart, and each step gets its learning rate", async () => {
+  const { engine, steps, accumulated } = fakeEngine(() => 1);
+  const given = options(engine);
+  expect(await trainStage(given)).toBe(true);
+  expect(accumulated()).toBe(10);
+  // Weighted: 1/4 · 1 + 1/4 · 3 + 1/2 · 1. The prompt's token counts nowhere.
+  expect(given.lines[0]).toMatchObject({
+    stage: "long",
+    step: 1,
+    global_step: 101,
+    loss: 1.5,
+    text_loss: 2,
+    answer_loss: 1,
+    answer_accuracy: 1,
+    grad_norm: 2,
+    tokens: 4,
+    memory_bytes: 1000,
+  });
+  expect(steps.map((hyper) => hyper.step)).toEqual([31, 32, 33, 34, 35]);
+  // Two steps of warm-up, then down to a tenth of 1e-3 over three.
+  const rates = [1 / 3, 2 / 3, 1, 0.7, 0.4].map((factor) => 1e-3 * factor);
+  for (const [n, hyper] of steps.entries()) expect(hyper.lr).toBeCloseTo(rates[n]!, 12);
+  expect(steps[0]).toMatchObject({ beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0, clipNorm: 1, loraPlusRatio: 1 });
+  expect(given.saved).toEqual([2, 4, 5]);
+});
+
+test("a loss that is no number stops the run before the weights are touched", async () => {
+  const { engine, steps } = fakeEngine((step) => (step === 3 ? Number.NaN : 1));
+  const given = options(engine);
+  await expect(trainStage(given)).rejects.toThrow(
+    "the loss is NaN at step 4 of stage long; the last checkpoint is kept",
+  );
+  expect(steps).toHaveLength(3);
+  expect(given.saved).toEqual([2]);
+});
+
+test("so does a gradient that overflows", async () => {
+  const given = options(fakeEngine(() => 1, Number.POSITIVE_INFINITY).engine);
+  await expect(trainStage(given)).rejects.toThrow(/gradient norm is Infinity at step 1 of stage long/);
+  expect(given.saved).toEqual([]);
+});
+
+test("a full disk is named, and the checkpoint before stays", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ctx-full-"));
+  let full = false;
+  const engine = {
+    parameters: () => [{ name: "w", shape: [2], trainable: true }],
+    save: async (path: string, header: Uint8Array) => {
+      if (full && path.endsWith("adam_v.safetensors")) {
+        throw new Error(`write to ${path} failed: No space left on device`);
+      }
+      writeFileSync(path, header);
+    },
+  } as unknown as NativeEngine;
+  const at = { stage: "long", stage_index: 0, global_step: 1, adam_step: 1, plan_sha256: "x" };
+  await saveCheckpoint(folder, engine, { ...at, step: 1 });
+  full = true;
+  await expect(saveCheckpoint(folder, engine, { ...at, step: 2 })).rejects.toMatchObject({
+    kind: "run",
+    message: expect.stringContaining("the disk is full"),
+  });
+  expect(readdirSync(folder)).toEqual(["000-00000001"]);
+  expect(newestCheckpoint(folder, () => {})!.state.step).toBe(1);
+  expect(existsSync(join(folder, "000-00000001", "adam_v.safetensors"))).toBe(true);
+});
