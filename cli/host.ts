@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
+import { cpus, homedir, totalmem } from "node:os";
 import { dirname, isAbsolute, join, parse, resolve } from "node:path";
+import type { CpuFacts } from "../compiler/cost/hardware.ts";
 import type { Host } from "../compiler/host.ts";
 import { glob } from "./glob.ts";
 
@@ -37,6 +38,7 @@ export function nodeHost(base: string = process.cwd()): Host {
       }
     },
     hubFolder,
+    machine,
   };
 }
 
@@ -67,5 +69,26 @@ function hubFolder(name: string): string | undefined {
     return commit && join(snapshots, commit);
   } catch {
     return undefined;
+  }
+}
+
+/** This machine's processor as Node and Linux tell it; instruction sets are only known where /proc/cpuinfo is. */
+function machine(): CpuFacts {
+  const processors = cpus();
+  const clock = (processors[0]?.speed ?? 0) / 1000;
+  return {
+    cores: Math.max(1, processors.length),
+    isa: instructionSet(),
+    memoryBytes: totalmem(),
+    ...(clock > 0 && { gigahertz: Number(clock.toFixed(1)) }),
+  };
+}
+
+function instructionSet(): CpuFacts["isa"] {
+  try {
+    const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";
+    return /\bavx512f\b/.test(flags) ? "avx512" : /\bavx2\b/.test(flags) ? "avx2" : "portable";
+  } catch {
+    return "portable";
   }
 }

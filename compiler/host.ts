@@ -1,3 +1,5 @@
+import type { CpuFacts } from "./cost/hardware.ts";
+
 /**
  * What the compiler asks of the machine it runs on. Everything is synchronous, so that checking is one plain call; a
  * browser gives files that it holds in memory. Paths use `/` and are either absolute or relative to wherever the host
@@ -18,6 +20,9 @@ export interface Host {
 
   /** Folder that holds the downloaded files of a Hub model; undefined when there is none. */
   hubFolder(name: string): string | undefined;
+
+  /** The processor and memory of the machine that compiles; undefined where a recipe should not depend on it. */
+  machine(): CpuFacts | undefined;
 }
 
 /** A host without any files: what a recipe says can still be checked. */
@@ -26,4 +31,5 @@ export const emptyHost: Host = {
   list: () => undefined,
   size: () => undefined,
   hubFolder: () => undefined,
+  machine: () => undefined,
 };

@@ -74,16 +74,7 @@ export interface PlanModel {
 
 /** A frequency table and how it came about. Kernels see only `inv_freq` and `attention_factor`. */
 export interface PlanRope {
-  method:
-    | "default"
-    | "linear"
-    | "dynamic"
-    | "yarn"
-    | "llama3"
-    | "longrope"
-    | "proportional"
-    | "resonance"
-    | "custom";
+  method: "default" | "linear" | "dynamic" | "yarn" | "llama3" | "longrope" | "proportional" | "resonance" | "custom";
   /** rope_theta of the Hugging Face config. */
   theta: number;
   /** head_dim / 2 entries. */

@@ -70,10 +70,10 @@ export const curriculum = {
     message`add ${"measure"} { … } to evaluate`,
   ),
   CTX4012: entry(
-    "error",
+    "warning",
     "tokens below one step",
     message`${"tokens"} tokens are less than one step of ${"step"}`,
-    message`one step is batch × length = ${"batch"} × ${"length"}`,
+    message`the stage takes one whole step: batch × length = ${"batch"} × ${"length"}`,
   ),
   CTX4013: entry(
     "error",

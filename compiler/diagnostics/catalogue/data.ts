@@ -51,9 +51,9 @@ export const data = {
   ),
   CTX5011: entry(
     "error",
-    "mix missing",
-    message`${"count"} sources, but no mix says how much of each`,
-    message`write mix = { ${"example"} }`,
+    "part of data in a stage",
+    message`${"name"} can't change from stage to stage`,
+    message`set it in the data block at the top level; a stage may change mix`,
   ),
   CTX5012: entry(
     "error",

@@ -8,7 +8,7 @@ export const model = {
   CTX8003: entry(
     "error",
     "architecture not supported",
-    message`${"name"} is a ${"family"} model`,
+    message`${"name"} ${"problem"}`,
     message`this version trains the Llama family`,
   ),
   CTX8004: entry("error", "from or new", message`model ${"problem"}`, message`${"hint"}`),
@@ -16,7 +16,7 @@ export const model = {
   CTX8006: entry(
     "error",
     "no tokenizer",
-    message`${"folder"} has no tokenizer.json`,
+    message`${"path"} does not exist`,
     message`text can't be turned into tokens without it`,
   ),
   CTX8007: entry(
@@ -30,5 +30,11 @@ export const model = {
     "nothing to merge",
     message`merge has no effect: no stage trains an adapter`,
     message`full training writes whole weights anyway`,
+  ),
+  CTX8009: entry(
+    "warning",
+    "config.json surprises",
+    message`${"file"}: ${"problem"}`,
+    message`the base model is read as ${"base"}`,
   ),
 } as const;

@@ -34,6 +34,19 @@ export const names = {
   CTX2014: entry("error", "label", message`${"block"} ${"problem"}`, message`${"hint"}`),
   CTX2015: entry("error", "name taken", message`two ${"kind"}s are called ${"name"}`, message`the second one`),
   CTX2016: entry("error", "circular definition", message`${"name"} is defined by itself`, message`${"path"}`),
+  CTX2017: entry(
+    "error",
+    "settings exclude each other",
+    message`${"block"} sets both ${"other"} and ${"name"}`,
+    message`only one of the two can be set`,
+  ),
+  CTX2018: entry("error", "condition out of place", message`a condition can't stand in ${"block"}`, message`${"hint"}`),
+  CTX2019: entry(
+    "error",
+    "reserved name",
+    message`${"name"} already means something in every recipe`,
+    message`choose another name`,
+  ),
   CTX2101: entry("error", "wrong type", message`${"name"} takes ${"expected"}`, message`this is ${"actual"}`),
   CTX2102: entry(
     "error",
@@ -67,12 +80,6 @@ export const names = {
   ),
   CTX2301: entry("error", "import not found", message`${"path"} can't be read`, message`${"hint"}`),
   CTX2302: entry("error", "circular import", message`${"path"} imports itself`, message`${"chain"}`),
-  CTX2303: entry(
-    "error",
-    "error in an imported recipe",
-    message`${"path"} has ${"count"} of its own`,
-    message`run ctx check ${"path"} to see them`,
-  ),
   CTX2401: entry(
     "warning",
     "unused ctx-allow",

@@ -7,7 +7,7 @@ export const rope = {
     "warning",
     "pairs leave the trained arc",
     message`at ${"length"} tokens ${"pairs"} of ${"all"} rotary pairs turn past what the base model has seen`,
-    message`theta is ${"theta"}; ${"needed"} would keep every pair inside at this length`,
+    message`${"advice"}`,
   ),
   CTX3002: entry(
     "warning",
@@ -24,8 +24,8 @@ export const rope = {
   CTX3004: entry(
     "error",
     "scaled twice",
-    message`the base model already scales RoPE by ${"base"}, and this would replace it unsaid`,
-    message`say replace = true to drop the base model's scaling`,
+    message`the base model already scales RoPE by ${"base"}, and this replaces it unsaid`,
+    message`original = ${"original"} says that the new table starts from the unscaled one`,
     { lowerable: true },
   ),
   CTX3005: entry(
@@ -77,17 +77,12 @@ export const rope = {
     message`${"name"} has ${"given"} factors, the model has ${"pairs"} rotary pairs`,
     message`give one factor for each pair`,
   ),
-  CTX3013: entry(
-    "error",
-    "theta too small",
-    message`theta is ${"value"}`,
-    message`theta must be above 1; the base model's is ${"base"}`,
-  ),
+  CTX3013: entry("error", "no table", message`no frequency table can be made of this`, message`${"problem"}`),
   CTX3014: entry(
     "error",
-    "method and frequency",
-    message`frequency says everything about the table, so method has nothing left to do`,
-    message`remove one of the two`,
+    "original length missing",
+    message`${"file"} scales RoPE without original_max_position_embeddings`,
+    message`Hugging Face silently takes the whole context then; write the trained length into the file`,
   ),
   CTX3015: entry(
     "warning",

@@ -32,7 +32,7 @@ export const training = {
     "error",
     "optimizer state does not fit",
     message`stage ${"stage"} trains other parameters than ${"previous"}, so its moments can't be carried over`,
-    message`set state: reset in adamw`,
+    message`write optimizer_state = reset`,
   ),
   CTX6007: entry("error", "unknown target", message`LoRA can't be put on ${"name"}`, message`choose from ${"choices"}`),
   CTX6008: entry(

@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from "node:fs";
+import { type Analysis, analyze } from "../compiler/analyze.ts";
+import type { Diagnostic } from "../compiler/diagnostics/diagnostic.ts";
+import { render } from "../compiler/diagnostics/render.ts";
+import { Failure, messageOf } from "../runtime/run/failure.ts";
+import { nodeHost } from "./host.ts";
+
+/** Largest recipe that is read, in bytes; real ones have a few thousand. */
+const largest = 4 * 2 ** 20;
+
+/**
+ * Reads a recipe's text.
+ *
+ * @throws Failure when it is not there, no file, too large or not UTF-8
+ */
+export function readRecipe(file: string): string {
+  try {
+    const { size } = statSync(file);
+    if (size > largest) throw new Failure("input", `${file} has ${size} bytes; no recipe is that long`);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT") throw new Failure("input", `${file} does not exist`);
+    if (error instanceof TypeError) throw new Failure("input", `${file} is not UTF-8 text`);
+    throw new Failure("input", `${file} can't be read: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Compiles a recipe file as far as it goes.
+ *
+ * @param settings `name=value` for the recipe's params
+ */
+export function analyzeFile(file: string, settings: readonly string[] = []): Analysis {
+  return analyze(readRecipe(file), nodeHost(), { file, set: parseSettings(settings) });
+}
+
+/** `["gpus=8"]` → `{ gpus: "8" }`. @throws Failure for one without `=` */
+export function parseSettings(settings: readonly string[]): Record<string, string> {
+  const entries = settings.map((setting) => {
+    const [, name, value] = /^\s*([A-Za-z_]\w*)\s*=(.*)$/s.exec(setting) ?? [];
+    if (name === undefined || value === undefined || value.trim() === "") {
+      throw new Failure("usage", `--set ${setting} is not name=value`, "for example: --set length=64Ki");
+    }
+    return [name, value.trim()];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Prints diagnostics as a person reads them, a blank line after each. */
+export function printDiagnostics(
+  analysis: Analysis,
+  stream: NodeJS.WriteStream,
+  list: readonly Diagnostic[] = analysis.diagnostics,
+): void {
+  for (const diagnostic of list) {
+    const text = render(diagnostic, (file) => analysis.texts.get(file), { color: wantsColor(stream) });
+    stream.write(`${text}\n\n`);
+  }
+}
+
+/** As NO_COLOR (no-color.org), FORCE_COLOR and the terminal wish. */
+export function wantsColor(stream: NodeJS.WriteStream): boolean {
+  if (process.env.NO_COLOR) return false;
+  if (process.env.FORCE_COLOR) return process.env.FORCE_COLOR !== "0";
+  return stream.isTTY === true && process.env.TERM !== "dumb";
+}
+
+/** "2 errors and 1 warning"; empty when there is nothing to count. */
+export function countText(diagnostics: readonly Diagnostic[]): string {
+  const count = (severity: Diagnostic["severity"], name: string) => {
+    const number = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+    return number === 0 ? [] : [`${number} ${name}${number === 1 ? "" : "s"}`];
+  };
+  return [...count("error", "error"), ...count("warning", "warning"), ...count("info", "note")].join(", ");
+}

@@ -1,0 +1,68 @@
+import type { FileNode } from "../grammar/ast.ts";
+import { language } from "../grammar/generated/language.ts";
+import type { SourceText } from "../grammar/text.ts";
+import { checks } from "./check/checks.ts";
+import { applyAllowances } from "./diagnostics/allow.ts";
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import { Report } from "./diagnostics/report.ts";
+import type { Host } from "./host.ts";
+import { Lowering } from "./lower/lowering.ts";
+import { finishPlan } from "./lower/plan.ts";
+import { lowerRecipe } from "./lower/recipe.ts";
+import { readSources } from "./names/imports.ts";
+import { checkRequirements } from "./names/require.ts";
+import { rootScope } from "./names/scope.ts";
+import { overlay, rootSection, type Section } from "./names/section.ts";
+import type { Plan } from "./plan.ts";
+
+export interface AnalyzeOptions {
+  /** Name of the recipe's file; paths in the recipe are relative to its folder. */
+  readonly file?: string;
+  /** Values for `param`s, as recipe text: `--set name=value`. */
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+/** Everything that is known of a recipe after compiling it as far as it goes. */
+export interface Analysis {
+  readonly file: string;
+  readonly tree: FileNode;
+  /** Texts of the recipe and of what it imports, by file name. */
+  readonly texts: ReadonlyMap<string, SourceText>;
+  /** By file and place; nothing is thrown, whatever the text is. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The plan; null when an error stands in its way. */
+  readonly plan: Plan | null;
+}
+
+/** Text → tree → names → plan → checks, each going on over what the one before could not read. */
+export function analyze(text: string, host: Host, options: AnalyzeOptions = {}): Analysis {
+  const name = options.file ?? "recipe.ctx";
+  const report = new Report();
+  const { files, texts } = readSources(text, name, host, report);
+  const scope = rootScope(files, new Map(Object.entries(options.set ?? {})), report);
+  const recipe = files[0]!;
+  for (const { name: file, tree } of files) {
+    for (const node of tree.body) {
+      if (node.kind !== "version" || !node.value || node.value.value === 1) continue;
+      const at = { file, start: node.value.start, end: node.value.end };
+      report.add("CTX2501", at, { version: node.value.value });
+    }
+  }
+  const root = files
+    .map((file) => rootSection(file.tree, { language, report, file: file.name }))
+    .reduceRight<Section | undefined>((base, over) => overlay(base, over), undefined)!;
+  const lowering = new Lowering(language, report, host, name, texts);
+  const lowered = lowerRecipe(root, scope, lowering);
+  for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
+  const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
+  if (plan) {
+    const context = { plan, trace: lowering.trace, report, host, brokenFrom: lowering.brokenFrom };
+    for (const check of checks) check(context);
+  }
+  const diagnostics = files.reduce<Diagnostic[]>(
+    (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),
+    report.list(),
+  );
+  const failed = diagnostics.some(({ severity }) => severity === "error");
+  return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
+}

@@ -1,0 +1,45 @@
+import type { Check } from "./context.ts";
+import { evaluatedBeyond, jumpTooLarge, lengthsFall } from "./curriculum.ts";
+import { devicesSplit } from "./devices.ts";
+import { nothingToMerge } from "./export.ts";
+import { anglePrecision, interpolationTooStrong } from "./interpolation.ts";
+import { memoryFits } from "./memory.ts";
+import { pathDependence } from "./path_dependence.ts";
+import { ringDivides, ringTooFine } from "./ring.ts";
+import { attentionTemperature, factorsFall, huggingFaceForm, scalingFactor } from "./scaling_factor.ts";
+import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused, textRunsOut } from "./sources.ts";
+import { thetaFalls, thetaOvershoot } from "./theta.ts";
+import { trainedArc } from "./trained_arc.ts";
+import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms, poseCoverage } from "./training.ts";
+
+/** Every rule about a finished plan. A new one is a function and a line here. */
+export const checks: readonly Check[] = [
+  trainedArc,
+  thetaOvershoot,
+  thetaFalls,
+  pathDependence,
+  scalingFactor,
+  attentionTemperature,
+  factorsFall,
+  interpolationTooStrong,
+  anglePrecision,
+  huggingFaceForm,
+  lengthsFall,
+  jumpTooLarge,
+  evaluatedBeyond,
+  filesMissing,
+  sourceUnused,
+  evaluatedOnTraining,
+  evaluationFilesTrained,
+  textRunsOut,
+  learningRate,
+  learningRateJump,
+  loraFrozenNorms,
+  carriedMoments,
+  poseCoverage,
+  ringDivides,
+  ringTooFine,
+  devicesSplit,
+  memoryFits,
+  nothingToMerge,
+];

@@ -1,0 +1,71 @@
+import type { Fix, Place } from "../diagnostics/diagnostic.ts";
+import type { Report } from "../diagnostics/report.ts";
+import type { Host } from "../host.ts";
+import type { Trace } from "../lower/trace.ts";
+import type { Plan, PlanRope, PlanStage } from "../plan.ts";
+
+/** What a check looks at: the finished plan, and where each of its values came from. */
+export interface CheckContext {
+  readonly plan: Plan;
+  readonly trace: Trace;
+  readonly report: Report;
+  readonly host: Host;
+  /** From this stage on, what came before is uncertain (see `Lowering.brokenFrom`). */
+  readonly brokenFrom: number;
+}
+
+/** One rule about a plan. It reports what it finds and changes nothing. */
+export type Check = (context: CheckContext) => void;
+
+/** A stage with its place in the plan and the state it starts from. */
+export interface StageStep {
+  readonly stage: PlanStage;
+  /** JSON pointer of the stage. */
+  readonly pointer: string;
+  readonly before: PlanStage | null;
+  /** Context and frequency table that the weights know when the stage begins. */
+  readonly knownContext: number;
+  readonly knownRope: PlanRope;
+}
+
+/** The stages whose past is known, for rules about what a stage starts from. */
+export function* chain({ plan, brokenFrom }: CheckContext): Generator<StageStep> {
+  let k = 0;
+  for (const step of steps(plan)) {
+    if (k++ >= brokenFrom) return;
+    yield step;
+  }
+}
+
+/** The stages in order. */
+export function* steps(plan: Plan): Generator<StageStep> {
+  let before: PlanStage | null = null;
+  for (const [k, stage] of plan.stages.entries()) {
+    yield {
+      stage,
+      pointer: `/stages/${k}`,
+      before,
+      knownContext: before ? before.context : plan.model.context,
+      knownRope: before ? before.rope : plan.model.rope,
+    };
+    before = stage;
+  }
+}
+
+/**
+ * Tokens from which published recipes stop showing harm from a crude change: a billion for models of 8 billion
+ * parameters, fewer in proportion for smaller ones.
+ */
+export function plentyOfTokens(plan: Plan): number {
+  return Math.min(1e9, plan.model.parameters / 8);
+}
+
+/** A fix that writes another value in the place of the one that the recipe has. */
+export function replacing(
+  place: Place | undefined,
+  title: string,
+  text: string,
+  safety: Fix["safety"] = "review",
+): Fix[] {
+  return place ? [{ title, safety, edits: [{ ...place, text }] }] : [];
+}

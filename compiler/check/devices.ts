@@ -1,0 +1,45 @@
+import { type Check, replacing, steps } from "./context.ts";
+
+/** Devices split into rings, batches into data-parallel groups, rows into micro batches. */
+export const devicesSplit: Check = ({ plan, trace, report }) => {
+  for (const { stage, pointer } of steps(plan)) {
+    const { devices, ring, micro_batch: micro } = stage.parallel;
+    if (devices > plan.hardware.devices) {
+      report.add("CTX7008", trace.nearest(`${pointer}/parallel/devices`), {
+        asked: devices,
+        have: plan.hardware.devices,
+      });
+    }
+    if (devices % ring !== 0) {
+      const place = trace.exact(`${pointer}/parallel/devices`);
+      const legal = Math.max(1, Math.round(devices / ring)) * ring;
+      const fixes = replacing(place, `devices = ${legal}`, String(legal));
+      report.add("CTX7003", trace.nearest(`${pointer}/parallel/devices`), { devices, ring }, { fixes });
+      continue;
+    }
+    const groups = devices / ring;
+    if (stage.sequences % groups !== 0) {
+      const place = trace.exact(`${pointer}/sequences`);
+      const legal = Math.max(1, Math.round(stage.sequences / groups)) * groups;
+      report.add(
+        "CTX7002",
+        trace.nearest(`${pointer}/sequences`),
+        { batch: stage.sequences, groups, devices, ring },
+        { fixes: replacing(place, `batch = ${legal}`, String(legal)) },
+      );
+      continue;
+    }
+    const rows = stage.sequences / groups;
+    if (rows % micro !== 0) {
+      const place = trace.exact(`${pointer}/parallel/micro_batch`);
+      let legal = micro;
+      while (rows % legal !== 0) legal--;
+      report.add(
+        "CTX7005",
+        trace.nearest(`${pointer}/parallel/micro_batch`),
+        { micro, rows, batch: stage.sequences, groups },
+        { fixes: replacing(place, `micro_batch = ${legal}`, String(legal)) },
+      );
+    }
+  }
+};

@@ -1,0 +1,81 @@
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import { grouped } from "../diagnostics/message.ts";
+import { showTokens } from "../values/show.ts";
+import { type Check, type CheckContext, replacing, type StageStep, steps } from "./context.ts";
+
+/** Zigzag gives each rank one block from the front and one from the back, so a length splits into 2 × ring blocks. */
+export const ringDivides: Check = (context) => {
+  for (const step of steps(context.plan)) {
+    const { ring, layout } = step.stage.parallel;
+    const multiple = layout === "zigzag" ? 2 * ring : ring;
+    if (ring === 1 || step.stage.length % multiple === 0) continue;
+    reportIndivisible(context, step, multiple);
+  }
+};
+
+function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: StageStep, multiple: number): void {
+  const { ring, layout } = stage.parallel;
+  const length = trace.nearest(`${pointer}/length`);
+  report.add(
+    "CTX7001",
+    trace.nearest(`${pointer}/parallel/ring`),
+    {
+      length: showTokens(stage.length),
+      layout,
+      ring,
+      rule: layout === "zigzag" ? "2 × ring" : "ring",
+      multiple,
+    },
+    {
+      related: [
+        {
+          message: `stage ${stage.name} sets length = ${showTokens(stage.length)} (${grouped(stage.length)})`,
+          at: length,
+        },
+      ],
+      fixes: [
+        ...ringFix(trace.exact(`${pointer}/parallel/ring`), stage.length, stage.parallel.devices, ring, layout),
+        ...nearestLengths(stage.length, multiple).flatMap((legal) =>
+          replacing(trace.exact(`${pointer}/length`), `length = ${grouped(legal)}`, String(legal)),
+        ),
+      ],
+    },
+  );
+}
+
+/** The ring nearest to the written one that divides both the length and the devices. */
+function ringFix(
+  place: Parameters<typeof replacing>[0],
+  length: number,
+  devices: number,
+  ring: number,
+  layout: "zigzag" | "contiguous",
+): Fix[] {
+  const legal: number[] = [];
+  for (let candidate = 1; candidate <= 2 * ring; candidate++) {
+    const fits = length % (layout === "zigzag" ? 2 * candidate : candidate) === 0;
+    if (fits && (devices % candidate === 0 || devices === ring)) legal.push(candidate);
+  }
+  const best = legal.sort((a, b) => Math.abs(a - ring) - Math.abs(b - ring) || b - a)[0];
+  return best === undefined ? [] : replacing(place, `ring = ${best}`, String(best));
+}
+
+/** The multiple nearest to a length: the one below, unless that is 0. */
+function nearestLengths(length: number, multiple: number): number[] {
+  const below = Math.floor(length / multiple) * multiple;
+  return [below > 0 ? below : multiple];
+}
+
+/** Tokens on each rank from which computing hides sending; measured figures are in docs/errors/CTX7004.md. */
+const leastTokens = { cuda: 512, cpu: 64 } as const;
+
+/** A ring so large that each device holds only a few tokens waits for its neighbours more than it computes. */
+export const ringTooFine: Check = ({ plan, trace, report }) => {
+  const least = leastTokens[plan.hardware.kind];
+  for (const { stage, pointer } of steps(plan)) {
+    const { ring } = stage.parallel;
+    const tokens = stage.length / ring;
+    if (ring === 1 || tokens >= least || !Number.isInteger(tokens)) continue;
+    report.add("CTX7004", trace.nearest(`${pointer}/parallel/ring`), { ring, tokens, least });
+  }
+};

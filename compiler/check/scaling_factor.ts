@@ -1,0 +1,81 @@
+import type { PlanRope } from "../plan.ts";
+import { yarnMscale } from "../rope/index.ts";
+import { showNumber, showTokens } from "../values/show.ts";
+import { type Check, replacing, steps } from "./context.ts";
+
+/** Relative slack between a factor and the ratio of lengths that it is for. */
+const slack = 1e-9;
+
+/** The factor of a scaling method against the ratio of the stage's context to the trained length. */
+export const scalingFactor: Check = ({ plan, trace, report }) => {
+  for (const { stage, pointer } of steps(plan)) {
+    const { factor, original } = scaling(stage.rope, plan.model.context);
+    if (factor === undefined || stage.context <= original) continue;
+    const scale = stage.context / original;
+    const place = trace.exact(`${pointer}/rope/parameters/factor`);
+    const values = {
+      factor: showNumber(factor),
+      original: showTokens(original),
+      reach: showTokens(Math.round(factor * original)),
+      length: showTokens(stage.context),
+      scale: showNumber(scale),
+    };
+    const fixes = replacing(place, `factor: ${showNumber(scale)}`, String(scale));
+    const at = place ?? trace.nearest(`${pointer}/rope/method`);
+    if (factor < scale * (1 - slack)) report.add("CTX3005", at, values, { fixes });
+    else if (factor > scale * (1 + slack) && isLast(plan.stages.length, pointer)) {
+      report.add("CTX3006", at, values, { fixes });
+    }
+  }
+};
+
+/** Only the last stage's factor is held against its length: earlier ones may prepare for what comes. */
+function isLast(count: number, pointer: string): boolean {
+  return pointer === `/stages/${count - 1}`;
+}
+
+function scaling(rope: PlanRope, context: number): { factor: number | undefined; original: number } {
+  const { parameters } = rope;
+  const methods = ["linear", "yarn", "llama3", "longrope"];
+  const factor = methods.includes(rope.method) ? parameters?.factor : undefined;
+  const original = parameters?.original_max_position_embeddings;
+  return {
+    factor: typeof factor === "number" ? factor : undefined,
+    original: typeof original === "number" ? original : context,
+  };
+}
+
+/** YaRN's attention factor against 0.1 ln(factor) + 1, which every published YaRN model uses. */
+export const attentionTemperature: Check = ({ plan, trace, report }) => {
+  for (const { stage, pointer } of steps(plan)) {
+    const place = trace.exact(`${pointer}/rope/attention_factor`);
+    const factor = stage.rope.parameters?.factor;
+    if (!place || stage.rope.method !== "yarn" || typeof factor !== "number") continue;
+    const published = yarnMscale(factor);
+    if (Math.abs(stage.rope.attention_factor - published) <= 1e-3) continue;
+    report.add("CTX3007", place, { given: stage.rope.attention_factor, published });
+  }
+};
+
+/** LongRoPE's factors should be at least 1 and never fall towards slower pairs (LongRoPE's `dim_mono` search). */
+export const factorsFall: Check = ({ plan, trace, report }) => {
+  for (const { stage, pointer } of steps(plan)) {
+    const factors = stage.rope.method === "longrope" ? stage.rope.parameters?.long_factor : undefined;
+    if (!Array.isArray(factors)) continue;
+    const pair = factors.findIndex((factor, i) => factor < (i === 0 ? 1 : factors[i - 1]!));
+    if (pair < 0) continue;
+    report.add("CTX3016", trace.nearest(`${pointer}/rope/parameters/long_factor`), {
+      name: "long_factor",
+      before: showNumber(pair === 0 ? 1 : factors[pair - 1]!),
+      after: showNumber(factors[pair]!),
+      pair,
+    });
+  }
+};
+
+/** A table that Hugging Face can't be told about. */
+export const huggingFaceForm: Check = ({ plan, trace, report }) => {
+  for (const { stage, pointer } of steps(plan)) {
+    if (stage.rope.parameters === null) report.add("CTX3015", trace.nearest(`${pointer}/rope/frequency`), {});
+  }
+};

@@ -1,0 +1,137 @@
+import { folderOf } from "../path.ts";
+import type { Plan, PlanDataSource, PlanEvaluate } from "../plan.ts";
+import { showNumber } from "../values/show.ts";
+import { type Check, type CheckContext, steps } from "./context.ts";
+
+/** Names of the sources that something reads: a mix, a haystack, an evaluation. */
+function sourcesRead(plan: Plan): Set<string> {
+  const read = new Set<string>();
+  const evaluation = (evaluate: PlanEvaluate | null) => {
+    if (evaluate?.perplexity?.source) read.add(evaluate.perplexity.source);
+    if (evaluate?.needle) read.add(evaluate.needle.haystack);
+  };
+  for (const stage of plan.stages) {
+    for (const [name, share] of Object.entries(stage.mix)) if (share > 0) read.add(name);
+    evaluation(stage.evaluate);
+  }
+  evaluation(plan.before);
+  for (const source of plan.data.sources) {
+    if (source.synthesize && read.has(source.name)) read.add(source.synthesize.haystack);
+  }
+  return read;
+}
+
+export const sourceUnused: Check = ({ plan, trace, report }) => {
+  const read = sourcesRead(plan);
+  for (const [k, source] of plan.data.sources.entries()) {
+    if (!read.has(source.name)) report.add("CTX5003", trace.nearest(`/data/sources/${k}`), { name: source.name });
+  }
+};
+
+/**
+ * Patterns that match nothing. A recipe whose base model is not on this machine either is meant for another one, and its
+ * files are not looked for here.
+ */
+export const filesMissing: Check = ({ plan, trace, report, host }) => {
+  if (plan.model.path === null && !plan.model.initialize) return;
+  const folder = folderOf(plan.source.file);
+  const look = (patterns: readonly string[], pointer: string) => {
+    for (const pattern of patterns) {
+      if (host.list(pattern, folder)?.length !== 0) continue;
+      const npm = /^npm:((?:@[^/]+\/)?[^/]+)/.exec(pattern);
+      const where = npm ? `the installed npm packages; npm install ${npm[1]} may help` : folder;
+      report.add("CTX5007", trace.nearest(pointer), { pattern, folder: where });
+    }
+  };
+  for (const [k, source] of plan.data.sources.entries()) look(source.files, `/data/sources/${k}/files`);
+  for (const [k, stage] of plan.stages.entries()) {
+    look(stage.evaluate?.perplexity?.files ?? [], `/stages/${k}/evaluate/perplexity/files`);
+  }
+};
+
+/**
+ * Text that is evaluated must not be text that is trained on. Where the recipe says nothing, documents are held out by
+ * themselves (lower/holdout.ts); this is about a written holdout = 0%.
+ */
+export const evaluatedOnTraining: Check = ({ plan, trace, report }) => {
+  const trained = new Set(
+    plan.stages.flatMap((stage) => Object.keys(stage.mix).filter((name) => stage.mix[name]! > 0)),
+  );
+  for (const name of [...trained]) {
+    const haystack = plan.data.sources.find((source) => source.name === name)?.synthesize?.haystack;
+    if (haystack !== undefined) trained.add(haystack);
+  }
+  const look = (what: string, name: string | null | undefined, pointer: string) => {
+    const k = plan.data.sources.findIndex((source) => source.name === name);
+    const source = plan.data.sources[k];
+    if (!source || source.holdout_every > 0 || !trained.has(source.name)) return;
+    const related = [{ message: `source ${source.name} holds nothing out`, at: trace.nearest(`/data/sources/${k}`) }];
+    report.add("CTX5004", trace.nearest(pointer), { what, name: source.name }, { related });
+  };
+  const evaluations: [PlanEvaluate | null, string][] = plan.stages.map((stage, k) => [
+    stage.evaluate,
+    `/stages/${k}/evaluate`,
+  ]);
+  for (const [evaluate, pointer] of [...evaluations, [plan.before, "/before"] as const]) {
+    look("perplexity", evaluate?.perplexity?.source, `${pointer}/perplexity/source`);
+    look("needle", evaluate?.needle?.haystack, `${pointer}/needle/haystack`);
+  }
+};
+
+/** Files of an evaluation that a source trains on too. */
+export const evaluationFilesTrained: Check = ({ plan, trace, report, host }) => {
+  const folder = folderOf(plan.source.file);
+  const files = (patterns: readonly string[]) => patterns.flatMap((pattern) => host.list(pattern, folder) ?? [pattern]);
+  const read = sourcesRead(plan);
+  const look = (evaluate: PlanEvaluate | null, pointer: string) => {
+    const evaluated = new Set(files(evaluate?.perplexity?.files ?? []));
+    if (evaluated.size === 0) return;
+    for (const source of plan.data.sources) {
+      const shared = read.has(source.name) ? files(source.files).find((file) => evaluated.has(file)) : undefined;
+      if (shared === undefined) continue;
+      const values = { file: shared, name: source.name };
+      report.add("CTX5009", trace.nearest(`${pointer}/perplexity/files`), values);
+    }
+  };
+  for (const [k, stage] of plan.stages.entries()) look(stage.evaluate, `/stages/${k}/evaluate`);
+  look(plan.before, "/before");
+};
+
+/** Bytes of English text for each token, about, when no tokenizer has been run. */
+const bytesPerToken = 4;
+
+/** A source that runs out before the stage ends is read again; said aloud from two readings on. */
+export const textRunsOut: Check = (context) => {
+  const { plan, trace, report } = context;
+  for (const { stage, pointer } of steps(plan)) {
+    for (const [name, share] of Object.entries(stage.mix)) {
+      const source = plan.data.sources.find((candidate) => candidate.name === name);
+      const have = source && tokensOf(source, context);
+      if (!have) continue;
+      const need = stage.tokens * share;
+      if (need < 2 * have) continue;
+      report.add("CTX5008", trace.nearest(`${pointer}/mix`), {
+        stage: stage.name,
+        name,
+        epochs: showNumber(Number((need / have).toPrecision(2))),
+        have: showNumber(Number(have.toPrecision(2))),
+        need: showNumber(Number(need.toPrecision(2))),
+      });
+    }
+  }
+};
+
+/** Estimated tokens of a plain-text source; undefined when its files or their sizes are unknown or compressed. */
+function tokensOf(source: PlanDataSource, { plan, host }: CheckContext): number | undefined {
+  if (source.format !== "text" || source.files.length === 0) return undefined;
+  let bytes = 0;
+  for (const pattern of source.files) {
+    for (const file of host.list(pattern, folderOf(plan.source.file)) ?? []) {
+      const size = host.size(file);
+      if (size === undefined) return undefined;
+      bytes += size;
+    }
+  }
+  const kept = source.holdout_every > 0 ? 1 - 1 / source.holdout_every : 1;
+  return bytes > 0 ? (bytes / bytesPerToken) * kept : undefined;
+}

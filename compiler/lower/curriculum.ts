@@ -1,0 +1,42 @@
+import { showTokens } from "../values/show.ts";
+import type { Reader } from "./reader.ts";
+import type { StageSource } from "./shape.ts";
+
+/** The stages that a curriculum stands for, each named after its length: 1Ki → s1k, 256 → s256. */
+export function curriculumStages(reader: Reader): StageSource[] {
+  const { lowering, section } = reader;
+  reader.demand("lengths", "write lengths = [1Ki, 2Ki, 4Ki]");
+  const lengths = reader.numbers("lengths");
+  if (!section || !lengths) return [];
+  for (const [k, length] of lengths.entries()) {
+    const before = lengths[k - 1];
+    if (before === undefined || length > before) continue;
+    lowering.report.add("CTX4013", reader.at("lengths"), { after: showTokens(length), before: showTokens(before) });
+    return [];
+  }
+  const steps = perStage(reader, "steps", lengths.length);
+  const tokens = perStage(reader, "tokens", lengths.length);
+  const batch = perStage(reader, "batch", lengths.length);
+  if (reader.anyFailed || !steps || !tokens || !batch) return [];
+  const at = reader.exact("tokens") ?? reader.exact("steps") ?? section.at;
+  return lengths.map((length, k) => ({
+    name: `s${showTokens(length).replaceAll(",", "").replace(/i$/, "").toLowerCase()}`,
+    at: reader.at("lengths"),
+    section: undefined,
+    given: { length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, at },
+  }));
+}
+
+/** A property's value for each stage: one for all, or a list as long as the lengths. */
+function perStage(reader: Reader, name: string, count: number): (number | undefined)[] | undefined {
+  const value = reader.value(name);
+  if (!Array.isArray(value)) return new Array<number | undefined>(count).fill(reader.number(name));
+  if (value.length === count) return reader.numbers(name);
+  const values = {
+    name,
+    value: `a list of ${value.length}`,
+    range: `one value, or one for each of the ${count} lengths`,
+  };
+  reader.lowering.report.add("CTX2104", reader.at(name), values);
+  return undefined;
+}

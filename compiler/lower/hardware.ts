@@ -1,0 +1,66 @@
+import { cpuHardware, type HardwarePreset, hardwarePreset } from "../cost/hardware.ts";
+import type { PlanHardware } from "../plan.ts";
+import type { Reader } from "./reader.ts";
+
+const GiB = 2 ** 30;
+
+/** The same A100 with half the memory, less the driver's part (NVIDIA A100 data sheet). */
+const a100Small = { name: "A100-40", device_bytes: 39.5 * GiB };
+
+/** Parameters from which a recipe with several devices is taken to be meant for GPUs. */
+const large = 1e9;
+
+/**
+ * The machine that the plan is for: a preset, with what the recipe writes beside it. Without a block it is the machine
+ * that compiles, or H100s where a large model asks for several devices.
+ *
+ * @param asked largest number of devices that `parallel` asks for anywhere
+ */
+export function lowerHardware(reader: Reader, parameters: number, asked: number): PlanHardware {
+  const preset = choosePreset(reader, parameters, asked);
+  const own = <T>(name: string, value: T | undefined, otherwise: T): T => {
+    if (value !== undefined && reader.has(name)) return value;
+    if (reader.section) reader.note(name, String(otherwise), preset.origin);
+    return otherwise;
+  };
+  const devices = reader.has("devices") ? (reader.number("devices") ?? 1) : Math.max(1, asked);
+  if (!reader.has("devices")) reader.note("devices", String(devices), "as many as parallel asks for");
+  const memory = own("memory", reader.number("memory"), preset.device_bytes);
+  const kind = own("kind", reader.text("kind") as PlanHardware["kind"] | undefined, preset.kind);
+  return {
+    name: own("name", reader.text("name"), preset.name),
+    kind,
+    devices,
+    devices_per_host: own(
+      "devices_per_host",
+      reader.number("devices_per_host"),
+      Math.min(devices, preset.devices_per_host),
+    ),
+    device_bytes: memory,
+    host_bytes: own("host_memory", reader.number("host_memory"), kind === "cpu" ? memory : preset.host_bytes),
+    // The ranks of a ring on a CPU are threads of one machine: each has its part of the peak.
+    peak_flops: own("peak", reader.number("peak"), kind === "cpu" ? preset.peak_flops / devices : preset.peak_flops),
+    efficiency: own("efficiency", reader.number("efficiency"), preset.efficiency),
+    origin: preset.origin,
+  };
+}
+
+function choosePreset(reader: Reader, parameters: number, asked: number): HardwarePreset {
+  if (reader.has("preset")) {
+    const name = reader.text("preset") ?? "this";
+    if (name === "a100_40g") return { ...hardwarePreset("a100")!, ...a100Small };
+    return hardwarePreset(name.replace("_80g", "")) ?? thisMachine(reader);
+  }
+  if (asked > 1 && parameters >= large && reader.text("kind") !== "cpu") {
+    const preset = hardwarePreset("h100")!;
+    reader.note("preset", "h100", `assumed for ${asked} devices and a model of this size`);
+    return preset;
+  }
+  reader.note("preset", "this", "the machine that compiles");
+  return thisMachine(reader);
+}
+
+/** What the host tells of its machine; without a host, a small one of the portable kind. */
+function thisMachine({ lowering }: Reader): HardwarePreset {
+  return cpuHardware(lowering.host.machine() ?? { cores: 2, isa: "portable", memoryBytes: 8 * GiB });
+}

@@ -1,0 +1,154 @@
+import type { PlanHardware, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
+import { legalRings } from "../ring/index.ts";
+import { isCall, numberArgument } from "../types/typed.ts";
+import { showBytes } from "../values/show.ts";
+import { fits, type StageMemory, stageLedger } from "./ledger.ts";
+import type { Reader } from "./reader.ts";
+
+/** What the layout of a stage is chosen for. */
+export interface LayoutGround {
+  readonly model: PlanModel;
+  readonly train: PlanTrain;
+  readonly hardware: PlanHardware;
+  readonly length: number;
+  /** Rows of an optimizer step. */
+  readonly sequences: number;
+  /** JSON pointer of the stage. */
+  readonly pointer: string;
+}
+
+/** Tokens that keep one device busy; more rows at once only take memory. */
+const busy = { cpu: 8192, cuda: 32_768 } as const;
+
+/** Bytes of logits formed at once when the recipe does not say. */
+const logitsBytes = 64 * 2 ** 20;
+
+/**
+ * How a stage is divided over devices and what it keeps in memory. What is written is kept; what is `auto` is chosen in
+ * this order: the smallest ring, then no recomputation, then as many rows at once as keep a device busy, each as far as
+ * the ledger fits. If nothing fits, the most frugal choice stands and the memory check says by how much it fails.
+ */
+export function lowerLayout(
+  parallel: Reader,
+  memory: Reader,
+  ground: LayoutGround,
+): { parallel: PlanParallel; memory: PlanMemory } {
+  const layout = (parallel.text("layout") as PlanParallel["layout"] | undefined) ?? "zigzag";
+  const written = { ring: parallel.number("ring"), micro: parallel.number("micro_batch") };
+  const devices = devicesOf(parallel, ground.hardware, written.ring);
+  const rings = written.ring === undefined ? ringChoices(devices, ground.length, layout) : [written.ring];
+  const checkpoints = checkpointChoices(memory, ground.model.layers);
+  let frugal: StageMemory | undefined;
+  let chosen: StageMemory | undefined;
+  search: for (const ring of rings) {
+    const rows = Math.max(1, Math.ceil((ground.sequences * ring) / devices));
+    for (const checkpointEvery of checkpoints) {
+      for (const microBatch of written.micro === undefined ? microChoices(rows, ring, ground) : [written.micro]) {
+        const lossChunk = memory.number("loss_chunk") ?? lossChunkFor(ground, microBatch, ring);
+        const choice = { ...ground, ring, microBatch, checkpointEvery, lossChunk };
+        if (!frugal || totalOf(choice, ground) < totalOf(frugal, ground)) frugal = choice;
+        if (fits(stageLedger(choice, ground.hardware.kind), ground.hardware)) {
+          chosen = choice;
+          break search;
+        }
+      }
+    }
+  }
+  const choice = chosen ?? frugal!;
+  noteChoice(parallel, memory, choice, devices, chosen !== undefined, ground);
+  traceLayout(parallel, memory, ground.pointer);
+  const groups = Math.max(1, Math.floor(devices / choice.ring));
+  return {
+    parallel: {
+      devices,
+      ring: choice.ring,
+      layout,
+      data_parallel: groups,
+      micro_batch: choice.microBatch,
+      accumulation: Math.max(1, Math.ceil(ground.sequences / groups / choice.microBatch)),
+    },
+    memory: {
+      checkpoint_every: choice.checkpointEvery,
+      loss_chunk: choice.lossChunk,
+      device: stageLedger(choice, ground.hardware.kind),
+      host: {},
+    },
+  };
+}
+
+function totalOf(choice: StageMemory, { hardware }: LayoutGround): number {
+  return stageLedger(choice, hardware.kind).total;
+}
+
+/** As written, else all that a described hardware has, else one ring. */
+function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | undefined): number {
+  const written = parallel.number("devices");
+  if (written !== undefined) return written;
+  const devices = ring !== undefined && hardware.devices % ring !== 0 ? ring : hardware.devices;
+  parallel.note("devices", String(devices), ring === devices ? "one ring" : "all that the hardware has");
+  return devices;
+}
+
+/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. */
+function ringChoices(devices: number, length: number, layout: PlanParallel["layout"]): number[] {
+  const legal = legalRings(length, devices, layout).filter((ring) => devices % ring === 0);
+  return legal.length > 0 ? legal : [1];
+}
+
+/** `none` → 0, `every(n)` → n, `auto` → 0 and then the every n that leaves the least. */
+function checkpointChoices(memory: Reader, layers: number): number[] {
+  const value = memory.value("checkpoint");
+  if (value === "none") return [0];
+  if (isCall(value)) return [numberArgument(value, "layers") ?? 1];
+  return [0, ...[1, 2, 4].filter((every) => every <= layers)];
+}
+
+/** Numbers of rows that divide a group's rows, from what keeps a device busy down to 1. */
+function microChoices(rows: number, ring: number, { length, hardware }: LayoutGround): number[] {
+  const enough = Math.max(1, Math.ceil((busy[hardware.kind] * ring) / length));
+  const legal: number[] = [];
+  for (let micro = Math.min(rows, enough); micro >= 1; micro--) if (rows % micro === 0) legal.push(micro);
+  return legal;
+}
+
+/** Rows of logits that take about 64 MiB, whole blocks of 64, at most what a rank holds. */
+function lossChunkFor({ model, length }: LayoutGround, micro: number, ring: number): number {
+  const held = Math.ceil((micro * length) / ring);
+  const rows = Math.floor(logitsBytes / (4 * model.vocab_size));
+  return Math.max(1, Math.min(held, Math.max(64, Math.floor(rows / 64) * 64)));
+}
+
+function noteChoice(
+  parallel: Reader,
+  memory: Reader,
+  choice: StageMemory,
+  devices: number,
+  fitting: boolean,
+  { hardware, sequences }: LayoutGround,
+): void {
+  const room = `${showBytes(stageLedger(choice, hardware.kind).total)} of ${showBytes(hardware.device_bytes)}`;
+  const why = fitting ? `fits: ${room}` : `does not fit ${hardware.name}, the most frugal choice: ${room}`;
+  if (parallel.number("ring") === undefined) {
+    const reason = devices === 1 ? "one device" : `the smallest ring; ${why}`;
+    parallel.note("ring", String(choice.ring), reason);
+  }
+  if (parallel.number("micro_batch") === undefined && sequences > 1) {
+    parallel.note("micro_batch", String(choice.microBatch), `keeps a device busy; ${why}`);
+  }
+  if (memory.value("checkpoint") === "auto") {
+    const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
+    memory.note("checkpoint", value, why);
+  }
+  if (memory.number("loss_chunk") === undefined) {
+    memory.note("loss_chunk", String(choice.lossChunk), "about 64 MiB of logits");
+  }
+}
+
+function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
+  for (const name of ["devices", "ring", "layout", "micro_batch"]) parallel.trace(name, `${pointer}/parallel/${name}`);
+  memory.trace("checkpoint", `${pointer}/memory/checkpoint_every`);
+  memory.trace("loss_chunk", `${pointer}/memory/loss_chunk`);
+  const { trace } = parallel.lowering;
+  trace.set(`${pointer}/parallel`, parallel.section?.at);
+  trace.set(`${pointer}/memory`, memory.section?.at);
+}

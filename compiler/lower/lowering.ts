@@ -1,0 +1,51 @@
+import type { LanguageDefinition } from "../../grammar/definition.ts";
+import type { SourceText } from "../../grammar/text.ts";
+import type { Place } from "../diagnostics/diagnostic.ts";
+import type { Report } from "../diagnostics/report.ts";
+import type { Host } from "../host.ts";
+import { folderOf } from "../path.ts";
+import type { PlanDefault } from "../plan.ts";
+import { Trace } from "./trace.ts";
+
+/** What lowering a recipe to a plan reads from and writes to, besides the plan itself. */
+export class Lowering {
+  readonly trace: Trace;
+  /** Index of the first stage that does not follow the one written before it, because that one was wrong. */
+  brokenFrom = Number.POSITIVE_INFINITY;
+  readonly #defaults = new Map<string, PlanDefault>();
+
+  constructor(
+    readonly language: LanguageDefinition,
+    readonly report: Report,
+    readonly host: Host,
+    /** Name of the recipe's file. */
+    readonly file: string,
+    /** Texts of the recipe and of what it imports. */
+    readonly texts: ReadonlyMap<string, SourceText>,
+  ) {
+    this.trace = new Trace({ file, start: 0, end: 0 });
+  }
+
+  /** The recipe's folder: paths in it are relative to this. */
+  get folder(): string {
+    return folderOf(this.file);
+  }
+
+  /** Notes a value that the recipe does not set; the same path is noted once. */
+  note(path: string, value: string, from: string): void {
+    if (!this.#defaults.has(path)) this.#defaults.set(path, { path, value, from });
+  }
+
+  /** What was noted, by path. */
+  get defaults(): PlanDefault[] {
+    return [...this.#defaults.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** The recipe's text at a place, on one line. */
+  source(place: Place): string {
+    return (this.texts.get(place.file)?.slice(place) ?? "")
+      .replace(/#[^\n]*/g, "")
+      .replace(/\s+/g, " ")
+      .trim();
+  }
+}

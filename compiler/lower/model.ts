@@ -1,0 +1,136 @@
+import { closest } from "../diagnostics/suggest.ts";
+import {
+  knownConfig,
+  knownModels,
+  type ModelReading,
+  modelFromConfig,
+  newModel,
+  readModelConfig,
+} from "../model/index.ts";
+import { joinPath } from "../path.ts";
+import type { PlanModel, PlanTokenizer } from "../plan.ts";
+import { isCall, numberArgument, type TypedCall } from "../types/typed.ts";
+import type { Lowering } from "./lowering.ts";
+import type { Reader } from "./reader.ts";
+
+/** The base model's configuration; undefined when it can't be had, which has been reported. */
+export function lowerModel(reader: Reader): PlanModel | undefined {
+  const { lowering } = reader;
+  if (!reader.has("from") && !reader.has("new")) {
+    if (!reader.section) {
+      const hint = 'write model { from = "…" }';
+      lowering.report.add("CTX2005", reader.at("from"), { block: "the recipe", name: "model", hint });
+    } else {
+      const values = {
+        problem: "says neither from nor new",
+        hint: 'from = "…" names a checkpoint, new = llama(…) starts one',
+      };
+      lowering.report.add("CTX8004", reader.at("from"), values);
+    }
+    return undefined;
+  }
+  reader.trace("from", "/model/from");
+  reader.trace("new", "/model");
+  if (reader.has("new")) return startModel(reader);
+  const from = reader.text("from");
+  return from === undefined ? undefined : readModel(from, reader);
+}
+
+/** Reads config.json from a folder beside the recipe, the Hub's cache, or the table of known models, in this order. */
+function readModel(from: string, reader: Reader): PlanModel | undefined {
+  const { host, folder, report } = reader.lowering;
+  const local = joinPath(folder, from);
+  const inFolder = host.readText(`${local}/config.json`);
+  if (inFolder !== undefined) {
+    return accept(readModelConfig(inFolder, from), `${from}/config.json`, reader, from);
+  }
+  const cached = host.hubFolder(from);
+  const inCache = cached === undefined ? undefined : host.readText(`${cached}/config.json`);
+  if (cached !== undefined && inCache !== undefined) {
+    return accept(readModelConfig(inCache, from), `${cached}/config.json`, reader, cached);
+  }
+  const known = knownConfig(from);
+  if (known) {
+    reader.note("config", "as published", `config.json of ${from}, which ctx knows by heart`);
+    return accept(modelFromConfig(known, from), `${from}/config.json`, reader, null);
+  }
+  const meant = closest(from, knownModels());
+  const hint = meant ? `did you mean ${meant}?` : `there is no ${local}/config.json, and it is not in the Hub's cache`;
+  report.add("CTX8001", reader.at("from"), { name: from, hint });
+  return undefined;
+}
+
+/** Reports what a config.json was found to hold and takes the model, if there is one. */
+function accept(reading: ModelReading, file: string, reader: Reader, path: string | null): PlanModel | undefined {
+  const { report } = reader.lowering;
+  const at = reader.at("from");
+  for (const finding of reading.findings) {
+    const problem = finding.message.replace(/^config\.json /, "").replace(/\.$/, "");
+    if (finding.kind === "family-unsupported") {
+      report.add("CTX8003", at, { name: reader.text("from") ?? file, problem });
+    } else if (finding.kind === "theta-missing") report.add("CTX8007", at, { file });
+    else if (finding.kind === "original-missing") report.add("CTX3014", at, { file });
+    else if (finding.severity === "error") report.add("CTX8002", at, { file, problem, hint: "mend the file" });
+    else report.add("CTX8009", at, { file, problem, base: reading.model?.rope.formula ?? "written" });
+  }
+  return reading.model ? { ...reading.model, path } : undefined;
+}
+
+/** `new = llama(…)`: random weights. */
+function startModel(reader: Reader): PlanModel | undefined {
+  const { report } = reader.lowering;
+  const call = reader.call("new");
+  if (!call) return undefined;
+  const tokenizer = reader.call("tokenizer");
+  const vocab = numberArgument(call, "vocab") ?? (tokenizer && numberArgument(tokenizer, "vocab"));
+  if (vocab === undefined) {
+    const hint = "write tokenizer = bpe(vocab: …), or vocab in llama(…)";
+    report.add("CTX8005", call.at, { problem: "the vocabulary's size is unknown", hint });
+    return undefined;
+  }
+  try {
+    return newModel(newLlama(call, vocab));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    report.add("CTX8005", call.at, { problem: error.message, hint: "change the sizes so that they divide" });
+    return undefined;
+  }
+}
+
+function newLlama(call: TypedCall, vocab: number) {
+  const size = (name: string) => numberArgument(call, name);
+  const optional = (key: string, value: number | undefined) => (value === undefined ? {} : { [key]: value });
+  return {
+    vocab,
+    layers: size("layers") ?? 1,
+    hidden: size("hidden") ?? 2,
+    heads: size("heads") ?? 1,
+    context: size("context") ?? 1,
+    tie: call.arguments.get("tie")?.value === true,
+    ...optional("kv_heads", size("kv_heads")),
+    ...optional("head_dim", size("head_dim")),
+    ...optional("intermediate", size("intermediate")),
+    ...optional("theta", size("theta")),
+    ...optional("rms_norm_eps", size("rms_norm_eps")),
+    ...optional("std", size("std")),
+  };
+}
+
+/** Where token ids come from: a file, training on the sources, or nowhere known yet. */
+export function lowerTokenizer(reader: Reader, model: PlanModel | undefined): PlanTokenizer {
+  const value = reader.value("tokenizer");
+  if (isCall(value)) return { kind: "bpe", path: null, vocab: numberArgument(value, "vocab") ?? null };
+  if (typeof value === "string") {
+    requireTokenizer(value, reader.lowering, reader, "tokenizer");
+    return { kind: "file", path: value, vocab: null };
+  }
+  if (!model || model.path === null) return { kind: "none", path: null, vocab: null };
+  const path = `${model.path}/tokenizer.json`;
+  reader.note("tokenizer", path, "the model's folder");
+  requireTokenizer(path, reader.lowering, reader, "from");
+  return { kind: "file", path, vocab: null };
+}
+
+function requireTokenizer(path: string, { host, folder, report }: Lowering, reader: Reader, name: string): void {
+  if (host.size(joinPath(folder, path)) === undefined) report.add("CTX8006", reader.at(name), { path });
+}

@@ -1,0 +1,33 @@
+import type { FileNode } from "../../grammar/ast.ts";
+import type { Plan, PlanPlace } from "../plan.ts";
+import type { Lowering } from "./lowering.ts";
+import type { Lowered } from "./recipe.ts";
+import { sha256 } from "./sha256.ts";
+
+/** The lowered recipe as a whole document: with its name, its source, its defaults and its trace. */
+export function finishPlan(lowered: Lowered, text: string, tree: FileNode, lowering: Lowering): Plan {
+  return {
+    version: 1,
+    recipe: nameOf(tree, lowering.file),
+    source: { file: lowering.file, sha256: sha256(text) },
+    ...lowered,
+    defaults: lowering.defaults,
+    trace: placesOf(lowering),
+  };
+}
+
+/** `recipe NAME`, else the file's name without its ending. */
+function nameOf(tree: FileNode, file: string): string {
+  for (const node of tree.body) if (node.kind === "recipe" && node.name) return node.name.name;
+  const base = file.slice(file.lastIndexOf("/") + 1).replace(/\.ctx$/, "");
+  return base || "recipe";
+}
+
+function placesOf({ trace, texts }: Lowering): { [pointer: string]: PlanPlace } {
+  const places: { [pointer: string]: PlanPlace } = {};
+  for (const [pointer, { file, start }] of trace.entries()) {
+    const position = texts.get(file)?.position(start);
+    if (position) places[pointer] = { file, ...position };
+  }
+  return places;
+}

@@ -1,0 +1,154 @@
+import type { BlockDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import type { Place } from "../diagnostics/diagnostic.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
+import type { Scope } from "../evaluate/scope.ts";
+import type { Section, Setting } from "../names/section.ts";
+import { convert, showTyped } from "../types/convert.ts";
+import { warnDecimalLengths } from "../types/decimal_length.ts";
+import { defaultOf } from "../types/default.ts";
+import { isCall, type Typed, type TypedCall } from "../types/typed.ts";
+import { readBareName } from "./bare_name.ts";
+import type { Lowering } from "./lowering.ts";
+
+/** Values of a block's properties: as set, else by default; defaults are noted under the block's path. */
+export class Reader {
+  readonly #read = new Map<string, Typed | undefined>();
+  readonly #failed = new Set<string>();
+
+  constructor(
+    /** The block, or undefined when the recipe has none: then everything is default. */
+    readonly section: Section | undefined,
+    readonly definition: BlockDefinition,
+    readonly scope: Scope,
+    /** Where the block stands, for people: `train`, `stage s64k.train`. */
+    readonly path: string,
+    readonly lowering: Lowering,
+  ) {}
+
+  /** Whether the recipe sets a property. */
+  has(name: string): boolean {
+    return this.section?.settings.has(name) ?? false;
+  }
+
+  /** Whether a property was set to something wrong, which has been reported. */
+  failed(name: string): boolean {
+    this.value(name);
+    return this.#failed.has(name);
+  }
+
+  /** Whether any of the properties read so far was wrong. */
+  get anyFailed(): boolean {
+    return this.#failed.size > 0;
+  }
+
+  setting(name: string): Setting | undefined {
+    return this.section?.settings.get(name);
+  }
+
+  /** Place of a property's value; undefined when it is not set. */
+  exact(name: string): Place | undefined {
+    const setting = this.setting(name);
+    return setting && { file: setting.file, start: setting.value.start, end: setting.value.end };
+  }
+
+  /** Place of a property's value, or of the block. */
+  at(name: string): Place {
+    return this.exact(name) ?? this.section?.at ?? { file: this.lowering.file, start: 0, end: 0 };
+  }
+
+  /** Notes where a value of the plan stands in the recipe. */
+  trace(name: string, pointer: string): void {
+    this.lowering.trace.set(pointer, this.exact(name));
+  }
+
+  /** The typed value; undefined when it is neither set nor has a default, or when it was wrong. */
+  value(name: string): Typed | undefined {
+    if (this.#read.has(name)) return this.#read.get(name);
+    const setting = this.setting(name);
+    const value = setting ? this.#given(setting) : this.#default(this.#property(name));
+    if (setting && value === undefined) this.#failed.add(name);
+    this.#read.set(name, value);
+    return value;
+  }
+
+  number(name: string): number | undefined {
+    const value = this.value(name);
+    return typeof value === "number" ? value : undefined;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.value(name);
+    return typeof value === "string" ? value : undefined;
+  }
+
+  flag(name: string): boolean | undefined {
+    const value = this.value(name);
+    return typeof value === "boolean" ? value : undefined;
+  }
+
+  call(name: string): TypedCall | undefined {
+    const value = this.value(name);
+    return isCall(value) ? value : undefined;
+  }
+
+  /** A list of numbers; one number counts as a list of it. */
+  numbers(name: string): number[] | undefined {
+    const value = this.value(name);
+    if (typeof value === "number") return [value];
+    return Array.isArray(value) ? value.filter((item) => typeof item === "number") : undefined;
+  }
+
+  /** A list of texts; one text counts as a list of it. */
+  texts(name: string): string[] | undefined {
+    const value = this.value(name);
+    if (typeof value === "string") return [value];
+    return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
+  }
+
+  /** Reports that a property without a default is not set. */
+  demand(name: string, hint: string): void {
+    if (this.has(name)) return;
+    this.lowering.report.add("CTX2005", this.at(name), { block: this.section?.kind ?? this.path, name, hint });
+    this.#failed.add(name);
+  }
+
+  /** Notes a default that the language table can't express. */
+  note(name: string, value: string, from: string): void {
+    this.lowering.note(`${this.path}.${name}`, value, from);
+  }
+
+  #given(setting: Setting): Typed | undefined {
+    const { definition, value: node, file } = setting;
+    const scope = this.scope.within(file);
+    const target = { language: this.lowering.language, scope, property: definition };
+    const bare = readBareName(node, definition.type, target);
+    if (bare) return bare.value;
+    const value = evaluate(node, scope);
+    if (!value) return undefined;
+    const typed = convert(value, definition.type, node, target);
+    if (typed !== undefined) warnDecimalLengths(node, definition, scope);
+    if (isCall(typed)) this.#noteArguments(setting.name, typed);
+    return typed;
+  }
+
+  #default(property: PropertyDefinition): Typed | undefined {
+    const value = defaultOf(property, { language: this.lowering.language, scope: this.scope, property });
+    if (value === undefined) return undefined;
+    this.note(property.name, isCall(value) ? (property.default ?? value.name) : showTyped(value), "the language");
+    if (isCall(value)) this.#noteArguments(property.name, value);
+    return value;
+  }
+
+  /** Defaults inside a call: `optimizer.betas`. */
+  #noteArguments(name: string, call: TypedCall): void {
+    for (const [argument, { value, at }] of call.arguments) {
+      if (at === null) this.note(`${name}.${argument}`, showTyped(value), `the default of ${call.name}`);
+    }
+  }
+
+  #property(name: string): PropertyDefinition {
+    const property = this.definition.properties[name];
+    if (!property) throw new Error(`the language definition of ${this.definition.name} has no property ${name}`);
+    return property;
+  }
+}

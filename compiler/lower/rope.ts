@@ -1,0 +1,102 @@
+import type { Place } from "../diagnostics/diagnostic.ts";
+import { evaluate, wrongType } from "../evaluate/evaluate.ts";
+import { Scope } from "../evaluate/scope.ts";
+import type { PlanModel, PlanRope } from "../plan.ts";
+import { type RopeSpec, ropeTable } from "../rope/index.ts";
+import { showNumber, showTokens } from "../values/show.ts";
+import { number } from "../values/value.ts";
+import { methodSpec } from "./method.ts";
+import type { Reader } from "./reader.ts";
+
+export interface RopeStage {
+  readonly model: PlanModel;
+  /** Largest position + 1 that the stage's rows show. */
+  readonly context: number;
+  /** JSON pointer of the stage. */
+  readonly pointer: string;
+}
+
+/**
+ * The stage's frequency table, evaluated in float64. Undefined when a formula has no value or no table can be made; that
+ * has been reported. A recipe that says nothing about RoPE keeps the table of the stage before (or the base model).
+ *
+ * @param reader the rope block, with the stage's own settings over the top level's
+ */
+export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): PlanRope | undefined {
+  if (!reader.section || !["theta", "method", "frequency"].some((name) => reader.has(name))) return before;
+  traceRope(reader, stage.pointer);
+  refuseDoubleScaling(reader, stage.model);
+  const theta = reader.number("theta");
+  const original = reader.number("original");
+  if (theta === undefined || original === undefined) return undefined;
+  const spec = reader.has("frequency")
+    ? customSpec(reader, stage, theta, original)
+    : methodSpec(reader, { theta, original, d: stage.model.head_dim, length: stage.context, pointer: stage.pointer });
+  if (!spec) return undefined;
+  try {
+    return { ...ropeTable(spec), formula: formulaText(reader) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const name = reader.has("frequency") ? "frequency" : reader.has("method") ? "method" : "theta";
+    reader.lowering.report.add("CTX3013", reader.at(name), { problem: error.message });
+    return undefined;
+  }
+}
+
+/** A base model that is scaled already: a new table is only meant if the recipe says what it starts from. */
+function refuseDoubleScaling(reader: Reader, model: PlanModel): void {
+  const { method, parameters } = model.rope;
+  if (method === "default" || reader.has("original")) return;
+  const trained = parameters?.original_max_position_embeddings;
+  const original = showTokens(typeof trained === "number" ? trained : model.context);
+  const factor = parameters?.factor;
+  const base = typeof factor === "number" ? `${method}(factor: ${showNumber(factor)})` : method;
+  const name = ["theta", "method", "frequency"].find((candidate) => reader.has(candidate)) ?? "theta";
+  const at = reader.at(name);
+  const insert: Place = { file: at.file, start: at.end, end: at.end };
+  const fix = {
+    title: `original = ${original}`,
+    safety: "review" as const,
+    edits: [{ ...insert, text: `  original = ${original}` }],
+  };
+  reader.lowering.report.add("CTX3004", at, { base, original }, { fixes: [fix] });
+}
+
+/** `frequency = <expression in i>` for every pair. */
+function customSpec(reader: Reader, stage: RopeStage, theta: number, original: number): RopeSpec | undefined {
+  const setting = reader.setting("frequency");
+  const attentionFactor = reader.number("attention");
+  if (!setting || attentionFactor === undefined) return undefined;
+  const scope = new Scope(setting.file, reader.scope.report, reader.scope);
+  const frequencies: number[] = [];
+  for (let i = 0; i < stage.model.head_dim / 2; i++) {
+    scope.define("i", number(i));
+    const value = evaluate(setting.value, scope);
+    if (!value) return undefined;
+    if (value.kind !== "number") {
+      wrongType(setting.value, value, "frequency", "a number", scope);
+      return undefined;
+    }
+    if (!(value.value >= 0 && value.value <= Math.PI)) {
+      scope.report.add("CTX3011", reader.at("frequency"), { pair: i, value: showNumber(value.value) });
+      return undefined;
+    }
+    frequencies.push(value.value);
+  }
+  const { head_dim: d } = stage.model;
+  return { method: "custom", theta, d, frequencies, attentionFactor, original, length: stage.context };
+}
+
+/** What the recipe wrote, on one line: `theta = critical_base(length)`. */
+function formulaText(reader: Reader): string {
+  return ["theta", "method", "frequency", "attention", "original"]
+    .filter((name) => reader.has(name))
+    .map((name) => `${name} = ${reader.lowering.source(reader.at(name))}`)
+    .join(", ");
+}
+
+function traceRope(reader: Reader, pointer: string): void {
+  for (const name of ["theta", "method", "frequency", "previous"]) reader.trace(name, `${pointer}/rope/${name}`);
+  reader.trace("attention", `${pointer}/rope/attention_factor`);
+  reader.lowering.trace.set(`${pointer}/rope`, reader.section?.at);
+}

@@ -1,0 +1,208 @@
+import { stageFlops, stageSeconds } from "../cost/index.ts";
+import { hint } from "../diagnostics/suggest.ts";
+import { Scope } from "../evaluate/scope.ts";
+import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
+import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
+import { numberArgument } from "../types/typed.ts";
+import { showTokens } from "../values/show.ts";
+import { number, type Value } from "../values/value.ts";
+import { lowerEvaluate } from "./evaluate.ts";
+import { lowerLayout } from "./layout.ts";
+import type { Lowering } from "./lowering.ts";
+import { lowerMix } from "./mix.ts";
+import { Reader } from "./reader.ts";
+import { lowerRope } from "./rope.ts";
+import { type StageSource, shapeOf } from "./shape.ts";
+import { lowerPositions, lowerTrain } from "./train.ts";
+
+/** What every stage is lowered with. */
+export interface StageGround {
+  readonly root: Section;
+  readonly scope: Scope;
+  readonly model: PlanModel;
+  readonly hardware: PlanHardware;
+  readonly sources: readonly PlanDataSource[];
+  readonly lowering: Lowering;
+}
+
+type Kind = "rope" | "data" | "train" | "parallel" | "memory" | "evaluate";
+
+/**
+ * One stage, with the top level's blocks under its own. Undefined when its numbers can't be had; that has been reported.
+ *
+ * @param done the stages before it that could be lowered, in order
+ * @param before the stage right before it, if it could be lowered
+ */
+export function lowerStage(
+  source: StageSource,
+  k: number,
+  done: ReadonlyMap<string, PlanStage>,
+  before: PlanStage | null,
+  ground: StageGround,
+): PlanStage | undefined {
+  const { model, lowering, root } = ground;
+  const pointer = `/stages/${k}`;
+  lowering.trace.set(pointer, source.at);
+  const scope = new Scope(lowering.file, lowering.report, ground.scope);
+  scope.define("d", number(model.head_dim));
+  const previous = previousStage(source, done, before, ground);
+  scope.define("previous", previousRecord(previous, model));
+  const shape = shapeOf(source, scope, pointer, lowering);
+  if (!shape) return undefined;
+
+  const read = (kind: Kind, within: Scope = scope) => {
+    const section = overlay(childOf(root, kind), source.section && childOf(source.section, kind));
+    return new Reader(section, lowering.language.blocks[blockOf[kind]]!, within, pathOf(kind, source), lowering);
+  };
+  const train = read("train");
+  const context = contextOf(shape.length, shape.context, train, lowering, pointer);
+  scope.define("context", number(context, "tokens"));
+  scope.define("scale", number(context / model.context));
+  const positions = lowerPositions(train, shape.length, context, pointer);
+  const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, pointer);
+  // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
+  const rope = lowerRope(
+    read("rope", ropeScope(scope, context, previous, model)),
+    { model, context, pointer },
+    before?.rope ?? model.rope,
+  );
+  const data = read("data");
+  refuseDataInStage(source.section, lowering);
+  const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
+  const layout = lowerLayout(read("parallel"), read("memory"), {
+    ...{ model, hardware: ground.hardware, train: plannedTrain, pointer },
+    ...{ length: shape.length, sequences: shape.sequences },
+  });
+  const evaluation = read("evaluate");
+  lowering.trace.set(`${pointer}/evaluate`, evaluation.section?.at);
+  if (!rope || train.anyFailed) return undefined;
+  const { length, steps, sequences } = shape;
+  const { checkpoint_every: checkpointEvery } = layout.memory;
+  const flops = stageFlops(model, { steps, sequences, length, checkpointEvery, lora: plannedTrain.lora });
+  return {
+    ...{ name: source.name, length, context, steps, sequences },
+    tokens: steps * sequences * length,
+    ...{ rope, mix, positions, train: plannedTrain },
+    ...layout,
+    flops,
+    seconds: stageSeconds(flops, ground.hardware, layout.parallel),
+    evaluate: null,
+  };
+}
+
+const blockOf: Record<Kind, string> = {
+  rope: "Rope",
+  data: "Data",
+  train: "Train",
+  parallel: "Parallel",
+  memory: "Memory",
+  evaluate: "Evaluate",
+};
+
+/** Defaults of a block that a stage does not touch are the same for all stages, and noted once. */
+function pathOf(kind: Kind, source: StageSource): string {
+  const own = source.section && childOf(source.section, kind);
+  return own || kind === "parallel" || kind === "memory" ? `stage ${source.name}.${kind}` : kind;
+}
+
+/** The evaluation after a stage; lengths that only later stages reach are left to those. */
+export function evaluateStage(
+  source: StageSource,
+  stage: PlanStage,
+  k: number,
+  contexts: readonly number[],
+  last: boolean,
+  ground: StageGround,
+): PlanStage {
+  const { root, lowering } = ground;
+  const section = overlay(childOf(root, "evaluate"), source.section && childOf(source.section, "evaluate"));
+  const evaluate = lowerEvaluate(
+    section,
+    ground.scope,
+    pathOf("evaluate", source),
+    { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate` },
+    lowering,
+  );
+  return { ...stage, evaluate };
+}
+
+/** The stage that `previous` means in the rope block, else the one before. */
+function previousStage(
+  source: StageSource,
+  done: ReadonlyMap<string, PlanStage>,
+  before: PlanStage | null,
+  { root, lowering }: StageGround,
+): PlanStage | null {
+  const rope = overlay(childOf(root, "rope"), source.section && childOf(source.section, "rope"));
+  const setting = rope?.settings.get("previous");
+  if (!setting || setting.value.kind === "error") return before;
+  const name = setting.value.kind === "name" ? setting.value.name : undefined;
+  const stage = name === undefined ? undefined : done.get(name);
+  if (stage) return stage;
+  const at = { file: setting.file, start: setting.value.start, end: setting.value.end };
+  const names = childrenOf(root, "stage").map((child) => child.label ?? "");
+  const known = name !== undefined && names.includes(name);
+  const shown = name ?? "this";
+  const why = known ? "it does not come before" : hint(shown, [...done.keys()]);
+  lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why });
+  return before;
+}
+
+function previousRecord(previous: PlanStage | null, model: PlanModel, positions = false): Value {
+  const length = previous ? (positions ? previous.context : previous.length) : model.context;
+  return {
+    kind: "record",
+    name: "previous",
+    members: new Map<string, Value>([
+      ["length", number(length, "tokens")],
+      ["theta", number(previous ? previous.rope.theta : model.rope.theta)],
+    ]),
+  };
+}
+
+/** The stage's names as RoPE sees them, and what the named formulas start from. */
+function ropeScope(scope: Scope, context: number, previous: PlanStage | null, model: PlanModel): Scope {
+  const within = new Scope(scope.file, scope.report, scope, {
+    modelTheta: model.rope.theta,
+    modelContext: model.context,
+    previousTheta: previous ? previous.rope.theta : model.rope.theta,
+    previousLength: previous ? previous.context : model.context,
+    length: context,
+    d: model.head_dim,
+  });
+  within.define("length", number(context, "tokens"));
+  within.define("previous", previousRecord(previous, model, true));
+  return within;
+}
+
+/** Largest position + 1 of the stage: that of pose(…), else as written, else the length. */
+function contextOf(
+  length: number,
+  written: number | undefined,
+  train: Reader,
+  lowering: Lowering,
+  pointer: string,
+): number {
+  const call = train.call("positions");
+  const skips = call?.name === "pose";
+  const context = (skips ? numberArgument(call, "context") : undefined) ?? written ?? length;
+  const at = lowering.trace.exact(`${pointer}/context`) ?? call?.arguments.get("context")?.at;
+  if (at && context < length) {
+    lowering.report.add("CTX4009", at, { context: showTokens(context), length: showTokens(length) });
+    return length;
+  }
+  if (at && context !== length && !skips) {
+    lowering.report.add("CTX4008", at, { context: showTokens(context), length: showTokens(length) });
+  }
+  return context;
+}
+
+/** Sources and packing belong to the whole run. */
+function refuseDataInStage(section: Section | undefined, { report }: Lowering): void {
+  const data = section && childOf(section, "data");
+  if (!data) return;
+  for (const child of data.children) report.add("CTX5011", child.at, { name: child.kind });
+  for (const setting of data.settings.values()) {
+    if (setting.name !== "mix") report.add("CTX5011", setting.nameAt, { name: setting.name });
+  }
+}

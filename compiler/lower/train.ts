@@ -1,0 +1,131 @@
+import type { PlanLora, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
+import { numberArgument, numbersArgument, type TypedCall } from "../types/typed.ts";
+import type { Reader } from "./reader.ts";
+
+/**
+ * How a stage's weights learn.
+ *
+ * @param steps optimizer steps of the stage, for a warm-up given as a share
+ * @param before the stage before, whose moments may be carried on
+ */
+export function lowerTrain(reader: Reader, steps: number, before: PlanTrain | null, pointer: string): PlanTrain {
+  const lora = lowerLora(reader.call("method"), reader);
+  const train: PlanTrain = {
+    method: lora ? "lora" : "full",
+    lora,
+    optimizer: { ...lowerOptimizer(reader), state: "carry" },
+    schedule: lowerSchedule(reader, steps),
+    clip: reader.value("clip") === "none" ? null : (reader.number("clip") ?? 1),
+    dtype: (reader.text("dtype") as PlanTrain["dtype"] | undefined) ?? "f32",
+  };
+  train.optimizer.state = lowerState(reader, train, before);
+  traceTrain(reader, pointer);
+  return train;
+}
+
+function lowerLora(call: TypedCall | undefined, reader: Reader): PlanLora | null {
+  if (call?.name !== "lora") return null;
+  const rank = numberArgument(call, "rank") ?? 8;
+  const alpha = numberArgument(call, "alpha") ?? 2 * rank;
+  if (numberArgument(call, "alpha") === undefined) reader.note("method.alpha", String(alpha), "2 × rank");
+  return {
+    rank,
+    alpha,
+    targets: textsArgument(call, "targets"),
+    also: textsArgument(call, "also"),
+    plus_ratio: numberArgument(call, "plus_ratio") ?? 1,
+  };
+}
+
+function textsArgument(call: TypedCall, name: string): string[] {
+  const value = call.arguments.get(name)?.value;
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+function lowerOptimizer(reader: Reader): Omit<PlanTrain["optimizer"], "state"> {
+  const call = reader.call("optimizer");
+  const betas = call && numbersArgument(call, "betas");
+  if (betas && betas.length !== 2) {
+    const at = call.arguments.get("betas")?.at ?? reader.at("optimizer");
+    reader.lowering.report.add("CTX2104", at, {
+      name: "betas",
+      value: `a list of ${betas.length}`,
+      range: "a list of two",
+    });
+  }
+  return {
+    kind: "adamw",
+    lr: (call && numberArgument(call, "lr")) ?? 2e-5,
+    betas: [betas?.[0] ?? 0.9, betas?.[1] ?? 0.95],
+    eps: (call && numberArgument(call, "eps")) ?? 1e-8,
+    weight_decay: (call && numberArgument(call, "weight_decay")) ?? 0,
+  };
+}
+
+/** Moments belong to the parameters that were trained: with others they start anew unless the recipe insists. */
+function lowerState(reader: Reader, train: PlanTrain, before: PlanTrain | null): "carry" | "reset" {
+  const written = reader.text("optimizer_state") as "carry" | "reset" | undefined;
+  if (reader.has("optimizer_state") || !before) return written ?? "carry";
+  const same = JSON.stringify([train.method, train.lora]) === JSON.stringify([before.method, before.lora]);
+  if (!same) reader.note("optimizer_state", "reset", "other parameters are trained than in the stage before");
+  return same ? "carry" : "reset";
+}
+
+function lowerSchedule(reader: Reader, steps: number): PlanSchedule {
+  const call = reader.call("schedule");
+  const warmup = (call && numberArgument(call, "warmup")) ?? 0;
+  const warmupSteps = warmup < 1 ? Math.round(warmup * steps) : warmup;
+  if (warmupSteps >= steps && warmupSteps > 0) {
+    const at = call?.arguments.get("warmup")?.at ?? reader.at("schedule");
+    reader.lowering.report.add("CTX6003", at, { warmup: warmupSteps, steps });
+  }
+  return {
+    kind: (call?.name as PlanSchedule["kind"] | undefined) ?? "constant",
+    warmup_steps: warmupSteps,
+    final: (call && numberArgument(call, "final")) ?? 1,
+  };
+}
+
+/** `plain`, or PoSE with its bounds held against the stage. */
+export function lowerPositions(reader: Reader, length: number, context: number, pointer: string): PlanPositions {
+  const call = reader.call("positions");
+  reader.trace("positions", `${pointer}/positions`);
+  if (call?.name !== "pose") return { kind: "plain", chunks: 1 };
+  const chunks = numberArgument(call, "chunks") ?? 2;
+  const at = call.arguments.get("chunks")?.at ?? call.at;
+  const { report } = reader.lowering;
+  if (chunks > length) {
+    const values = {
+      problem: `${chunks} chunks do not fit into a row of ${length}`,
+      hint: "every chunk needs a token",
+    };
+    report.add("CTX6004", at, values);
+  } else if (chunks > 2 && chunks > length / 64) {
+    const values = {
+      problem: `${chunks} chunks leave ${Math.floor(length / chunks)} tokens each`,
+      hint: "below 64 tokens a chunk teaches little about near tokens; the paper uses 2 chunks",
+    };
+    report.add("CTX6004", at, values, { severity: "warning" });
+  } else if (context === length) {
+    const values = {
+      problem: "no positions are skipped: context equals length",
+      hint: "set context to the target length",
+    };
+    report.add("CTX6004", call.at, values);
+  }
+  return { kind: "pose", chunks };
+}
+
+function traceTrain(reader: Reader, pointer: string): void {
+  const { trace } = reader.lowering;
+  const argument = (name: string, parameter: string, at: string) => {
+    const place = reader.call(name)?.arguments.get(parameter)?.at;
+    trace.set(`${pointer}/train/${at}`, place ?? reader.exact(name));
+  };
+  argument("optimizer", "lr", "optimizer/lr");
+  argument("method", "also", "lora/also");
+  argument("schedule", "warmup", "schedule/warmup_steps");
+  reader.trace("optimizer_state", `${pointer}/train/optimizer/state`);
+  reader.trace("method", `${pointer}/train/method`);
+  trace.set(`${pointer}/train`, reader.section?.at);
+}

@@ -1,0 +1,45 @@
+import type { FileNode } from "../../grammar/ast.ts";
+import { parse } from "../../grammar/index.ts";
+import type { SourceText } from "../../grammar/text.ts";
+import type { Report } from "../diagnostics/report.ts";
+import { reportSyntax } from "../diagnostics/syntax.ts";
+import type { Host } from "../host.ts";
+import { folderOf, joinPath } from "../path.ts";
+import type { SourceFile } from "./scope.ts";
+
+/** The recipe and everything it imports: a file comes before those that it imports, so that the first word counts. */
+export interface Sources {
+  readonly files: readonly SourceFile[];
+  readonly texts: ReadonlyMap<string, SourceText>;
+}
+
+/** Parses a recipe and, file by file, what it imports; syntax mistakes of all of them are reported. */
+export function readSources(text: string, name: string, host: Host, report: Report): Sources {
+  const files: SourceFile[] = [];
+  const texts = new Map<string, SourceText>();
+  const read = (content: string, file: string, chain: readonly string[]) => {
+    const parsed = parse(content);
+    reportSyntax(parsed.problems, file, report);
+    files.push({ name: file, tree: parsed.file });
+    texts.set(file, parsed.text);
+    importsOf(parsed.file, file, chain);
+  };
+  const importsOf = (tree: FileNode, file: string, chain: readonly string[]) => {
+    for (const node of tree.body) {
+      if (node.kind !== "import" || !node.path) continue;
+      const at = { file, start: node.path.start, end: node.path.end };
+      const path = joinPath(folderOf(file), node.path.value);
+      if (chain.includes(path)) {
+        report.add("CTX2302", at, { path: node.path.value, chain: [...chain, path].join(" → ") });
+        continue;
+      }
+      if (texts.has(path)) continue;
+      const content = host.readText(path);
+      if (content === undefined) {
+        report.add("CTX2301", at, { path: node.path.value, hint: `there is no ${path}, or it can't be read` });
+      } else read(content, path, [...chain, path]);
+    }
+  };
+  read(text, name, [name]);
+  return { files, texts };
+}

@@ -1,0 +1,91 @@
+import type { FileNode, LetNode, ParamNode } from "../../grammar/ast.ts";
+import { parse } from "../../grammar/index.ts";
+import type { Report } from "../diagnostics/report.ts";
+import { hint } from "../diagnostics/suggest.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
+import { Scope } from "../evaluate/scope.ts";
+import { number, type Value } from "../values/value.ts";
+
+/** A parsed file with its name. */
+export interface SourceFile {
+  readonly name: string;
+  readonly tree: FileNode;
+}
+
+/** Names that mean something in every recipe, and where. */
+const reserved: { readonly [name: string]: string } = {
+  model: "",
+  pi: "",
+  length: "it belongs to a stage: use it inside one, or in rope or train",
+  context: "it belongs to a stage: use it inside one, or in rope or train",
+  scale: "it belongs to a stage: use it inside one, or in rope or train",
+  d: "it belongs to a stage: use it inside one, or in rope or train",
+  previous: "it belongs to a stage: use it inside one, or in rope or train",
+  i: "only frequency is evaluated for each pair",
+  tokens: "only a filter is about single documents; of a stage it is STAGE.tokens",
+};
+
+/**
+ * The scope that every expression of a recipe starts from: constants, `param`s with what `--set` gives them, and `let`s.
+ *
+ * @param files the recipe first, then what it imports; a name in an earlier file counts
+ */
+export function rootScope(files: readonly SourceFile[], settings: ReadonlyMap<string, string>, report: Report): Scope {
+  const recipe = files[0]!;
+  const scope = new Scope(recipe.name, report);
+  for (const [name, where] of Object.entries(reserved)) if (where) scope.defineAbsent(name, where);
+  scope.define("pi", number(Math.PI));
+  const params = new Set<string>();
+  const places = new Map<string, { file: string; start: number; end: number }>();
+  for (const file of files) {
+    const own = new Map<string, LetNode | ParamNode>();
+    for (const node of file.tree.body) {
+      if ((node.kind !== "let" && node.kind !== "param") || !node.name) continue;
+      const { name } = node.name;
+      const at = { file: file.name, start: node.name.start, end: node.name.end };
+      if (node.kind === "param") params.add(name);
+      const twin = own.get(name);
+      if (Object.hasOwn(reserved, name)) report.add("CTX2019", at, { name });
+      else if (twin) {
+        const related = [{ message: `${name} is first defined`, at: places.get(name)! }];
+        report.add("CTX2015", at, { kind: "name", name }, { related });
+      } else if (!places.has(name)) {
+        places.set(name, at);
+        own.set(name, node);
+        define(node, name, file, settings, scope);
+      }
+    }
+  }
+  for (const name of settings.keys()) {
+    if (!params.has(name)) {
+      report.add("CTX2202", { file: recipe.name, start: 0, end: 0 }, { name, hint: hint(name, [...params]) });
+    }
+  }
+  return scope;
+}
+
+function define(
+  node: LetNode | ParamNode,
+  name: string,
+  file: SourceFile,
+  settings: ReadonlyMap<string, string>,
+  scope: Scope,
+): void {
+  const text = node.kind === "param" ? settings.get(name) : undefined;
+  const within = new Scope(file.name, scope.report, scope);
+  scope.defineLazy(name, (from) =>
+    text === undefined ? evaluate(node.value, from.within(file.name)) : settingValue(name, text, node, within),
+  );
+}
+
+/** The value that `--set name=text` gives; a bare word is taken as such. */
+function settingValue(name: string, text: string, node: LetNode | ParamNode, scope: Scope): Value | undefined {
+  const { file, problems } = parse(`let value = ${text}\n`);
+  const statement = file.body[0];
+  let wrong = problems.length > 0 || file.body.length !== 1 || statement?.kind !== "let";
+  const quiet = scope.reportingTo({ add: () => (wrong = true) });
+  const value = statement?.kind === "let" ? evaluate(statement.value, quiet) : undefined;
+  if (!wrong && value) return value;
+  scope.report.add("CTX2203", scope.place(node.value), { name, value: text });
+  return undefined;
+}

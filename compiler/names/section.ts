@@ -1,0 +1,233 @@
+import type { BlockNode, Expression, FileNode, NameNode, Span, Statement } from "../../grammar/ast.ts";
+import type { BlockDefinition, LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import type { Place } from "../diagnostics/diagnostic.ts";
+import type { Report } from "../diagnostics/report.ts";
+import { hint } from "../diagnostics/suggest.ts";
+import { reportUnknownProperty } from "./unknown_property.ts";
+
+/** `name = expression`, known to the language. */
+export interface Setting {
+  readonly name: string;
+  readonly definition: PropertyDefinition;
+  readonly value: Expression;
+  readonly file: string;
+  /** Place of the name. */
+  readonly nameAt: Place;
+}
+
+/** A bare line of a block, such as `needle >= 95%`. */
+export interface Line {
+  readonly expression: Expression;
+  readonly file: string;
+}
+
+/** A block with the names in it checked: what it sets, what stands inside it. */
+export interface Section {
+  readonly kind: string;
+  readonly definition: BlockDefinition;
+  readonly label: string | null;
+  readonly labelAt: Place | null;
+  /** Place of the block's heading, `stage s64k`. */
+  readonly at: Place;
+  readonly settings: ReadonlyMap<string, Setting>;
+  readonly children: readonly Section[];
+  readonly lines: readonly Line[];
+}
+
+/** What the builder of sections looks names up in and reports to. */
+export interface Naming {
+  readonly language: LanguageDefinition;
+  readonly report: Report;
+  readonly file: string;
+}
+
+/** The whole file as the section of the language's root; its statements other than blocks and properties are left out. */
+export function rootSection(file: FileNode, naming: Naming): Section {
+  const at = { file: naming.file, start: 0, end: 0 };
+  return {
+    kind: "recipe",
+    label: null,
+    labelAt: null,
+    at,
+    ...bodyOf(file.body, naming.language.root, "a recipe", naming),
+  };
+}
+
+function blockSection(node: BlockNode, definition: BlockDefinition, naming: Naming): Section {
+  const kind = node.type.name;
+  checkLabel(node, definition, naming);
+  const heading = { start: node.type.start, end: node.label?.end ?? node.type.end };
+  return {
+    kind,
+    label: definition.label ? (node.label?.name ?? null) : null,
+    labelAt: node.label && place(node.label, naming),
+    at: place(heading, naming),
+    ...bodyOf(node.body, definition, kind, naming),
+  };
+}
+
+function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: string, naming: Naming) {
+  const settings = new Map<string, Setting>();
+  const children: Section[] = [];
+  const lines: Line[] = [];
+  for (const node of body) {
+    if (node.kind === "property") addSetting(node.name, node.value, definition, owner, settings, naming);
+    else if (node.kind === "block") addChild(node, definition, owner, children, naming);
+    else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, naming);
+  }
+  reportGroups(settings, owner, naming);
+  return { definition, settings, children, lines };
+}
+
+function addSetting(
+  name: NameNode,
+  value: Expression,
+  block: BlockDefinition,
+  owner: string,
+  settings: Map<string, Setting>,
+  naming: Naming,
+): void {
+  const at = place(name, naming);
+  const definition = Object.hasOwn(block.properties, name.name) ? block.properties[name.name] : undefined;
+  if (!definition) {
+    reportUnknownProperty(name, value, block, owner, naming);
+    return;
+  }
+  if (definition.status === "planned") {
+    naming.report.add("CTX2011", at, { name: name.name });
+    return;
+  }
+  const first = settings.get(name.name);
+  if (first) {
+    const related = [{ message: `${name.name} is first set`, at: first.nameAt }];
+    naming.report.add("CTX2004", at, { name: name.name, block: owner }, { related });
+    return;
+  }
+  settings.set(name.name, { name: name.name, definition, value, file: naming.file, nameAt: at });
+}
+
+function addChild(node: BlockNode, parent: BlockDefinition, owner: string, children: Section[], naming: Naming): void {
+  const { report, language } = naming;
+  const kind = node.type.name;
+  const at = place(node.type, naming);
+  const child = Object.hasOwn(parent.children, kind) ? parent.children[kind] : undefined;
+  const definition = child && language.blocks[child.block];
+  if (!child || !definition) {
+    if (Object.hasOwn(parent.properties, kind)) {
+      report.add("CTX2014", at, { block: kind, problem: "is a property, not a block", hint: `write ${kind} = …` });
+      return;
+    }
+    report.add("CTX2002", at, { parent: owner, name: kind, hint: hint(kind, Object.keys(parent.children)) });
+    return;
+  }
+  if (definition.status === "planned") {
+    report.add("CTX2011", at, { name: kind });
+    return;
+  }
+  const section = blockSection(node, definition, naming);
+  const twin = children.find((other) => other.kind === kind && (!child.many || other.label === section.label));
+  if (twin && section.labelAt && child.many) {
+    const related = [{ message: `${kind} ${section.label} is first described`, at: twin.at }];
+    report.add("CTX2015", section.labelAt, { kind, name: section.label ?? "" }, { related });
+    return;
+  }
+  if (twin) {
+    report.add(
+      "CTX2004",
+      at,
+      { name: kind, block: owner },
+      { related: [{ message: `${kind} first stands`, at: twin.at }] },
+    );
+    return;
+  }
+  children.push(section);
+}
+
+/** A bare line belongs where the block has measures to compare. */
+function addLine(
+  expression: Expression,
+  definition: BlockDefinition,
+  owner: string,
+  lines: Line[],
+  naming: Naming,
+): void {
+  const measures = Object.values(definition.properties).some((property) => property.type.kind === "measure");
+  if (measures) lines.push({ expression, file: naming.file });
+  else if (expression.kind !== "error") {
+    const hint = "a gate takes conditions, and require checks one when compiling";
+    naming.report.add("CTX2018", place(expression, naming), { block: owner, hint });
+  }
+}
+
+function checkLabel(node: BlockNode, definition: BlockDefinition, { report, file }: Naming): void {
+  const block = node.type.name;
+  if (definition.label && !node.label) {
+    const hint = `write ${block} NAME { … }`;
+    report.add(
+      "CTX2014",
+      { file, start: node.type.start, end: node.type.end },
+      { block, problem: "needs a name", hint },
+    );
+  } else if (!definition.label && node.label) {
+    const at = { file, start: node.label.start, end: node.label.end };
+    const fix = { title: "remove the name", safety: "safe" as const, edits: [{ ...at, text: "" }] };
+    report.add("CTX2014", at, { block, problem: "takes no name", hint: "remove it" }, { fixes: [fix] });
+  }
+}
+
+/** Of the properties that exclude each other only one may be set; two budgets may, if they agree. */
+function reportGroups(settings: ReadonlyMap<string, Setting>, owner: string, { report }: Naming): void {
+  const first = new Map<string, Setting>();
+  for (const setting of settings.values()) {
+    const { group } = setting.definition;
+    if (group === null || group === "budget") continue;
+    const other = first.get(group);
+    if (!other) first.set(group, setting);
+    else {
+      const related = [{ message: `${other.name} is set`, at: other.nameAt }];
+      report.add("CTX2017", setting.nameAt, { name: setting.name, other: other.name, block: owner }, { related });
+    }
+  }
+}
+
+function place(span: Span, { file }: Naming): Place {
+  return { file, start: span.start, end: span.end };
+}
+
+/** The children of a kind. */
+export function childrenOf(section: Section, kind: string): readonly Section[] {
+  return section.children.filter((child) => child.kind === kind);
+}
+
+/** The only child of a kind that stands at most once. */
+export function childOf(section: Section | undefined, kind: string): Section | undefined {
+  return section?.children.find((child) => child.kind === kind);
+}
+
+/**
+ * What `over` says, and where it is silent what `base` says: the rule of stages over the top level, and of a recipe over
+ * the one that it imports. Blocks inside merge by kind and label; lines are taken from `over` if it has any.
+ */
+export function overlay(base: Section | undefined, over: Section | undefined): Section | undefined {
+  if (!base || !over) return over ?? base;
+  const settings = new Map([...base.settings, ...over.settings]);
+  for (const setting of over.settings.values()) {
+    const { group } = setting.definition;
+    if (group === null || group === "budget") continue;
+    for (const other of base.settings.values()) {
+      if (other.definition.group === group && !over.settings.has(other.name)) settings.delete(other.name);
+    }
+  }
+  const same = (a: Section, b: Section) => a.kind === b.kind && a.label === b.label;
+  const children = [
+    ...base.children.map(
+      (child) =>
+        overlay(
+          child,
+          over.children.find((other) => same(child, other)),
+        ) ?? child,
+    ),
+    ...over.children.filter((child) => !base.children.some((other) => same(child, other))),
+  ];
+  return { ...over, settings, children, lines: over.lines.length > 0 ? over.lines : base.lines };
+}

@@ -1,0 +1,54 @@
+import type { Expression, NameNode } from "../../grammar/ast.ts";
+import type { BlockDefinition } from "../../grammar/definition.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
+import type { Naming } from "./section.ts";
+
+/** A property that the block does not have: a misspelling, a neighbour's property, or neither. */
+export function reportUnknownProperty(
+  name: NameNode,
+  value: Expression,
+  block: BlockDefinition,
+  owner: string,
+  { language, report, file }: Naming,
+): void {
+  const at = { file, start: name.start, end: name.end };
+  const known = [...Object.keys(block.properties), ...Object.keys(block.children)];
+  const meant = closest(name.name, known);
+  if (meant !== undefined) {
+    const title = `${meant} instead of ${name.name}`;
+    const fixes: Fix[] = [{ title, safety: "safe", edits: [{ ...at, text: meant }] }];
+    report.add("CTX2001", at, { block: owner, name: name.name, hint: `did you mean ${meant}?` }, { fixes });
+    return;
+  }
+  if (Object.hasOwn(block.children, name.name) && value.kind === "map") {
+    report.add("CTX2001", at, { block: owner, name: name.name, hint: `${name.name} is a block: write it without =` });
+    return;
+  }
+  const elsewhere = owners(name.name, language);
+  if (elsewhere.length > 0) {
+    report.add("CTX2003", at, { name: name.name, block: owner, owner: elsewhere.join(" or ") });
+    return;
+  }
+  report.add("CTX2001", at, { block: owner, name: name.name, hint: hint(name.name, known) });
+}
+
+/** Blocks and calls that take a property of this name. */
+function owners(name: string, language: Naming["language"]): string[] {
+  const blocks = Object.values(language.blocks).filter((block) => Object.hasOwn(block.properties, name));
+  const calls = Object.values(language.functions)
+    .flatMap((set) => Object.values(set))
+    .filter((call) => call.returns === null && call.parameters.some((parameter) => parameter.name === name));
+  return [...blocks.map((block) => kindOf(block.name, language)), ...calls.map((call) => `${call.name}(…)`)].slice(
+    0,
+    3,
+  );
+}
+
+/** The kind under which recipes write a block. */
+function kindOf(block: string, language: Naming["language"]): string {
+  for (const parent of [language.root, ...Object.values(language.blocks)]) {
+    for (const [kind, child] of Object.entries(parent.children)) if (child.block === block) return kind;
+  }
+  return block;
+}

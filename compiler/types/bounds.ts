@@ -1,0 +1,45 @@
+import type { Span } from "../../grammar/ast.ts";
+import type { PropertyDefinition } from "../../grammar/definition.ts";
+import { show } from "../values/show.ts";
+import { type NumberValue, number, type Unit } from "../values/value.ts";
+import type { Target } from "./convert.ts";
+
+type NumberKind = "tokens" | "count" | "number" | "ratio" | "bytes" | "duration";
+
+/** The number if it is whole where it must be and within the property's bounds; otherwise that is reported. */
+export function withinBounds(value: NumberValue, kind: NumberKind, at: Span, target: Target): number | undefined {
+  const { scope, property } = target;
+  const unit: Unit = kind === "count" ? "number" : kind;
+  const shown = show(number(value.value, value.unit === "number" ? unit : value.unit));
+  if ((kind === "tokens" || kind === "count") && !Number.isInteger(value.value)) {
+    const whole = nearlyWhole(value.value);
+    if (whole !== undefined) return withinBounds(number(whole, value.unit), kind, at, target);
+    scope.report.add("CTX2107", scope.place(at), { name: property.name, value: String(value.value) });
+    return undefined;
+  }
+  const tooSmall =
+    property.min !== null && (property.minIncluded ? value.value < property.min : value.value <= property.min);
+  const tooLarge = property.max !== null && value.value > property.max;
+  const negative = (kind === "tokens" || kind === "count") && value.value < 0;
+  if (tooSmall || tooLarge || negative) {
+    const range = rangeText(property, unit);
+    scope.report.add("CTX2104", scope.place(at), { name: property.name, value: shown, range });
+    return undefined;
+  }
+  return value.value;
+}
+
+/** A count that arithmetic missed by its last digits, such as 8Ki * 0.1 * 10. */
+function nearlyWhole(value: number): number | undefined {
+  const whole = Math.round(value);
+  return Math.abs(value - whole) <= 1e-9 * Math.max(1, Math.abs(whole)) ? whole : undefined;
+}
+
+/** "from 1 to 18", "above 0", "at most 50%". */
+function rangeText({ min, max, minIncluded }: PropertyDefinition, unit: Unit): string {
+  const text = (bound: number) => show(number(bound, unit));
+  if (min !== null && max !== null && minIncluded) return `from ${text(min)} to ${text(max)}`;
+  const low = min === null ? "" : minIncluded ? `${text(min)} or more` : `above ${text(min)}`;
+  const high = max === null ? "" : `at most ${text(max)}`;
+  return [low, high].filter(Boolean).join(" and ") || "0 or more";
+}

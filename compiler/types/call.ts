@@ -1,0 +1,126 @@
+import type { Span } from "../../grammar/ast.ts";
+import type { FunctionDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
+import type { CallArgument, Value } from "../values/value.ts";
+import { convert, type Target } from "./convert.ts";
+import { defaultOf } from "./default.ts";
+import type { TypedArgument, TypedCall } from "./typed.ts";
+
+/**
+ * A call of one of the functions of a set: unnamed arguments fill the parameters from the left, named ones by name,
+ * defaults the rest. A bare word is a call without arguments.
+ */
+export function convertCall(
+  value: Extract<Value, { kind: "call" | "word" }>,
+  set: string,
+  at: Span,
+  target: Target,
+): TypedCall | undefined {
+  const { language, scope } = target;
+  const nameAt = value.kind === "call" ? value.at : at;
+  const choices = Object.values(language.functions[set] ?? {});
+  const definition = choices.find((candidate) => candidate.name === value.name);
+  if (!definition) {
+    const names = choices.filter(({ status }) => status === "ready").map(({ name }) => name);
+    const meant = closest(value.name, names);
+    const place = scope.place(nameAt);
+    const fixes =
+      meant === undefined
+        ? []
+        : [{ title: `${meant} instead of ${value.name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+    const values = { value: value.name, name: target.property.name, choices: names.join(", ") };
+    scope.report.add("CTX2006", place, values, { fixes });
+    return undefined;
+  }
+  if (definition.status === "planned") {
+    scope.report.add("CTX2011", scope.place(nameAt), { name: value.name });
+    return undefined;
+  }
+  const given = value.kind === "call" ? matchArguments(value.arguments, definition, target) : new Map();
+  const typed = given && complete(definition, given, nameAt, target);
+  return typed && { name: value.name, definition, at: scope.place(at), arguments: typed };
+}
+
+/** The arguments by parameter; undefined when one is unknown, given twice or has no value. */
+function matchArguments(
+  list: readonly CallArgument[],
+  definition: FunctionDefinition,
+  { scope }: Target,
+): Map<string, CallArgument> | undefined {
+  const given = new Map<string, CallArgument>();
+  const names = definition.parameters.map(({ name }) => name);
+  let whole = true;
+  for (const [k, argument] of list.entries()) {
+    const name = argument.name ?? names[k];
+    const at = scope.place(argument.nameAt ?? argument.at);
+    if (name === undefined || !names.includes(name)) {
+      const meant = argument.name === null ? undefined : closest(argument.name, names);
+      const fixes =
+        meant === undefined
+          ? []
+          : [
+              {
+                title: `${meant} instead of ${argument.name}`,
+                safety: "safe" as const,
+                edits: [{ ...at, text: meant }],
+              },
+            ];
+      scope.report.add(
+        "CTX2009",
+        at,
+        {
+          call: definition.name,
+          argument: argument.name ?? `${ordinal(k)} argument`,
+          hint: argument.name === null ? `it takes ${names.length}` : hint(argument.name, names),
+        },
+        { fixes },
+      );
+      whole = false;
+    } else if (given.has(name)) {
+      scope.report.add("CTX2004", at, { name, block: definition.name });
+      whole = false;
+    } else given.set(name, argument);
+    if (argument.value === undefined) whole = false;
+  }
+  return whole ? given : undefined;
+}
+
+/** Types the given arguments and fills in defaults; undefined when one is wrong or missing. */
+function complete(
+  definition: FunctionDefinition,
+  given: ReadonlyMap<string, CallArgument>,
+  nameAt: Span,
+  target: Target,
+): Map<string, TypedArgument> | undefined {
+  const { scope } = target;
+  const typed = new Map<string, TypedArgument>();
+  let whole = true;
+  for (const parameter of definition.parameters) {
+    const argument = given.get(parameter.name);
+    if (argument?.value) {
+      if (parameter.status === "planned") {
+        scope.report.add("CTX2011", scope.place(argument.nameAt ?? argument.at), { name: parameter.name });
+        whole = false;
+        continue;
+      }
+      const value = convert(argument.value, parameter.type, argument.at, { ...target, property: parameter });
+      if (value === undefined) whole = false;
+      else typed.set(parameter.name, { value, at: scope.place(argument.at) });
+    } else if (parameter.required) {
+      const values = { call: definition.name, argument: parameter.name, hint: usage(parameter, definition) };
+      scope.report.add("CTX2010", scope.place(nameAt), values);
+      whole = false;
+    } else {
+      const value = defaultOf(parameter, { ...target, property: parameter });
+      if (value !== undefined) typed.set(parameter.name, { value, at: null });
+    }
+  }
+  return whole ? typed : undefined;
+}
+
+/** How to write the missing argument. */
+function usage(parameter: PropertyDefinition, definition: FunctionDefinition): string {
+  return `write ${definition.name}(${parameter.name}: …)`;
+}
+
+const ordinal = (k: number) => ["first", "second", "third", "fourth", "fifth"][k] ?? `${k + 1}th`;

@@ -1,0 +1,207 @@
+import type { Span } from "../../grammar/ast.ts";
+import type { LanguageDefinition, PropertyDefinition, ValueType } from "../../grammar/definition.ts";
+import type { Place } from "../diagnostics/diagnostic.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
+import type { Scope } from "../evaluate/scope.ts";
+import { describe, show } from "../values/show.ts";
+import type { Unit, Value } from "../values/value.ts";
+import { withinBounds } from "./bounds.ts";
+import { convertCall } from "./call.ts";
+import { describeType } from "./describe.ts";
+import type { Typed, TypedMap } from "./typed.ts";
+
+/** What a conversion needs to know besides the value. */
+export interface Target {
+  readonly language: LanguageDefinition;
+  readonly scope: Scope;
+  /** The property or parameter that the value is for; bounds and names of messages come from it. */
+  readonly property: PropertyDefinition;
+}
+
+/** Holds a value against a type. Undefined when it does not fit; that has then been reported at `at`. */
+export function convert(value: Value, type: ValueType, at: Span, target: Target): Typed | undefined {
+  switch (type.kind) {
+    case "tokens":
+    case "count":
+    case "number":
+    case "ratio":
+    case "bytes":
+    case "duration":
+      return value.kind === "number" && unitsOf[type.kind].includes(value.unit)
+        ? withinBounds(value, type.kind, at, target)
+        : mismatch(value, type, at, target);
+    case "text":
+      return value.kind === "text" ? value.value : mismatch(value, type, at, target);
+    case "flag":
+      return value.kind === "flag" ? value.value : mismatch(value, type, at, target);
+    case "choice":
+      return convertChoice(value, type, at, target);
+    case "list":
+    case "range":
+      return convertList(value, type.of, type, at, target);
+    case "map":
+      return convertMap(value, type, at, target);
+    case "formula":
+      return convert(value, type.of, at, target);
+    case "call":
+      return value.kind === "call" || value.kind === "word"
+        ? convertCall(value, type.set, at, target)
+        : mismatch(value, type, at, target);
+    case "reference":
+      return value.kind === "word" || value.kind === "record" ? value.name : mismatch(value, type, at, target);
+    case "union": {
+      const fitting = type.of.filter((member) => accepts(member, value, target));
+      // A word that fits no member is best explained by the choices, a number by the number.
+      const member = fitting[0] ?? (value.kind === "word" ? type.of.find(({ kind }) => kind === "choice") : undefined);
+      return member && (fitting.length > 0 || type.of.every(({ kind }) => kind === "choice"))
+        ? convert(value, member, at, target)
+        : mismatch(value, type, at, target);
+    }
+    case "condition":
+    case "measure":
+      return mismatch(value, type, at, target);
+  }
+}
+
+/** Units that each kind of number takes. A bare number may count anything but bytes and time. */
+const unitsOf: Record<"tokens" | "count" | "number" | "ratio" | "bytes" | "duration", readonly Unit[]> = {
+  tokens: ["number", "tokens"],
+  count: ["number", "tokens"],
+  number: ["number", "tokens", "ratio"],
+  ratio: ["number", "ratio"],
+  bytes: ["bytes"],
+  duration: ["duration"],
+};
+
+/** Whether a value looks like it is meant for a type; bounds and names are not looked at. */
+function accepts(type: ValueType, value: Value, target: Target): boolean {
+  switch (type.kind) {
+    case "tokens":
+    case "count":
+    case "number":
+    case "ratio":
+    case "bytes":
+    case "duration":
+      if (value.kind !== "number" || !unitsOf[type.kind].includes(value.unit)) return false;
+      // Between a count and a share the written form decides: 10% and 0.1 are shares, 3 is a count.
+      return type.kind !== "count" || Number.isInteger(value.value);
+    case "text":
+    case "flag":
+      return value.kind === type.kind;
+    case "choice":
+      return value.kind === "word" && type.choices.includes(value.name);
+    case "list":
+    case "range":
+      return value.kind === "list";
+    case "map":
+      return value.kind === "map";
+    case "formula":
+      return accepts(type.of, value, target);
+    case "call":
+      return value.kind === "call" || (value.kind === "word" && namesFunction(target.language, type.set, value.name));
+    case "reference":
+      return value.kind === "word" || value.kind === "record";
+    case "union":
+      return type.of.some((member) => accepts(member, value, target));
+    default:
+      return false;
+  }
+}
+
+function namesFunction(language: LanguageDefinition, set: string, name: string): boolean {
+  return Object.hasOwn(language.functions[set] ?? {}, name);
+}
+
+function convertChoice(
+  value: Value,
+  type: Extract<ValueType, { kind: "choice" }>,
+  at: Span,
+  target: Target,
+): string | undefined {
+  const name = value.kind === "word" ? value.name : value.kind === "text" ? value.value : undefined;
+  if (name === undefined) return mismatch(value, type, at, target);
+  if (type.choices.includes(name)) return name;
+  const meant = closest(name, type.choices);
+  const place = target.scope.place(at);
+  const fixes =
+    meant === undefined
+      ? []
+      : [{ title: `${meant} instead of ${name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+  const choices = type.choices.join(", ");
+  target.scope.report.add("CTX2006", place, { value: name, name: target.property.name, choices }, { fixes });
+  return undefined;
+}
+
+function convertList(
+  value: Value,
+  of: ValueType,
+  type: ValueType,
+  at: Span,
+  target: Target,
+): readonly Typed[] | undefined {
+  if (value.kind !== "list") return mismatch(value, type, at, target);
+  const items = value.items.map((item) => convert(item.value, of, item.at, target));
+  return items.every((item) => item !== undefined) ? items : undefined;
+}
+
+function convertMap(
+  value: Value,
+  type: Extract<ValueType, { kind: "map" }>,
+  at: Span,
+  target: Target,
+): TypedMap | undefined {
+  if (value.kind !== "map") return mismatch(value, type, at, target);
+  const { scope } = target;
+  const map = new Map<string, { value: Typed; at: Place; keyAt: Place }>();
+  let whole = true;
+  for (const entry of value.entries) {
+    const keyAt = scope.place(entry.keyAt);
+    const first = map.get(entry.key);
+    const item = convert(entry.value, type.of, entry.at, target);
+    if (first) {
+      const related = [{ message: `${entry.key} first stands`, at: first.keyAt }];
+      scope.report.add("CTX2004", keyAt, { name: entry.key, block: target.property.name }, { related });
+    }
+    if (item === undefined || first) whole = false;
+    else map.set(entry.key, { value: item, at: scope.place(entry.at), keyAt });
+  }
+  return whole ? map : undefined;
+}
+
+/** Reports a value of the wrong type. An unbound word is more often an unknown name than a wrong type. */
+function mismatch(value: Value, type: ValueType, at: Span, { scope, property }: Target): undefined {
+  const place = scope.place(at);
+  if (value.kind === "word" && !holdsWords(type)) {
+    scope.report.add("CTX2007", place, { name: value.name, hint: hint(value.name, scope.names()) });
+  } else {
+    const number = value.kind === "text" ? asNumber(value.value, type) : undefined;
+    const fixes =
+      number === undefined
+        ? []
+        : [{ title: `${number} without quotes`, safety: "safe" as const, edits: [{ ...place, text: number }] }];
+    const values = { name: property.name, expected: describeType(type), actual: describe(value) };
+    scope.report.add("CTX2101", place, values, { fixes });
+  }
+  return undefined;
+}
+
+/** `"2e-5"` where a number is due: the text without its quotes, if it reads as one. */
+function asNumber(text: string, type: ValueType): string | undefined {
+  const inner = type.kind === "formula" ? type.of : type;
+  const numeric = ["tokens", "count", "number", "ratio", "bytes", "duration"].includes(inner.kind);
+  return numeric && /^\d[\d_]*(\.\d+)?(e[+-]?\d+)?(%|[A-Za-z]{1,3})?$/.test(text.trim()) ? text.trim() : undefined;
+}
+
+function holdsWords(type: ValueType): boolean {
+  return type.kind === "union" ? type.of.some(holdsWords) : ["choice", "call", "reference", "text"].includes(type.kind);
+}
+
+/** A typed value as a recipe would write it, for lists of defaults. */
+export function showTyped(value: Typed): string {
+  if (typeof value === "number") return show({ kind: "number", value, unit: "number" });
+  if (typeof value === "string" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) return `[${value.map(showTyped).join(", ")}]`;
+  if (value instanceof Map)
+    return `{ ${[...value].map(([key, item]) => `${key}: ${showTyped(item.value)}`).join(", ")} }`;
+  return "name" in value ? `${value.name}` : "";
+}

@@ -1,0 +1,34 @@
+import type { Expression } from "../../grammar/ast.ts";
+import type { PropertyDefinition } from "../../grammar/definition.ts";
+import { parse } from "../../grammar/index.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
+import { convert, type Target } from "./convert.ts";
+import type { Typed } from "./typed.ts";
+
+const parsed = new Map<string, Expression | null>();
+
+/**
+ * The default of a property, evaluated in the scope that asks: the language table holds it as recipe text, such as
+ * `adamw(lr: 2e-5)` or `scale`. Undefined when there is none, or when the table only describes it in parentheses.
+ */
+export function defaultOf(property: PropertyDefinition, target: Target): Typed | undefined {
+  const text = property.default;
+  if (text === null || text.startsWith("(")) return undefined;
+  const expression = expressionOf(text);
+  if (!expression) return undefined;
+  // A default has no place in the recipe: what it speaks of is either there or has been reported where it is missing.
+  const scope = target.scope.reportingTo({ add: () => {} });
+  const value = evaluate(expression, scope);
+  return value && convert(value, property.type, expression, { ...target, scope, property });
+}
+
+function expressionOf(text: string): Expression | null {
+  let expression = parsed.get(text);
+  if (expression === undefined) {
+    const { file, problems } = parse(`let default_value = ${text}\n`);
+    const statement = file.body[0];
+    expression = problems.length === 0 && statement?.kind === "let" ? statement.value : null;
+    parsed.set(text, expression);
+  }
+  return expression;
+}
