@@ -17,7 +17,7 @@ import { type NeedleForm, needleForm, type Spelled, spell } from "./spelling.ts"
  * - `key_value`: the same, but all pass keys stand together in one block;
  * - `copy`: no text at all but random segments that come again; see segments.ts.
  *
- * `repeats` questions are asked, always after what it asks for; in a share `at_end` of the rows the last one ends the row. Targets weigh
+ * `repeats` questions are asked, always after what they ask for; in a share `at_end` of the rows the last one ends the row. Targets weigh
  * `answer_weight` in answers, nothing in what can't be known (values at their first appearance, names), `text_weight` elsewhere.
  */
 export class SyntheticSource {
@@ -57,7 +57,7 @@ export class SyntheticSource {
   async row(length: number, random: Random): Promise<SyntheticRow> {
     if (this.form === null) {
       const { segment, gap } = this.settings;
-      return { row: segmentRow(length, this.tokenizer.vocab, segment, gap, random), skip: { from: 0, to: length - 1 } };
+      return { row: segmentRow(length, this.tokenizer.vocab, segment, gap, random), skip: { from: 1, to: length - 1 } };
     }
     const opening = this.tokenizer.bos === null ? 0 : 1;
     const layout = await this.needles(this.form, length - opening, random);

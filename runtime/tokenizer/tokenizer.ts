@@ -13,6 +13,9 @@ const CALL = 2 ** 20;
 /** A longer text is cut where that is exact. */
 const PIECE = 2 ** 16;
 
+/** The longest text that the library is given without cutting: it would take some 7 GB. */
+const LONGEST = 2 ** 26;
+
 /** Which ids open and close a document, when tokenizer_config.json doesn't say. */
 export interface SpecialDefaults {
   bos: number | null;
@@ -113,6 +116,7 @@ export class Tokenizer {
   async encodeAll(texts: string[]): Promise<Int32Array[]> {
     const pieces = texts.map((text) => (this.exactCuts ? cut(text, PIECE) : [text]));
     const flat = pieces.flat();
+    for (const piece of flat) if (piece.length > LONGEST) throw tooLong(piece);
     const encoded: Int32Array[] = [];
     for (let from = 0; from < flat.length; ) {
       let to = from;
@@ -137,6 +141,7 @@ export class Tokenizer {
     let rest = "";
     for await (const part of parts) {
       rest += part;
+      if (rest.length > LONGEST + CALL) throw tooLong(rest);
       if (!this.exactCuts || rest.length < 2 * CALL) continue;
       // Stay clear of the end: the character after a cut must be there to judge it.
       for (let end = cutPoint(rest, CALL); end >= 0 && rest.length >= 2 * CALL; end = cutPoint(rest, CALL)) {
@@ -184,6 +189,12 @@ async function readConfig(file: string): Promise<{ [key: string]: unknown } | nu
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new DataError("expected a JSON object", { file });
   return config as { [key: string]: unknown };
+}
+
+function tooLong(text: string): DataError {
+  return new DataError(
+    `the document that begins ${JSON.stringify(text.slice(0, 60))} has more than ${LONGEST} characters in one stretch that this tokenizer can't take in pieces; divide it into several documents`,
+  );
 }
 
 function concatenate(parts: Int32Array[]): Int32Array {

@@ -245,4 +245,18 @@ describe("PoSE rows", () => {
     expect(far).toBeGreaterThan(8);
     data.close();
   });
+
+  test("copy rows begin at position 0 and are cut anywhere", async () => {
+    const stages = [stage({ length: 160, steps: 30, sequences: 2, mix: { copies: 1 }, context: 2048, chunks: 2 })];
+    const data = await PlanDataset.open(
+      plan({ sources: [texts, syntheticSource("copies", { kind: "copy" })], stages }),
+      folder,
+    );
+    for (let step = 0; step < 30; step++)
+      for (const { positions } of rowsOf(await data.stage(0).batch(step), 160)) {
+        expect(positions[0]).toBe(0);
+        expect(positions[159]!).toBeLessThan(2048);
+      }
+    data.close();
+  });
 });
