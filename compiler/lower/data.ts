@@ -97,13 +97,13 @@ function lowerSynthetic(call: TypedCall): NonNullable<PlanDataSource["synthesize
     at_end: numberArgument(call, "at_end") ?? 0,
     repeats: numberArgument(call, "repeats") ?? 1,
     segment: segmentOf(call),
-    gap: numberArgument(call, "gap") ?? 0,
+    gap: numberArgument(call, "gap") ?? 8,
   };
 }
 
 /** Shortest and longest segment of a copy row: given as a list of two, or one length for all rows. */
 function segmentOf(call: TypedCall): [number, number] {
-  const [shortest = 8, longest = Math.max(32, shortest)] = numbersArgument(call, "segment") ?? [];
+  const [shortest = 4, longest = Math.max(24, shortest)] = numbersArgument(call, "segment") ?? [];
   return [shortest, longest];
 }
 

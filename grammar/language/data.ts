@@ -137,8 +137,19 @@ export interface Passkey extends Synthetic, Settings<"synthesize"> {}
  */
 export interface KeyValue extends SyntheticMany, Settings<"synthesize"> {}
 
-/** A stretch of the document repeated word for word at the end. */
-export interface Copy extends Synthetic, Settings<"synthesize"> {}
+/**
+ * Rows without text: a segment of random tokens comes again and again after random gaps. Only finding the last occurrence and
+ * copying what followed predicts it, so a model trained from nothing forms induction heads early.
+ *
+ * @paper Olsson et al. 2022, In-context learning and induction heads, arXiv 2209.11895
+ * @example copy(segment: [4, 24], gap: 8)
+ */
+export interface Copy extends Settings<"synthesize"> {
+  /** Shortest and longest segment, in tokens. @default [4, 24] */
+  segment?: List<Count>;
+  /** Most random tokens before each repeat. @default 8 @min 0 */
+  gap?: Count;
+}
 
 /** Several named needles in one row, one of them asked for. */
 export interface MultiNeedle extends SyntheticMany, Settings<"synthesize"> {}
