@@ -14,16 +14,15 @@ let addon: NativeAddon | undefined;
  * @throws Error that says how to build it when it is not there, or why it can't be loaded
  */
 export function loadAddon(): NativeAddon {
-  addon ??= load(locateAddon());
+  addon ??= load(join(packageRoot(), ADDON));
   return addon;
 }
 
-/** Path of ctx.node: `native/build` of the nearest folder above this file that has it, so it works from source and bundled. */
-function locateAddon(): string {
+/** The package's folder: the nearest one above this file that has a built engine, so it works from source and bundled. */
+export function packageRoot(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   for (let folder = here; ; folder = dirname(folder)) {
-    const path = join(folder, ADDON);
-    if (existsSync(path)) return path;
+    if (existsSync(join(folder, ADDON))) return folder;
     if (dirname(folder) === folder) break;
   }
   throw new Error(`the native engine is not built: no ${ADDON} above ${here}; run: npm run build`);

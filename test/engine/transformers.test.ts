@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { Engine } from "../../runtime/engine/engine.ts";
 import { tensorHeader } from "../../runtime/export/tensor_header.ts";
 import { caseFolder, distance, readGolden } from "./golden.ts";
@@ -10,6 +10,9 @@ import { goldenEngine, toBatch } from "./native.ts";
 
 /** A Python with torch and transformers; the test is left out where there is none. */
 const python = process.env.CTX_ORACLE_PYTHON;
+
+// Importing transformers takes half a minute on a busy machine.
+vi.setConfig({ testTimeout: 300_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "ctx-transformers-"));
 afterAll(() => rmSync(folder, { recursive: true }));
