@@ -1,22 +1,29 @@
 /**
- * Decides which line breaks count. Inside brackets they mean nothing, so they are dropped there; but an unclosed bracket must
- * not swallow the rest of the file, so a line that clearly begins a statement ends every open bracket.
+ * Decides which line breaks count, and which words are keywords. Inside brackets line breaks mean nothing, so they are
+ * dropped there; but an unclosed bracket must not swallow the rest of the file, so a line that clearly begins a statement ends
+ * every open bracket.
  */
 import type { IToken, TokenType } from "chevrotain";
 import { tokenMatcher } from "chevrotain";
 import {
   Colon,
   Comma,
+  Else,
   Equals,
+  Identifier,
+  If,
   Infix,
+  keywords,
   LCurly,
   LParen,
   LSquare,
   Name,
   Newline,
+  Prefix,
   RCurly,
   RParen,
   RSquare,
+  Then,
 } from "./tokens.ts";
 
 /** True where `{` opens a map rather than a block: a value is expected after `previous`. */
@@ -29,7 +36,11 @@ function opensMap(previous: IToken | undefined): boolean {
     type === Comma ||
     type === LParen ||
     type === LSquare ||
-    tokenMatcher(previous, Infix)
+    type === If ||
+    type === Then ||
+    type === Else ||
+    tokenMatcher(previous, Infix) ||
+    tokenMatcher(previous, Prefix)
   );
 }
 
@@ -43,6 +54,17 @@ function beginsStatement(tokens: IToken[], index: number): boolean {
   if (second === undefined) return false;
   if (second.tokenType === Equals || second.tokenType === LCurly) return true;
   return tokenMatcher(second, Name) && tokens[index + 2]?.tokenType === LCurly;
+}
+
+/** True if what stands before `next` is a property's name or a block's kind. */
+function isSet(next: IToken | undefined): boolean {
+  return next?.tokenType === Equals || next?.tokenType === Colon || next?.tokenType === LCurly;
+}
+
+/** Makes a keyword a plain name: `recipe = …` is a property. */
+function asName(token: IToken): void {
+  token.tokenType = Identifier;
+  token.tokenTypeIdx = Identifier.tokenTypeIdx!;
 }
 
 /**
@@ -74,6 +96,7 @@ export function foldLines(tokens: IToken[]): IToken[] {
       }
       continue;
     }
+    if (keywords.has(type) && isSet(tokens[i + 1])) asName(token);
     kept.push(token);
     if (type === LParen) open.push(RParen);
     else if (type === LSquare) open.push(RSquare);

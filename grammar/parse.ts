@@ -2,6 +2,7 @@
 import type { IToken } from "chevrotain";
 import type { Comment, FileNode } from "./ast.ts";
 import { balanceBraces } from "./braces.ts";
+import { cutDeep, NESTING_LIMIT } from "./depth.ts";
 import { foldLines } from "./lines.ts";
 import { spanOf } from "./literals.ts";
 import { extraBrace, RecipeParser } from "./parser.ts";
@@ -23,8 +24,10 @@ export function parse(text: string): Parsed {
   const source = new SourceText(text);
   const lexed = lexer.tokenize(text);
   parser ??= new RecipeParser();
-  const { tokens, extra } = balanceBraces(lexed.tokens);
+  const { tokens: shallow, cut } = cutDeep(lexed.tokens);
+  const { tokens, extra } = balanceBraces(shallow);
   const { file, problems } = parser.parseTokens(foldLines(tokens), text.length);
+  for (const token of cut) problems.push({ code: "CTX1022", parameters: { limit: NESTING_LIMIT }, ...spanOf(token) });
   for (const brace of extra) problems.push(extraBrace(brace));
   for (const { offset, length } of lexed.errors) {
     const character = String.fromCodePoint(text.codePointAt(offset) ?? 0);

@@ -3,9 +3,10 @@
  * names are plain names, so the grammar never grows with the vocabulary.
  *
  * How a broken text still gives a whole tree:
- * - Every construct is its own rule, and each node is pushed into its parent before its parts are parsed.
- * - Common mistakes are part of the grammar: accepted, and reported. What then remains is Chevrotain's own recovery.
- * - lines.ts has already seen to it that an unclosed bracket ends where the next statement begins.
+ * - The grammar is total: every sequence of tokens is a file. Mistakes are part of it, accepted and reported, so Chevrotain's own
+ *   recovery stays off (it would cost a third of the start-up). A test feeds it random tokens.
+ * - Should a rule fail all the same, what was read so far survives: each node is pushed into its parent before its parts.
+ * - braces.ts and lines.ts have already seen to it that an unclosed bracket ends where the next statement begins.
  */
 import { type IToken, tokenMatcher } from "chevrotain";
 import type {
@@ -21,12 +22,12 @@ import type {
   RecipeNode,
   RequireNode,
   Statement,
-  TextNode,
   VersionNode,
 } from "./ast.ts";
 import { isMissing } from "./braces.ts";
-import { ExpressionParser, startsExpression } from "./expressions.ts";
-import { endOf, nameNode, numberNode, spanOf } from "./literals.ts";
+import { startsExpression } from "./brackets.ts";
+import { ExpressionParser } from "./expressions.ts";
+import { endOf, nameNode, numberNode, spanOf, textNode } from "./literals.ts";
 import type { SyntaxProblem } from "./problems.ts";
 import { isReal } from "./reporting.ts";
 import * as t from "./tokens.ts";
@@ -48,6 +49,7 @@ export class RecipeParser extends ExpressionParser {
     this.begin(tokens);
     this.file = { kind: "file", start: 0, end: length, body: [], comments: [] };
     this.wholeFile();
+    // None while the grammar is total.
     for (const error of this.errors) {
       const span = isReal(error.token) ? spanOf(error.token) : { start: length, end: length };
       this.report("CTX1001", { found: error.token.image }, span);
@@ -76,29 +78,33 @@ export class RecipeParser extends ExpressionParser {
   });
 
   private readonly statement = this.RULE("statement", (parent: Parent) => {
-    const keyword = () => this.atKeyword();
     this.OR({
       DEF: [
-        { GATE: keyword, ALT: () => this.SUBRULE(this.version, { ARGS: [parent] }) },
-        { GATE: keyword, ALT: () => this.SUBRULE(this.recipe, { ARGS: [parent] }) },
-        { GATE: keyword, ALT: () => this.SUBRULE(this.imported, { ARGS: [parent] }) },
-        { GATE: keyword, ALT: () => this.SUBRULE(this.definition, { ARGS: [parent] }) },
-        { GATE: keyword, ALT: () => this.SUBRULE(this.requirement, { ARGS: [parent] }) },
-        { GATE: () => this.atAssertion(), ALT: () => this.SUBRULE(this.assertion, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.named, { ARGS: [parent] }) },
+        // Keywords before names: they are names too.
+        { ALT: () => this.SUBRULE(this.version, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.recipe, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.imported, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.definition, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.requirement, { ARGS: [parent] }) },
         { ALT: () => this.SUBRULE(this.bareBlock, { ARGS: [parent] }) },
         { ALT: () => this.SUBRULE(this.strayComma) },
         { ALT: () => this.SUBRULE(this.junk) },
+        // Last: a value may be empty, so for Chevrotain a bare expression could begin with anything.
+        { ALT: () => this.SUBRULE(this.worded, { ARGS: [parent] }) },
       ],
       IGNORE_AMBIGUITIES: true,
     });
   });
 
-  /** A keyword followed by `=`, `:` or `{` is a name after all. */
-  private atKeyword(): boolean {
-    const next = this.LA(2).tokenType;
-    return next !== t.Equals && next !== t.Colon && next !== t.LCurly;
-  }
+  private readonly worded = this.RULE("worded", (parent: Parent) => {
+    this.OR({
+      DEF: [
+        { GATE: () => this.atAssertion(), ALT: () => this.SUBRULE(this.assertion, { ARGS: [parent] }) },
+        { ALT: () => this.SUBRULE(this.named, { ARGS: [parent] }) },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    });
+  });
 
   /** A name that goes on as an expression: `needle >= 95%`, `model.heads`, `f(x)`. */
   private atAssertion(): boolean {
@@ -147,14 +153,14 @@ export class RecipeParser extends ExpressionParser {
     const keyword = this.CONSUME(t.Import);
     const node: ImportNode = { kind: "import", path: null, ...spanOf(keyword) };
     this.ACTION(() => this.open(parent, keyword, node));
-    let path: TextNode | null = null;
+    let path: IToken | undefined;
     this.OPTION(() => {
-      path = this.SUBRULE(this.text);
+      path = this.CONSUME(t.AnyText);
     });
     this.ACTION(() => {
-      node.path = path;
       this.finish(node);
-      if (!path) this.expected(keyword, "text");
+      if (path) node.path = textNode(path, this.pushProblem);
+      else this.expected(keyword, "text");
     });
   });
 
@@ -190,12 +196,12 @@ export class RecipeParser extends ExpressionParser {
     this.ACTION(() => {
       node.condition = condition;
     });
-    let reason: TextNode | null = null;
+    let reason: IToken | undefined;
     this.OPTION(() => {
-      reason = this.SUBRULE(this.text);
+      reason = this.CONSUME(t.AnyText);
     });
     this.ACTION(() => {
-      node.reason = reason;
+      if (reason) node.reason = textNode(reason, this.pushProblem);
       this.finish(node);
     });
   });
@@ -253,7 +259,7 @@ export class RecipeParser extends ExpressionParser {
   private atValue(): boolean {
     const { tokenType } = this.LA(1);
     if (tokenType === t.Equals || tokenType === t.Colon) return true;
-    if (!tokenMatcher(this.LA(1), t.Name)) return startsExpression(tokenType);
+    if (!tokenMatcher(this.LA(1), t.Name)) return startsExpression(this.LA(1));
     return !this.atStatement() && this.LA(2).tokenType !== t.Colon && !tokenMatcher(this.LA(2), t.Name);
   }
 
@@ -272,31 +278,27 @@ export class RecipeParser extends ExpressionParser {
   });
 
   /** What follows a name that is being set: a sign and a value. */
-  private readonly assigned = this.RULE(
-    "assigned",
-    (name: IToken): Expression => {
-      this.OR([
-        { ALT: () => this.CONSUME(t.Equals) },
-        {
-          ALT: () => {
-            const colon = this.CONSUME(t.Colon);
-            this.ACTION(() => this.colonForEquals(name, colon));
-          },
+  private readonly assigned = this.RULE("assigned", (name: IToken): Expression => {
+    this.OR([
+      { ALT: () => this.CONSUME(t.Equals) },
+      {
+        ALT: () => {
+          const colon = this.CONSUME(t.Colon);
+          this.ACTION(() => this.colonForEquals(name, colon));
         },
-        {
-          ALT: () => {
-            this.ACTION(() => {
-              const edits = [{ start: endOf(name), end: endOf(name), text: " =" }];
-              const fix = { title: "insert `=`", safety: "safe" as const, edits };
-              this.report("CTX1006", { name: name.image }, spanOf(name), fix);
-            });
-          },
+      },
+      {
+        ALT: () => {
+          this.ACTION(() => {
+            const edits = [{ start: endOf(name), end: endOf(name), text: " =" }];
+            const fix = { title: "insert `=`", safety: "safe" as const, edits };
+            this.report("CTX1006", { name: name.image }, spanOf(name), fix);
+          });
         },
-      ]);
-      return this.SUBRULE(this.expression);
-    },
-    { recoveryValueFunc: () => this.errorHere() },
-  );
+      },
+    ]);
+    return this.SUBRULE(this.expression);
+  });
 
   private colonForEquals(name: IToken, colon: IToken): void {
     const attached = colon.startOffset === endOf(name);
@@ -357,7 +359,6 @@ export class RecipeParser extends ExpressionParser {
     const open = this.CONSUME(t.LCurly);
     this.ACTION(() => {
       node.open = spanOf(open);
-      this.nesting++;
     });
     this.MANY(() => {
       this.OR([{ ALT: () => this.CONSUME(t.Newline) }, { ALT: () => this.SUBRULE(this.statement, { ARGS: [node] }) }]);
@@ -367,7 +368,6 @@ export class RecipeParser extends ExpressionParser {
       close = this.CONSUME(t.RCurly);
     });
     this.ACTION(() => {
-      this.nesting--;
       if (close && !isMissing(close)) node.close = spanOf(close);
       else this.unclosed("{", node.label ? `${node.type.name} ${node.label.name}` : node.type.name, node.open);
     });

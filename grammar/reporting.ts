@@ -14,19 +14,16 @@ const closers: { readonly [open: string]: string } = { "{": "}", "(": ")", "[": 
 
 export abstract class ReportingParser extends EmbeddedActionsParser {
   protected problems: SyntaxProblem[] = [];
-  /** Open blocks, brackets and conditionals around the current token. */
-  protected nesting = 0;
   /** Where the last unclosed bracket was noticed. */
   private unclosedAt: IToken | null = null;
 
   constructor(options: { validate: boolean }) {
-    super(t.vocabulary, { recoveryEnabled: true, maxLookahead: 1, skipValidations: !options.validate });
+    super(t.vocabulary, { recoveryEnabled: false, maxLookahead: 1, skipValidations: !options.validate });
   }
 
   protected begin(tokens: IToken[]): void {
     this.input = tokens;
     this.problems = [];
-    this.nesting = 0;
     this.unclosedAt = null;
   }
 

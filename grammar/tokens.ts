@@ -4,10 +4,21 @@
  */
 import { createToken, Lexer, type TokenType } from "chevrotain";
 
-/** Categories: any word that can name something; what joins two operands; what cannot begin a statement. */
-export const Name = createToken({ name: "Name", pattern: Lexer.NA });
-export const Infix = createToken({ name: "Infix", pattern: Lexer.NA });
-export const Stray = createToken({ name: "Stray", pattern: Lexer.NA });
+function category(name: string): TokenType {
+  return createToken({ name, pattern: Lexer.NA });
+}
+
+/** Any word that can name something. */
+export const Name = category("Name");
+/** What joins two operands. */
+export const Infix = category("Infix");
+/** What stands before one operand. */
+export const Prefix = category("Prefix");
+export const Flag = category("Flag");
+/** Text in any quotes, closed or not. */
+export const AnyText = category("AnyText");
+/** What cannot begin a statement. */
+export const Stray = category("Stray");
 
 export const Newline = createToken({ name: "Newline", pattern: /\r\n|\n|\r/, line_breaks: true });
 const Blank = createToken({ name: "Blank", pattern: /[ \t\f\v\u00a0\ufeff]+/, group: Lexer.SKIPPED });
@@ -15,19 +26,20 @@ export const Remark = createToken({ name: "Remark", pattern: /#[^\r\n]*/, group:
 /** `// …`, another language's comment. */
 export const SlashRemark = createToken({ name: "SlashRemark", pattern: /\/\/[^\r\n]*/, group: "comments" });
 
-const Identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name] });
+export const Identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name] });
 
 function word(name: string, text: string, categories: TokenType[]): TokenType {
   return createToken({ name, pattern: new RegExp(text), longer_alt: Identifier, categories });
 }
 
-// Keywords of statements are names everywhere but at the start of a statement.
+// Keywords of statements are names everywhere but at the start of a statement (see lines.ts).
 export const Ctx = word("Ctx", "ctx", [Name]);
 export const Recipe = word("Recipe", "recipe", [Name]);
 export const Import = word("Import", "import", [Name]);
 export const Param = word("Param", "param", [Name]);
 export const Let = word("Let", "let", [Name]);
 export const Require = word("Require", "require", [Name]);
+export const keywords: ReadonlySet<TokenType> = new Set([Ctx, Recipe, Import, Param, Let, Require]);
 /** `x2`, the step of a geometric range; a name elsewhere. */
 export const Factor = createToken({
   name: "Factor",
@@ -38,12 +50,12 @@ export const Factor = createToken({
 
 export const And = word("And", "and", [Infix, Stray]);
 export const Or = word("Or", "or", [Infix, Stray]);
-export const Not = word("Not", "not", [Stray]);
+export const Not = word("Not", "not", [Prefix, Stray]);
 export const If = word("If", "if", [Stray]);
 export const Then = word("Then", "then", [Stray]);
 export const Else = word("Else", "else", [Stray]);
-export const True = word("True", "true", [Stray]);
-export const False = word("False", "false", [Stray]);
+export const True = word("True", "true", [Flag, Stray]);
+export const False = word("False", "false", [Flag, Stray]);
 
 /** Digits, fraction, exponent, unit. An exponent needs its digits, so `2e` is 2 with the unknown unit `e`. */
 export const NumberLiteral = createToken({
@@ -54,19 +66,19 @@ export const NumberLiteral = createToken({
 export const Text = createToken({
   name: "Text",
   pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/,
-  categories: [Stray],
+  categories: [AnyText, Stray],
 });
 /** A text whose line ends before its closing quote. */
 export const OpenText = createToken({
   name: "OpenText",
   pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*\\?/,
-  categories: [Stray],
+  categories: [AnyText, Stray],
 });
 /** `'…'` or `“…”`, other quotes. */
 export const OtherText = createToken({
   name: "OtherText",
   pattern: /'[^'\r\n]*'|[\u201c\u201d\u201e][^\u201c\u201d"\r\n]*[\u201c\u201d"]/,
-  categories: [Stray],
+  categories: [AnyText, Stray],
 });
 
 function sign(name: string, text: string, categories: TokenType[] = [Stray]): TokenType {
@@ -90,13 +102,13 @@ export const GreaterEqual = sign("GreaterEqual", ">=", [Infix, Stray]);
 export const Less = sign("Less", "<", [Infix, Stray]);
 export const Greater = sign("Greater", ">", [Infix, Stray]);
 export const Equals = sign("Equals", "=");
-export const Plus = sign("Plus", "+", [Infix, Stray]);
-export const Minus = sign("Minus", "-", [Infix, Stray]);
+export const Plus = sign("Plus", "+", [Infix, Prefix, Stray]);
+export const Minus = sign("Minus", "-", [Infix, Prefix, Stray]);
 /** `**` for `^`, `&&` for `and`, `||` for `or`, `!` for `not`: other languages' operators. */
 export const OtherPower = sign("OtherPower", "**", [Infix, Stray]);
 export const OtherAnd = sign("OtherAnd", "&&", [Infix, Stray]);
 export const OtherOr = sign("OtherOr", "||", [Infix, Stray]);
-export const OtherNot = sign("OtherNot", "!");
+export const OtherNot = sign("OtherNot", "!", [Prefix, Stray]);
 export const Star = sign("Star", "*", [Infix, Stray]);
 export const Slash = sign("Slash", "/", [Infix, Stray]);
 export const Caret = sign("Caret", "^", [Infix, Stray]);
@@ -158,6 +170,9 @@ export const vocabulary: TokenType[] = [
   Caret,
   Name,
   Infix,
+  Prefix,
+  Flag,
+  AnyText,
   Stray,
 ];
 

@@ -2721,28 +2721,34 @@ export const language: LanguageDefinition = {
       },
       "copy": {
         "name": "copy",
-        "doc": "A stretch of the document repeated word for word at the end.",
+        "doc": "Rows without text: a segment of random tokens comes again and again after random gaps. Only finding the last occurrence and copying what followed predicts it, so a model trained from nothing forms induction heads early.",
         "status": "ready",
         "since": 1,
         "deprecated": null,
-        "examples": [],
-        "papers": [],
+        "examples": [
+          "copy(segment: [4, 24], gap: 8)"
+        ],
+        "papers": [
+          "Olsson et al. 2022, In-context learning and induction heads, arXiv 2209.11895"
+        ],
         "set": "synthesize",
         "parameters": [
           {
-            "name": "haystack",
-            "doc": "The source that gives the text around.",
+            "name": "segment",
+            "doc": "Shortest and longest segment, in tokens.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
             "examples": [],
             "papers": [],
             "type": {
-              "kind": "reference",
-              "to": "source"
+              "kind": "list",
+              "of": {
+                "kind": "count"
+              }
             },
-            "required": true,
-            "default": null,
+            "required": false,
+            "default": "[4, 24]",
             "min": null,
             "max": null,
             "minIncluded": true,
@@ -2750,8 +2756,8 @@ export const language: LanguageDefinition = {
             "group": null
           },
           {
-            "name": "digits",
-            "doc": "Digits of the answer.",
+            "name": "gap",
+            "doc": "Most random tokens before each repeat.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -2761,84 +2767,8 @@ export const language: LanguageDefinition = {
               "kind": "count"
             },
             "required": false,
-            "default": "6",
-            "min": 1,
-            "max": 18,
-            "minIncluded": true,
-            "choices": {},
-            "group": null
-          },
-          {
-            "name": "answer_weight",
-            "doc": "Weight of the answer's tokens in the loss.",
-            "status": "ready",
-            "since": 1,
-            "deprecated": null,
-            "examples": [],
-            "papers": [],
-            "type": {
-              "kind": "number"
-            },
-            "required": false,
-            "default": "5",
+            "default": "8",
             "min": 0,
-            "max": null,
-            "minIncluded": true,
-            "choices": {},
-            "group": null
-          },
-          {
-            "name": "text_weight",
-            "doc": "Weight of the other tokens of these rows.",
-            "status": "ready",
-            "since": 1,
-            "deprecated": null,
-            "examples": [],
-            "papers": [],
-            "type": {
-              "kind": "number"
-            },
-            "required": false,
-            "default": "1",
-            "min": 0,
-            "max": null,
-            "minIncluded": true,
-            "choices": {},
-            "group": null
-          },
-          {
-            "name": "at_end",
-            "doc": "Share of the rows whose question stands at the very end.",
-            "status": "ready",
-            "since": 1,
-            "deprecated": null,
-            "examples": [],
-            "papers": [],
-            "type": {
-              "kind": "ratio"
-            },
-            "required": false,
-            "default": "60%",
-            "min": 0,
-            "max": 1,
-            "minIncluded": true,
-            "choices": {},
-            "group": null
-          },
-          {
-            "name": "repeats",
-            "doc": "How often the question is asked within a row.",
-            "status": "ready",
-            "since": 1,
-            "deprecated": null,
-            "examples": [],
-            "papers": [],
-            "type": {
-              "kind": "count"
-            },
-            "required": false,
-            "default": "1",
-            "min": 1,
             "max": null,
             "minIncluded": true,
             "choices": {},

@@ -1,0 +1,245 @@
+/** Lists, maps and the arguments of calls: values between brackets, with commas. */
+import { type IToken, type ParserMethod, type TokenType, tokenMatcher } from "chevrotain";
+import type {
+  Argument,
+  CallNode,
+  Expression,
+  GroupNode,
+  ListNode,
+  MapEntry,
+  MapNode,
+  NameNode,
+  Span,
+  TextNode,
+} from "./ast.ts";
+import { isMissing } from "./braces.ts";
+import { endOf, nameNode, spanOf, textNode } from "./literals.ts";
+import { ReportingParser } from "./reporting.ts";
+import * as t from "./tokens.ts";
+
+/** What the loop over the values of one bracket remembers: the value that a comma has to follow. */
+interface Commas {
+  due: Span | null;
+}
+
+/** What has values between brackets. */
+type Bracketed = CallNode | ListNode | MapNode;
+
+export abstract class BracketParser extends ReportingParser {
+  protected abstract readonly expression: ParserMethod<[], Expression>;
+
+  protected readonly group = this.RULE("group", (): Expression => {
+    const open = this.CONSUME(t.LParen);
+    const inner = this.SUBRULE(this.expression);
+    this.SUBRULE(this.closeParen, { ARGS: [open, null] });
+    return this.ACTION(() => this.finish<GroupNode>({ kind: "group", inner, ...spanOf(open) }));
+  });
+
+  /** The parentheses of a call, and what is in them. */
+  protected readonly callOf = this.RULE("callOf", (called: Expression): Expression => {
+    const open = this.CONSUME(t.LParen);
+    const node = this.ACTION((): CallNode => {
+      const callee = called as CallNode["callee"];
+      return { kind: "call", callee, arguments: [], start: callee.start, end: endOf(open) };
+    });
+    this.SUBRULE(this.contents, { ARGS: [node] });
+    this.SUBRULE(this.closeParen, { ARGS: [open, called] });
+    return this.ACTION(() => this.finish(node));
+  });
+
+  private readonly closeParen = this.RULE("closeParen", (open: IToken, called: Expression | null) => {
+    let close: IToken | undefined;
+    this.OPTION(() => {
+      close = this.CONSUME(t.RParen);
+    });
+    this.ACTION(() => !close && this.unclosed("(", called?.kind === "name" ? called.name : "", spanOf(open)));
+  });
+
+  protected readonly list = this.RULE("list", (): Expression => {
+    const open = this.CONSUME(t.LSquare);
+    const node: ListNode = { kind: "list", items: [], ...spanOf(open) };
+    this.SUBRULE(this.contents, { ARGS: [node] });
+    let close: IToken | undefined;
+    this.OPTION(() => {
+      close = this.CONSUME(t.RSquare);
+    });
+    return this.ACTION(() => {
+      if (!close) this.unclosed("[", "", spanOf(open));
+      return this.finish(node);
+    });
+  });
+
+  protected readonly map = this.RULE("map", (): Expression => {
+    const open = this.CONSUME(t.LCurly);
+    const node: MapNode = { kind: "map", entries: [], ...spanOf(open) };
+    this.SUBRULE(this.contents, { ARGS: [node] });
+    let close: IToken | undefined;
+    this.OPTION(() => {
+      close = this.CONSUME(t.RCurly);
+    });
+    return this.ACTION(() => {
+      if (!close || isMissing(close)) this.unclosed("{", "", spanOf(open));
+      return this.finish(node);
+    });
+  });
+
+  /** Values and commas up to the closing bracket, or to where the bracket clearly has been forgotten. */
+  private readonly contents = this.RULE("contents", (node: Bracketed) => {
+    const commas: Commas = { due: null };
+    this.MANY({
+      GATE: () => this.bracketGoesOn(node),
+      DEF: () => {
+        this.OR({
+          DEF: [
+            { ALT: () => this.SUBRULE(this.comma, { ARGS: [commas] }) },
+            { GATE: () => !this.atContent(node), ALT: () => this.SUBRULE(this.strayInBracket) },
+            { GATE: () => node.kind === "call", ALT: () => this.SUBRULE(this.argument, { ARGS: [node, commas] }) },
+            { GATE: () => node.kind === "list", ALT: () => this.SUBRULE(this.item, { ARGS: [node, commas] }) },
+            { ALT: () => this.SUBRULE(this.entry, { ARGS: [node, commas] }) },
+          ],
+          IGNORE_AMBIGUITIES: true,
+        });
+      },
+    });
+  });
+
+  private readonly argument = this.RULE("argument", (call: Bracketed, commas: Commas) => {
+    const node = this.ACTION((): Argument => {
+      this.commaDue(commas);
+      const value = this.errorHere();
+      const made = { name: null, value, start: value.start, end: value.end };
+      if (call.kind === "call") call.arguments.push(made);
+      return made;
+    });
+    let name: NameNode | null = null;
+    this.OPTION({
+      GATE: () => this.LA(2).tokenType === t.Colon || this.LA(2).tokenType === t.Equals,
+      DEF: () => {
+        name = this.SUBRULE(this.key);
+      },
+    });
+    const value = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      Object.assign(node, { name, value, start: name?.start ?? value.start, end: value.end });
+      this.valueRead(commas);
+    });
+  });
+
+  private readonly item = this.RULE("item", (list: Bracketed, commas: Commas) => {
+    this.ACTION(() => this.commaDue(commas));
+    const value = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      if (list.kind === "list") list.items.push(value);
+      this.valueRead(commas);
+    });
+  });
+
+  private readonly entry = this.RULE("entry", (map: Bracketed, commas: Commas) => {
+    const node = this.ACTION((): MapEntry => {
+      this.commaDue(commas);
+      const made = { key: nameNode(this.LA(1)), value: this.errorHere(), ...spanOf(this.LA(1)) };
+      if (map.kind === "map") map.entries.push(made);
+      return made;
+    });
+    const key = this.OR([
+      { ALT: () => this.SUBRULE(this.key) },
+      {
+        ALT: (): TextNode => {
+          const text = this.CONSUME(t.AnyText);
+          this.CONSUME(t.Colon);
+          return this.ACTION(() => textNode(text, this.pushProblem));
+        },
+      },
+    ]);
+    const value = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      Object.assign(node, { key, value });
+      this.finish(node);
+      this.valueRead(commas);
+    });
+  });
+
+  /** `name:` of an argument or a map's entry. */
+  private readonly key = this.RULE("key", (): NameNode => {
+    const name = this.CONSUME(t.Name);
+    this.OR([
+      { ALT: () => this.CONSUME(t.Colon) },
+      {
+        ALT: () => {
+          const sign = this.CONSUME(t.Equals);
+          this.ACTION(() => {
+            this.report("CTX1014", { name: name.image }, spanOf(sign), {
+              title: "replace `=` with `:`",
+              safety: "safe",
+              edits: [{ start: endOf(name), end: endOf(sign), text: ":" }],
+            });
+          });
+        },
+      },
+    ]);
+    return nameNode(name);
+  });
+
+  private readonly comma = this.RULE("comma", (commas: Commas) => {
+    const token = this.CONSUME(t.Comma);
+    this.ACTION(() => {
+      if (commas.due === null) this.report("CTX1002", { after: "," }, spanOf(token));
+      commas.due = null;
+    });
+  });
+
+  /** One token that is neither a value nor the bracket's end. */
+  private readonly strayInBracket = this.RULE("strayInBracket", () => {
+    const token = this.OR([
+      { ALT: () => this.CONSUME(t.Stray) },
+      { ALT: () => this.CONSUME(t.Name) },
+      { ALT: () => this.CONSUME(t.LCurly) },
+    ]);
+    this.ACTION(() => this.report("CTX1001", { found: token.image }, spanOf(token)));
+  });
+
+  /** A value begins: the comma after the one before must have come. */
+  private commaDue(commas: Commas): void {
+    const { due } = commas;
+    if (due === null) return;
+    const edits = [{ start: due.end, end: due.end, text: "," }];
+    this.report("CTX1010", {}, spanOf(this.LA(1)), { title: "insert `,`", safety: "safe", edits });
+    commas.due = null;
+  }
+
+  private valueRead(commas: Commas): void {
+    commas.due = spanOf(this.LA(0));
+  }
+
+  /** False at a closing bracket, a line's end and a statement; in calls and maps `name =` is a slip for `name:`. */
+  private bracketGoesOn(node: Bracketed): boolean {
+    const first = this.LA(1);
+    const type = first.tokenType;
+    if (type === t.RCurly || type === t.RParen || type === t.RSquare) return false;
+    if (tokenMatcher(first, t.Name)) {
+      return !this.atStatement() || (node.kind !== "list" && this.LA(2).tokenType === t.Equals);
+    }
+    return type === t.Comma || type === t.LCurly || tokenMatcher(first, t.Stray);
+  }
+
+  /** True at what the bracket holds: a map's entry, or a value. */
+  private atContent(node: Bracketed): boolean {
+    return node.kind === "map" ? this.atEntry() : startsExpression(this.LA(1));
+  }
+
+  /** `name:`, `"text":`, or `name =` by mistake. */
+  private atEntry(): boolean {
+    const first = this.LA(1);
+    const second = this.LA(2).tokenType;
+    if (tokenMatcher(first, t.Name)) return second === t.Colon || second === t.Equals;
+    return second === t.Colon && tokenMatcher(first, t.AnyText);
+  }
+}
+
+const openers = new Set<TokenType>([t.NumberLiteral, t.LParen, t.LSquare, t.LCurly, t.If]);
+
+/** True if the token can begin a value. */
+export function startsExpression(token: IToken): boolean {
+  if (openers.has(token.tokenType)) return true;
+  return [t.Name, t.AnyText, t.Flag, t.Prefix].some((category) => tokenMatcher(token, category));
+}

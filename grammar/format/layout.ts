@@ -1,0 +1,47 @@
+/** What the formatter has to know of the tree: which tokens begin statements, open blocks, are signs of one operand, … */
+import type { BlockNode, Expression, FileNode, Statement } from "../ast.ts";
+import type { SourceText } from "../text.ts";
+import { expressionOf, expressionsIn, statementsIn } from "../walk.ts";
+
+export interface Layout {
+  /** Offset of a statement's first character → the statement. */
+  statements: Map<number, Statement>;
+  /** Offsets of blocks' opening and closing braces → whether the block goes over several lines. */
+  opens: Map<number, boolean>;
+  closes: Map<number, boolean>;
+  /** Offsets of signs that belong to the operand after them: `-x`, and the `+` of a range's step. */
+  signs: Set<number>;
+  /** Ends of the names that are called. */
+  calls: Set<number>;
+}
+
+export function layoutOf(file: FileNode, text: SourceText): Layout {
+  const layout: Layout = {
+    statements: new Map(),
+    opens: new Map(),
+    closes: new Map(),
+    signs: new Set(),
+    calls: new Set(),
+  };
+  for (const statement of statementsIn(file)) {
+    layout.statements.set(statement.start, statement);
+    if (statement.kind === "block") addBlock(statement, layout, text);
+    const expression = expressionOf(statement);
+    if (!expression) continue;
+    for (const node of expressionsIn(expression)) addExpression(node, layout);
+  }
+  return layout;
+}
+
+function addBlock(node: BlockNode, layout: Layout, text: SourceText): void {
+  const close = node.close?.start ?? node.end;
+  const several = text.lineAt(node.open.start) !== text.lineAt(close);
+  layout.opens.set(node.open.start, several);
+  layout.closes.set(close, several);
+}
+
+function addExpression(node: Expression, layout: Layout): void {
+  if (node.kind === "unary" && node.operator !== "not") layout.signs.add(node.start);
+  if (node.kind === "range" && node.step?.by === "sum") layout.signs.add(node.step.start);
+  if (node.kind === "call") layout.calls.add(node.callee.end);
+}
