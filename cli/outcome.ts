@@ -1,5 +1,5 @@
-import { styleText } from "node:util";
 import type { FailureKind } from "../runtime/run/failure.ts";
+import { paint } from "./paint.ts";
 
 /** Exit statuses of every command. */
 export const STATUS: { [kind in FailureKind]: number } = { input: 1, usage: 2, run: 3, interrupted: 130 };
@@ -9,8 +9,13 @@ interface FailureShape {
   hint: string | null;
 }
 
+/** Errors that mean faulty input wherever they come up, by name. */
+const INPUT_ERRORS = ["DataError", "SafetensorsError"];
+
 /** Told by shape, not class: the bundle and the library may each hold a copy of the class. */
 function asFailure(error: unknown): (Error & FailureShape) | null {
+  if (error instanceof Error && INPUT_ERRORS.includes(error.name))
+    return Object.assign(error, { kind: "input" as const, hint: null });
   const kind = (error as Partial<FailureShape> | null)?.kind;
   return error instanceof Error && typeof kind === "string" && kind in STATUS ? (error as Error & FailureShape) : null;
 }
@@ -25,11 +30,11 @@ export function exitStatus(error: unknown): number {
 export function printFailure(error: unknown, debug: boolean): void {
   const failure = asFailure(error);
   const message = error instanceof Error ? error.message : String(error);
-  const word = failure?.kind === "interrupted" ? styleText("yellow", "stopped") : styleText(["red", "bold"], "error");
+  const word = failure?.kind === "interrupted" ? paint("yellow", "stopped") : paint(["red", "bold"], "error");
   process.stderr.write(`${word}: ${message}\n`);
-  if (failure?.hint) process.stderr.write(`  ${styleText("dim", "→")} ${failure.hint}\n`);
+  if (failure?.hint) process.stderr.write(`  ${paint("dim", "→")} ${failure.hint}\n`);
   if (debug && error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
-  else if (!failure) process.stderr.write(`  ${styleText("dim", "→")} --debug shows where this came from\n`);
+  else if (!failure) process.stderr.write(`  ${paint("dim", "→")} --debug shows where this came from\n`);
 }
 
 /** The one JSON document of a command that was called with --json. */

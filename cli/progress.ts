@@ -1,6 +1,6 @@
-import { styleText } from "node:util";
 import { bytes, duration, integer, short, significant } from "../runtime/report/format.ts";
 import type { Listener, RunEvent } from "../runtime/run/events.ts";
+import { paint } from "./paint.ts";
 
 /** Seconds between plain lines when the output is no terminal. */
 const PLAIN_EVERY = 10;
@@ -56,18 +56,18 @@ export class Progress {
         );
         return;
       case "done":
-        this.#finish(`${event.title}  ${styleText("dim", duration(now() - this.#since))}`);
+        this.#finish(`${event.title}  ${paint("dim", duration(now() - this.#since))}`);
         return;
       case "stage":
         this.#stage = `stage ${event.index + 1} of ${event.count}, ${event.name}`;
         this.#since = now();
         this.#plainAt = 0;
-        this.#print(styleText("bold", `${this.#stage}: ${stageText(event)}`));
+        this.#print(paint("bold", `${this.#stage}: ${stageText(event)}`));
         return;
       case "step":
         this.#moving(stepText(event, this.#terminal), event.metrics.step === event.steps);
         if (event.metrics.step === event.steps)
-          this.#finish(`${this.#stage}  ${styleText("dim", duration(now() - this.#since))}`);
+          this.#finish(`${this.#stage}  ${paint("dim", duration(now() - this.#since))}`);
         return;
       case "checkpoint":
         return;
@@ -87,7 +87,7 @@ export class Progress {
   }
 
   #finish(text: string): void {
-    this.#print(`${styleText("green", "✓")} ${text}`);
+    this.#print(`${paint("green", "✓")} ${text}`);
   }
 
   #print(text: string): void {
@@ -141,12 +141,12 @@ const BAR = 18;
 function bar(done: number, total: number, terminal: boolean): string {
   if (!terminal) return "";
   const filled = total > 0 ? Math.round((Math.min(done, total) / total) * BAR) : 0;
-  return `${"━".repeat(filled)}${styleText("dim", "─".repeat(BAR - filled))}`;
+  return `${"━".repeat(filled)}${paint("dim", "─".repeat(BAR - filled))}`;
 }
 
 /** " · 12 s left", once there is something to judge by. */
 function left(seconds: number, done: number, total: number): string {
-  if (done <= 0 || done >= total || seconds < 1) return "";
+  if (done >= total || done < total / 50 || seconds < 1) return "";
   return ` · ${duration((seconds / done) * (total - done))} left`;
 }
 

@@ -9,7 +9,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 function run(title, command, args) {
   process.stderr.write(`ctx setup: ${title}\n`);
-  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell: process.platform === "win32" });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: process.platform === "win32",
+  });
   if (result.error) {
     process.stderr.write(`ctx setup: cannot start ${command}: ${result.error.message}\n`);
     process.exit(3);
@@ -40,14 +44,20 @@ function installed() {
   if (!existsSync(have)) return false;
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const got = JSON.parse(readFileSync(have, "utf8")).packages;
-  return Object.entries(wanted).every(([path, entry]) => path === "" || entry.optional || got[path]?.version === entry.version);
+  return Object.entries(wanted).every(
+    ([path, entry]) => path === "" || entry.optional || got[path]?.version === entry.version,
+  );
 }
 
 if (!installed()) run("installing packages (npm ci)", "npm", ["ci", "--no-audit", "--no-fund"]);
 if (newest(["native"], /\.(cc|h|inc|txt|mjs|cmake)$/) > stamp("native/build/ctx.node")) {
   run("building the native engine (CMake)", process.execPath, [join(root, "native", "build.mjs")]);
 }
-const sources = Math.max(newest(["grammar", "compiler", "runtime", "cli", "editor"], /\.(ts|mjs)$/), stamp("index.ts"), stamp("tsconfig.json"));
+const sources = Math.max(
+  newest(["grammar", "compiler", "runtime", "cli", "editor"], /\.(ts|mjs)$/),
+  stamp("index.ts"),
+  stamp("tsconfig.json"),
+);
 if (sources > stamp("dist/cli/ctx.js")) {
   run("compiling TypeScript", process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
   run("bundling the command line", process.execPath, [join(root, "cli", "bundle.mjs")]);

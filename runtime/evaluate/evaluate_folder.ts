@@ -14,7 +14,7 @@ import { PlanDataset } from "../data/data.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readJson } from "../run/files.ts";
-import { isRunFolder, type RunOrigin, runFolder } from "../run/folder.ts";
+import { isRunFolder, type RunOrigin, readPlan, runFolder } from "../run/folder.ts";
 import { baseFolder } from "../run/start_weights.ts";
 import type { Machine } from "../train/stage_engine.ts";
 import { evaluateModel } from "./evaluate_model.ts";
@@ -87,7 +87,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
 
 function ofRun(root: string, wanted: string | null): Subject {
   const folder = runFolder(root);
-  const plan = readJson<Plan>(folder.plan);
+  const plan = readPlan(folder.plan);
   const { base } = readJson<RunOrigin>(folder.origin);
   if (wanted === "before") {
     const weights = baseFolder(plan, base);

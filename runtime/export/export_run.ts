@@ -6,7 +6,7 @@ import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
 import type { Listener } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readJson, writeFailure, writeFolder } from "../run/files.ts";
-import { openRunFolder, type RunOrigin } from "../run/folder.ts";
+import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
 import { baseFolder } from "../run/start_weights.ts";
 import { scoringEngine } from "../train/stage_engine.ts";
 import { fillModelFolder, readBaseConfig } from "./model_folder.ts";
@@ -40,7 +40,7 @@ export interface ExportResult {
  */
 export async function exportRun(root: string, to: string, options: ExportOptions): Promise<ExportResult> {
   const folder = openRunFolder(resolve(root));
-  const plan = readJson<Plan>(folder.plan);
+  const plan = readPlan(folder.plan);
   const target = resolve(to);
   if (existsSync(target) && readdirSync(target).length > 0) {
     throw new Failure("usage", `${to} is not empty`, "name a new folder with --to");

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { readJson } from "../run/files.ts";
-import { openRunFolder, type RunOrigin } from "../run/folder.ts";
+import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
 import { readMetrics, type StepMetrics } from "../track/metrics.ts";
 
 /** What one stage of the plan became. */
@@ -35,7 +35,7 @@ export interface RunRecord {
 /** Reads a run folder. An unfinished run gives what there is. @throws Failure when it is no run folder or a file is broken. */
 export function collectRun(root: string): RunRecord {
   const folder = openRunFolder(root);
-  const plan = readJson<Plan>(folder.plan);
+  const plan = readPlan(folder.plan);
   const metrics = readMetrics(folder.metrics);
   const evaluation = (name: string) => {
     const path = join(folder.evaluations, `${name}.json`);

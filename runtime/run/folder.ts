@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import type { Plan } from "../../compiler/plan.ts";
+import { planFaults } from "../../compiler/validate_plan.ts";
 import { Failure } from "./failure.ts";
-import { writeFailure } from "./files.ts";
+import { readJson, writeFailure } from "./files.ts";
 
 /** Where everything of one run lies. */
 export interface RunFolder {
@@ -93,6 +95,14 @@ export function openRunFolder(root: string): RunFolder {
     );
   }
   return folder;
+}
+
+/** Reads a plan.json. @throws Failure when it is missing or does not fit the plan's schema. */
+export function readPlan(file: string): Plan {
+  const document = readJson<Plan>(file);
+  const [fault] = planFaults(document);
+  if (fault === undefined) return document;
+  throw new Failure("input", `${file} is not a plan: ${fault}`, "make it anew with: ctx plan RECIPE --out plan.json");
 }
 
 export function isRunFolder(root: string): boolean {

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { exitStatus, printFailure } from "./outcome.ts";
+import { packageVersion } from "./version.ts";
+
+interface CommandModule {
+  register(program: Command): void;
+}
+
+/**
+ * Every command with the module that declares it. Only the module of the command at hand is loaded: `ctx check` must not
+ * wait for what `ctx run` needs.
+ */
+const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
+  new: () => import("./new.ts"),
+  check: () => import("./check.ts"),
+  fmt: () => import("./fmt.ts"),
+  explain: () => import("./explain.ts"),
+  plan: () => import("./plan.ts"),
+  run: () => import("./run.ts"),
+  eval: () => import("./eval.ts"),
+  report: () => import("./report.ts"),
+  export: () => import("./export.ts"),
+  doctor: () => import("./doctor.ts"),
+};
+
+async function main(words: string[]): Promise<void> {
+  const program = new Command("ctx")
+    .description("compiles and runs recipes that extend the context of a language model")
+    .version(packageVersion(), "-V, --version")
+    .option("--debug", "show stack traces")
+    .showSuggestionAfterError()
+    .exitOverride();
+  const command = words.find((word) => !word.startsWith("-"));
+  const load = command === undefined ? undefined : COMMANDS[command];
+  for (const module of await Promise.all((load ? [load] : Object.values(COMMANDS)).map((each) => each()))) {
+    module.register(program);
+  }
+  if (words.length === 0) {
+    process.stdout.write(program.helpInformation());
+    return;
+  }
+  await program.parseAsync(words, { from: "user" });
+}
+
+const words = process.argv.slice(2);
+// A closed pipe (`ctx plan … | head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+main(words).catch((error: unknown) => {
+  // commander has printed its own message; anything but help and version is wrong usage.
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    return;
+  }
+  printFailure(error, words.includes("--debug"));
+  process.exitCode = exitStatus(error);
+});

@@ -1,0 +1,135 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, statfsSync } from "node:fs";
+import { freemem, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { NativeDescription } from "../runtime/engine/addon.ts";
+import { loadAddon } from "../runtime/engine/load.ts";
+import { bytes } from "../runtime/report/format.ts";
+import { messageOf } from "../runtime/run/failure.ts";
+import { printJson } from "./outcome.ts";
+import { paint } from "./paint.ts";
+import { packageRoot, packageVersion } from "./version.ts";
+
+/** One line of the doctor's findings. */
+interface Finding {
+  name: string;
+  ok: boolean;
+  /** Without it ctx cannot run at all. */
+  needed: boolean;
+  value: string;
+}
+
+/** `ctx doctor`. */
+export function register(program: Command): void {
+  program
+    .command("doctor")
+    .description("tell what this machine offers: instruction sets, threads, memory, CUDA, the native build")
+    .option("--json", "print one JSON document")
+    .option("--quiet", "print only what is missing")
+    .action((options: { json?: boolean; quiet?: boolean }) => {
+      const { native, reason } = describe();
+      const findings = examine(native, reason);
+      const healthy = findings.every((finding) => finding.ok || !finding.needed);
+      if (options.json) printJson({ healthy, version: packageVersion(), native, findings });
+      else print(findings, options.quiet ?? false);
+      if (!healthy) process.exitCode = 3;
+    });
+}
+
+function describe(): { native: NativeDescription | null; reason: string } {
+  try {
+    return { native: loadAddon().describe(), reason: "" };
+  } catch (error) {
+    return { native: null, reason: messageOf(error) };
+  }
+}
+
+function examine(native: NativeDescription | null, reason: string): Finding[] {
+  const [major] = process.versions.node.split(".").map(Number);
+  const findings: Finding[] = [
+    { name: "ctx", ok: true, needed: true, value: packageVersion() },
+    { name: "Node.js", ok: major! >= 20, needed: true, value: `${process.versions.node} (20 or newer is needed)` },
+    {
+      name: "native engine",
+      ok: native !== null,
+      needed: true,
+      value: native ? `version ${native.version}` : `${reason}; build it with: npm run build:native`,
+    },
+  ];
+  if (native) {
+    const [best] = native.backends;
+    const others = native.backends.slice(1).map((backend) => backend.name);
+    findings.push(
+      { name: "processor", ok: true, needed: true, value: `${native.cpuModel}, ${native.cores} cores` },
+      {
+        name: "instruction sets",
+        ok: true,
+        needed: false,
+        value: native.cpuFeatures.join(" ") || "none beyond the base",
+      },
+      {
+        name: "kernels",
+        ok: best !== undefined,
+        needed: true,
+        value: best
+          ? `${best.name} is used${others.length > 0 ? `; also there: ${others.join(", ")}` : ""}`
+          : "none loads",
+      },
+      { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
+    );
+  }
+  findings.push(
+    {
+      name: "memory",
+      ok: true,
+      needed: false,
+      value: `${bytes(native?.memoryBytes ?? totalmem())}, ${bytes(freemem())} free`,
+    },
+    { name: "disk", ok: true, needed: false, value: disk() },
+    tool("C++ compiler", process.env.CXX ?? "c++"),
+    tool("CMake", "cmake"),
+    {
+      name: "command line",
+      ok: existsSync(join(packageRoot(), "dist", "cli", "ctx.js")),
+      needed: false,
+      value: "dist/cli/ctx.js",
+    },
+  );
+  return findings;
+}
+
+function cuda(native: NativeDescription): string {
+  if (!native.cuda.available) return native.cuda.reason;
+  return native.cuda.devices.map((device) => `${device.name}, ${bytes(device.memoryBytes)}`).join("; ");
+}
+
+function disk(): string {
+  const { bavail, bsize } = statfsSync(process.cwd());
+  return `${bytes(bavail * bsize)} free in this folder`;
+}
+
+/** Needed to build the engine, not to run it. */
+function tool(name: string, command: string): Finding {
+  const { status, stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
+  const found = status === 0;
+  return {
+    name,
+    ok: found,
+    needed: false,
+    value: found ? stdout.split("\n")[0]! : `${command} was not found; needed only to build the engine`,
+  };
+}
+
+function print(findings: Finding[], quiet: boolean): void {
+  const width = Math.max(...findings.map((finding) => finding.name.length));
+  for (const { name, ok, needed, value } of findings) {
+    if (quiet && ok) continue;
+    const mark = ok
+      ? paint("green", "✓", process.stdout)
+      : needed
+        ? paint("red", "✗", process.stdout)
+        : paint("yellow", "–", process.stdout);
+    process.stdout.write(`${mark} ${name.padEnd(width)}  ${value}\n`);
+  }
+}

@@ -1,0 +1,141 @@
+import { copyFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { canonicalJson } from "../compiler/lower/canonical.ts";
+import type { Plan } from "../compiler/plan.ts";
+import { loadAddon } from "../runtime/engine/load.ts";
+import { carryOut } from "../runtime/run/carry_out.ts";
+import { Failure } from "../runtime/run/failure.ts";
+import { readJson, writeAtomic, writeJson } from "../runtime/run/files.ts";
+import { createRunFolder, openRunFolder, type RunFolder, type RunOrigin, readPlan } from "../runtime/run/folder.ts";
+import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
+import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
+import { printJson } from "./outcome.ts";
+import { planFrom } from "./plan_from.ts";
+import { Progress } from "./progress.ts";
+import { packageVersion } from "./version.ts";
+
+interface Options extends MachineOptions {
+  out?: string;
+  set: string[];
+  resume?: string;
+  checkpointEvery?: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** `ctx run`. */
+export function register(program: Command): void {
+  const command = program
+    .command("run")
+    .description("carry a recipe or a plan out: train, evaluate, report")
+    .argument("[file]", "recipe.ctx or plan.json; not needed with --resume")
+    .option("--out <dir>", "run folder (default: runs/<recipe>/<n>)")
+    .option("--set <name=value>", "set a param of the recipe; may be repeated", collect, [])
+    .option("--resume <dir>", "go on with the run in this folder")
+    .option(
+      "--checkpoint-every <steps>",
+      "save after every so many steps (default: about once a minute)",
+      positiveInteger,
+    );
+  addMachineOptions(command)
+    .option("--json", "print one JSON document at the end")
+    .option("--quiet", "show no progress")
+    .action(run);
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+async function run(file: string | undefined, options: Options): Promise<void> {
+  if (file === undefined && options.resume === undefined) {
+    throw new Failure("usage", "ctx run needs a recipe, a plan, or --resume with a run's folder");
+  }
+  if (options.resume !== undefined && options.out !== undefined) {
+    throw new Failure("usage", "--resume goes on in the run's own folder; it cannot be combined with --out");
+  }
+  const started =
+    options.resume === undefined ? await start(file!, options) : await resume(options.resume, file, options);
+  const { plan, folder, base } = started;
+  const progress = new Progress((options.quiet || options.json) ?? false);
+  const shown = folder.root.startsWith(`${process.cwd()}/`) ? folder.root.slice(process.cwd().length + 1) : folder.root;
+  const { stop, release } = stopOnInterrupt(() => {
+    progress.listen({ kind: "note", text: "stopping after this step; press Ctrl-C again to stop at once" });
+  });
+  try {
+    progress.listen({ kind: "note", text: `run folder ${shown}` });
+    const outcome = await carryOut({
+      plan,
+      folder,
+      base,
+      machine: { addon: loadAddon(), device: options.device ?? plan.hardware.kind, threads: threadsOf(options) },
+      checkpointEvery: options.checkpointEvery ?? null,
+      listen: progress.listen,
+      stop,
+    });
+    progress.close();
+    if (options.json) printJson({ run: folder.root, ...outcome });
+    else if (!options.quiet) process.stdout.write(`\n${outcome.sentence}\n${outcome.report}\n`);
+    if (outcome.status === "gated") process.exitCode = 3;
+  } catch (error) {
+    progress.close();
+    throw withResume(error, shown);
+  } finally {
+    release();
+  }
+}
+
+interface Started {
+  plan: Plan;
+  folder: RunFolder;
+  base: string;
+}
+
+async function start(file: string, options: Options): Promise<Started> {
+  const { plan, base, recipe } = await planFrom(file, options.set);
+  const folder = createRunFolder(plan.recipe, options.out ?? null);
+  const origin: RunOrigin = {
+    base,
+    started_from: file,
+    options: options.set.flatMap((setting) => ["--set", setting]),
+    started: new Date().toISOString(),
+    version: packageVersion(),
+  };
+  writeJson(folder.origin, origin);
+  if (recipe !== null) copyFileSync(recipe, folder.recipe);
+  // Last, and whole: a folder with a plan is a run.
+  writeAtomic(folder.plan, canonicalJson(plan));
+  return { plan, folder, base };
+}
+
+/** The plan of the run's folder; a recipe named besides must compile to the same one. */
+async function resume(root: string, file: string | undefined, options: Options): Promise<Started> {
+  const folder = openRunFolder(resolve(root));
+  const plan = readPlan(folder.plan);
+  const { base } = readJson<RunOrigin>(folder.origin);
+  if (file !== undefined) {
+    const { plan: now } = await planFrom(file, options.set);
+    const differences = planDifferences(plan, now);
+    if (differences.length > 0) {
+      throw new Failure(
+        "input",
+        `${file} is no longer the plan of ${root}:\n${describeDifferences(differences)}`,
+        "undo these changes, or start a new run without --resume",
+      );
+    }
+  } else if (options.set.length > 0) {
+    throw new Failure("usage", "--set needs the recipe; a resumed run keeps its plan");
+  }
+  return { plan, folder, base };
+}
+
+/** Tells how to go on, wherever going on makes sense. */
+function withResume(error: unknown, folder: string): unknown {
+  const failure = error as Partial<Failure> | null;
+  if (failure?.kind === "interrupted") {
+    return new Failure("interrupted", (error as Error).message, `go on with: ctx run --resume ${folder}`, error);
+  }
+  return error;
+}
