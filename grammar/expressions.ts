@@ -38,9 +38,12 @@ export abstract class ExpressionParser extends BracketParser {
   });
 
   private tree(chain: Chain): Expression {
-    const signs = chain.operands.reduce((sum, operand) => sum + operand.prefixes.length, chain.operators.length);
+    const { operands, operators } = chain;
+    const only = operands[0]!;
+    if (operators.length === 0 && only.prefixes.length === 0) return only.value;
+    const signs = operands.reduce((sum, operand) => sum + operand.prefixes.length, operators.length);
     if (signs <= CHAIN_LIMIT) return buildExpression(chain, this.pushProblem);
-    const { start } = chain.operands[0]!.value;
+    const { start } = only.value;
     this.report("CTX1022", { limit: CHAIN_LIMIT }, { start, end: start + 1 });
     return { kind: "error", start, end: endOf(this.LA(0)) };
   }

@@ -56,6 +56,28 @@ function beginsStatement(tokens: IToken[], index: number): boolean {
   return tokenMatcher(second, Name) && tokens[index + 2]?.tokenType === LCurly;
 }
 
+/**
+ * True if the bracket that is open at the line break `index` is closed before a line begins a statement without a comma
+ * before it. So a call with one `name = value` a line, each with its comma, is one call for all its `=`.
+ */
+function closesProperly(tokens: IToken[], index: number): boolean {
+  let depth = 0;
+  for (let i = index; i < tokens.length; i++) {
+    const type = tokens[i]!.tokenType;
+    if (type === Newline) {
+      const before = tokens[i - 1]?.tokenType;
+      const goesOn = before === Comma || before === Newline || before === LParen || before === LSquare;
+      if (!goesOn && before !== LCurly && beginsStatement(tokens, i + 1) && tokens[i + 1]?.tokenType !== RCurly)
+        return false;
+    } else if (type === LParen || type === LSquare || type === LCurly) depth++;
+    else if (type === RParen || type === RSquare || type === RCurly) {
+      if (depth === 0) return true;
+      depth--;
+    }
+  }
+  return false;
+}
+
 /** True if what stands before `next` is a property's name or a block's kind. */
 function isSet(next: IToken | undefined): boolean {
   return next?.tokenType === Equals || next?.tokenType === Colon || next?.tokenType === LCurly;
@@ -68,8 +90,7 @@ function asName(token: IToken): void {
 }
 
 /**
- * The tokens without the line breaks that mean nothing. A break after a comma in a bracket never ends it (so a call with one
- * `name = value` per line stays one call), and a brace on a line of its own belongs to the line before.
+ * The tokens without the line breaks that mean nothing. A brace on a line of its own belongs to the line before.
  */
 export function foldLines(tokens: IToken[]): IToken[] {
   const kept: IToken[] = [];
@@ -90,7 +111,7 @@ export function foldLines(tokens: IToken[]): IToken[] {
         if (!braceBelongsHere) kept.push(token);
       } else if (next !== undefined && next.tokenType === innermost) {
         // The bracket's own end.
-      } else if (previous.tokenType !== Comma && beginsStatement(tokens, i + 1)) {
+      } else if (beginsStatement(tokens, i + 1) && !closesProperly(tokens, i)) {
         while (open.length > 0 && open[open.length - 1] !== null) open.pop();
         kept.push(token);
       }

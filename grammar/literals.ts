@@ -14,7 +14,7 @@ export function spanOf(token: IToken): Span {
 }
 
 export function nameNode(token: IToken): NameNode {
-  return { kind: "name", name: token.image, ...spanOf(token) };
+  return { kind: "name", name: token.image, start: token.startOffset, end: endOf(token) };
 }
 
 const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?)(.*)$/;
@@ -28,7 +28,7 @@ export function numberNode(token: IToken, report: (problem: SyntaxProblem) => vo
     return { kind: "error", start, end };
   }
   const unit = suffix === "" ? null : suffix;
-  return { kind: "number", value: literalValue(digits, unit), unit, ...spanOf(token) };
+  return { kind: "number", value: literalValue(digits, unit), unit, start: token.startOffset, end: endOf(token) };
 }
 
 const escapes: { readonly [letter: string]: string } = { '"': '"', "\\": "\\", n: "\n", t: "\t", r: "\r" };

@@ -6,7 +6,7 @@ import { cutDeep, NESTING_LIMIT } from "./depth.ts";
 import { foldLines } from "./lines.ts";
 import { spanOf } from "./literals.ts";
 import { extraBrace, RecipeParser } from "./parser.ts";
-import type { SyntaxProblem } from "./problems.ts";
+import type { SyntaxCode, SyntaxProblem } from "./problems.ts";
 import { SourceText } from "./text.ts";
 import { lexer, SlashRemark } from "./tokens.ts";
 
@@ -29,9 +29,9 @@ export function parse(text: string): Parsed {
   const { file, problems } = parser.parseTokens(foldLines(tokens), text.length);
   for (const token of cut) problems.push({ code: "CTX1022", parameters: { limit: NESTING_LIMIT }, ...spanOf(token) });
   for (const brace of extra) problems.push(extraBrace(brace));
-  for (const { offset, length } of lexed.errors) {
-    const character = String.fromCodePoint(text.codePointAt(offset) ?? 0);
-    problems.push({ code: "CTX1011", parameters: { character }, start: offset, end: offset + length });
+  for (const token of lexed.groups.unknown ?? []) {
+    const character = String.fromCodePoint(token.image.codePointAt(0) ?? 0);
+    problems.push({ code: "CTX1011", parameters: { character }, ...spanOf(token) });
   }
   file.comments = comments(lexed.groups.comments ?? [], text, problems);
   return { file, problems: firstOfEachLine(problems, source), text: source };
@@ -60,14 +60,18 @@ function startsLine(text: string, offset: number): boolean {
   return true;
 }
 
-/** One mistake often looks like several: of each line's problems only the first is kept. */
+/** These explain whatever else is odd on their line. */
+const causes: ReadonlySet<SyntaxCode> = new Set(["CTX1011", "CTX1022"]);
+
+/** One mistake often looks like several: of each line's problems only the first is kept, or the one that explains it. */
 function firstOfEachLine(problems: SyntaxProblem[], source: SourceText): SyntaxProblem[] {
-  const sorted = [...problems].sort((a, b) => a.start - b.start || a.end - b.end);
-  let last = -1;
-  return sorted.filter((problem) => {
+  const rank = ({ code }: SyntaxProblem) => (causes.has(code) ? 0 : 1);
+  const lines = new Map<number, SyntaxProblem>();
+  for (const problem of problems) {
     const line = source.lineAt(problem.start);
-    if (line === last) return false;
-    last = line;
-    return true;
-  });
+    const best = lines.get(line);
+    const better = best && (rank(problem) - rank(best) || problem.start - best.start || problem.end - best.end);
+    if (better === undefined || better < 0) lines.set(line, problem);
+  }
+  return [...lines.values()].sort((a, b) => a.start - b.start);
 }

@@ -279,26 +279,22 @@ export class RecipeParser extends ExpressionParser {
 
   /** What follows a name that is being set: a sign and a value. */
   private readonly assigned = this.RULE("assigned", (name: IToken): Expression => {
-    this.OR([
-      { ALT: () => this.CONSUME(t.Equals) },
-      {
-        ALT: () => {
-          const colon = this.CONSUME(t.Colon);
-          this.ACTION(() => this.colonForEquals(name, colon));
-        },
-      },
-      {
-        ALT: () => {
-          this.ACTION(() => {
-            const edits = [{ start: endOf(name), end: endOf(name), text: " =" }];
-            const fix = { title: "insert `=`", safety: "safe" as const, edits };
-            this.report("CTX1006", { name: name.image }, spanOf(name), fix);
-          });
-        },
-      },
-    ]);
+    let sign: IToken | undefined;
+    this.OPTION(() => {
+      sign = this.OR([{ ALT: () => this.CONSUME(t.Equals) }, { ALT: () => this.CONSUME(t.Colon) }]);
+    });
+    this.ACTION(() => {
+      if (!sign) this.missingEquals(name);
+      else if (sign.tokenType === t.Colon) this.colonForEquals(name, sign);
+    });
     return this.SUBRULE(this.expression);
   });
+
+  private missingEquals(name: IToken): void {
+    const span = spanOf(name);
+    const edits = [{ start: span.end, end: span.end, text: " =" }];
+    this.report("CTX1006", { name: name.image }, span, { title: "insert `=`", safety: "safe", edits });
+  }
 
   private colonForEquals(name: IToken, colon: IToken): void {
     const attached = colon.startOffset === endOf(name);

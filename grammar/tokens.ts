@@ -81,6 +81,14 @@ export const OtherText = createToken({
   categories: [AnyText, Stray],
 });
 
+/** Characters that the language does not use. */
+export const Unknown = createToken({
+  name: "Unknown",
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are among the characters to report
+  pattern: /[?@$~;`&|\\'%\u0000-\u0008\u000e-\u001f\u007f-\u009f\u00a1-\ufefe\uff00-\uffff]+/,
+  group: "unknown",
+});
+
 function sign(name: string, text: string, categories: TokenType[] = [Stray]): TokenType {
   return createToken({ name, pattern: text, categories });
 }
@@ -168,6 +176,7 @@ export const vocabulary: TokenType[] = [
   Star,
   Slash,
   Caret,
+  Unknown,
   Name,
   Infix,
   Prefix,
@@ -176,5 +185,5 @@ export const vocabulary: TokenType[] = [
   Stray,
 ];
 
-/** Gives offsets only: `SourceText` knows the lines. Characters that belong to no token come back as errors. */
+/** Gives offsets only: `SourceText` knows the lines. Every character belongs to some token, so there are no errors. */
 export const lexer = new Lexer(vocabulary, { positionTracking: "onlyOffset", ensureOptimizations: true });

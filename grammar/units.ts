@@ -51,9 +51,10 @@ export function dimensionOf(suffix: string | null): Dimension {
  * decimal exponent, so that `10%` is the float nearest to 0.1 and `2.8B` exactly 2,800,000,000.
  */
 export function literalValue(digits: string, suffix: string | null): number {
-  const plain = digits.replaceAll("_", "");
+  const plain = digits.includes("_") ? digits.replaceAll("_", "") : digits;
   const found = suffix === null ? undefined : units[suffix];
   if (!found) return Number(plain);
+  if (found.exponent === 0) return Number(plain) * found.scale;
   const [mantissa = "0", exponent = "0"] = plain.toLowerCase().split("e");
   return Number(`${mantissa}e${Number(exponent) + found.exponent}`) * found.scale;
 }
