@@ -91,7 +91,6 @@ export function fixFile(file: string, options: Pick<Options, "quiet" | "json" | 
 function watchFiles(files: readonly string[], options: Options): void {
   let pending: NodeJS.Timeout | undefined;
   const again = () => {
-    pending = undefined;
     process.stdout.write("\x1b[2J\x1b[H");
     try {
       checkFiles(files, options);
@@ -103,7 +102,9 @@ function watchFiles(files: readonly string[], options: Options): void {
   again();
   for (const folder of new Set(files.map(dirname))) {
     watch(folder, () => {
-      pending ??= setTimeout(again, 50);
+      // Saving a file makes several events: one check is enough.
+      clearTimeout(pending);
+      pending = setTimeout(again, 50);
     });
   }
 }

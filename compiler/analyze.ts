@@ -61,8 +61,15 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   }
   const diagnostics = files.reduce<Diagnostic[]>(
     (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),
-    report.list(),
+    withoutEchoes(report.list(), texts),
   );
   const failed = diagnostics.some(({ severity }) => severity === "error");
   return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
+}
+
+/** One broken line gives one error: what else is wrong on a line that could not be read is most likely its echo. */
+function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<string, SourceText>): Diagnostic[] {
+  const line = ({ at }: Diagnostic) => `${at.file}:${texts.get(at.file)?.lineAt(at.start)}`;
+  const broken = new Set(diagnostics.filter(({ code }) => code.startsWith("CTX1")).map(line));
+  return diagnostics.filter((diagnostic) => diagnostic.code.startsWith("CTX1") || !broken.has(line(diagnostic)));
 }

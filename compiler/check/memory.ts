@@ -28,6 +28,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
         },
         { related: [length] },
       );
+      continue;
     }
     const total = Object.values(host).reduce((sum, part) => sum + part, 0);
     if (total > hardware.host_bytes) {
@@ -40,7 +41,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           need: showBytes(total),
           name: hardware.name,
           have: showBytes(hardware.host_bytes),
-          term: hostTerm,
+          term: hostTerm === "engine" ? "the engine's buffers" : hostTerm,
           termBytes: showBytes(hostBytes),
         },
         { related: [length] },

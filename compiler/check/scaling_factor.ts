@@ -1,4 +1,5 @@
-import type { PlanRope } from "../plan.ts";
+import type { Trace } from "../lower/trace.ts";
+import type { PlanRope, PlanStage } from "../plan.ts";
 import { yarnMscale } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
@@ -10,7 +11,7 @@ const slack = 1e-9;
 export const scalingFactor: Check = ({ plan, trace, report }) => {
   for (const { stage, pointer } of steps(plan)) {
     const { factor, original } = scaling(stage.rope, plan.model.context);
-    if (factor === undefined || stage.context <= original) continue;
+    if (factor === undefined || stage.context <= original || !isWritten(trace, pointer, plan.model.rope)) continue;
     const scale = stage.context / original;
     const place = trace.exact(`${pointer}/rope/parameters/factor`);
     const values = {
@@ -32,6 +33,21 @@ export const scalingFactor: Check = ({ plan, trace, report }) => {
 /** Only the last stage's factor is held against its length: earlier ones may prepare for what comes. */
 function isLast(count: number, pointer: string): boolean {
   return pointer === `/stages/${count - 1}`;
+}
+
+/**
+ * Whether a stage's table is the recipe's own. One kept from the base model is as it is; one that replaces a scaled base
+ * without saying what it starts from has its own diagnostic.
+ */
+export function isWritten(trace: Trace, pointer: string, base: PlanRope): boolean {
+  const own = trace.exact(`${pointer}/rope`) !== undefined;
+  return own && (base.method === "default" || trace.exact(`${pointer}/rope/original`) !== undefined);
+}
+
+/** Whether a scaling method's factor stretches the trained length to less than the stage's context. */
+export function fallsShort({ rope, context }: PlanStage, trained: number): boolean {
+  const { factor, original } = scaling(rope, trained);
+  return factor !== undefined && factor * original < context * (1 - slack);
 }
 
 function scaling(rope: PlanRope, context: number): { factor: number | undefined; original: number } {

@@ -21,7 +21,9 @@ function sourcesRead(plan: Plan): Set<string> {
   return read;
 }
 
-export const sourceUnused: Check = ({ plan, trace, report }) => {
+export const sourceUnused: Check = ({ plan, trace, report, brokenFrom }) => {
+  // A stage that could not be read may be the one that reads it.
+  if (plan.stages.length === 0 || brokenFrom < Number.POSITIVE_INFINITY) return;
   const read = sourcesRead(plan);
   for (const [k, source] of plan.data.sources.entries()) {
     if (!read.has(source.name)) report.add("CTX5003", trace.nearest(`/data/sources/${k}`), { name: source.name });
@@ -39,7 +41,11 @@ export const filesMissing: Check = ({ plan, trace, report, host }) => {
     for (const pattern of patterns) {
       if (host.list(pattern, folder)?.length !== 0) continue;
       const npm = /^npm:((?:@[^/]+\/)?[^/]+)/.exec(pattern);
-      const where = npm ? `the installed npm packages; npm install ${npm[1]} may help` : folder;
+      const where = npm
+        ? `the installed npm packages; npm install ${npm[1]} may help`
+        : folder === "."
+          ? "the recipe's folder"
+          : folder;
       report.add("CTX5007", trace.nearest(pointer), { pattern, folder: where });
     }
   };
@@ -81,7 +87,11 @@ export const evaluatedOnTraining: Check = ({ plan, trace, report }) => {
 /** Files of an evaluation that a source trains on too. */
 export const evaluationFilesTrained: Check = ({ plan, trace, report, host }) => {
   const folder = folderOf(plan.source.file);
-  const files = (patterns: readonly string[]) => patterns.flatMap((pattern) => host.list(pattern, folder) ?? [pattern]);
+  const files = (patterns: readonly string[]) =>
+    patterns.flatMap((pattern) => {
+      const found = host.list(pattern, folder) ?? [];
+      return found.length > 0 ? found : [pattern];
+    });
   const read = sourcesRead(plan);
   const look = (evaluate: PlanEvaluate | null, pointer: string) => {
     const evaluated = new Set(files(evaluate?.perplexity?.files ?? []));

@@ -2,6 +2,7 @@ import type { PlanRope } from "../plan.ts";
 import { criticalBase, wavelength } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
+import { fallsShort, isWritten } from "./scaling_factor.ts";
 
 /** How far past its trained angle a pair may turn before it is said aloud; Gradient's published stages reach 1.24. */
 const tolerated = 1.5;
@@ -17,6 +18,9 @@ export const trainedArc: Check = (context) => {
   for (const { stage, pointer, before } of chain(context)) {
     if (stage.tokens >= plentyOfTokens(plan) || stage.context <= model.context || model.initialize) continue;
     if (before && sameTable(before.rope, stage.rope) && before.context >= stage.context) continue;
+    if (fallsShort(stage, model.context)) continue; // said by scalingFactor
+    if (model.rope.method !== "default" && trace.exact(`${pointer}/rope`) && !isWritten(trace, pointer, model.rope))
+      continue;
     const { pairs, worst } = pairsOutside(model.rope, model.context, stage.rope, stage.context);
     if (worst <= tolerated) continue;
     const plain = model.rope.method === "default" && stage.rope.method === "default";

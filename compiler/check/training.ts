@@ -33,7 +33,7 @@ export const learningRateJump: Check = (context) => {
     if (!before || stage.train.schedule.warmup_steps > 0 || stage.train.method !== before.train.method) continue;
     const times = stage.train.optimizer.lr / before.train.optimizer.lr;
     if (times <= 2) continue;
-    report.add("CTX6008", trace.nearest(`${pointer}/train/optimizer/lr`), {
+    report.add("CTX6007", trace.nearest(`${pointer}/train/optimizer/lr`), {
       times: showNumber(Number(times.toPrecision(3))),
       previous: before.name,
       stage: stage.name,

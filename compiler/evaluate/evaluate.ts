@@ -1,11 +1,13 @@
-import type { Expression, MemberNode, NameNode } from "../../grammar/ast.ts";
+import type { Expression, MemberNode, NameNode, Span } from "../../grammar/ast.ts";
 import { dimensionOf } from "../../grammar/units.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { hint } from "../diagnostics/suggest.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
 import { show } from "../values/show.ts";
 import { unitOfLiteral } from "../values/units.ts";
 import { number, type Placed, type Value } from "../values/value.ts";
 import { evaluateCall } from "./call.ts";
+import { formulas } from "./formulas.ts";
+import { functions } from "./functions.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { evaluateRange } from "./range.ts";
 import type { Scope } from "./scope.ts";
@@ -75,11 +77,22 @@ export function placed(node: Expression, scope: Scope): Placed | undefined {
 
 /** Reports that a value is of the wrong type; an unbound word is reported as the unknown name it is. */
 export function wrongType(node: Expression, value: Value, name: string, expected: string, scope: Scope): void {
-  if (value.kind === "word") {
-    scope.report.add("CTX2007", scope.place(node), { name: value.name, hint: hint(value.name, scope.names()) });
-  } else {
-    scope.report.add("CTX2101", scope.place(node), { name, expected, actual: kindOf(value) });
-  }
+  if (value.kind === "word" || value.kind === "call") unknownName(value, node, scope);
+  else scope.report.add("CTX2101", scope.place(node), { name, expected, actual: kindOf(value) });
+}
+
+/** Reports a word or a call, where only a value of an expression will do, as the unknown name that it then is. */
+export function unknownName(value: Extract<Value, { kind: "word" | "call" }>, at: Span, scope: Scope): void {
+  const { name } = value;
+  const known = value.kind === "word" ? scope.names() : [...Object.keys(functions), ...Object.keys(formulas)];
+  const meant = closest(name, known);
+  const place = scope.place(value.kind === "call" ? value.at : at);
+  const fixes =
+    meant === undefined
+      ? []
+      : [{ title: `${meant} instead of ${name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+  const code = value.kind === "word" ? "CTX2007" : "CTX2008";
+  scope.report.add(code, place, { name, hint: hint(name, known) }, { fixes });
 }
 
 /** A value's type and the value, with an article. */
@@ -108,7 +121,11 @@ function evaluateMember(node: MemberNode, scope: Scope): Value | undefined {
   const value = object.members.get(member);
   if (!value) {
     const known = [...object.members.keys()];
-    scope.report.add("CTX2012", scope.place(node.property), { owner: object.name, member, hint: hint(member, known) });
+    const meant = closest(member, known);
+    const place = scope.place(node.property);
+    const title = `${meant} instead of ${member}`;
+    const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+    scope.report.add("CTX2012", place, { owner: object.name, member, hint: hint(member, known) }, { fixes });
   }
   return value;
 }

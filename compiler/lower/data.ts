@@ -46,7 +46,7 @@ function lowerSource(section: Section, k: number, data: Reader): PlanDataSource 
   const chat = columns ? (reader.text("chat") ?? null) : null;
   for (const column of ["text", "chat"] as const) {
     if (format === "text" && reader.has(column)) {
-      lowering.report.add("CTX5015", reader.at(column), { name: column, format });
+      lowering.report.add("CTX5014", reader.at(column), { name: column, format });
     }
   }
   const holdout = reader.number("holdout") ?? 0;

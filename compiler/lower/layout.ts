@@ -58,6 +58,7 @@ export function lowerLayout(
   noteChoice(parallel, memory, choice, devices, chosen !== undefined, ground);
   traceLayout(parallel, memory, ground.pointer);
   const groups = Math.max(1, Math.floor(devices / choice.ring));
+  const device = stageLedger(choice, ground.hardware.kind);
   return {
     parallel: {
       devices,
@@ -70,8 +71,9 @@ export function lowerLayout(
     memory: {
       checkpoint_every: choice.checkpointEvery,
       loss_chunk: choice.lossChunk,
-      device: stageLedger(choice, ground.hardware.kind),
-      host: {},
+      device,
+      // A CPU computes in its host's memory; a GPU's run keeps nothing there that grows with the plan.
+      host: ground.hardware.kind === "cpu" ? { engine: device.total } : {},
     },
   };
 }

@@ -2,6 +2,7 @@ import { closest } from "../diagnostics/suggest.ts";
 import {
   knownConfig,
   knownModels,
+  type ModelFinding,
   type ModelReading,
   modelFromConfig,
   newModel,
@@ -10,7 +11,6 @@ import {
 import { joinPath } from "../path.ts";
 import type { PlanModel, PlanTokenizer } from "../plan.ts";
 import { isCall, numberArgument, type TypedCall } from "../types/typed.ts";
-import type { Lowering } from "./lowering.ts";
 import type { Reader } from "./reader.ts";
 
 /** The base model's configuration; undefined when it can't be had, which has been reported. */
@@ -62,18 +62,37 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
 
 /** Reports what a config.json was found to hold and takes the model, if there is one. */
 function accept(reading: ModelReading, file: string, reader: Reader, path: string | null): PlanModel | undefined {
-  const { report } = reader.lowering;
   const at = reader.at("from");
-  for (const finding of reading.findings) {
-    const problem = finding.message.replace(/^config\.json /, "").replace(/\.$/, "");
-    if (finding.kind === "family-unsupported") {
-      report.add("CTX8003", at, { name: reader.text("from") ?? file, problem });
-    } else if (finding.kind === "theta-missing") report.add("CTX8007", at, { file });
-    else if (finding.kind === "original-missing") report.add("CTX3014", at, { file });
-    else if (finding.severity === "error") report.add("CTX8002", at, { file, problem, hint: "mend the file" });
-    else report.add("CTX8009", at, { file, problem, base: reading.model?.rope.formula ?? "written" });
+  // What follows from an error is not worth a warning of its own.
+  const error = reading.findings.find(({ severity }) => severity === "error");
+  const thetaMissing = reading.findings.find(({ kind }) => kind === "theta-missing");
+  if (error ?? thetaMissing) reportConfig((error ?? thetaMissing)!, file, reader);
+  const surprises = reading.findings.filter(({ kind }) => kind !== oldReaders && kind !== "theta-missing");
+  if (!error && surprises.length > 0) {
+    const problem = surprises.map(problemOf).join("; ");
+    reader.lowering.report.add("CTX8009", at, { file, problem, base: reading.model?.rope.formula ?? "written" });
   }
   return reading.model ? { ...reading.model, path } : undefined;
+}
+
+/** Every config that transformers 5 writes can't be read by version 4: no news to whoever has one. */
+const oldReaders = "parameters-unseen";
+
+function reportConfig(error: ModelFinding, file: string, reader: Reader): void {
+  const { report } = reader.lowering;
+  const at = reader.at("from");
+  const problem = problemOf(error);
+  if (error.kind === "family-unsupported") {
+    report.add("CTX8003", at, { name: reader.text("from") ?? file, problem });
+  } else if (error.kind === "theta-missing") {
+    report.add("CTX8007", at, { file }, { severity: error.severity });
+  } else if (error.kind === "original-missing") report.add("CTX3014", at, { file });
+  else report.add("CTX8002", at, { file, problem, hint: "mend the file" });
+}
+
+/** A finding's sentence after the name of the file. */
+function problemOf({ message }: ModelFinding): string {
+  return message.replace(/^config\.json /, "").replace(/\.$/, "");
 }
 
 /** `new = llama(…)`: random weights. */
@@ -121,16 +140,17 @@ export function lowerTokenizer(reader: Reader, model: PlanModel | undefined): Pl
   const value = reader.value("tokenizer");
   if (isCall(value)) return { kind: "bpe", path: null, vocab: numberArgument(value, "vocab") ?? null };
   if (typeof value === "string") {
-    requireTokenizer(value, reader.lowering, reader, "tokenizer");
+    if (model) needTokenizer(value, reader, "tokenizer");
     return { kind: "file", path: value, vocab: null };
   }
   if (!model || model.path === null) return { kind: "none", path: null, vocab: null };
   const path = `${model.path}/tokenizer.json`;
   reader.note("tokenizer", path, "the model's folder");
-  requireTokenizer(path, reader.lowering, reader, "from");
+  needTokenizer(path, reader, "from");
   return { kind: "file", path, vocab: null };
 }
 
-function requireTokenizer(path: string, { host, folder, report }: Lowering, reader: Reader, name: string): void {
+function needTokenizer(path: string, reader: Reader, name: string): void {
+  const { host, folder, report } = reader.lowering;
   if (host.size(joinPath(folder, path)) === undefined) report.add("CTX8006", reader.at(name), { path });
 }

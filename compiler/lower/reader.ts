@@ -108,7 +108,8 @@ export class Reader {
   /** Reports that a property without a default is not set. */
   demand(name: string, hint: string): void {
     if (this.has(name)) return;
-    this.lowering.report.add("CTX2005", this.at(name), { block: this.section?.kind ?? this.path, name, hint });
+    const block = [this.section?.kind ?? this.path, this.section?.label].filter(Boolean).join(" ");
+    this.lowering.report.add("CTX2005", this.at(name), { block, name, hint });
     this.#failed.add(name);
   }
 

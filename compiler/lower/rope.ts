@@ -96,7 +96,8 @@ function formulaText(reader: Reader): string {
 }
 
 function traceRope(reader: Reader, pointer: string): void {
-  for (const name of ["theta", "method", "frequency", "previous"]) reader.trace(name, `${pointer}/rope/${name}`);
+  for (const name of ["theta", "method", "frequency", "previous", "original"])
+    reader.trace(name, `${pointer}/rope/${name}`);
   reader.trace("attention", `${pointer}/rope/attention_factor`);
   reader.lowering.trace.set(`${pointer}/rope`, reader.section?.at);
 }

@@ -56,6 +56,7 @@ export function lowerStage(
   };
   const train = read("train");
   const context = contextOf(shape.length, shape.context, train, lowering, pointer);
+  if (context === undefined) return undefined;
   scope.define("context", number(context, "tokens"));
   scope.define("scale", number(context / model.context));
   const positions = lowerPositions(train, shape.length, context, pointer);
@@ -175,21 +176,21 @@ function ropeScope(scope: Scope, context: number, previous: PlanStage | null, mo
   return within;
 }
 
-/** Largest position + 1 of the stage: that of pose(…), else as written, else the length. */
+/** Largest position + 1 of the stage: that of pose(…), else as written, else the length. Undefined when it is too small. */
 function contextOf(
   length: number,
   written: number | undefined,
   train: Reader,
   lowering: Lowering,
   pointer: string,
-): number {
+): number | undefined {
   const call = train.call("positions");
   const skips = call?.name === "pose";
   const context = (skips ? numberArgument(call, "context") : undefined) ?? written ?? length;
   const at = lowering.trace.exact(`${pointer}/context`) ?? call?.arguments.get("context")?.at;
   if (at && context < length) {
     lowering.report.add("CTX4009", at, { context: showTokens(context), length: showTokens(length) });
-    return length;
+    return undefined;
   }
   if (at && context !== length && !skips) {
     lowering.report.add("CTX4008", at, { context: showTokens(context), length: showTokens(length) });

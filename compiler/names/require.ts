@@ -2,7 +2,7 @@ import type { Expression } from "../../grammar/ast.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import { evaluate, wrongType } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
-import { show } from "../values/show.ts";
+import { show, showNumber } from "../values/show.ts";
 import type { SourceFile } from "./scope.ts";
 
 /** Holds every `require` of a file against the finished stages; a failure shows what each of its operands was. */
@@ -30,7 +30,10 @@ function operandsOf(node: Expression, text: SourceText, scope: Scope): string[] 
     case "member":
     case "call": {
       const value = evaluate(node, scope.reportingTo({ add: () => {} }));
-      const own = value ? [`${text.slice(node)} = ${show(value)}`] : [];
+      // A count of tokens in full: it is compared with a budget.
+      const shown =
+        value?.kind === "number" && value.unit === "tokens" ? showNumber(value.value) : value && show(value);
+      const own = value ? [`${text.slice(node)} = ${shown}`] : [];
       const inner = node.kind === "call" ? node.arguments.flatMap((each) => operandsOf(each.value, text, scope)) : [];
       return [...new Set([...own, ...inner])];
     }

@@ -2,7 +2,7 @@ import type { BlockNode, Expression, FileNode, NameNode, Span, Statement } from 
 import type { BlockDefinition, LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { hint } from "../diagnostics/suggest.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
 import { reportUnknownProperty } from "./unknown_property.ts";
 
 /** `name = expression`, known to the language. */
@@ -117,7 +117,11 @@ function addChild(node: BlockNode, parent: BlockDefinition, owner: string, child
       report.add("CTX2014", at, { block: kind, problem: "is a property, not a block", hint: `write ${kind} = …` });
       return;
     }
-    report.add("CTX2002", at, { parent: owner, name: kind, hint: hint(kind, Object.keys(parent.children)) });
+    const known = Object.keys(parent.children);
+    const meant = closest(kind, known);
+    const title = `${meant} instead of ${kind}`;
+    const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...at, text: meant }] }];
+    report.add("CTX2002", at, { parent: owner, name: kind, hint: hint(kind, known) }, { fixes });
     return;
   }
   if (definition.status === "planned") {

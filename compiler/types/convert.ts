@@ -1,7 +1,8 @@
 import type { Span } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition, ValueType } from "../../grammar/definition.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { closest } from "../diagnostics/suggest.ts";
+import { unknownName } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { describe, show } from "../values/show.ts";
 import type { Unit, Value } from "../values/value.ts";
@@ -171,9 +172,8 @@ function convertMap(
 /** Reports a value of the wrong type. An unbound word is more often an unknown name than a wrong type. */
 function mismatch(value: Value, type: ValueType, at: Span, { scope, property }: Target): undefined {
   const place = scope.place(at);
-  if (value.kind === "word" && !holdsWords(type)) {
-    scope.report.add("CTX2007", place, { name: value.name, hint: hint(value.name, scope.names()) });
-  } else {
+  if ((value.kind === "word" || value.kind === "call") && !holdsWords(type)) unknownName(value, at, scope);
+  else {
     const number = value.kind === "text" ? asNumber(value.value, type) : undefined;
     const fixes =
       number === undefined

@@ -18,6 +18,7 @@ export function showTokens(value: number): string {
 /** A number for people: whole ones grouped, others with at most six significant digits. */
 export function showNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return grouped(value);
+  if (Math.abs(value) >= 1e5 && Math.abs(value) < 1e15) return grouped(Math.round(value));
   return String(Number(value.toPrecision(6)));
 }
 

@@ -69,12 +69,6 @@ export const data = {
   ),
   CTX5014: entry(
     "error",
-    "text or chat",
-    message`source ${"name"} has both a text and a chat column`,
-    message`a row is read either as text or as chat`,
-  ),
-  CTX5015: entry(
-    "error",
     "column not applicable",
     message`${"name"} needs columns, but ${"format"} files have none`,
     message`columns exist in jsonl, jsonl.zst and parquet`,

@@ -20,7 +20,7 @@ export const model = {
     message`text can't be turned into tokens without it`,
   ),
   CTX8007: entry(
-    "error",
+    "warning",
     "rope_theta missing",
     message`${"file"} has no rope_theta`,
     message`Hugging Face silently takes 10,000 then; write it into the file`,

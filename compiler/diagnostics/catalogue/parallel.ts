@@ -31,7 +31,7 @@ export const parallel = {
     "error",
     "micro batches do not add up",
     message`micro_batch ${"micro"} does not divide the ${"rows"} rows of each group`,
-    message`batch ${"batch"} ÷ ${"groups"} groups = ${"rows"} rows`,
+    message`rows of a group = batch ÷ groups = ${"batch"} ÷ ${"groups"}`,
   ),
   CTX7006: entry(
     "error",

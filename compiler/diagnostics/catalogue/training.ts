@@ -12,7 +12,7 @@ export const training = {
   CTX6002: entry(
     "warning",
     "LoRA with frozen norms and embeddings",
-    message`LoRA alone rarely learns a ${"times"} times longer context`,
+    message`LoRA alone rarely learns a context ${"times"} times as long`,
     message`train norm and embed_tokens as well (LongLoRA, table 2)`,
   ),
   CTX6003: entry(
@@ -34,8 +34,7 @@ export const training = {
     message`stage ${"stage"} trains other parameters than ${"previous"}, so its moments can't be carried over`,
     message`write optimizer_state = reset`,
   ),
-  CTX6007: entry("error", "unknown target", message`LoRA can't be put on ${"name"}`, message`choose from ${"choices"}`),
-  CTX6008: entry(
+  CTX6007: entry(
     "warning",
     "learning rate jumps",
     message`lr rises ${"times"} times from ${"previous"} to ${"stage"} without warmup`,

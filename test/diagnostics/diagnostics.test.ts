@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { codes } from "../../compiler/diagnostics/catalogue.ts";
+import { applyEdits } from "../../compiler/diagnostics/fix.ts";
+import { analyzeFixture, annotate, recipeOf } from "./fixture.ts";
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), "recipes");
+const fixtures = readdirSync(folder).filter((name) => name.endsWith(".ctx"));
+
+/** `UPDATE=1 npx vitest run test/diagnostics` writes what comes out into the fixtures; read the difference. */
+const update = Boolean(process.env.UPDATE);
+
+describe.each(fixtures)("%s", (name) => {
+  const path = join(folder, name);
+  const recipe = recipeOf(readFileSync(path, "utf8"));
+  const analysis = analyzeFixture(recipe);
+
+  test("raises exactly what it says", () => {
+    const annotated = annotate(recipe, analysis);
+    if (update) writeFileSync(path, annotated);
+    expect(annotated).toBe(readFileSync(path, "utf8"));
+  });
+
+  const safe = analysis.diagnostics.flatMap((diagnostic) => {
+    const fix = diagnostic.fixes.find(({ safety }) => safety === "safe");
+    return fix?.edits.every((edit) => edit.file === analysis.file) ? [{ diagnostic, fix, code: diagnostic.code }] : [];
+  });
+  test.runIf(safe.length > 0)("safe fixes take their diagnostic away", () => {
+    for (const { diagnostic, fix, code } of safe) {
+      const { text } = applyEdits(recipe, fix.edits);
+      const left = analyzeFixture(text).diagnostics.filter((other) => other.code === code);
+      expect(
+        left.map(({ at }) => at.start),
+        diagnostic.message,
+      ).not.toContain(diagnostic.at.start);
+    }
+  });
+});
+
+test("every code has a fixture that raises it", () => {
+  const raised = new Set(
+    fixtures.flatMap((name) =>
+      [...readFileSync(join(folder, name), "utf8").matchAll(/\b(CTX\d{4})\b/g)].map((m) => m[1]),
+    ),
+  );
+  expect(codes.filter((code) => !raised.has(code))).toEqual([]);
+});

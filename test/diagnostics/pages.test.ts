@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { codes, entryOf, isCode } from "../../compiler/diagnostics/catalogue.ts";
+import { wholeRecipe } from "./example.ts";
+import { analyzeFixture } from "./fixture.ts";
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "docs", "errors");
+const pages = readdirSync(folder).filter((name) => name.startsWith("CTX"));
+
+test("there is a page for every code, and for nothing else", () => {
+  expect(pages.map((name) => name.replace(".md", "")).sort()).toEqual([...codes]);
+});
+
+describe.each(pages)("docs/errors/%s", (page) => {
+  const text = readFileSync(join(folder, page), "utf8");
+  const code = page.replace(".md", "");
+  const examples = [...text.matchAll(/^```ctx\n([\s\S]*?)^```/gm)].map((match) => match[1]!);
+  const raised = (example: string) => analyzeFixture(wholeRecipe(example)).diagnostics.map((d) => d.code);
+
+  test("is headed by the code, its name and its severity", () => {
+    const entry = isCode(code) ? entryOf(code) : undefined;
+    expect(text.startsWith(`# ${code}: ${entry?.title}\n\n**${entry?.severity}**\n`)).toBe(true);
+  });
+
+  test("its first example raises it, and nothing else", () => {
+    expect([...new Set(raised(examples[0] ?? ""))]).toEqual([code]);
+  });
+
+  test.runIf(examples.length > 1)("its second example is clean", () => {
+    expect(raised(examples[1]!)).toEqual([]);
+  });
+});
