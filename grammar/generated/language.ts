@@ -628,7 +628,7 @@ export const language: LanguageDefinition = {
             "kind": "ratio"
           },
           "required": false,
-          "default": "0%",
+          "default": "(5% if an evaluation reads the source, else 0%)",
           "min": 0,
           "max": 0.5,
           "minIncluded": true,
@@ -2442,7 +2442,9 @@ export const language: LanguageDefinition = {
         "status": "ready",
         "since": 1,
         "deprecated": null,
-        "examples": [],
+        "examples": [
+          "passkey(haystack: pajama, digits: 5)"
+        ],
         "papers": [
           "Mohtashami and Jaggi 2023, Landmark attention, arXiv 2305.16300"
         ],
@@ -2574,7 +2576,9 @@ export const language: LanguageDefinition = {
         "status": "ready",
         "since": 1,
         "deprecated": null,
-        "examples": [],
+        "examples": [
+          "key_value(haystack: pajama, count: 16)"
+        ],
         "papers": [
           "Liu et al. 2023, Lost in the middle, arXiv 2307.03172"
         ],
@@ -2785,7 +2789,9 @@ export const language: LanguageDefinition = {
         "status": "ready",
         "since": 1,
         "deprecated": null,
-        "examples": [],
+        "examples": [
+          "multi_needle(haystack: pajama, count: 4)"
+        ],
         "papers": [],
         "set": "synthesize",
         "parameters": [
@@ -3965,7 +3971,9 @@ export const language: LanguageDefinition = {
         "status": "ready",
         "since": 1,
         "deprecated": null,
-        "examples": [],
+        "examples": [
+          "longrope(long_factor: [1, 1, 1.5, 2, 3, 4, 4, 4])"
+        ],
         "papers": [
           "Ding et al. 2024, arXiv 2402.13753"
         ],

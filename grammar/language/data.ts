@@ -99,7 +99,13 @@ export interface Source extends Block {
    * @choice assistant: what the assistant says
    */
   loss?: "all" | "assistant";
-  /** Share of the documents kept for evaluation, never trained on. @default 0% @min 0 @max 0.5 */
+  /**
+   * Share of the documents kept for evaluation, never trained on.
+   *
+   * @default (5% if an evaluation reads the source, else 0%)
+   * @min 0
+   * @max 0.5
+   */
   holdout?: Ratio;
   /**
    * Keeps the documents for which it holds; `tokens` is a document's length.
@@ -127,6 +133,7 @@ export interface Needle extends Synthetic, Settings<"synthesize"> {}
  * A pass key among unrelated text.
  *
  * @paper Mohtashami and Jaggi 2023, Landmark attention, arXiv 2305.16300
+ * @example passkey(haystack: pajama, digits: 5)
  */
 export interface Passkey extends Synthetic, Settings<"synthesize"> {}
 
@@ -134,6 +141,7 @@ export interface Passkey extends Synthetic, Settings<"synthesize"> {}
  * Many keys with their values, one of them asked for.
  *
  * @paper Liu et al. 2023, Lost in the middle, arXiv 2307.03172
+ * @example key_value(haystack: pajama, count: 16)
  */
 export interface KeyValue extends SyntheticMany, Settings<"synthesize"> {}
 
@@ -151,7 +159,7 @@ export interface Copy extends Settings<"synthesize"> {
   gap?: Count;
 }
 
-/** Several named needles in one row, one of them asked for. */
+/** Several named needles in one row, one of them asked for. @example multi_needle(haystack: pajama, count: 4) */
 export interface MultiNeedle extends SyntheticMany, Settings<"synthesize"> {}
 
 /** What the synthetic questions have in common. */

@@ -128,6 +128,7 @@ export interface Llama3 extends Settings<"method"> {
  * LongRoPE: each pair divided by a factor of its own, found by search elsewhere and given here.
  *
  * @paper Ding et al. 2024, arXiv 2402.13753
+ * @example longrope(long_factor: [1, 1, 1.5, 2, 3, 4, 4, 4])
  */
 export interface Longrope extends Settings<"method"> {
   /** d/2 divisors for sequences longer than the trained length. @above 0 */
