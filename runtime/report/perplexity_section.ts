@@ -10,9 +10,18 @@ import { escapeText } from "./svg.ts";
 export function perplexitySection(runs: RunRecord[]): string {
   const several = runs.length > 1;
   const shown = runs.flatMap((run, index) => {
+    const later = several ? [run.after] : run.stages.map((stage) => stage.evaluation);
     const entries: { run: RunRecord; evaluation: EvaluationResult; colour: number; dashed: boolean }[] = [];
     if (run.before) entries.push({ run, evaluation: run.before, colour: several ? index + 1 : 0, dashed: several });
-    if (run.after) entries.push({ run, evaluation: run.after, colour: index + 1, dashed: false });
+    for (const evaluation of later) {
+      if (evaluation)
+        entries.push({
+          run,
+          evaluation,
+          colour: several ? index + 1 : entries.length + (run.before ? 0 : 1),
+          dashed: false,
+        });
+    }
     return entries.filter((entry) => entry.evaluation.perplexity !== null);
   });
   const series = shown.flatMap((entry): Series[] => {
@@ -37,7 +46,7 @@ export function perplexitySection(runs: RunRecord[]): string {
     xTitle: "position in the text (tokens read so far)",
     yTitle: "perplexity, lower is better",
     xLog: 2,
-    yLog: spread(series) > 4 ? 2 : 1.25,
+    ...(spread(series) > 3 ? { yLog: 2 } : {}),
     xTick: tokenLength,
     yTick: significant,
     series,

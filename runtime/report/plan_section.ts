@@ -24,7 +24,7 @@ function planTable(run: RunRecord, several: boolean): string {
   ];
   const rows = run.stages.map(stageRow).join("");
   return `<div class="scroll"><table><tr><th>${several ? escapeText(run.name) : "stage"}</th>${head.map((name) => `<th>${name}</th>`).join("")}</tr>${rows}</table></div>
-<p class="explain" style="margin-top:10px">Small figures are what the plan predicted.</p>`;
+<p class="explain" style="margin-top:10px">The figures below are what the plan predicted.</p>`;
 }
 
 function stageRow(stage: StageRecord): string {
@@ -40,7 +40,7 @@ function stageRow(stage: StageRecord): string {
   const method = plan.train.lora ? `LoRA, rank ${plan.train.lora.rank}` : "full";
   const mix = Object.entries(plan.mix).map(([name, part]) => `${name} ${percent(part)}`);
   const measured = (value: string | null, predicted: string) =>
-    `${value ?? "–"} <span class="second">${escapeText(predicted)}</span>`;
+    `${value ?? "–"}<span class="second below">${escapeText(predicted)}</span>`;
   const cells = [
     length,
     steps,

@@ -63,11 +63,12 @@ text { fill: var(--ink); }
 .swatch.dashed { border-top-style: dashed; }
 .scroll { overflow-x: auto; margin-top: 16px; border: 1px solid var(--rule); border-radius: 10px; background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 9px 14px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+th, td { padding: 9px 12px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
 tr:last-child td { border-bottom: 0; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; }
 th:first-child, td:first-child, td.words, th.words { text-align: left; }
 td .second { color: var(--faint); }
+td .second.below { display: block; font-size: 12.5px; line-height: 1.35; }
 pre { margin: 14px 0 0; padding: 14px 18px; background: var(--code); border-radius: 10px; overflow-x: auto; font: 13.5px/1.6 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 code { font: .92em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 details { margin-top: 18px; }

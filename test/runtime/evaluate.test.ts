@@ -49,12 +49,12 @@ test("sequences are laid end to end, each with its own positions and view, and n
       for (const { batch, placed } of batches) {
         expect(batch.ids.length).toBeLessThanOrEqual(32);
         for (const { sequence, offset } of placed) {
-          for (let t = 0; t < sequence.ids.length - 1; t++) {
-            expect(batch.ids[offset + t]).toBe(sequence.ids[t]);
-            expect(batch.positions[offset + t]).toBe(t);
-            expect(batch.starts[offset + t]).toBe(offset);
-            expect(batch.targets![offset + t]).toBe(sequence.ids[t + 1]);
-          }
+          const length = sequence.ids.length - 1;
+          const own = (values: Int32Array) => [...values.subarray(offset, offset + length)];
+          expect(own(batch.ids)).toEqual([...sequence.ids.subarray(0, length)]);
+          expect(own(batch.targets!)).toEqual([...sequence.ids.subarray(1)]);
+          expect(own(batch.positions)).toEqual(Array.from({ length }, (_, t) => t));
+          expect(own(batch.starts)).toEqual(new Array(length).fill(offset));
         }
       }
     }),

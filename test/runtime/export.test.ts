@@ -190,27 +190,31 @@ test("what cannot be exported is refused with a reason", async () => {
   await expect(exportRun(base, base, options())).rejects.toThrow(/is not empty/);
 });
 
-test.skipIf(!python)("transformers reads the export and computes the same logits", async () => {
-  for (const [run, merge] of [
-    [base, false],
-    [adapted, true],
-  ] as const) {
-    const to = fresh();
-    await exportRun(run, to, options({ merge, dtype: "f32" }));
-    const ids = Int32Array.from({ length: 48 }, (_, t) => (t * 37 + 11) % 400);
-    writeFileSync(join(to, "ids.json"), JSON.stringify([...ids]));
-    const script = fileURLToPath(new URL("oracle_logits.py", import.meta.url));
-    const { status, stderr } = spawnSync(python!, [script, to], { encoding: "utf8" });
-    expect(stderr.includes("Error") ? stderr : "").toBe("");
-    expect(status).toBe(0);
-    const bytes = readFileSync(join(to, "logits.f32"));
-    const theirs = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    const engine = await Engine.load(to, { threads: 1 });
-    const ours = await engine.logits(ids);
-    await engine.close();
-    expect(ours.length).toBe(theirs.length);
-    let difference = 0;
-    for (let n = 0; n < ours.length; n++) difference = Math.max(difference, Math.abs(ours[n]! - theirs[n]!));
-    expect(difference).toBeLessThan(2e-5);
-  }
-});
+test.skipIf(!python)(
+  "transformers reads the export and computes the same logits",
+  async () => {
+    for (const [run, merge] of [
+      [base, false],
+      [adapted, true],
+    ] as const) {
+      const to = fresh();
+      await exportRun(run, to, options({ merge, dtype: "f32" }));
+      const ids = Int32Array.from({ length: 48 }, (_, t) => (t * 37 + 11) % 400);
+      writeFileSync(join(to, "ids.json"), JSON.stringify([...ids]));
+      const script = fileURLToPath(new URL("oracle_logits.py", import.meta.url));
+      const { status, stderr } = spawnSync(python!, [script, to], { encoding: "utf8" });
+      expect(stderr.includes("Error") ? stderr : "").toBe("");
+      expect(status).toBe(0);
+      const bytes = readFileSync(join(to, "logits.f32"));
+      const theirs = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+      const engine = await Engine.load(to, { threads: 1 });
+      const ours = await engine.logits(ids);
+      await engine.close();
+      expect(ours.length).toBe(theirs.length);
+      let difference = 0;
+      for (let n = 0; n < ours.length; n++) difference = Math.max(difference, Math.abs(ours[n]! - theirs[n]!));
+      expect(difference).toBeLessThan(2e-5);
+    }
+  },
+  240_000,
+);
