@@ -37,7 +37,7 @@ export interface SyntaxParameters {
   CTX1014: { name: string };
   /** `kind = { … }` where a block `kind { … }` is meant. */
   CTX1015: { name: string };
-  /** What has to follow the keyword is missing: `expected` is `name`, `text`, `number`, `then` or `else`. */
+  /** What has to follow the keyword, or the `.` of a member, is missing: `expected` is `name`, `text`, `number`, `then` or `else`. */
   CTX1016: { keyword: string; expected: string };
   /** The keyword's statement belongs at the top level of the file, not into a block. */
   CTX1017: { keyword: string };

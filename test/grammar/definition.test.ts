@@ -29,7 +29,7 @@ describe("what is generated", () => {
 
   test("the plan's schema is a schema, closed and described", () => {
     const schema = JSON.parse(readFileSync("compiler/plan.schema.json", "utf8"));
-    const validate = new Ajv({ strict: true, strictTuple: false }).compile(schema);
+    const validate = new Ajv({ strict: true, strictTuples: false }).compile(schema);
     expect(validate({})).toBe(false);
     for (const [name, definition] of Object.entries<{ type: string; additionalProperties: unknown }>(
       schema.definitions,
