@@ -97,7 +97,7 @@ export abstract class ExpressionParser extends BracketParser {
       DEF: [
         { ALT: () => numberNode(this.CONSUME(t.NumberLiteral), this.pushProblem) },
         // A name that is itself being set is no value: in `steps = batch = 32` the value of `steps` is missing.
-        { GATE: () => !this.atStatement(), ALT: () => nameNode(this.CONSUME(t.Name)) },
+        { GATE: () => !this.atSetName(), ALT: () => nameNode(this.CONSUME(t.Name)) },
         { ALT: () => textNode(this.CONSUME(t.AnyText), this.pushProblem) },
         { ALT: () => this.SUBRULE(this.list) },
         { ALT: () => this.SUBRULE(this.group) },
@@ -125,7 +125,7 @@ export abstract class ExpressionParser extends BracketParser {
     const dot = this.CONSUME(t.Dot);
     let property: IToken | undefined;
     this.OPTION({
-      GATE: () => !this.atStatement(),
+      GATE: () => !this.atSetName(),
       DEF: () => {
         property = this.CONSUME(t.Name);
       },

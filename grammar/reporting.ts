@@ -90,6 +90,13 @@ export abstract class ReportingParser extends EmbeddedActionsParser {
     if (second.tokenType === t.Equals || second.tokenType === t.LCurly) return true;
     return tokenMatcher(second, t.Name) && this.LA(ahead + 2).tokenType === t.LCurly;
   }
+
+  /** At a name that can't be a value, since it is being set or opens a block. In `theta = base stage s {` it is one: the label comes after. */
+  protected atSetName(): boolean {
+    if (!tokenMatcher(this.LA(1), t.Name)) return false;
+    const { tokenType } = this.LA(2);
+    return tokenType === t.Equals || tokenType === t.LCurly;
+  }
 }
 
 /** False for the end-of-file token that stands before the first and after the last one. */

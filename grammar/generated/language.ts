@@ -3621,7 +3621,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "vocab",
-            "doc": "Entries, the 256 bytes and the special tokens included.",
+            "doc": "Entries, with the 256 bytes, the 100 pairs of digits, and the tokens that begin and end a text.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -3632,7 +3632,7 @@ export const language: LanguageDefinition = {
             },
             "required": true,
             "default": null,
-            "min": 258,
+            "min": 358,
             "max": null,
             "minIncluded": true,
             "choices": {},

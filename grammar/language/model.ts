@@ -70,6 +70,6 @@ export interface Llama extends Settings<"architecture"> {
  * @example bpe(vocab: 4096)
  */
 export interface Bpe extends Settings<"tokenizer"> {
-  /** Entries, the 256 bytes and the special tokens included. @min 258 */
+  /** Entries, with the 256 bytes, the 100 pairs of digits, and the tokens that begin and end a text. @min 358 */
   vocab: Count;
 }
