@@ -30,7 +30,7 @@ export function exitStatus(error: unknown): number {
 export function printFailure(error: unknown, debug: boolean): void {
   const failure = asFailure(error);
   const message = error instanceof Error ? error.message : String(error);
-  const word = failure?.kind === "interrupted" ? paint("yellow", "stopped") : paint(["red", "bold"], "error");
+  const word = failure?.kind === "interrupted" ? paint("yellow", "stopped") : paint("red", paint("bold", "error"));
   process.stderr.write(`${word}: ${message}\n`);
   if (failure?.hint) process.stderr.write(`  ${paint("dim", "→")} ${failure.hint}\n`);
   if (debug && error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);

@@ -94,8 +94,21 @@ function measure({ needle, perplexity, gate }: PlanEvaluate): string {
     : parts.join(", ");
 }
 
+/** What all stages have in common is told once. */
 function defaultRows(plan: Plan): string[][] {
-  return plan.defaults.map(({ path, value, from }) => [path, value, from]);
+  const rows = new Map<string, { paths: string[]; rest: string; value: string; from: string }>();
+  for (const { path, value, from } of plan.defaults) {
+    const [, rest] = /^stage [^.]+\.(.+)$/.exec(path) ?? [];
+    const key = rest === undefined ? path : JSON.stringify([rest, value, from]);
+    const row = rows.get(key) ?? { paths: [], rest: rest ?? path, value, from };
+    row.paths.push(path);
+    rows.set(key, row);
+  }
+  const all = plan.stages.length;
+  return [...rows.values()].map(({ paths, rest, value, from }) => {
+    const shared = paths.length > 1 && paths.length === all;
+    return [shared ? `every stage.${rest}` : paths.join(", "), value, from];
+  });
 }
 
 /** 8.03e9 → "8.03 B". */

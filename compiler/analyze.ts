@@ -1,7 +1,7 @@
 import type { FileNode } from "../grammar/ast.ts";
 import { language } from "../grammar/generated/language.ts";
 import type { SourceText } from "../grammar/text.ts";
-import { checks } from "./check/checks.ts";
+import { checks, trainingChecks } from "./check/checks.ts";
 import { applyAllowances } from "./diagnostics/allow.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { Report } from "./diagnostics/report.ts";
@@ -57,7 +57,7 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
   if (plan) {
     const context = { plan, trace: lowering.trace, report, host, brokenFrom: lowering.brokenFrom };
-    for (const check of checks) check(context);
+    for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
   const diagnostics = files.reduce<Diagnostic[]>(
     (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),

@@ -139,7 +139,7 @@ export interface PlanSynthetic {
   text_weight: number;
   /** Share of rows whose question stands at the very end, the answer's needle anywhere before. */
   at_end: number;
-  /** How often the question is asked again within a row. */
+  /** Questions in a row. */
   repeats: number;
   /**
    * `copy` only: a segment of random tokens (uniform over the vocabulary, so nothing but copying predicts it) is repeated

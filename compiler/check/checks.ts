@@ -32,14 +32,18 @@ export const checks: readonly Check[] = [
   evaluatedOnTraining,
   evaluationFilesTrained,
   textRunsOut,
+  ringDivides,
+  ringTooFine,
+  devicesSplit,
+];
+
+/** Rules that also read how a stage trains; left out when a `train` block could not be read. */
+export const trainingChecks: readonly Check[] = [
   learningRate,
   learningRateJump,
   loraFrozenNorms,
   carriedMoments,
   poseCoverage,
-  ringDivides,
-  ringTooFine,
-  devicesSplit,
   memoryFits,
   nothingToMerge,
 ];

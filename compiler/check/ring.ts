@@ -29,7 +29,7 @@ function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: 
     {
       related: [
         {
-          message: `stage ${stage.name} sets length = ${showTokens(stage.length)} (${grouped(stage.length)})`,
+          message: `stage ${stage.name} sets length = ${bothWays(stage.length)}`,
           at: length,
         },
       ],
@@ -82,3 +82,9 @@ export const ringTooFine: Check = ({ plan, trace, report }) => {
     report.add("CTX7004", trace.nearest(`${pointer}/parallel/ring`), { ring, tokens, least });
   }
 };
+
+/** "1Mi (1,048,576)", or one of them if they are the same. */
+function bothWays(length: number): string {
+  const short = showTokens(length);
+  return short === grouped(length) ? short : `${short} (${grouped(length)})`;
+}

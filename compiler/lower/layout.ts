@@ -1,4 +1,4 @@
-import type { PlanHardware, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
+import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
 import { legalRings } from "../ring/index.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
@@ -15,6 +15,11 @@ export interface LayoutGround {
   readonly sequences: number;
   /** JSON pointer of the stage. */
   readonly pointer: string;
+}
+
+/** A way to lay a stage out, with what it takes. */
+interface Choice extends StageMemory {
+  readonly ledger: PlanLedger;
 }
 
 /** Tokens that keep one device busy; more rows at once only take memory. */
@@ -38,16 +43,17 @@ export function lowerLayout(
   const devices = devicesOf(parallel, ground.hardware, written.ring);
   const rings = written.ring === undefined ? ringChoices(devices, ground.length, layout) : [written.ring];
   const checkpoints = checkpointChoices(memory, ground.model.layers);
-  let frugal: StageMemory | undefined;
-  let chosen: StageMemory | undefined;
+  let frugal: Choice | undefined;
+  let chosen: Choice | undefined;
   search: for (const ring of rings) {
     const rows = Math.max(1, Math.ceil((ground.sequences * ring) / devices));
     for (const checkpointEvery of checkpoints) {
       for (const microBatch of written.micro === undefined ? microChoices(rows, ring, ground) : [written.micro]) {
         const lossChunk = memory.number("loss_chunk") ?? lossChunkFor(ground, microBatch, ring);
-        const choice = { ...ground, ring, microBatch, checkpointEvery, lossChunk };
-        if (!frugal || totalOf(choice, ground) < totalOf(frugal, ground)) frugal = choice;
-        if (fits(stageLedger(choice, ground.hardware.kind), ground.hardware)) {
+        const stage = { ...ground, ring, microBatch, checkpointEvery, lossChunk };
+        const choice = { ...stage, ledger: stageLedger(stage, ground.hardware.kind) };
+        if (!frugal || choice.ledger.total < frugal.ledger.total) frugal = choice;
+        if (fits(choice.ledger, ground.hardware)) {
           chosen = choice;
           break search;
         }
@@ -58,7 +64,6 @@ export function lowerLayout(
   noteChoice(parallel, memory, choice, devices, chosen !== undefined, ground);
   traceLayout(parallel, memory, ground.pointer);
   const groups = Math.max(1, Math.floor(devices / choice.ring));
-  const device = stageLedger(choice, ground.hardware.kind);
   return {
     parallel: {
       devices,
@@ -71,15 +76,11 @@ export function lowerLayout(
     memory: {
       checkpoint_every: choice.checkpointEvery,
       loss_chunk: choice.lossChunk,
-      device,
+      device: choice.ledger,
       // A CPU computes in its host's memory; a GPU's run keeps nothing there that grows with the plan.
-      host: ground.hardware.kind === "cpu" ? { engine: device.total } : {},
+      host: ground.hardware.kind === "cpu" ? { engine: choice.ledger.total } : {},
     },
   };
-}
-
-function totalOf(choice: StageMemory, { hardware }: LayoutGround): number {
-  return stageLedger(choice, hardware.kind).total;
 }
 
 /** As written, else all that a described hardware has, else one ring. */
@@ -123,12 +124,12 @@ function lossChunkFor({ model, length }: LayoutGround, micro: number, ring: numb
 function noteChoice(
   parallel: Reader,
   memory: Reader,
-  choice: StageMemory,
+  choice: Choice,
   devices: number,
   fitting: boolean,
   { hardware, sequences }: LayoutGround,
 ): void {
-  const room = `${showBytes(stageLedger(choice, hardware.kind).total)} of ${showBytes(hardware.device_bytes)}`;
+  const room = `${showBytes(choice.ledger.total)} of ${showBytes(hardware.device_bytes)}`;
   const why = fitting ? `fits: ${room}` : `does not fit ${hardware.name}, the most frugal choice: ${room}`;
   if (parallel.number("ring") === undefined) {
     const reason = devices === 1 ? "one device" : `the smallest ring; ${why}`;

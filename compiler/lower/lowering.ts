@@ -7,11 +7,16 @@ import { folderOf } from "../path.ts";
 import type { PlanDefault } from "../plan.ts";
 import { Trace } from "./trace.ts";
 
+/** Where a default comes from that stands in the language's table. */
+export const fromLanguage = "the language";
+
 /** What lowering a recipe to a plan reads from and writes to, besides the plan itself. */
 export class Lowering {
   readonly trace: Trace;
   /** Index of the first stage that does not follow the one written before it, because that one was wrong. */
   brokenFrom = Number.POSITIVE_INFINITY;
+  /** False once a stage's `train` had a value that could not be read: what is planned there is then the default, and not to be judged. */
+  trainRead = true;
   readonly #defaults = new Map<string, PlanDefault>();
 
   constructor(
@@ -31,9 +36,9 @@ export class Lowering {
     return folderOf(this.file);
   }
 
-  /** Notes a value that the recipe does not set; the same path is noted once. */
+  /** Notes a value that the recipe does not set. What was worked out counts more than the language's own default. */
   note(path: string, value: string, from: string): void {
-    if (!this.#defaults.has(path)) this.#defaults.set(path, { path, value, from });
+    if (from !== fromLanguage || !this.#defaults.has(path)) this.#defaults.set(path, { path, value, from });
   }
 
   /** What was noted, by path. */

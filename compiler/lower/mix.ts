@@ -45,8 +45,14 @@ function equalShares(reader: Reader, sources: readonly PlanDataSource[]): PlanDa
 
 /** The fix gives the missing (or surplus) share to the largest source. */
 function reportSum(reader: Reader, mix: TypedMap, sum: number): void {
-  const [name, largest] = [...mix].reduce((best, entry) =>
-    (entry[1].value as number) > (best[1].value as number) ? entry : best,
+  const [first, ...rest] = mix;
+  if (!first) {
+    reader.lowering.report.add("CTX5001", reader.at("mix"), { sum: "0%" });
+    return;
+  }
+  const [name, largest] = rest.reduce(
+    (best, entry) => ((entry[1].value as number) > (best[1].value as number) ? entry : best),
+    first,
   );
   const share = showRatio((largest.value as number) + 1 - sum);
   const fixes =

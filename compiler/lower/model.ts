@@ -95,6 +95,9 @@ function problemOf({ message }: ModelFinding): string {
   return message.replace(/^config\.json /, "").replace(/\.$/, "");
 }
 
+/** A trained tokenizer begins with these two: where a text begins, which attention needs as a place to rest, and where it ends. */
+const TRAINED_SPECIALS = { bos_token_id: 0, eos_token_id: 1 };
+
 /** `new = llama(…)`: random weights. */
 function startModel(reader: Reader): PlanModel | undefined {
   const { report } = reader.lowering;
@@ -108,7 +111,7 @@ function startModel(reader: Reader): PlanModel | undefined {
     return undefined;
   }
   try {
-    return newModel(newLlama(call, vocab));
+    return newModel({ ...newLlama(call, vocab), ...(tokenizer ? TRAINED_SPECIALS : {}) });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     report.add("CTX8005", call.at, { problem: error.message, hint: "change the sizes so that they divide" });

@@ -8,7 +8,7 @@ import { warnDecimalLengths } from "../types/decimal_length.ts";
 import { defaultOf } from "../types/default.ts";
 import { isCall, type Typed, type TypedCall } from "../types/typed.ts";
 import { readBareName } from "./bare_name.ts";
-import type { Lowering } from "./lowering.ts";
+import { fromLanguage, type Lowering } from "./lowering.ts";
 
 /** Values of a block's properties: as set, else by default; defaults are noted under the block's path. */
 export class Reader {
@@ -135,7 +135,9 @@ export class Reader {
   #default(property: PropertyDefinition): Typed | undefined {
     const value = defaultOf(property, { language: this.lowering.language, scope: this.scope, property });
     if (value === undefined) return undefined;
-    this.note(property.name, isCall(value) ? (property.default ?? value.name) : showTyped(value), "the language");
+    // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
+    const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");
+    if (value !== "auto") this.note(property.name, shown, fromLanguage);
     if (isCall(value)) this.#noteArguments(property.name, value);
     return value;
   }

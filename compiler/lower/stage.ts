@@ -76,7 +76,8 @@ export function lowerStage(
   });
   const evaluation = read("evaluate");
   lowering.trace.set(`${pointer}/evaluate`, evaluation.section?.at);
-  if (!rope || train.anyFailed) return undefined;
+  if (train.anyFailed) lowering.trainRead = false;
+  if (!rope) return undefined;
   const { length, steps, sequences } = shape;
   const { checkpoint_every: checkpointEvery } = layout.memory;
   const flops = stageFlops(model, { steps, sequences, length, checkpointEvery, lora: plannedTrain.lora });

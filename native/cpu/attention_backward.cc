@@ -87,7 +87,7 @@ CTX_INLINE void add_rows(float *y, int64_t ld, const float *x, int64_t width, in
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < n; j += W) {
       float *const to = y + i * ld + j;
-      store_n(to, fma(s, load(x + i * width + j), load_n(to, n - j)), n - j);
+      store_up_to(to, fma(s, load(x + i * width + j), load_up_to(to, n - j)), n - j);
     }
 }
 
@@ -110,8 +110,13 @@ void query_tile(const ctx_attention_grad &g, const Buffers &w, int64_t head, int
   const ctx_attention &a = g.fwd;
   const int64_t hd = a.head_dim, width = round_up(hd, W);
   const float *const lse = a.lse + head * a.q.rows, *const delta = g.delta + head * a.q.rows;
-  copy_rows(w.q, width, (const float *)a.q.data + i0 * a.q.ld + head * hd, a.q.ld, rows, hd, 1.0f);
-  copy_rows(w.d_o, width, (const float *)g.d_o.data + i0 * g.d_o.ld + head * hd, g.d_o.ld, rows, hd, 1.0f);
+  const float *const q = (const float *)a.q.data + i0 * a.q.ld + head * hd, *const d_o = (const float *)g.d_o.data + i0 * g.d_o.ld + head * hd;
+  copy_rows(w.q, width, q, a.q.ld, rows, hd, 1.0f);
+  copy_rows(w.d_o, width, d_o, g.d_o.ld, rows, hd, 1.0f);
+  const int64_t next = std::min(ROWS, a.q.rows - i0 - rows);
+  prefetch_rows(q + rows * a.q.ld, a.q.ld, next, hd);
+  prefetch_rows(d_o + rows * g.d_o.ld, g.d_o.ld, next, hd);
+  prefetch_rows((const float *)g.dq.data + i0 * g.dq.ld + head * hd, g.dq.ld, rows, hd);
 
   for (int64_t r0 = 0; r0 < rows; r0 += STRIP) {
     const int64_t strip = std::min(STRIP, rows - r0), i = i0 + r0;

@@ -26,7 +26,7 @@ int64_t partial_width(int64_t head_dim) { return round_up(head_dim, NR) + 2; }
 
 float dot(const float *x, const float *y, int64_t n) {
   vf sum = zero();
-  for (int64_t d = 0; d < n; d += W) sum = fma(load_n(x + d, n - d), load_n(y + d, n - d), sum);
+  for (int64_t d = 0; d < n; d += W) sum = fma(load_up_to(x + d, n - d), load_up_to(y + d, n - d), sum);
   return reduce_add(sum);
 }
 
@@ -114,9 +114,9 @@ void decode_merge(const ctx_attention &a, const float *partials) {
     float l = exp2f(carried - m);
     for (int64_t s = 0; s < count; s++) l += exp2f(partial(s)[padded] - m) * partial(s)[padded + 1];
     for (int64_t d = 0; d < hd; d += W) {
-      vf sum = a.merge ? load_n(o + d, hd - d) * exp2f(carried - m) : zero();
+      vf sum = a.merge ? load_up_to(o + d, hd - d) * exp2f(carried - m) : zero();
       for (int64_t s = 0; s < count; s++) sum = fma(load(partial(s) + d), set1(exp2f(partial(s)[padded] - m)), sum);
-      store_n(o + d, sum / l, hd - d);
+      store_up_to(o + d, sum / l, hd - d);
     }
     a.lse[h] = (m + log2f(l)) * LN2;
   }

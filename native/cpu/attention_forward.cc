@@ -105,8 +105,13 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
   for (int64_t tile = keys.begin; tile < keys.end; tile += FORWARD_KEYS) {
     if (device.cancelled()) return;
     const int64_t n = std::min(FORWARD_KEYS, keys.end - tile);
-    pack_transposed(kt, (const float *)a.k.data + tile * a.k.ld + kv_head * hd, a.k.ld, n, hd);
-    pack_values(v, (const float *)a.v.data + tile * a.v.ld + kv_head * hd, a.v.ld, n, FORWARD_KEYS, hd);
+    const float *const k_rows = (const float *)a.k.data + tile * a.k.ld + kv_head * hd;
+    const float *const v_rows = (const float *)a.v.data + tile * a.v.ld + kv_head * hd;
+    pack_transposed(kt, k_rows, a.k.ld, n, hd);
+    pack_values(v, v_rows, a.v.ld, n, FORWARD_KEYS, hd);
+    const int64_t next = std::min(FORWARD_KEYS, keys.end - tile - n);
+    prefetch_rows(k_rows + n * a.k.ld, a.k.ld, next, hd);
+    prefetch_rows(v_rows + n * a.v.ld, a.v.ld, next, hd);
 
     for (int64_t g = 0; g < b.together; g++)
       for (int64_t r0 = 0; r0 < rows; r0 += STRIP) {
@@ -133,7 +138,7 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
       const int64_t at = g * b.rows + r;
       const float weight = m[at] == -INFINITY ? 0.0f : 1.0f / l[at];
       float *const row = out(head0 + g, r);
-      for (int64_t d = 0; d < hd; d += W) store_n(row + d, load(o + at * width + d) * weight, hd - d);
+      for (int64_t d = 0; d < hd; d += W) store_up_to(row + d, load(o + at * width + d) * weight, hd - d);
       a.lse[(head0 + g) * a.q.rows + i0 + r] = m[at] == -INFINITY ? -INFINITY : (m[at] + log2f(l[at])) * LN2;
     }
 }

@@ -1,7 +1,7 @@
 // attention_tile.h: tile sizes, visibility, and the few verbs in which the attention kernels are written.
 //
-// defines: STRIP, FORWARD_ROWS, FORWARD_KEYS, BACKWARD_ROWS, BACKWARD_KEYS, Keys, visible_keys, strip_keys, multiply, copy_rows,
-//          pack_transposed, pack_values, hide
+// defines: STRIP, FORWARD_ROWS, FORWARD_KEYS, BACKWARD_ROWS, BACKWARD_KEYS, round_up, load_up_to, store_up_to, Keys, visible_keys,
+//          seen_by_all, multiply, copy_rows, prefetch_rows, pack_transposed, pack_values, hide
 #pragma once
 #include "../include/ctx_backend.h"
 #include "microkernel.h"
@@ -29,6 +29,13 @@ static_assert(STRIP % MR == 0 && FORWARD_ROWS % STRIP == 0 && BACKWARD_ROWS % ST
 static_assert(FORWARD_KEYS % NR == 0 && BACKWARD_KEYS % NR == 0 && BACKWARD_KEYS % MR == 0, "tiles are whole panels");
 
 CTX_INLINE int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+
+// The first n lanes at p. Whole vectors take the plain path: masked moves, stores above all, are many times slower on AMD.
+CTX_INLINE vf load_up_to(const float *p, int64_t n) { return n >= W ? load(p) : load_n(p, n); }
+CTX_INLINE void store_up_to(float *p, vf x, int64_t n) {
+  if (n >= W) store(p, x);
+  else store_n(p, x, n);
+}
 
 // Keys [begin, end) of the call, empty when end <= begin.
 struct Keys {
@@ -72,8 +79,14 @@ static void multiply(int64_t M, int64_t N, int64_t K, const float *A, int64_t am
 CTX_INLINE void copy_rows(float *dst, int64_t width, const float *src, int64_t ld, int64_t rows, int64_t n, float alpha) {
   const vf s = set1(alpha);
   for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < width; j += W) store_n(dst + i * width + j, load_n(src + i * ld + j, n - j) * s, width - j);
+    for (int64_t j = 0; j < width; j += W) store_up_to(dst + i * width + j, load_up_to(src + i * ld + j, n - j) * s, width - j);
   std::fill(dst + rows * width, dst + round_up(rows, MR) * width, 0.0f);
+}
+
+// Asks for rows that the next tile will copy or pack. They lie far apart, so the hardware does not foresee them.
+CTX_INLINE void prefetch_rows(const float *x, int64_t ld, int64_t rows, int64_t n) {
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(x + i * ld + j, 0, 2);
 }
 
 // Panels of NR keys for S = Q K^T: dst[j / NR][k][j % NR] = X[j][k], zeros beyond n keys.

@@ -27,16 +27,17 @@ describe.each(fixtures)("%s", (name) => {
     const fix = diagnostic.fixes.find(({ safety }) => safety === "safe");
     return fix?.edits.every((edit) => edit.file === analysis.file) ? [{ diagnostic, fix, code: diagnostic.code }] : [];
   });
-  test.runIf(safe.length > 0)("safe fixes take their diagnostic away", () => {
-    for (const { diagnostic, fix, code } of safe) {
-      const { text } = applyEdits(recipe, fix.edits);
-      const left = analyzeFixture(text).diagnostics.filter((other) => other.code === code);
-      expect(
-        left.map(({ at }) => at.start),
-        diagnostic.message,
-      ).not.toContain(diagnostic.at.start);
-    }
-  });
+  if (safe.length > 0)
+    test("safe fixes take their diagnostic away", () => {
+      for (const { diagnostic, fix, code } of safe) {
+        const { text } = applyEdits(recipe, fix.edits);
+        const left = analyzeFixture(text).diagnostics.filter((other) => other.code === code);
+        expect(
+          left.map(({ at }) => at.start),
+          diagnostic.message,
+        ).not.toContain(diagnostic.at.start);
+      }
+    });
 });
 
 test("every code has a fixture that raises it", () => {

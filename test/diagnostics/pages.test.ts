@@ -28,7 +28,8 @@ describe.each(pages)("docs/errors/%s", (page) => {
     expect([...new Set(raised(examples[0] ?? ""))]).toEqual([code]);
   });
 
-  test.runIf(examples.length > 1)("its second example is clean", () => {
-    expect(raised(examples[1]!)).toEqual([]);
-  });
+  if (examples.length > 1)
+    test("its second example is clean", () => {
+      expect(raised(examples[1]!)).toEqual([]);
+    });
 });

@@ -82,7 +82,10 @@ describe("statements", () => {
     ["a = 1  b = 2", "a = 1; b = 2"],
     ["model { from = b  c = d }", "model { from = b; c = d }"],
     ["stage s1 {\n  length = 2\n  rope { theta = 3 }\n}", "stage s1 { length = 2; rope { theta = 3 } }"],
-    ["train { clip = a  schedule = b.c  stage s { d = e  f { g = 1 } } }", "train { clip = a; schedule = b.c; stage s { d = e; f { g = 1 } } }"],
+    [
+      "train { clip = a  schedule = b.c  stage s { d = e  f { g = 1 } } }",
+      "train { clip = a; schedule = b.c; stage s { d = e; f { g = 1 } } }",
+    ],
     ["data\n{ a = 1 }", "data { a = 1 }"],
     ["gate { needle >= 95%  otherwise = stop }", "gate { (>= needle 0.95:%); otherwise = stop }"],
     ["gate { a.b < 2 }", "gate { (< a.b 2) }"],

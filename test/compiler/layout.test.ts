@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { planOf, tiny } from "./recipes.ts";
+
+const stage = "rope { theta = critical_base(length) }\nstage a { length = 1Ki  steps = 100  batch = 16 }\n";
+
+test("what is auto is chosen so that it fits, and the plan says why", () => {
+  const roomy = planOf(`${tiny}hardware { kind = cpu  memory = 8GiB }\n${stage}`).stages[0]!;
+  expect(roomy.memory.checkpoint_every).toBe(0);
+  expect(roomy.parallel).toMatchObject({ devices: 1, ring: 1, data_parallel: 1, micro_batch: 8, accumulation: 2 });
+  const plan = planOf(`${tiny}hardware { kind = cpu  memory = 120MiB }\n${stage}`);
+  const tight = plan.stages[0]!;
+  expect(tight.memory.checkpoint_every).toBeGreaterThan(0);
+  expect(tight.memory.device.total).toBeLessThanOrEqual(0.9 * 120 * 2 ** 20);
+  const chosen = plan.defaults.find(({ path }) => path === "stage a.memory.checkpoint");
+  expect(chosen?.from).toMatch(/^fits: .* of 120 MiB$/);
+});
+
+test("what is written is kept", () => {
+  const plan = planOf(`${tiny}${stage}
+parallel { ring = 4  layout = contiguous  micro_batch = 2 }
+memory { checkpoint = every(2)  loss_chunk = 100 }
+`);
+  expect(plan.stages[0]?.parallel).toEqual({
+    ...{ devices: 4, ring: 4, layout: "contiguous", data_parallel: 1, micro_batch: 2, accumulation: 8 },
+  });
+  expect(plan.stages[0]?.memory).toMatchObject({ checkpoint_every: 2, loss_chunk: 100 });
+  expect(plan.hardware.devices).toBe(4);
+});
+
+test("the smallest ring that fits is taken", () => {
+  const ringOf = (memory: string) =>
+    planOf(`${tiny}rope { theta = critical_base(length) }
+hardware { preset = h100  devices = 8  memory = ${memory} }
+memory { checkpoint = none }
+stage a { length = 32Ki  tokens = 100M  batch = 8  # ctx-allow CTX4002: only the layout matters
+}
+`).stages[0]?.parallel.ring;
+  expect(ringOf("64GiB")).toBe(1);
+  expect(ringOf("600MiB")).toBeGreaterThan(1);
+});
+
+test("the device's ledger adds up", () => {
+  const { total, ...terms } = planOf(`${tiny}${stage}`).stages[0]!.memory.device;
+  expect(Object.values(terms).reduce((sum, term) => sum + term, 0)).toBe(total);
+});
