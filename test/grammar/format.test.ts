@@ -37,6 +37,10 @@ describe("format", () => {
     (_, text) => holds(text),
   );
 
+  test.each(recipes)("%s is written as it would be", (_, text) => {
+    expect(format(text)).toBe(text);
+  });
+
   test("keeps tree and comments of random recipes, and is idempotent", () => {
     fc.assert(
       fc.property(recipe, (text) => {
