@@ -9,6 +9,7 @@ export function planText(plan: Plan, color: boolean): string {
   const sections = [
     [bold(plan.recipe), ...headline(plan).map((line) => `  ${line}`)],
     table(stageRows(plan)).map((line, k) => `  ${k === 0 ? dim(line) : line}`),
+    [bold("Needs more memory than there is"), ...tooLarge(plan).map((line) => `  ${line}`)],
     ["Measured", ...measures(plan).map((line) => `  ${line}`)],
     ["Not written down, so chosen", ...table(defaultRows(plan)).map((line) => `  ${line}`)],
   ];
@@ -65,6 +66,18 @@ function showTheta({ rope }: PlanStage): string {
 function showHost(plan: Plan, stage: PlanStage): string {
   const bytes = Object.values(stage.memory.host).reduce((sum, part) => sum + part, 0);
   return bytes > 0 ? showBytes(bytes) : plan.hardware.kind === "cpu" ? "same" : "–";
+}
+
+/** Each device holds all weights, gradients and moments; only activations are split over a ring. */
+function tooLarge({ stages, hardware }: Plan): string[] {
+  return stages.flatMap(({ name, memory: { device } }) => {
+    if (device.total <= hardware.device_bytes) return [];
+    const parts = Object.entries(device)
+      .filter(([term, bytes]) => term !== "total" && bytes > device.total / 20)
+      .sort(([, a], [, b]) => b - a)
+      .map(([term, bytes]) => `${term.replace("_", " ")} ${showBytes(bytes)}`);
+    return `${name}: ${showBytes(device.total)} on each device of ${showBytes(hardware.device_bytes)}: ${parts.join(", ")}`;
+  });
 }
 
 function measures(plan: Plan): string[] {

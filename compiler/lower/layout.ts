@@ -130,7 +130,7 @@ function noteChoice(
   { hardware, sequences }: LayoutGround,
 ): void {
   const room = `${showBytes(choice.ledger.total)} of ${showBytes(hardware.device_bytes)}`;
-  const why = fitting ? `fits: ${room}` : `does not fit ${hardware.name}, the most frugal choice: ${room}`;
+  const why = fitting ? `fits: ${room}` : "the most frugal, and still too large";
   if (parallel.number("ring") === undefined) {
     const reason = devices === 1 ? "one device" : `the smallest ring; ${why}`;
     parallel.note("ring", String(choice.ring), reason);
