@@ -21,8 +21,9 @@ export interface HeatMap {
   trained: number;
 }
 
-/** Two maps of the same run fit beside each other on the page. */
+/** Two large maps fit beside each other on the page, or three of four columns. */
 const WIDTH = 404;
+const CELL_WIDTH = 56;
 const CELL_HEIGHT = 37;
 const LEFT = 58;
 const TOP = 28;
@@ -50,7 +51,7 @@ export function heatColour(value: number): { fill: string; dark: boolean } {
 }
 
 export function drawHeatMap(map: HeatMap): string {
-  const cellWidth = Math.min(84, Math.max(46, WIDTH / map.columns.length));
+  const cellWidth = Math.min(CELL_WIDTH, Math.max(46, WIDTH / map.columns.length));
   const right = LEFT + map.columns.length * cellWidth;
   const bottom = TOP + map.rows.length * CELL_HEIGHT;
   const parts: string[] = [];
