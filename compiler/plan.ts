@@ -137,6 +137,8 @@ export interface PlanSynthetic {
   /** Weight of the answer tokens in the loss; the other tokens of the row weigh `text_weight`. */
   answer_weight: number;
   text_weight: number;
+  /** Share of rows that begin with the (first) needle. */
+  at_start: number;
   /** Share of rows whose question stands at the very end, the answer's needle anywhere before. */
   at_end: number;
   /** Questions in a row. */

@@ -94,6 +94,7 @@ function lowerSynthetic(call: TypedCall): NonNullable<PlanDataSource["synthesize
     count: numberArgument(call, "count") ?? 1,
     answer_weight: numberArgument(call, "answer_weight") ?? 1,
     text_weight: numberArgument(call, "text_weight") ?? 1,
+    at_start: numberArgument(call, "at_start") ?? 0,
     at_end: numberArgument(call, "at_end") ?? 0,
     repeats: numberArgument(call, "repeats") ?? 1,
     segment: segmentOf(call),

@@ -2394,6 +2394,25 @@ export const language: LanguageDefinition = {
             "group": null
           },
           {
+            "name": "at_start",
+            "doc": "Share of the rows that begin with the needle. At random it hardly ever falls there, and the longest distances would stay unknown.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "10%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
             "name": "at_end",
             "doc": "Share of the rows whose question stands at the very end.",
             "status": "ready",
@@ -2528,6 +2547,25 @@ export const language: LanguageDefinition = {
             "group": null
           },
           {
+            "name": "at_start",
+            "doc": "Share of the rows that begin with the needle. At random it hardly ever falls there, and the longest distances would stay unknown.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "10%",
+            "min": 0,
+            "max": 1,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
             "name": "at_end",
             "doc": "Share of the rows whose question stands at the very end.",
             "status": "ready",
@@ -2657,6 +2695,25 @@ export const language: LanguageDefinition = {
             "default": "1",
             "min": 0,
             "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_start",
+            "doc": "Share of the rows that begin with the needle. At random it hardly ever falls there, and the longest distances would stay unknown.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "10%",
+            "min": 0,
+            "max": 1,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2868,6 +2925,25 @@ export const language: LanguageDefinition = {
             "default": "1",
             "min": 0,
             "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "at_start",
+            "doc": "Share of the rows that begin with the needle. At random it hardly ever falls there, and the longest distances would stay unknown.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "ratio"
+            },
+            "required": false,
+            "default": "10%",
+            "min": 0,
+            "max": 1,
             "minIncluded": true,
             "choices": {},
             "group": null

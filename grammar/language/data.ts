@@ -172,6 +172,14 @@ interface Synthetic {
   answer_weight?: Num;
   /** Weight of the other tokens of these rows. @default 1 @min 0 */
   text_weight?: Num;
+  /**
+   * Share of the rows that begin with the needle. At random it hardly ever falls there, and the longest distances would stay unknown.
+   *
+   * @default 10%
+   * @min 0
+   * @max 1
+   */
+  at_start?: Ratio;
   /** Share of the rows whose question stands at the very end. @default 60% @min 0 @max 1 */
   at_end?: Ratio;
   /** How often the question is asked within a row. @default 1 @min 1 */

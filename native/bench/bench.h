@@ -9,7 +9,7 @@
 
 // One line of the table. `flops` and `bytes` are what the operation must do, not what an implementation happens to do.
 struct Case {
-  std::string name;     // "gemm NT 2048x512x512": peers parse it, see peers/torch_cpu.py
+  std::string name;     // "gemm NT 2048x512x512": peers parse it, see runtime/bench/torch_kernels.py
   double flops = 0;     // of one call; 0: bound by memory
   double bytes = 0;     // read + written by one call
   double seconds = 0;   // median of one call

@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   ];
   if (!values["no-kernels"]) {
     process.stderr.write("kernels …\n");
-    const bench = benchKernels(threads, Number(values.seconds));
+    const bench = await benchKernels(threads, Number(values.seconds), 3, python);
     const roof = `Peak ${bench.peak_gflops.toFixed(0)} GFLOP/s, plain copy ${bench.copy_gbps.toFixed(1)} GB/s a thread.`;
     parts.push(`## Kernels\n\n${machine}. ${roof}\n\n${kernelTable(bench)}`);
   }

@@ -31,8 +31,9 @@ export function stepTable(results: readonly StepResult[]): string {
   return table(head, rows);
 }
 
-export function kernelTable({ peak_gflops: peak, cases }: KernelBench): string {
-  const rows = cases.map(({ name, flops, bytes, seconds }) => {
+/** Every kernel beside the machine's roofs, and how many times as fast as each peer. */
+export function kernelTable({ peak_gflops: peak, cases, peers }: KernelBench): string {
+  const rows = cases.map(({ name, flops, bytes, seconds, peers: theirs = [] }) => {
     const gflops = flops / seconds / 1e9;
     return [
       name,
@@ -40,7 +41,8 @@ export function kernelTable({ peak_gflops: peak, cases }: KernelBench): string {
       flops > 0 ? gflops.toFixed(1) : "",
       flops > 0 ? `${((100 * gflops) / peak).toFixed(0)}%` : "",
       (bytes / seconds / 1e9).toFixed(1),
+      ...theirs.map((their) => (their === null ? "" : `${(their / seconds).toFixed(2)}×`)),
     ];
   });
-  return table(["operation", "µs", "GFLOP/s", "of peak", "GB/s"], rows);
+  return table(["operation", "µs", "GFLOP/s", "of peak", "GB/s", ...peers.map((peer) => `of ${peer}`)], rows);
 }

@@ -17,8 +17,9 @@ import { type NeedleForm, needleForm, type Spelled, spell } from "./spelling.ts"
  * - `key_value`: the same, but all pass keys stand together in one block;
  * - `copy`: no text at all but random segments that come again; see segments.ts.
  *
- * `repeats` questions are asked, always after what they ask for; in a share `at_end` of the rows the last one ends the row. Targets weigh
- * `answer_weight` in answers, nothing in what can't be known (values at their first appearance, names), `text_weight` elsewhere.
+ * In a share `at_start` of the rows the first needle begins the row. `repeats` questions are asked, always after what they ask for;
+ * in a share `at_end` of the rows the last one ends the row. Targets weigh `answer_weight` in answers, nothing in what can't be known
+ * (values at their first appearance, names), `text_weight` elsewhere.
  */
 export class SyntheticSource {
   private constructor(
@@ -95,7 +96,7 @@ export class SyntheticSource {
   }
 
   private async needles(form: NeedleForm, room: number, random: Random): Promise<Layout> {
-    const { kind, digits, count, repeats, at_end } = this.settings;
+    const { kind, digits, count, repeats, at_start, at_end } = this.settings;
     const named = kind === "multi_needle" || kind === "key_value";
     const names = named ? random.distinct(count, 0, 9999).map((n) => String(n).padStart(4, "0")) : [""];
     const needles = names.map((name) => ({ name, value: randomDigits(digits, random) }));
@@ -107,6 +108,7 @@ export class SyntheticSource {
     const around = this.roomAround(room, [...statements, ...questions]);
     const together = random.between(0, around);
     const places = needles.map(() => (kind === "multi_needle" ? random.between(0, around) : together));
+    if (random.unit() < at_start) places.fill(0, 0, kind === "multi_needle" ? 1 : places.length);
     const last = random.unit() < at_end ? questions.length - 1 : -1;
     return {
       text: this.haystack!.text(around, random),

@@ -47,6 +47,7 @@ export function syntheticSource(name: string, settings: Partial<PlanSynthetic>):
     count: 1,
     answer_weight: 5,
     text_weight: 1,
+    at_start: 0.1,
     at_end: 0.5,
     repeats: 1,
     segment: [4, 24],

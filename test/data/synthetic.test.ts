@@ -40,6 +40,7 @@ describe("training rows", () => {
           digits: fc.integer({ min: 1, max: 9 }),
           count: fc.integer({ min: 1, max: 4 }),
           repeats: fc.integer({ min: 1, max: 4 }),
+          at_start: fc.constantFrom(0, 0.5, 1),
           at_end: fc.constantFrom(0, 0.5, 1),
         }),
         fc.integer({ min: 230, max: 400 }),
@@ -85,13 +86,25 @@ describe("training rows", () => {
   });
 
   test("places are uniform: the needle's depth, and the distance of questions", async () => {
-    const built = await source(own, { at_end: 1 });
+    const built = await source(own, { at_start: 0, at_end: 1 });
     const quarters = [0, 0, 0, 0];
     for (let i = 0; i < 400; i++) {
       const { row } = await built.row(200, Random.of(i));
       quarters[Math.min(3, Math.floor((4 * row.kinds.indexOf(KIND.prompt)) / 190))]!++;
     }
     for (const n of quarters) expect(Math.abs(n - 100)).toBeLessThan(40);
+  });
+
+  test("rows that begin with the needle, as many as asked for", async () => {
+    const built = await source(own, { at_start: 0.25 });
+    const start = own.tokenizer.bos === null ? 0 : 1;
+    let first = 0;
+    for (let i = 0; i < 400; i++) {
+      const { row } = await built.row(200, Random.of(i));
+      const text = await own.tokenizer.decode(row.ids.subarray(start, start + 16));
+      if (text.trimStart().startsWith("The pass key is")) first++;
+    }
+    expect(Math.abs(first - 100)).toBeLessThan(40);
   });
 
   test("a row too short for its questions is refused with what would do", async () => {

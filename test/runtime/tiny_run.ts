@@ -49,6 +49,7 @@ export function plan(): Plan {
       gap: 0,
       answer_weight: 2,
       text_weight: 0.5,
+      at_start: 0.1,
       at_end: 0.5,
       repeats: 1,
     },
