@@ -1,4 +1,5 @@
-import type { PlanLedger, PlanModel } from "../plan.ts";
+import type { ModelShape } from "../model/parameters.ts";
+import type { PlanLedger } from "../plan.ts";
 
 /**
  * The memory of an engine, to the byte, before anything is allocated. Mirrors native/model/layout.cc region by region; a
@@ -36,18 +37,6 @@ export interface LedgerOptions {
   ranksHere?: number;
 }
 
-type Shape = Pick<
-  PlanModel,
-  | "vocab_size"
-  | "hidden_size"
-  | "intermediate_size"
-  | "layers"
-  | "heads"
-  | "kv_heads"
-  | "head_dim"
-  | "tie_word_embeddings"
->;
-
 /** Rows of the MLP computed at once (native/model/layout.h). */
 const MLP_TILE_ROWS = 1024;
 
@@ -56,7 +45,7 @@ const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
 const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4 * aligned(numbers), 0);
 
 /** Bytes by term; `total` is what the engine allocates. */
-export function deviceLedger(model: Shape, options: LedgerOptions): PlanLedger {
+export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
   const { train, ring, lossChunk, maxTokens, ranksHere = ring } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
   const { weights, trained, adapterWidth } = parameterNumbers(model, options);
@@ -75,14 +64,14 @@ export function deviceLedger(model: Shape, options: LedgerOptions): PlanLedger {
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
 }
 
-function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: Shape) {
+function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
   const q = heads * headDim;
   const kv = kvHeads * headDim;
   return { q, kv, qkv: q + 2 * kv };
 }
 
 /** Saved activations and checkpoints of one rank. */
-function activationBytes(model: Shape, options: LedgerOptions, n: number) {
+function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const { layers, heads, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, qkv } = widths(model);
   const every = options.train ? options.checkpointEvery : 0;
@@ -98,7 +87,7 @@ function activationBytes(model: Shape, options: LedgerOptions, n: number) {
 }
 
 /** Scratch of one rank. */
-function workspaceBytes(model: Shape, options: LedgerOptions, n: number, adapterWidth: number): number {
+function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, adapterWidth: number): number {
   const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
   const { train, checkpointEvery, lossChunk } = options;
   const { q, qkv } = widths(model);
@@ -116,7 +105,7 @@ function workspaceBytes(model: Shape, options: LedgerOptions, n: number, adapter
 }
 
 /** Keys and values at hand and arriving; backward also their gradients, at hand, arriving and leaving, and delta. */
-function ringBytes(model: Shape, { ring, train }: LedgerOptions, n: number): number {
+function ringBytes(model: ModelShape, { ring, train }: LedgerOptions, n: number): number {
   const packet = bytes(2 * n * widths(model).kv);
   const travelling = ring === 1 ? 0 : (train ? 5 : 2) * packet;
   return travelling + (train ? bytes(n * model.heads) : 0);
@@ -131,7 +120,7 @@ interface Parameter {
 }
 
 /** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
-function parameterNumbers(model: Shape, options: LedgerOptions) {
+function parameterNumbers(model: ModelShape, options: LedgerOptions) {
   const { parameters, adapterWidth } = parameterList(model, options.lora);
   const { lora, alsoTrain = [] } = options;
   const isTrained = ({ name, adapter }: Parameter) =>
@@ -149,7 +138,7 @@ function parameterNumbers(model: Shape, options: LedgerOptions) {
   return { weights: aligned(weights), trained: aligned(trained), adapterWidth };
 }
 
-function parameterList(model: Shape, lora: LedgerOptions["lora"]) {
+function parameterList(model: ModelShape, lora: LedgerOptions["lora"]) {
   const { vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, kv } = widths(model);
   const parameters: Parameter[] = [];

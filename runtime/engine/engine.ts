@@ -5,6 +5,7 @@ import type { PlanModel, PlanRope } from "../../compiler/plan.ts";
 import type { NativeBatch, NativeEngine, NativeTensorSource } from "./addon.ts";
 import { documentPositions, documentStarts } from "./documents.ts";
 import { loadAddon } from "./load.ts";
+import { modelShape } from "./model_shape.ts";
 import { matchWeights, readModelFolder } from "./safetensors.ts";
 
 export interface EngineLoadOptions {
@@ -185,7 +186,7 @@ export class Engine {
       device,
       threads,
       ring: 1,
-      model: nativeShape(this.model),
+      model: modelShape(this.model),
       memory: { maxTokens: tokens, train, checkpointEvery: 0, lossChunk: Math.min(tokens, 1024), kvCacheTokens: cache },
     });
     try {
@@ -201,20 +202,6 @@ export class Engine {
 
 /** Tokens put into the key-value cache at once. */
 const PREFILL = 1024;
-
-function nativeShape(model: PlanModel) {
-  return {
-    vocabSize: model.vocab_size,
-    hiddenSize: model.hidden_size,
-    intermediateSize: model.intermediate_size,
-    layers: model.layers,
-    heads: model.heads,
-    kvHeads: model.kv_heads,
-    headDim: model.head_dim,
-    rmsNormEps: model.rms_norm_eps,
-    tieWordEmbeddings: model.tie_word_embeddings,
-  };
-}
 
 async function readConfig(folder: string): Promise<PlanModel> {
   const file = join(folder, "config.json");

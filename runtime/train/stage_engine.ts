@@ -1,25 +1,12 @@
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
-import type { NativeAddon, NativeEngine, NativeModelShape, NativeTraining } from "../engine/addon.ts";
+import type { NativeAddon, NativeEngine, NativeTraining } from "../engine/addon.ts";
+import { modelShape } from "../engine/model_shape.ts";
 
 /** Where and on how much of the machine a run computes. */
 export interface Machine {
   addon: NativeAddon;
   device: "cpu" | "cuda";
   threads: number;
-}
-
-export function modelShape(model: PlanModel): NativeModelShape {
-  return {
-    vocabSize: model.vocab_size,
-    hiddenSize: model.hidden_size,
-    intermediateSize: model.intermediate_size,
-    layers: model.layers,
-    heads: model.heads,
-    kvHeads: model.kv_heads,
-    headDim: model.head_dim,
-    rmsNormEps: model.rms_norm_eps,
-    tieWordEmbeddings: model.tie_word_embeddings,
-  };
 }
 
 /** What a stage trains; adapters start from the plan's seed. */

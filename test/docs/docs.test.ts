@@ -1,5 +1,5 @@
 /**
- * The documentation is executed. In docs/*.md,
+ * The documentation is executed. In README.md and docs/*.md,
  *
  *   ```ctx [name.ctx] [CTX1234 …]   is a recipe that raises exactly these codes of error and warning (none: it checks clean)
  *   ```sh run                       is carried out line by line by the built CLI, in a folder that holds the recipes named so far
@@ -34,7 +34,12 @@ function blocksOf(markdown: string): Block[] {
 }
 
 /** Handwritten pages; the generated ones have tests of their own. */
-const pages = readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md") && file !== "reference.md");
+const pages = [
+  "README.md",
+  ...readdirSync(join(root, "docs"))
+    .filter((file) => file.endsWith(".md") && file !== "reference.md")
+    .map((file) => `docs/${file}`),
+];
 
 /** Figures differ from machine to machine and lines are padded; the words must not. */
 const wording = (line: string) =>
@@ -43,8 +48,8 @@ const wording = (line: string) =>
     .replace(/\s+/g, " ")
     .trim();
 
-describe.each(pages)("docs/%s", (page) => {
-  const markdown = readFileSync(join(root, "docs", page), "utf8");
+describe.each(pages)("%s", (page) => {
+  const markdown = readFileSync(join(root, page), "utf8");
   const blocks = blocksOf(markdown);
 
   const recipes = blocks.filter((block) => block.language === "ctx");
@@ -60,14 +65,14 @@ describe.each(pages)("docs/%s", (page) => {
 
   const links = [...markdown.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map((match) => match[1]!);
   test.each([...new Set(links)])("link to %s leads somewhere", (link) => {
-    expect(existsSync(join(root, "docs", link))).toBe(true);
+    expect(existsSync(join(root, dirname(page), link))).toBe(true);
   });
 });
 
-const withCommands = pages.filter((page) => /^```sh run$/m.test(readFileSync(join(root, "docs", page), "utf8")));
+const withCommands = pages.filter((page) => /^```sh run$/m.test(readFileSync(join(root, page), "utf8")));
 
-describe.runIf(existsSync(cli)).each(withCommands)("commands of docs/%s", (page) => {
-  const blocks = blocksOf(readFileSync(join(root, "docs", page), "utf8"));
+describe.runIf(existsSync(cli)).each(withCommands)("commands of %s", (page) => {
+  const blocks = blocksOf(readFileSync(join(root, page), "utf8"));
   mkdirSync(join(root, "runs"), { recursive: true });
   const folder = mkdtempSync(join(root, "runs", "docs-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

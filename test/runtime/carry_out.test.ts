@@ -56,6 +56,25 @@ test("the weights are the same bytes for 1, 2 and 4 threads", async () => {
   expect(Object.keys(runs[0]!)).toContain(join("stages", "second", "model.safetensors"));
 });
 
+test("a ring of four ranks trains as one rank does", async () => {
+  const base = corpus();
+  const losses = async (ring: number) => {
+    const whole = plan();
+    const stages = whole.stages.map((stage) => ({
+      ...stage,
+      parallel: { ...stage.parallel, devices: ring, ring, layout: "zigzag" as const },
+    }));
+    const { root } = await start({ ...whole, stages }, base);
+    return readMetrics(join(root, "metrics.jsonl")).map(({ loss }) => loss);
+  };
+  const [one, four] = [await losses(1), await losses(4)];
+  expect(four).toHaveLength(12);
+  expect(four).not.toEqual(one); // sums in another order: the ring was really there
+  four.forEach((loss, step) => {
+    expect(Math.abs(loss / one[step]! - 1)).toBeLessThan(1e-5);
+  });
+});
+
 test.each([2, 6, 9])("stopped after step %i and resumed, it ends with the same bytes", async (stopAfter) => {
   const base = corpus();
   const whole = await start(plan(), base);
