@@ -78,7 +78,8 @@ export function drawHeatMap(map: HeatMap): string {
   );
   if (map.trained >= 0 && map.trained < map.columns.length - 1) {
     const x = LEFT + (map.trained + 1) * cellWidth;
-    const text = right - x > 160 ? "beyond what the base learned" : "beyond";
+    const room = right - x;
+    const text = room > 185 ? "beyond what the base learned" : room > 95 ? "beyond training" : "beyond";
     parts.push(line(x, TOP - 8, x, bottom + 6, "trained"), label(x + 6, TOP - 10, text, { class: "note" }));
   }
   return drawing(right + 4, bottom + 44, map.title, ...parts);
