@@ -57,7 +57,7 @@ async function main(): Promise<void> {
     const roof = `Peak ${bench.peak_gflops.toFixed(0)} GFLOP/s, plain copy ${bench.copy_gbps.toFixed(1)} GB/s a thread.`;
     parts.push(`## Kernels\n\n${machine}. ${roof}\n\n${kernelTable(bench)}`);
   }
-  const text = `# Benchmarks on the CPU\n\nMade by \`npm run bench -- ${process.argv.slice(2).join(" ")}\`.\n\n${parts.join("\n\n")}\n`;
+  const text = `# Benchmarks on the CPU\n\nMade on ${new Date().toISOString().slice(0, 10)} by \`npm run bench -- ${process.argv.slice(2).join(" ")}\`; see [how to read it](README.md).\n\n${parts.join("\n\n")}\n`;
   process.stdout.write(text);
   if (!values.write) return;
   const folder = join(packageRoot(), "docs", "benchmarks");
