@@ -44,7 +44,7 @@ const pages = [
 /** Figures differ from machine to machine and lines are padded; the words must not. */
 const wording = (line: string) =>
   line
-    .replace(/\d+(?:[.,]\d+)*/g, "#")
+    .replace(/\d+(?:[.,]\d+)*[KMG]?/g, "#")
     .replace(/\s+/g, " ")
     .trim();
 
