@@ -221,7 +221,9 @@ Napi::Value EngineObject::memory(const Napi::CallbackInfo &info) {
   return value;
 }
 
-void EngineObject::cancel(const Napi::CallbackInfo &) { jobs_->cancel(); }
+void EngineObject::cancel(const Napi::CallbackInfo &) {
+  if (jobs_) jobs_->cancel();
+}
 
 // Jobs asked for before end first; then the memory is given back.
 Napi::Value EngineObject::close(const Napi::CallbackInfo &info) {
@@ -232,7 +234,10 @@ Napi::Value EngineObject::close(const Napi::CallbackInfo &info) {
     return already.Promise();
   }
   rope_.reset();
-  const Napi::Value done = submit(info, "close", [this](Engine &) { engine_.reset(); });
+  const Napi::Value done = submit(info, "close", [this](Engine &) { engine_.reset(); }, [this](Napi::Env env) {
+    jobs_.reset(); // the last job is done: the thread goes now, not when this object is collected
+    return env.Undefined();
+  });
   closed_ = true;
   return done;
 }

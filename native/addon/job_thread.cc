@@ -103,10 +103,10 @@ struct JobThread::State {
       job->keep.SuppressDestruct();
       return;
     }
-    State &state = **static_cast<std::shared_ptr<State> *>(context);
+    const std::shared_ptr<State> state = *static_cast<std::shared_ptr<State> *>(context); // settling may end the JobThread
     Napi::HandleScope scope(env);
     job->settle(env);
-    if (--state.pending == 0) napi_unref_threadsafe_function(env, state.done);
+    if (--state->pending == 0 && state->done) napi_unref_threadsafe_function(env, state->done);
   }
 
   // Ends the thread; the running job sees the cancel flag. May be called twice.

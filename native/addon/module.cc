@@ -1,9 +1,11 @@
 // module.cc: what ctx.node exports; NativeAddon of runtime/engine/addon.ts.
+#include "attention_call.h"
 #include "describe.h"
 #include "engine_object.h"
 
 static Napi::Object start(Napi::Env env, Napi::Object exports) {
   ctx::EngineObject::define(env);
+  ctx::register_attention(env, exports);
   exports.Set("describe", Napi::Function::New(env, ctx::describe, "describe"));
   exports.Set("createEngine", Napi::Function::New(env, ctx::EngineObject::create, "createEngine"));
   return exports;

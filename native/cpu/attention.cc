@@ -35,16 +35,6 @@ ctx_status check(ctx_device *device, const char *name, const ctx_attention &a) {
 
 } // namespace
 
-size_t attention_workspace_bytes(int32_t threads, int64_t q_rows, int32_t heads, int32_t head_dim, bool backward) {
-  int64_t each = std::max(forward_workspace(head_dim), decode_workspace(heads, head_dim));
-  int64_t shared = decode_partials(heads, head_dim);
-  if (backward) {
-    each = std::max(each, backward_workspace(head_dim));
-    shared = std::max(shared, backward_turns(q_rows, heads));
-  }
-  return sizeof(float) * size_t(shared + each * threads);
-}
-
 ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   const ctx_attention &a = *call;
   CTX_TRY(check(device, "attention_forward", a));

@@ -12,7 +12,7 @@
 //
 // Where it is:  attention_forward.cc  attention_backward.cc  attention_decode.cc (one query row)  attention.cc (checks, threads)
 //
-// defines: attention_forward, attention_backward, attention_delta, attention_workspace_bytes
+// defines: attention_forward, attention_backward, attention_delta
 #pragma once
 #include "../include/ctx_backend.h"
 
@@ -21,9 +21,5 @@ namespace ctx_cpu {
 ctx_status attention_forward(ctx_device *, const ctx_attention *);
 ctx_status attention_delta(ctx_device *, float *delta, ctx_mat d_o, ctx_mat o, int32_t heads, int32_t head_dim);
 ctx_status attention_backward(ctx_device *, const ctx_attention_grad *);
-
-// Bytes of scratch that the device will hold after any of these operations on at most q_rows query rows: what the memory ledger
-// counts for attention besides its arguments. Pure arithmetic.
-size_t attention_workspace_bytes(int32_t threads, int64_t q_rows, int32_t heads, int32_t head_dim, bool backward);
 
 } // namespace ctx_cpu

@@ -105,8 +105,12 @@ void decode_merge(const ctx_attention &a, const float *partials) {
     float *const o = (float *)a.o.data + h * hd;
     const float carried = a.merge ? a.lse[h] * LOG2E : -INFINITY;
     float m = carried;
-    for (int64_t s = 0; s < count; s++) m = std::max(m, partial(s)[padded]);
-    if (m == -INFINITY) {
+    bool nothing = carried == -INFINITY; // l is NaN where all scores were
+    for (int64_t s = 0; s < count; s++) {
+      m = std::max(m, partial(s)[padded]);
+      nothing &= partial(s)[padded + 1] == 0.0f;
+    }
+    if (nothing) {
       std::fill(o, o + hd, 0.0f);
       a.lse[h] = -INFINITY;
       continue;

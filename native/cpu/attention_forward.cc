@@ -43,8 +43,10 @@ CTX_INLINE void softmax_row(float *s, int64_t c0, int64_t c1, Keys seen, float &
     top = vmax(top, x);
   }
   const float best = reduce_max(top);
-  if (best == -INFINITY) { // nothing seen so far: 2^(-inf + inf) must not be formed
-    std::fill(s + c0, s + c1, 0.0f);
+  if (best == -INFINITY) { // nothing seen so far, or nothing but NaN, which a maximum passes over
+    for (int64_t c = std::max(c0, seen.begin); c < std::min(c1, seen.end); c++)
+      if (s[c] != s[c]) l = NAN;
+    std::fill(s + c0, s + c1, 0.0f); // 2^(-inf + inf) must not be formed
     return;
   }
   if (best > m) {
@@ -136,10 +138,10 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
   for (int64_t g = 0; g < b.together; g++)
     for (int64_t r = 0; r < rows; r++) {
       const int64_t at = g * b.rows + r;
-      const float weight = m[at] == -INFINITY ? 0.0f : 1.0f / l[at];
+      const float weight = l[at] == 0.0f ? 0.0f : 1.0f / l[at];
       float *const row = out(head0 + g, r);
       for (int64_t d = 0; d < hd; d += W) store_up_to(row + d, load(o + at * width + d) * weight, hd - d);
-      a.lse[(head0 + g) * a.q.rows + i0 + r] = m[at] == -INFINITY ? -INFINITY : (m[at] + log2f(l[at])) * LN2;
+      a.lse[(head0 + g) * a.q.rows + i0 + r] = l[at] == 0.0f ? -INFINITY : (m[at] + log2f(l[at])) * LN2;
     }
 }
 

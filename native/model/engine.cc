@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 #include <thread>
 
 #include "initialize.h"
@@ -78,7 +79,15 @@ void Engine::on_ranks(const std::function<void(Rank &)> &work) {
     }
   };
   std::vector<std::thread> threads;
-  for (size_t r = 1; r < ranks_.size(); r++) threads.emplace_back(run, std::ref(*ranks_[r]));
+  threads.reserve(ranks_.size() - 1);
+  try {
+    for (size_t r = 1; r < ranks_.size(); r++) threads.emplace_back(run, std::ref(*ranks_[r]));
+  } catch (const std::system_error &error) { // those that run already must not wait for those that never will
+    Rank &missing = *ranks_[threads.size() + 1];
+    const std::string reason = "cannot start a thread for ring rank " + std::to_string(missing.index) + ": " + error.what();
+    missing.ring.transport->abort(reason);
+    failures[(size_t)missing.index] = std::make_unique<Failure>(CTX_ERR_MEMORY, reason);
+  }
   run(*ranks_[0]);
   for (std::thread &thread : threads) thread.join();
   const Failure *cause = nullptr;
@@ -175,6 +184,8 @@ std::vector<int32_t> Engine::generate(const std::vector<int32_t> &ids, int64_t m
   }
   for (;;) {
     model.logits(last - 1, 1, logits.data());
+    for (const float logit : logits)
+      if (std::isnan(logit)) fail(CTX_ERR_ARGUMENT, "generate: logits are NaN after %lld tokens; the weights hold a NaN or an infinity", (long long)(prompt + (int64_t)made.size()));
     const int32_t next = (int32_t)(std::max_element(logits.begin(), logits.end()) - logits.begin());
     made.push_back(next);
     if ((int64_t)made.size() == max_new || std::find(stop.begin(), stop.end(), next) != stop.end()) return made;

@@ -1,5 +1,7 @@
 // engine_weights.cc: how weights come into an engine and leave it: seeds, files, arrays.
+#include <atomic>
 #include <cmath>
+#include <system_error>
 #include <thread>
 
 #include "engine.h"
@@ -10,15 +12,20 @@ namespace {
 
 constexpr int64_t block = 1 << 16; // numbers that one thread makes at a time; even
 
-// Fills the whole parameter, blocks shared out over threads, and uploads it.
+// Fills the whole parameter, each thread taking the next block, and uploads it. Threads that cannot be started are done without.
 void fill(const Ops &ops, int threads, float *place, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
   std::vector<float> numbers((size_t)size);
-  const auto work = [&](int thread) {
-    for (int64_t first = thread * block; first < size; first += threads * block) make(numbers.data() + first, first, std::min(block, size - first));
+  std::atomic<int64_t> next{0};
+  const auto work = [&] {
+    for (int64_t first; (first = next.fetch_add(block)) < size;) make(numbers.data() + first, first, std::min(block, size - first));
   };
   std::vector<std::thread> helpers;
-  for (int t = 1; t < threads && t * block < size; t++) helpers.emplace_back(work, t);
-  work(0);
+  helpers.reserve((size_t)threads);
+  try {
+    for (int t = 1; t < threads && t * block < size; t++) helpers.emplace_back(work);
+  } catch (const std::system_error &) {
+  }
+  work();
   for (std::thread &helper : helpers) helper.join();
   ops.upload(place, numbers.data(), (size_t)size * 4);
 }

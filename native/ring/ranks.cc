@@ -145,6 +145,7 @@ void run(const Ranks &ranks, const Sequence &s, const SequenceGrad *grad) {
   };
 
   std::vector<std::thread> threads;
+  threads.reserve(ranks.world - 1);
   try {
     for (int r = 1; r < ranks.world; r++) threads.emplace_back(work, r);
   } catch (const std::exception &) {

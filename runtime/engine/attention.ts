@@ -81,5 +81,5 @@ export async function attention(
     native.starts = documentStarts(options.documents, Math.floor(q.length / (heads * headDim)));
   if (options.isa !== undefined) native.isa = options.isa;
   const { o, lse } = await addon.attentionForward(q, k, v, native);
-  return { o, lse, backward: (dO) => addon.attentionBackward(dO, q, k, v, o, lse, native) };
+  return { o, lse, backward: async (dO) => addon.attentionBackward(dO, q, k, v, o, lse, native) };
 }

@@ -162,6 +162,31 @@ void huge_scores() {
   }
 }
 
+// A NaN among a row's scores makes its o and lse NaN, whatever else the row sees and in whichever block it comes; rows that cannot
+// see it are not touched.
+void nan_is_seen() {
+  for (const int64_t q_rows : {int64_t(1), int64_t(40)})
+    for (const int64_t bad : {0, 20, 39}) {
+      Problem p;
+      p.heads = 2, p.kv_heads = 1, p.head_dim = 8, p.q_rows = q_rows, p.k_rows = 40, p.q_index = 40 - q_rows;
+      fill(p, rng);
+      p.k[bad * p.head_dim + 3] = NAN;
+      for (const std::vector<int64_t> &cuts : {std::vector<int64_t>{40}, {1, 40}, {20, 21, 40}}) {
+        Run got(p);
+        Device device(2);
+        check(got.solve(device.handle, cuts) == CTX_OK, "NaN: failed");
+        for (int64_t i = 0; i < q_rows; i++)
+          for (int h = 0; h < 2; h++) {
+            const bool sees = p.sees(i, bad);
+            check(std::isnan(got.lse[h * q_rows + i]) == sees, "NaN in key %lld, row %lld of %lld: lse is %g", (long long)bad, (long long)i, (long long)q_rows,
+                  got.lse[h * q_rows + i]);
+            check(std::isnan(*got.o.at(i, h * p.head_dim)) == sees, "NaN in key %lld, row %lld of %lld: o is %g", (long long)bad, (long long)i,
+                  (long long)q_rows, *got.o.at(i, h * p.head_dim));
+          }
+      }
+    }
+}
+
 void same_bits_for_any_thread_count() {
   for (int n = 0; n < 12; n++) {
     Problem p;
@@ -251,6 +276,7 @@ int main(int argc, char **argv) {
   merges();
   one_query_row();
   huge_scores();
+  nan_is_seen();
   same_bits_for_any_thread_count();
   refusals();
   std::printf("%s: %d checks, %d failures\n", backend->name, checks, failures);

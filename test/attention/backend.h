@@ -1,4 +1,4 @@
-// backend.h: opens the backend library whose path is given to a test.
+// backend.h: opens the backend library whose path is given to a test; status 77 if it cannot run on this machine.
 #pragma once
 #include "../../native/include/ctx_backend.h"
 
@@ -16,7 +16,7 @@ inline const ctx_backend *open_backend(const char *path) {
   const ctx_backend *backend = get ? get() : nullptr;
   if (!backend || backend->version != CTX_BACKEND_VERSION || backend->score() == 0) {
     std::printf("skipped: %s does not run on this machine\n", path);
-    std::exit(0);
+    std::exit(77);
   }
   return backend;
 }

@@ -131,6 +131,26 @@ describe("calls that cannot be carried out", () => {
   });
 });
 
+test("weights that hold a NaN give no text", async () => {
+  const engine = make({ memory: { ...OPTIONS.memory, train: false, kvCacheTokens: 16 } });
+  await engine.initialize(1, 0.3);
+  expect(await engine.generate(Int32Array.of(1, 2, 3), 4, [])).toHaveLength(4);
+  await engine.write("model.layers.1.self_attn.k_proj.weight", "value", new Float32Array(16 * 32).fill(Number.NaN));
+  await expect(engine.generate(Int32Array.of(1, 2, 3), 4, [])).rejects.toThrow(/logits are NaN after 3 tokens/);
+  await engine.close();
+});
+
+test.runIf(process.platform === "linux")("close ends all threads of an engine", async () => {
+  const threads = () => readdirSync("/proc/self/task").length;
+  await make().close();
+  const before = threads();
+  const engines = Array.from({ length: 8 }, () => make({ threads: 3 }));
+  expect(threads()).toBeGreaterThanOrEqual(before + 8 * 3);
+  await Promise.all(engines.map((engine) => engine.close()));
+  expect(threads()).toBe(before);
+  engines[0]!.cancel();
+});
+
 test("every instruction set gives the same numbers to rounding", async () => {
   const all = [];
   for (const { name } of loadAddon().describe().backends) {

@@ -86,6 +86,11 @@ void test_elementwise(Harness &h) {
     check_sum_squares(h, rows, cols, pad);
   }
   check_swiglu(h, 3, 100, 0, 200); // exp overflows fp32 from 88 on
+  h.expect("swiglu_forward far below zero", 1e-30, {0, 0, 0, 0, 0, 0, 0, 0, 0}, [&](ctx_device *device, Output &out) {
+    std::vector<float> gate = {-87, -88, -89, -100, -127, -128, -1e10f, -1e38f, -3.4e38f}, up(9, 1.0f), y(9);
+    h.ok(device, h.backend->swiglu_forward(device, {y.data(), 1, 9, 9, CTX_F32}, {gate.data(), 1, 9, 9, CTX_F32}, {up.data(), 1, 9, 9, CTX_F32}));
+    out.add(y);
+  });
   check_sum_squares(h, 0, 5, 0);
   check_sum_squares(h, 70, 33000, 3);
   for (int64_t n : {1, 8, 1000, 16384, 50001})
