@@ -1,7 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256 } from "../run/files.ts";
 import { DataError, reason } from "./data_error.ts";
 
 /**
@@ -114,12 +115,6 @@ export class TokenWriter {
     if (this.filled > 0) await this.file.write(new Uint8Array(this.buffer.buffer, 0, this.filled * 4).slice());
     this.filled = 0;
   }
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }
 
 /** Reads a folder of tokenised documents; any range of any document in one system call. */

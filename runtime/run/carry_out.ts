@@ -17,7 +17,7 @@ import { trainStage } from "../train/train_stage.ts";
 import { checkMachine } from "./check_machine.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
-import { readJson, writeFailure, writeFolder, writeJson } from "./files.ts";
+import { readJson, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
 import { planHash } from "./resume.ts";
@@ -51,8 +51,10 @@ export interface RunOutcome {
  * @throws Failure, of kind "interrupted" when the user asked to stop; what was done is saved.
  */
 export async function carryOut(options: CarryOutOptions): Promise<RunOutcome> {
-  const lock = lockFolder(options.folder.root);
+  const { root, checkpoints, stages, evaluations } = options.folder;
+  const lock = lockFolder(root);
   try {
+    for (const folder of [root, checkpoints, stages, evaluations]) sweepLeftovers(folder);
     return await new Run(options).carryOut();
   } finally {
     lock.release();
@@ -152,7 +154,7 @@ class Run {
     if (stage.train.dtype === "bf16" && machine.device === "cpu") {
       listen({ kind: "note", text: "the plan foresees bf16; the CPU computes in fp32, which is more exact" });
     }
-    const newest = this.#newestCheckpoint();
+    const newest = await this.#newestCheckpoint();
     const engine = trainingEngine(machine, this.#plan, stage);
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);
     const tracks: { close(): void }[] = [];
@@ -198,8 +200,9 @@ class Run {
     }
   }
 
-  #newestCheckpoint(): Checkpoint | null {
-    const newest = newestCheckpoint(this.#folder.checkpoints, (text) => this.#options.listen({ kind: "note", text }));
+  async #newestCheckpoint(): Promise<Checkpoint | null> {
+    const note = (text: string) => this.#options.listen({ kind: "note", text });
+    const newest = await newestCheckpoint(this.#folder.checkpoints, note);
     if (newest && newest.state.plan_sha256 !== this.#hash) {
       throw new Failure(
         "input",

@@ -1,4 +1,17 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { Failure, messageOf } from "./failure.ts";
 
@@ -40,6 +53,34 @@ export function writeAtomic(path: string, content: string | Uint8Array): void {
     rmSync(aside, { force: true });
     throw writeFailure(path, error);
   }
+}
+
+/** Whether a process of this machine runs. */
+export function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+/** Removes what killed processes left half written in a folder: what `writeAtomic`, `writeFolder` and locks put aside. */
+export function sweepLeftovers(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const [, ...pids] = /^\.writing-(\d+)-|\.(\d+)\.tmp$|^lock\.(\d+)(?:\.second)?$/.exec(name) ?? [];
+    const pid = pids.find((found) => found !== undefined);
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** SHA-256 of a file's bytes, in hexadecimal. */
+export async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
 }
 
 /** Writes `value` as indented JSON, atomically. */

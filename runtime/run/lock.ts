@@ -1,8 +1,8 @@
-import { linkSync, readFileSync, rmSync, unlinkSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Failure } from "./failure.ts";
-import { writeFailure, writeSynced } from "./files.ts";
+import { isRunning, writeFailure, writeSynced } from "./files.ts";
 
 /** Who holds a run folder. `started` tells a process from a later one that got the same id. */
 interface Holder {
@@ -17,7 +17,8 @@ export interface Lock {
 }
 
 /**
- * Takes the run folder for this process. A lock whose process no longer runs (killed, power cut) is taken over.
+ * Takes the run folder for this process. A lock whose process no longer runs (killed, power cut) is taken over, by one
+ * process however many try.
  *
  * @throws Failure when another live process, or one on another machine, holds it.
  */
@@ -27,35 +28,57 @@ export function lockFolder(folder: string): Lock {
   const aside = join(folder, `lock.${process.pid}`);
   try {
     writeSynced(aside, `${JSON.stringify(mine)}\n`);
+    take(path, aside, mine);
   } catch (error) {
     throw writeFailure(aside, error);
-  }
-  try {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      try {
-        // A hard link fails when the name exists, and the file is complete at once: no reader sees half of it.
-        linkSync(aside, path);
-        return { release: () => releaseOwn(path, mine) };
-      } catch (error) {
-        if ((error as { code?: string }).code !== "EEXIST") throw writeFailure(path, error);
-      }
-      const holder = readHolder(path);
-      if (holder && lives(holder)) throw refusal(folder, holder);
-      if (holder) unlinkSync(path);
-    }
-    throw new Failure("run", `${path} cannot be taken`, "another process is starting in the same folder; try again");
   } finally {
     rmSync(aside, { force: true });
   }
+  return { release: () => releaseOwn(path, mine) };
 }
 
-function refusal(folder: string, holder: Holder): Failure {
+/**
+ * Gives `aside`'s content the name `path`. A name that stands for a dead process may be replaced only by the holder of
+ * `<path>.takeover`, a lock of the same kind: so what was read of the dead one is still true when it is replaced, and a
+ * live lock is never removed by somebody else.
+ */
+function take(path: string, aside: string, mine: Holder): void {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      // A hard link fails when the name exists, and the file is complete at once: no reader sees half of it.
+      linkSync(aside, path);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EEXIST") throw error;
+    }
+    const holder = readHolder(path);
+    if (!holder) continue;
+    if (lives(holder)) throw refusal(path, holder);
+    const takeover = `${path}.takeover`;
+    take(takeover, aside, mine);
+    try {
+      const still = readHolder(path);
+      if (still && !lives(still)) {
+        const second = `${aside}.second`;
+        writeSynced(second, `${JSON.stringify(mine)}\n`);
+        renameSync(second, path);
+        return;
+      }
+    } finally {
+      releaseOwn(takeover, mine);
+    }
+  }
+  throw new Failure("run", `${path} cannot be taken`, "other processes are starting in the same folder; try again");
+}
+
+function refusal(path: string, holder: Holder): Failure {
+  const folder = dirname(path);
   const elsewhere = holder.host !== hostname();
   return new Failure(
     "run",
     `${folder} is in use by process ${holder.pid}${elsewhere ? ` on ${holder.host}` : ""}`,
     elsewhere
-      ? `if that run is over, delete ${join(folder, "lock")}`
+      ? `if that run is over, delete ${path}`
       : "wait for it to end, or start this run in another folder with --out",
   );
 }
@@ -77,13 +100,7 @@ function readHolder(path: string): Holder | null {
 
 function lives(holder: Holder): boolean {
   if (holder.host !== hostname()) return true;
-  if (!Number.isInteger(holder.pid) || holder.pid <= 0) return false;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
-  return startOf(holder.pid) === holder.started;
+  return isRunning(holder.pid) && startOf(holder.pid) === holder.started;
 }
 
 /** Start time of a process in clock ticks since boot (Linux); empty elsewhere, where the id alone must do. */

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { NativeEngine, NativeSlot } from "../engine/addon.ts";
 import { readSafetensors } from "../engine/safetensors.ts";
 import { writeTensors } from "../export/shards.ts";
 import { messageOf } from "../run/failure.ts";
-import { readJson, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
+import { readJson, sha256, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
 
 /** Where in the run a checkpoint was taken. */
 export interface CheckpointState {
@@ -19,8 +19,8 @@ export interface CheckpointState {
   adam_step: number;
   /** SHA-256 of plan.json. */
   plan_sha256: string;
-  /** Size of each file of the folder, to tell a damaged checkpoint. */
-  files: { [name: string]: number };
+  /** SHA-256 of each file of the folder. */
+  files: { [name: string]: string };
 }
 
 export interface Checkpoint {
@@ -59,7 +59,8 @@ export async function saveCheckpoint(
         }));
         await writeTensors(engine, aside, tensors, file, Number.POSITIVE_INFINITY);
       }
-      const files = Object.fromEntries(readdirSync(aside).map((name) => [name, statSync(join(aside, name)).size]));
+      const files: CheckpointState["files"] = {};
+      for (const name of readdirSync(aside)) files[name] = await sha256(join(aside, name));
       const state: CheckpointState = { version: 1, ...at, files };
       writeSynced(join(aside, "state.json"), `${JSON.stringify(state, null, 2)}\n`);
     });
@@ -85,32 +86,34 @@ export async function loadCheckpoint(
 }
 
 /**
- * The newest checkpoint that is intact, or null. A damaged one (bad disk, edited by hand) is passed over with a note
- * for the user.
+ * The newest checkpoint whose every byte is as it was saved, or null. A damaged one (bad disk, edited by hand) is passed
+ * over with a note for the user.
  */
-export function newestCheckpoint(checkpoints: string, note: (text: string) => void): Checkpoint | null {
+export async function newestCheckpoint(checkpoints: string, note: (text: string) => void): Promise<Checkpoint | null> {
   for (const name of checkpointNames(checkpoints).reverse()) {
     const folder = join(checkpoints, name);
-    const reason = damage(folder);
-    if (reason === null) return { folder, state: readJson<CheckpointState>(join(folder, "state.json")) };
-    note(`${folder} is damaged (${reason}); going back to the one before`);
+    try {
+      const state = readState(folder, name);
+      for (const [file, sum] of Object.entries(state.files)) {
+        if ((await sha256(join(folder, file))) !== sum) throw new Error(`the checksum of ${file} differs`);
+      }
+      return { folder, state };
+    } catch (error) {
+      note(`${folder} is damaged (${messageOf(error)}); going back to the one before`);
+    }
   }
   return null;
 }
 
-function damage(folder: string): string | null {
-  try {
-    const state = readJson<CheckpointState>(join(folder, "state.json"));
-    if (state.version !== 1 || typeof state.files !== "object") return "state.json is not of this version";
-    for (const [name, size] of Object.entries(state.files)) {
-      const path = join(folder, name);
-      if (!existsSync(path)) return `${name} is missing`;
-      if (statSync(path).size !== size) return `${name} has ${statSync(path).size} bytes instead of ${size}`;
-    }
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
+function readState(folder: string, name: string): CheckpointState {
+  const state = readJson<CheckpointState>(join(folder, "state.json"));
+  const { version, stage_index, step, global_step, adam_step, files } = state;
+  const counts = [stage_index, step, global_step, adam_step];
+  const complete = Object.keys(SLOTS).every((file) => typeof files?.[`${file}.safetensors`] === "string");
+  if (version !== 1 || !counts.every((count) => Number.isInteger(count) && count >= 0) || !complete)
+    throw new Error("state.json is not of this version");
+  if (checkpointName(stage_index, step) !== name) throw new Error("state.json belongs to another checkpoint");
+  return state;
 }
 
 function checkpointName(stage: number, step: number): string {

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { hostname, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Failure } from "../../runtime/run/failure.ts";
-import { writeAtomic, writeFailure, writeFolder } from "../../runtime/run/files.ts";
+import { sweepLeftovers, writeAtomic, writeFailure, writeFolder } from "../../runtime/run/files.ts";
 import { createRunFolder } from "../../runtime/run/folder.ts";
 import { lockFolder } from "../../runtime/run/lock.ts";
 import { describeDifferences, planDifferences } from "../../runtime/run/resume.ts";
@@ -39,6 +40,40 @@ test("a lock is refused while its process lives, and taken over when it is gone"
   writeFileSync(join(folder, "lock"), "not json");
   lockFolder(folder).release();
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a dead process's lock goes to exactly one of many that want it", async () => {
+  const lock = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist", "runtime", "run", "lock.js");
+  const program = `
+    import { lockFolder } from ${JSON.stringify(lock)};
+    while (Date.now() < Number(process.argv[2]));
+    try { lockFolder(process.argv[1]); console.log("held"); } catch (error) { console.log(error.message); }
+    setTimeout(() => {}, 60_000);`;
+  const folder = temporary();
+  const dead = JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), started: "0" });
+  writeFileSync(join(folder, "lock"), dead);
+  // Killed in the middle of a takeover, too.
+  writeFileSync(join(folder, "lock.takeover"), dead);
+  const at = String(Date.now() + 1500);
+  const children = Array.from({ length: 6 }, () =>
+    spawn(process.execPath, ["--input-type=module", "-e", program, folder, at]),
+  );
+  const answers = await Promise.all(
+    children.map((child) => new Promise<string>((resolve) => child.stdout.once("data", (text) => resolve(String(text))))),
+  );
+  for (const child of children) child.kill("SIGKILL");
+  expect(answers.filter((answer) => answer === "held\n")).toHaveLength(1);
+  expect(answers.filter((answer) => / is in use by process \d+/.test(answer))).toHaveLength(5);
+});
+
+test("what killed processes left half written goes, what live ones write stays", () => {
+  const folder = temporary();
+  const dead = 2 ** 22 + 1;
+  const gone = [`.writing-${dead}-first`, `report.html.${dead}.tmp`, `lock.${dead}`, `lock.${dead}.second`];
+  const kept = [`.writing-${process.pid}-first`, `lock.${process.pid}`, "lock", "plan.json", `notes.${dead}.txt`];
+  for (const name of [...gone, ...kept]) writeFileSync(join(folder, name), "x");
+  sweepLeftovers(folder);
+  expect(readdirSync(folder).sort()).toEqual([...kept].sort());
 });
 
 async function lockText(folder: string): Promise<string> {

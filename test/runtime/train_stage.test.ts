@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -134,6 +134,34 @@ test("a full disk is named, and the checkpoint before stays", async () => {
     message: expect.stringContaining("the disk is full"),
   });
   expect(readdirSync(folder)).toEqual(["000-00000001"]);
-  expect(newestCheckpoint(folder, () => {})!.state.step).toBe(1);
+  expect((await newestCheckpoint(folder, () => {}))!.state.step).toBe(1);
   expect(existsSync(join(folder, "000-00000001", "adam_v.safetensors"))).toBe(true);
+});
+
+test("a checkpoint with one changed bit, or with the state of another, is passed over", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ctx-damage-"));
+  const engine = {
+    parameters: () => [{ name: "w", shape: [2], trainable: true }],
+    save: async (path: string, header: Uint8Array) => writeFileSync(path, Buffer.concat([header, Buffer.alloc(8)])),
+  } as unknown as NativeEngine;
+  const at = { stage: "long", stage_index: 0, global_step: 1, adam_step: 1, plan_sha256: "x" };
+  for (const step of [1, 2]) await saveCheckpoint(folder, engine, { ...at, step });
+  const notes: string[] = [];
+  const newest = async () => (await newestCheckpoint(folder, (text) => notes.push(text)))?.state.step ?? null;
+  expect(await newest()).toBe(2);
+  const weights = join(folder, "000-00000002", "weights.safetensors");
+  const bytes = readFileSync(weights);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(weights, bytes);
+  expect(await newest()).toBe(1);
+  expect(notes).toEqual([expect.stringMatching(/000-00000002 is damaged \(the checksum of weights\.safetensors differs\)/)]);
+  const state = join(folder, "000-00000001", "state.json");
+  const text = readFileSync(state, "utf8");
+  for (const broken of [text.replace('"step": 1', '"step": 3'), text.replace('"step": 1', '"step": "1"'), "{}", "["]) {
+    writeFileSync(state, broken);
+    expect(await newest()).toBeNull();
+  }
+  writeFileSync(state, text);
+  rmSync(join(folder, "000-00000001", "adam_v.safetensors"));
+  expect(await newest()).toBeNull();
 });
