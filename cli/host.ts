@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { cpus, homedir, totalmem } from "node:os";
-import { dirname, isAbsolute, join, parse, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import type { CpuFacts } from "../compiler/cost/hardware.ts";
 import type { Host } from "../compiler/host.ts";
-import { glob } from "./glob.ts";
+import { DataError } from "../runtime/data/data_error.ts";
+import { matchingFiles } from "../runtime/data/files.ts";
 
 /** Largest text file that the compiler is handed: a recipe or a config.json is far below. */
 const largestText = 16 * 2 ** 20;
@@ -21,14 +22,14 @@ export function nodeHost(base: string = process.cwd()): Host {
       }
     },
     list(pattern, folder) {
-      const npm = /^npm:((?:@[^/]+\/)?[^/]+)\/(.+)$/.exec(pattern);
-      if (npm) {
-        const shipped = packageFolder(npm[1]!, at(folder));
-        return shipped ? glob(shipped, npm[2]!).map((file) => join(shipped, file)) : [];
+      try {
+        const { base: root, prefix, paths } = matchingFiles(pattern, at(folder));
+        const own = prefix === null && !isAbsolute(pattern);
+        return own ? paths.map((path) => join(folder, relative(root, path))) : paths;
+      } catch (error) {
+        if (error instanceof DataError) return [];
+        throw error;
       }
-      if (isAbsolute(pattern))
-        return glob(parse(pattern).root, pattern.slice(1)).map((file) => join(parse(pattern).root, file));
-      return glob(at(folder), pattern).map((file) => join(folder, file));
     },
     size(path) {
       try {
@@ -40,15 +41,6 @@ export function nodeHost(base: string = process.cwd()): Host {
     hubFolder,
     machine,
   };
-}
-
-/** Folder of an installed npm package as Node would find it from `folder`; undefined when it is not installed. */
-function packageFolder(name: string, folder: string): string | undefined {
-  for (let above = folder; ; above = dirname(above)) {
-    const candidate = join(above, "node_modules", name);
-    if (existsSync(join(candidate, "package.json"))) return candidate;
-    if (above === dirname(above)) return undefined;
-  }
 }
 
 /**

@@ -86,7 +86,7 @@ ctx_status alloc(ctx_device *device, size_t bytes, void **out) {
   *out = nullptr;
   if (bytes >= MAPPED) { // fresh pages are zero
     void *p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return fail(device, CTX_ERR_MEMORY, "alloc: no memory for %zu bytes", bytes);
+    if (p == MAP_FAILED) return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes", bytes);
 #if defined(MADV_HUGEPAGE)
     madvise(p, bytes, MADV_HUGEPAGE); // a wish; without it everything still works
 #endif
@@ -95,7 +95,7 @@ ctx_status alloc(ctx_device *device, size_t bytes, void **out) {
   }
   const size_t rounded = std::max<size_t>(64, (bytes + 63) / 64 * 64);
   *out = std::aligned_alloc(64, rounded);
-  if (!*out) return fail(device, CTX_ERR_MEMORY, "alloc: no memory for %zu bytes", bytes);
+  if (!*out) return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes", bytes);
   std::memset(*out, 0, rounded);
   return CTX_OK;
 }

@@ -4,9 +4,10 @@ import { planTokenizer } from "../tokenizer/plan_tokenizer.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { DataError } from "./data_error.ts";
 import { type DocumentStatistics, Documents, partition } from "./documents.ts";
+import { BEGINNING, EpochStream, type Place } from "./epochs.ts";
 import { type DataFormat, expandFiles } from "./files.ts";
 import { stageMix } from "./mix.ts";
-import { StageStream, type StreamSource } from "./stream.ts";
+import { longestDocument, StageStream, type StreamSource } from "./stream.ts";
 import { SyntheticSource } from "./synthetic.ts";
 import type { TokenFile } from "./token_file.ts";
 import { type TokenizeProgress, tokenize } from "./tokenize.ts";
@@ -75,9 +76,9 @@ export class PlanDataset {
     if (!stage) throw new RangeError(`the plan has no stage ${index}`);
     const sources = new Map<string, StreamSource>();
     for (const [name, source] of this.synthetic) sources.set(name, { kind: "synthetic", source });
-    const taken = this.taken(index);
+    const stops = this.stops(index);
     for (const [name, source] of this.sources)
-      sources.set(name, { kind: "text", documents: source.train, taken: taken.get(name) ?? 0 });
+      sources.set(name, { kind: "text", documents: source.train, from: stops.get(name) ?? BEGINNING });
     return new StageStream(stage, index, this.plan.seed, this.plan.data, sources);
   }
 
@@ -120,7 +121,7 @@ export class PlanDataset {
     columns: { text: string | null; chat: string | null },
     loss: "all" | "assistant",
   ): Promise<TokenFile> {
-    const files = await expandFiles(patterns, this.folder, format);
+    const files = expandFiles(patterns, this.folder, format);
     const { cache, onProgress } = this.options;
     const file = await tokenize({ source, files, columns, loss, tokenizer: this.tokenizer, cache, onProgress });
     this.open.push(file);
@@ -132,13 +133,20 @@ export class PlanDataset {
     return file;
   }
 
-  /** Tokens of each source that the stages before `index` use. */
-  private taken(index: number): Map<string, number> {
-    const taken = new Map<string, number>();
+  /** Where the stages before `index` stopped in each source of text that they use. */
+  private stops(index: number): Map<string, Place> {
+    const { data, seed } = this.plan;
+    const stops = new Map<string, Place>();
     for (const stage of this.plan.stages.slice(0, index)) {
       const { names, rows } = stageMix(stage, (name) => this.synthetic.has(name));
-      for (const [k, name] of names.entries()) taken.set(name, (taken.get(name) ?? 0) + rows[k]! * stage.length);
+      for (const [k, name] of names.entries()) {
+        const source = this.sources.get(name);
+        if (!source) continue;
+        const stream = new EpochStream(source.train, seed, longestDocument(data, stage));
+        const begin = stream.positionOf(stops.get(name) ?? BEGINNING);
+        stops.set(name, stream.placeOf(begin + rows[k]! * stage.length));
+      }
     }
-    return taken;
+    return stops;
   }
 }

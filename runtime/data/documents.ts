@@ -52,13 +52,6 @@ export class Documents {
     return { documents: this.count, tokens: this.tokens, longest };
   }
 
-  /** Share of documents with at least this many tokens. */
-  shareAtLeast(length: number): number {
-    let n = 0;
-    for (let i = 0; i < this.count; i++) if (this.length(i) >= length) n++;
-    return this.count === 0 ? 0 : n / this.count;
-  }
-
   /** Tokens [from, to) of document i with their NO_LOSS bits. */
   readRaw(i: number, from: number, to: number): Uint32Array {
     return this.file.read(this.starts[i]! + from, to - from);
@@ -106,6 +99,50 @@ export class Documents {
     }
   }
 
+  /**
+   * Up to `count` stretches of running text of exactly `length` tokens that share no token; bos and eos left out. Each lies
+   * within one document where these have room for all of them; otherwise the documents are one text, and stretches run on
+   * over their borders. Fewer than `count` where the text ends.
+   *
+   * @throws DataError when all documents together are shorter than one
+   */
+  windows(length: number, count: number, random: Random): Int32Array[] {
+    const bodies = Array.from({ length: this.count }, (_, i) => ({ i, ...this.body(i) }));
+    const within = cut(
+      bodies.map(({ from, to }) => to - from),
+      length,
+      count,
+      random,
+    );
+    if (within.length === count)
+      return within.map(({ piece, at }) => {
+        const { i, from } = bodies[piece]!;
+        return this.read(i, from + at, from + at + length);
+      });
+    const whole = bodies.reduce((sum, { from, to }) => sum + to - from, 0);
+    const stretches = cut([whole], length, count, random);
+    if (stretches.length === 0)
+      throw new DataError(`${this.name} has ${whole} tokens of text, fewer than the ${length} of one window`);
+    let k = 0;
+    let before = 0; // tokens of the bodies before body k
+    return stretches.map(({ at }) => {
+      const out = new Int32Array(length);
+      for (let filled = 0; filled < length; ) {
+        const { i, from, to } = bodies[k]!;
+        const start = at + filled - before;
+        if (start >= to - from) {
+          before += to - from;
+          k++;
+          continue;
+        }
+        const take = Math.min(length - filled, to - from - start);
+        out.set(this.read(i, from + start, from + start + take), filled);
+        filled += take;
+      }
+      return out;
+    });
+  }
+
   /** The document that holds token `position` of all of them laid end to end. */
   private at(position: number): number {
     let low = 0;
@@ -117,6 +154,29 @@ export class Documents {
     }
     return low;
   }
+}
+
+/**
+ * Up to `count` stretches of `length` out of pieces of these sizes, in order, none of which overlap: every piece is cut from
+ * a random place on, and the stretches are drawn from all there are.
+ */
+function cut(sizes: number[], length: number, count: number, random: Random): { piece: number; at: number }[] {
+  const room = sizes.map((size) => Math.floor(size / length));
+  const total = room.reduce((sum, n) => sum + n, 0);
+  const chosen = random.distinct(Math.min(count, total), 0, total - 1);
+  const stretches: { piece: number; at: number }[] = [];
+  let piece = 0;
+  let first = 0; // number of the piece's first stretch
+  let offset: number | null = null;
+  for (const number of chosen) {
+    while (number >= first + room[piece]!) {
+      first += room[piece++]!;
+      offset = null;
+    }
+    offset ??= random.between(0, sizes[piece]! - room[piece]! * length);
+    stretches.push({ piece, at: offset + (number - first) * length });
+  }
+  return stretches;
 }
 
 /**

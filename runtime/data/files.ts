@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataError } from "./data_error.ts";
 import { glob } from "./glob.ts";
@@ -29,11 +29,10 @@ const ENDINGS: [RegExp, DataFormat][] = [
  * @param format of all files; null: by each file's ending
  * @throws DataError when a pattern matches nothing or a format can't be told
  */
-export async function expandFiles(patterns: string[], folder: string, format: DataFormat | null): Promise<DataFile[]> {
+export function expandFiles(patterns: string[], folder: string, format: DataFormat | null): DataFile[] {
   const files = new Map<string, DataFile>();
   for (const pattern of patterns) {
-    const { base, rest, prefix } = await startOf(pattern, folder);
-    const paths = await glob(base, rest);
+    const { base, prefix, paths } = matchingFiles(pattern, folder);
     if (paths.length === 0) throw new DataError(`no file matches ${JSON.stringify(pattern)} (looked under ${base})`);
     for (const path of paths) {
       const name = prefix ? prefix + slashes(relative(base, path)) : slashes(relative(folder, path));
@@ -58,33 +57,44 @@ function formatOf(path: string): DataFormat {
   );
 }
 
-/** Where a pattern begins. */
-async function startOf(
+/**
+ * The files that one pattern names, in a fixed order.
+ *
+ * @returns `base`: the folder that was looked under; `prefix`: what the files' names begin with instead of it, for packages
+ * @throws DataError when the pattern is malformed, too broad, or names a package that is not installed
+ */
+export function matchingFiles(
   pattern: string,
   folder: string,
-): Promise<{ base: string; rest: string; prefix: string | null }> {
+): { base: string; prefix: string | null; paths: string[] } {
+  const { base, rest, prefix } = startOf(pattern, folder);
+  return { base, prefix, paths: glob(base, rest) };
+}
+
+/** Where a pattern begins. */
+function startOf(pattern: string, folder: string): { base: string; rest: string; prefix: string | null } {
   const npm = /^npm:((?:@[^/]+\/)?[^/]+)\/(.+)$/.exec(pattern);
   if (npm) {
     const [, name, rest] = npm as unknown as [string, string, string];
     if (name.split("/").includes("..") || rest.split("/").includes(".."))
       throw new DataError(`${JSON.stringify(pattern)}: a path inside an npm package can't contain ".."`);
-    return { base: await packageFolder(name, folder), rest, prefix: `npm:${name}/` };
+    return { base: packageFolder(name, folder), rest, prefix: `npm:${name}/` };
   }
   if (pattern.startsWith("npm:"))
     throw new DataError(
       `${JSON.stringify(pattern)}: write npm:<package>/<pattern of files>, for example npm:@scope/texts/data/*.txt`,
     );
   // A leading path without pattern characters may go up or start at the root.
-  if (isAbsolute(pattern)) return { base: "/", rest: slashes(pattern), prefix: null };
+  if (isAbsolute(pattern)) return { base: parse(pattern).root, rest: slashes(pattern), prefix: null };
   return { base: resolve(folder), rest: slashes(pattern), prefix: null };
 }
 
 /** Folder of an installed npm package: node_modules above the recipe, then above ctx itself. */
-async function packageFolder(name: string, folder: string): Promise<string> {
+function packageFolder(name: string, folder: string): string {
   for (const start of [resolve(folder), dirname(fileURLToPath(import.meta.url))])
     for (let at = start; ; at = dirname(at)) {
       const candidate = join(at, "node_modules", name);
-      if (await stat(join(candidate, "package.json")).catch(() => null)) return candidate;
+      if (existsSync(join(candidate, "package.json"))) return candidate;
       if (dirname(at) === at) break;
     }
   throw new DataError(`the npm package ${name} is not installed; run: npm install ${name}`);

@@ -1,14 +1,17 @@
-import type { Dirent } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { DataError } from "./data_error.ts";
 
 /**
  * File patterns: `*` and `?` within a name, `**` for any folders, `{a,b}` for alternatives, `[a-z]` for one character. As in a shell, `*`
  * does not match names that begin with a dot.
  */
 
+/** Names that are looked at before a pattern is given up as too broad. */
+const MOST = 1_000_000;
+
 /** Whether a path holds pattern characters. */
-export function isPattern(path: string): boolean {
+function isPattern(path: string): boolean {
   return /[*?[{]/.test(path);
 }
 
@@ -57,52 +60,67 @@ function nameMatcher(pattern: string): RegExp {
   return new RegExp(`^${pattern.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "su");
 }
 
-async function entries(folder: string): Promise<Dirent[]> {
-  return readdir(folder, { withFileTypes: true }).catch(() => []);
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (s) => s.isDirectory(),
-    () => false,
-  );
-}
-
-async function walk(folder: string, parts: string[], found: Set<string>): Promise<void> {
-  const [part, ...rest] = parts;
-  if (part === undefined) return;
-  if (part === "**") {
-    await walk(folder, rest, found);
-    // Links are not followed here, so that a link to a parent can't make this endless.
-    for (const entry of await entries(folder))
-      if (entry.isDirectory() && !entry.name.startsWith(".")) await walk(join(folder, entry.name), parts, found);
-    return;
-  }
-  const names = isPattern(part)
-    ? (await entries(folder)).map((e) => e.name).filter((n) => nameMatcher(part).test(n))
-    : [part];
-  for (const name of names) {
-    const path = join(folder, name);
-    if (rest.length > 0) {
-      if (await isFolder(path)) await walk(path, rest, found);
-    } else if (
-      await stat(path).then(
-        (s) => s.isFile(),
-        () => false,
-      )
-    )
-      found.add(path);
+/** What a folder holds; nothing where it is none or can't be read. */
+function entries(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
   }
 }
 
-/** Files under `folder` that match, in ascending order of their paths' UTF-16 units (the same on every machine). */
-export async function glob(folder: string, pattern: string): Promise<string[]> {
-  const found = new Set<string>();
-  for (const plain of expandBraces(pattern))
-    await walk(
-      folder,
-      plain.split("/").filter((p) => p !== "" && p !== "."),
-      found,
-    );
-  return [...found].sort();
+function facts(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A search that looks at no more than MOST names. */
+class Search {
+  readonly found = new Set<string>();
+  #looked = 0;
+
+  walk(folder: string, parts: string[]): void {
+    const [part, ...rest] = parts;
+    if (part === undefined) return;
+    if (part === "**") {
+      this.walk(folder, rest);
+      // Links are not followed here, so that a link to a parent can't make this endless.
+      for (const entry of this.#entries(folder))
+        if (entry.isDirectory() && !entry.name.startsWith(".")) this.walk(join(folder, entry.name), parts);
+      return;
+    }
+    const matcher = isPattern(part) ? nameMatcher(part) : null;
+    const names = matcher ? this.#entries(folder).flatMap(({ name }) => (matcher.test(name) ? [name] : [])) : [part];
+    for (const name of names) {
+      const path = join(folder, name);
+      const found = facts(path);
+      if (rest.length > 0 && found?.isDirectory()) this.walk(path, rest);
+      if (rest.length === 0 && found?.isFile()) this.found.add(path);
+    }
+  }
+
+  #entries(folder: string): Dirent[] {
+    const found = entries(folder);
+    this.#looked += found.length;
+    if (this.#looked > MOST)
+      throw new DataError(`the pattern looks at more than ${MOST} files; name a narrower folder`);
+    return found;
+  }
+}
+
+/**
+ * Files under `folder` that match, in ascending order of their paths' UTF-16 units (the same on every machine).
+ *
+ * @throws DataError when the pattern looks at more than a million files
+ */
+export function glob(folder: string, pattern: string): string[] {
+  const search = new Search();
+  for (const plain of expandBraces(pattern)) {
+    const parts = plain.split("/").filter((part) => part !== "" && part !== ".");
+    search.walk(folder, parts);
+  }
+  return [...search.found].sort();
 }

@@ -100,7 +100,10 @@ function chatMessages(value: unknown, column: string, place: DocumentPlace): Cha
   return value.map((message, i) => {
     const role = message?.role ?? ROLES[message?.from];
     const content = message?.content ?? message?.value;
-    if (typeof role === "string" && typeof content === "string") return { ...message, role, content };
+    // A turn that only calls tools has no words: null in the formats, but many templates look for something in it.
+    const isCall = (content ?? null) === null && Array.isArray(message?.tool_calls) && message.tool_calls.length > 0;
+    if (typeof role === "string" && (typeof content === "string" || isCall))
+      return { ...message, role, content: content ?? "" };
     throw new DataError(
       `message ${i + 1} of ${JSON.stringify(column)} should have a text "role" and a text "content"`,
       place,

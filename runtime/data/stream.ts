@@ -2,7 +2,7 @@ import type { PlanData, PlanStage } from "../../compiler/plan.ts";
 import type { NativeBatch } from "../engine/addon.ts";
 import { DataError } from "./data_error.ts";
 import type { Documents } from "./documents.ts";
-import { EpochStream } from "./epochs.ts";
+import { EpochStream, type Place } from "./epochs.ts";
 import { type MixPlan, stageMix } from "./mix.ts";
 import { posePositions } from "./pose.ts";
 import { Random } from "./random.ts";
@@ -12,7 +12,7 @@ import { textRow } from "./text_row.ts";
 
 /** What rows are drawn from. */
 export type StreamSource =
-  | { kind: "text"; documents: Documents /** Tokens that earlier stages took. */; taken: number }
+  | { kind: "text"; documents: Documents /** Where earlier stages stopped. */; from: Place }
   | { kind: "synthetic"; source: SyntheticSource };
 
 /** One call of `NativeEngine.accumulate`. */
@@ -36,7 +36,8 @@ export interface StepBatch {
 export class StageStream {
   readonly steps: number;
   private readonly mix: MixPlan;
-  private readonly epochs = new Map<string, EpochStream>();
+  /** Of each text source: its documents in order, and the position that this stage begins at. */
+  private readonly texts = new Map<string, { stream: EpochStream; begin: number }>();
 
   /**
    * @param index the stage's number, part of the seeds
@@ -56,18 +57,9 @@ export class StageStream {
       const source = sources.get(name);
       if (!source) throw new DataError(`stage ${stage.name} mixes in ${name}, which is not a source`);
       if (source.kind === "synthetic") continue;
-      const longest = data.overflow === "drop" ? stage.length : Number.POSITIVE_INFINITY;
-      this.epochs.set(name, new EpochStream(source.documents, seed, longest));
+      const stream = new EpochStream(source.documents, seed, longestDocument(data, stage));
+      this.texts.set(name, { stream, begin: stream.positionOf(source.from) });
     }
-  }
-
-  /** How often the stage goes through each text source, and how many rows each source gives. */
-  coverage(): { name: string; rows: number; epochs: number | null }[] {
-    return this.mix.names.map((name, k) => {
-      const rows = this.mix.rows[k]!;
-      const epoch = this.epochs.get(name);
-      return { name, rows, epochs: epoch ? (rows * this.stage.length) / epoch.tokens : null };
-    });
   }
 
   /**
@@ -107,12 +99,21 @@ export class StageStream {
       if (pose) row.positions = skips(skip);
       return row;
     }
-    const start = source.taken + ordinal * length;
-    const row = textRow(source.documents, this.epochs.get(name)!, start, length, this.data.documents === "mask");
+    const { stream, begin } = this.texts.get(name)!;
+    const start = begin + ordinal * length;
+    const row = textRow(source.documents, stream, start, length, this.data.documents === "mask");
     // With PoSE the positions run through the row: a skip within a document is what teaches, wherever the document starts.
     if (pose) row.positions = skips();
     return row;
   }
+}
+
+/** Tokens of the longest document that a stage takes. */
+export function longestDocument(
+  { overflow }: Pick<PlanData, "overflow">,
+  { length }: Pick<PlanStage, "length">,
+): number {
+  return overflow === "drop" ? length : Number.POSITIVE_INFINITY;
 }
 
 /** Rows one after another as the engine takes them. */

@@ -9,6 +9,9 @@ import { TokenFile, TokenWriter } from "./token_file.ts";
 /** Text encoded in one go, in UTF-16 units. */
 const BATCH = 2 ** 20;
 
+/** To be raised when the same files and the same tokenizer come to give other tokens: older caches are then passed over. */
+const VERSION = 1;
+
 /** Called now and then while a source is tokenised. */
 export type TokenizeProgress = (done: { source: string; files: number; ofFiles: number; tokens: number }) => void;
 
@@ -28,7 +31,7 @@ export interface TokenizeOptions {
 /** Tokenises files once; later runs with the same files and the same tokenizer open the result. */
 export async function tokenize(options: TokenizeOptions): Promise<TokenFile> {
   const { files, columns, loss, tokenizer, cache } = options;
-  const key = cacheKey({ files: await fingerprint(files), columns, loss, tokenizer: tokenizer.hash });
+  const key = cacheKey({ version: VERSION, files: await fingerprint(files), columns, loss, tokenizer: tokenizer.hash });
   return cached(cache, `tokens-${key}`, TokenFile.open, async (folder) => {
     const writer = await TokenWriter.create(folder);
     try {

@@ -11,6 +11,7 @@ import type {
   PlanRope,
 } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
+import { checkEvaluation } from "../run/check_machine.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readJson } from "../run/files.ts";
@@ -60,6 +61,7 @@ interface Subject {
 export async function evaluateFolder(root: string, options: EvaluateFolderOptions): Promise<EvaluationResult> {
   const subject = isRunFolder(root) ? ofRun(root, options.stage) : ofModel(root, options);
   const evaluate = whatToEvaluate(subject, options);
+  checkEvaluation("the evaluation", evaluate, subject.plan.model, options.machine);
   options.listen({ kind: "phase", title: "tokenising" });
   const data = await PlanDataset.open(subject.plan, subject.base, {
     onProgress: ({ files, ofFiles }) =>

@@ -12,6 +12,7 @@ import { checkGate } from "./gate.ts";
 import { needleMap } from "./needle.ts";
 import { perplexityByPosition } from "./perplexity.ts";
 import type { EvaluationResult } from "./result.ts";
+import { scoredTokens } from "./scored_tokens.ts";
 
 export interface EvaluateOptions {
   machine: Machine;
@@ -30,15 +31,11 @@ export interface EvaluateOptions {
   stop: StopSignal;
 }
 
-/** Tokens that are scored at once where the lengths are shorter: enough to keep matrix products large. */
-const FLAT_TOKENS = 4096;
-
 /** Runs a plan's evaluation on weights from files, in an engine of its own that only scores. */
 export async function evaluateModel(options: EvaluateOptions): Promise<EvaluationResult> {
   const { evaluate, listen } = options;
   const began = performance.now();
-  const lengths = [...(evaluate.needle?.lengths ?? []), ...(evaluate.perplexity?.lengths ?? [])];
-  const maxTokens = Math.max(FLAT_TOKENS, ...lengths);
+  const maxTokens = scoredTokens(evaluate);
   const engine = scoringEngine(options.machine, options.model, maxTokens);
   try {
     engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
@@ -61,6 +58,11 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "windows" });
       const windows = await perplexityWindows(options);
       perplexity = await perplexityByPosition(evaluate.perplexity, { ...shared, progress, windows });
+      const short = perplexity.lengths.filter(({ windows }) => windows < evaluate.perplexity!.samples);
+      for (const { length, windows } of short) {
+        const text = `the held-out text has room for ${windows} windows of ${length} tokens, not ${evaluate.perplexity.samples}`;
+        listen({ kind: "note", text });
+      }
       const far = perplexity.lengths.at(-1);
       listen({
         kind: "done",
@@ -95,18 +97,17 @@ function needles({ data, evaluate, seed }: EvaluateOptions) {
   };
 }
 
-/** Windows that depend on seed, length and number alone, each opened by bos where the tokenizer has one. */
+/** Windows that depend on seed and length alone, each opened by bos where the tokenizer has one. */
 async function perplexityWindows({ data, evaluate, seed }: EvaluateOptions) {
   const settings = evaluate.perplexity!;
   const documents =
     settings.files.length > 0 ? await data.documents(settings.files) : heldOut(data, settings.source ?? "");
   const { bos } = data.tokenizer;
-  return async (length: number, count: number): Promise<Int32Array[]> =>
-    Array.from({ length: count }, (_, number) => {
-      const random = Random.of(seed, "perplexity", length, number);
-      if (bos === null) return documents.text(length + 1, random);
-      return Int32Array.from([bos, ...documents.text(length, random)]);
-    });
+  return async (length: number, count: number): Promise<Int32Array[]> => {
+    const random = Random.of(seed, "perplexity", length);
+    if (bos === null) return documents.windows(length + 1, count, random);
+    return documents.windows(length, count, random).map((text) => Int32Array.from([bos, ...text]));
+  };
 }
 
 function heldOut(data: PlanDataset, name: string): Documents {

@@ -16,9 +16,9 @@ export interface PerplexityOptions {
 }
 
 /**
- * Mean negative log-likelihood of held-out text, by position in the window: windows start anywhere in a document, are scored in one pass,
- * and do not overlap the way a sliding window does, so that position t always means "with exactly t tokens before".
- * All scored tokens weigh the same; perplexity is exp(mean NLL).
+ * Mean negative log-likelihood of held-out text, by position in the window. Windows of one length share no token, and each
+ * is scored in one pass, so position t always means "with exactly t tokens before". All scored tokens weigh the same;
+ * perplexity is exp(mean NLL).
  */
 export async function perplexityByPosition(
   settings: PlanPerplexity,

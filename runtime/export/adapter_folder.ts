@@ -53,6 +53,11 @@ export async function fillAdapterFolder(
   writeSynced(join(folder, "adapter_config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 
+/** The engine's name of a tensor in an adapter's file. */
+export function parameterName(tensor: string): string {
+  return tensor.slice(PREFIX.length);
+}
+
 /** `model.layers.0.input_layernorm.weight` → `input_layernorm`. */
 function moduleOf(name: string): string {
   return name.split(".").at(-2) ?? name;

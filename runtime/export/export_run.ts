@@ -1,14 +1,15 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Plan, PlanExport } from "../../compiler/plan.ts";
+import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
-import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
+import { matchWeights, readModelFolder, readSafetensors } from "../engine/safetensors.ts";
 import type { Listener } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
-import { readJson, writeFailure, writeFolder } from "../run/files.ts";
+import { readJson, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
 import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
 import { baseFolder } from "../run/start_weights.ts";
-import { scoringEngine } from "../train/stage_engine.ts";
+import { adapterEngine, scoringEngine } from "../train/stage_engine.ts";
+import { fillAdapterFolder, parameterName } from "./adapter_folder.ts";
 import { fillModelFolder, readBaseConfig } from "./model_folder.ts";
 
 export interface ExportOptions {
@@ -42,9 +43,7 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   const folder = openRunFolder(resolve(root));
   const plan = readPlan(folder.plan);
   const target = resolve(to);
-  if (existsSync(target) && readdirSync(target).length > 0) {
-    throw new Failure("usage", `${to} is not empty`, "name a new folder with --to");
-  }
+  expectNew(target, to);
   const done = plan.stages.filter((stage) => existsSync(join(folder.stages, stage.name)));
   const stage = options.stage === null ? done.at(-1) : done.find((candidate) => candidate.name === options.stage);
   if (!stage) {
@@ -64,7 +63,7 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   options.listen({ kind: "phase", title: `writing ${to}` });
   try {
     if (!merge) {
-      copyAdapter(from, target, stage.name);
+      await writeAdapter(plan, stage, from, target, { ...options, dtype });
     } else {
       const base = baseFolder(plan, readJson<RunOrigin>(folder.origin).base);
       await writeModel(plan, from, target, { ...options, dtype, context, base, rope: stage.rope });
@@ -76,8 +75,15 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   const reach = `${context.toLocaleString("en-US")} tokens`;
   const sentence = merge
     ? `${to} holds a ${dtype} model for ${reach}, after stage ${stage.name} of ${plan.recipe}.`
-    : `${to} holds the LoRA adapter of stage ${stage.name} for PEFT; load the base model with the config.json beside it, which carries the RoPE for ${reach}.`;
+    : `${to} holds the ${dtype} LoRA adapter of stage ${stage.name} for PEFT; load the base model with the config.json beside it, which carries the RoPE for ${reach}.`;
   return { folder: target, stage: stage.name, kind: merge ? "model" : "adapter", dtype, context, sentence };
+}
+
+function expectNew(target: string, to: string): void {
+  if (!existsSync(target)) return;
+  const isFolder = statSync(target).isDirectory();
+  if (isFolder && readdirSync(target).length === 0) return;
+  throw new Failure("usage", `${to} ${isFolder ? "is not empty" : "is a file"}`, "name a new folder with --to");
 }
 
 /** Converts through an engine that only reads and writes. */
@@ -95,8 +101,7 @@ async function writeModel(
   const engine = scoringEngine({ addon: options.addon, device: "cpu", threads: 1 }, plan.model, 16);
   try {
     await engine.load(matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
-    rmSync(target, { recursive: true, force: true });
-    await writeFolder(target, (aside) =>
+    await writeNewFolder(target, (aside) =>
       fillModelFolder(aside, {
         engine,
         plan,
@@ -113,17 +118,40 @@ async function writeModel(
   }
 }
 
-function copyAdapter(from: string, target: string, stage: string): void {
-  const adapter = join(from, "adapter");
-  if (!existsSync(adapter)) {
+/** The adapter's own file was written in fp32; what goes out is in the dtype that was asked for. */
+async function writeAdapter(
+  plan: Plan,
+  stage: PlanStage,
+  from: string,
+  target: string,
+  { addon, dtype }: { addon: NativeAddon; dtype: PlanExport["dtype"] },
+): Promise<void> {
+  const adapter = join(from, "adapter", "adapter_model.safetensors");
+  const { lora } = stage.train;
+  if (!lora || !existsSync(adapter)) {
     throw new Failure(
       "input",
-      `the adapter of stage ${stage} stands on weights that an earlier stage trained, so it is of no use by itself`,
+      `the adapter of stage ${stage.name} stands on weights that an earlier stage trained, so it is of no use by itself`,
       "export the merged weights with --merge",
     );
   }
-  mkdirSync(target, { recursive: true });
-  cpSync(adapter, target, { recursive: true });
-  // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
-  cpSync(join(from, "config.json"), join(target, "config.json"));
+  const engine = adapterEngine({ addon, device: "cpu", threads: 1 }, plan, stage);
+  try {
+    const tensors = await readSafetensors(adapter);
+    const sources = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
+    await engine.load(sources, "value", true);
+    await writeNewFolder(target, async (aside) => {
+      await fillAdapterFolder(aside, engine, plan, lora, dtype);
+      // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
+      writeSynced(join(aside, "config.json"), readFileSync(join(from, "config.json")));
+    });
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Like `writeFolder`; an empty folder of that name gives way. */
+async function writeNewFolder(target: string, fill: (aside: string) => Promise<void>): Promise<void> {
+  rmSync(target, { recursive: true, force: true });
+  await writeFolder(target, fill);
 }

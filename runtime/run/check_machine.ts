@@ -1,7 +1,8 @@
-import type { Plan } from "../../compiler/plan.ts";
+import type { Plan, PlanEvaluate, PlanModel } from "../../compiler/plan.ts";
+import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import { bytes } from "../report/format.ts";
-import type { Machine } from "../train/stage_engine.ts";
+import { type Machine, scoringBytes } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 
 /**
@@ -12,21 +13,43 @@ import { Failure } from "./failure.ts";
  * @throws Failure that says what is missing
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null): void {
-  const { cuda, memoryBytes } = machine.addon.describe();
-  if (machine.device === "cuda" && !cuda.available) {
-    throw new Failure("run", `CUDA is not available here: ${cuda.reason}`, "run with --device cpu, or see ctx doctor");
-  }
-  const memory =
-    machine.device === "cuda" ? Math.max(0, ...cuda.devices.map((device) => device.memoryBytes)) : memoryBytes;
+  const memory = machineMemory(machine);
   for (const stage of plan.stages) {
-    const { total } = stage.memory.device;
-    if (total > memory) {
-      throw new Failure(
-        "run",
-        `stage ${stage.name} needs ${bytes(total)} of memory, and this machine has ${bytes(memory)}`,
-        "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
-      );
-    }
+    expectMemory(
+      `stage ${stage.name}`,
+      stage.memory.device.total,
+      memory,
+      "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
+    );
     provenConfig(plan, stage.rope, stage.context, "f32", readBaseConfig(baseModel));
   }
+  if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine);
+  for (const { name, evaluate } of plan.stages) {
+    if (evaluate) checkEvaluation(`the evaluation after stage ${name}`, evaluate, plan.model, machine);
+  }
+}
+
+/** Refuses an evaluation whose longest row does not fit. `what` is the subject of the message. */
+export function checkEvaluation(what: string, evaluate: PlanEvaluate, model: PlanModel, machine: Machine): void {
+  const tokens = scoredTokens(evaluate);
+  expectMemory(
+    `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`,
+    scoringBytes(model, tokens),
+    machineMemory(machine),
+    "evaluate at shorter lengths",
+  );
+}
+
+function expectMemory(what: string, needed: number, memory: number, hint: string): void {
+  if (needed > memory)
+    throw new Failure("run", `${what} needs ${bytes(needed)} of memory, and this machine has ${bytes(memory)}`, hint);
+}
+
+/** Bytes of the largest device. @throws Failure when the device is not there */
+function machineMemory({ addon, device }: Machine): number {
+  const { cuda, memoryBytes } = addon.describe();
+  if (device === "cpu") return memoryBytes;
+  if (!cuda.available)
+    throw new Failure("run", `CUDA is not available here: ${cuda.reason}`, "run with --device cpu, or see ctx doctor");
+  return Math.max(0, ...cuda.devices.map((found) => found.memoryBytes));
 }

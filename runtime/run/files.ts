@@ -111,6 +111,8 @@ export function writeFailure(path: string, error: unknown): Failure {
   if (full) {
     return new Failure("run", `the disk is full: ${path} could not be written`, "free some space and resume", error);
   }
+  if (code === "ENOTDIR" || code === "EEXIST")
+    return new Failure("run", `cannot write ${path}: a part of this path is a file`, "name another folder", error);
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
     return new Failure("run", `no permission to write ${path}`, "choose another folder with --out", error);
   }

@@ -6,6 +6,8 @@ import { DataError, reason } from "../data/data_error.ts";
 export interface ChatMessage {
   role: string;
   content: string;
+  /** For the template; as in the chat formats of Hugging Face. */
+  tool_calls?: unknown[];
 }
 
 /** A conversation as text, and which parts of it the assistant says. */
@@ -21,7 +23,8 @@ export class ChatTemplate {
     /** The template's text. */
     readonly source: string,
     private readonly template: Template,
-    private readonly variables: { bos_token?: string; eos_token?: string },
+    /** Spellings of special tokens that the template may name. */
+    readonly variables: { bos_token?: string; eos_token?: string },
   ) {}
 
   /** chat_template.jinja of the folder, else `chat_template` of tokenizer_config.json (where a list, the one named `default`). */
@@ -95,10 +98,19 @@ export class ChatTemplate {
   }
 
   private turnEnd(text: string, start: number, messages: ChatMessage[], i: number, specials: ReadonlySet<string>) {
+    const { content, tool_calls: calls } = messages[i]!;
+    // What a call of tools looks like only the template knows; the first special token after its beginning closes the turn.
+    if (calls !== undefined) {
+      const ends = [...specials].flatMap((token) => {
+        const at = text.indexOf(token, start + 1);
+        return at < 0 ? [] : [{ at, end: at + token.length }];
+      });
+      if (ends.length > 0) return ends.reduce((first, other) => (other.at < first.at ? other : first)).end;
+    }
     // The message's words, directly followed by a special token or the end of the text …
-    const content = messages[i]!.content.trim();
-    for (let at = text.indexOf(content, start); at >= 0; at = text.indexOf(content, at + 1)) {
-      let end = at + content.length;
+    const words = content.trim();
+    for (let at = text.indexOf(words, start); at >= 0; at = text.indexOf(words, at + 1)) {
+      let end = at + words.length;
       while (end < text.length && /\s/.test(text[end]!)) end++;
       for (const token of specials) if (text.startsWith(token, end)) return end + token.length;
       if (end === text.length) return end;

@@ -33,7 +33,7 @@ async function trained(plan: Plan, folder: string, cache: string): Promise<Token
     plan.data.sources
       .filter((source) => source.kind === "files")
       .map(async ({ name, text, chat, format, holdout_every, files }) => {
-        return { name, text, chat, holdout_every, files: await expandFiles(files, folder, format) };
+        return { name, text, chat, holdout_every, files: expandFiles(files, folder, format) };
       }),
   );
   const inputs = await Promise.all(

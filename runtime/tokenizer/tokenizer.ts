@@ -89,7 +89,7 @@ export class Tokenizer {
     const eos = special("eos");
     const chat = await ChatTemplate.load(folder, config);
     const hash = createHash("sha256")
-      .update(JSON.stringify([json, bos, eos, chat?.source ?? null]))
+      .update(JSON.stringify([json, bos, eos, chat ? [chat.source, chat.variables] : null]))
       .digest("hex");
     const tokenizer = new Tokenizer(
       folder,

@@ -1,3 +1,4 @@
+import { deviceLedger } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
 import type { NativeAddon, NativeEngine, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
@@ -36,13 +37,34 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
   return engine;
 }
 
+/** An engine that only reads and writes the adapters of a stage. */
+export function adapterEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
+  return machine.addon.createEngine({
+    device: machine.device,
+    threads: machine.threads,
+    model: modelShape(plan.model),
+    training: training(stage.train, plan.seed),
+    memory: { maxTokens: 16, train: true, checkpointEvery: 1, lossChunk: 16, kvCacheTokens: 0 },
+    ring: 1,
+  });
+}
+
 /** An engine that only scores: no gradients, one rank. */
 export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: number): NativeEngine {
   return machine.addon.createEngine({
     device: machine.device,
     threads: machine.threads,
     model: modelShape(model),
-    memory: { maxTokens, train: false, checkpointEvery: 0, lossChunk: Math.min(1024, maxTokens), kvCacheTokens: 0 },
+    memory: scoringMemory(maxTokens),
     ring: 1,
   });
+}
+
+/** Bytes that `scoringEngine` allocates. */
+export function scoringBytes(model: PlanModel, maxTokens: number): number {
+  return deviceLedger(model, { ...scoringMemory(maxTokens), ring: 1 }).total;
+}
+
+function scoringMemory(maxTokens: number) {
+  return { maxTokens, train: false, checkpointEvery: 0, lossChunk: Math.min(1024, maxTokens), kvCacheTokens: 0 };
 }

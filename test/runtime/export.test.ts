@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -134,8 +134,8 @@ test("a large model is split into shards with an index, and reads back whole", a
 
 test("an adapter is written as PEFT reads it, and its merged weights are base + alpha / rank × B × A", async () => {
   const to = fresh();
-  const result = await exportRun(adapted, to, options());
-  expect(result).toMatchObject({ kind: "adapter", stage: "two" });
+  const result = await exportRun(adapted, to, options({ dtype: "f32" }));
+  expect(result).toMatchObject({ kind: "adapter", stage: "two", dtype: "f32" });
   const config = JSON.parse(readFileSync(join(to, "adapter_config.json"), "utf8"));
   expect(config).toMatchObject({
     peft_type: "LORA",
@@ -173,6 +173,28 @@ test("an adapter is written as PEFT reads it, and its merged weights are base + 
   );
 });
 
+test("an adapter is written in the dtype that was asked for, and what it was saved as is not touched", async () => {
+  const name = `base_model.model.${Q}.lora_B.weight`;
+  const saved = await tensor(join(adapted, "stages", "two", "adapter", "adapter_model.safetensors"), name);
+  for (const [dtype, bits] of [
+    ["bf16", 8],
+    ["f16", 11],
+    ["f32", 24],
+  ] as const) {
+    const to = fresh();
+    mkdirSync(to);
+    expect(await exportRun(adapted, to, options({ dtype }))).toMatchObject({ kind: "adapter", dtype });
+    const file = join(to, "adapter_model.safetensors");
+    expect((await readSafetensors(file)).map((source) => source.dtype)).toContain(dtype.toUpperCase());
+    const { values } = await tensor(file, name);
+    for (const [n, value] of values.entries())
+      expect(Math.abs(value - saved.values[n]!)).toBeLessThanOrEqual(
+        Math.abs(saved.values[n]!) * 2 ** -bits + 2 ** -25,
+      );
+    expect(readdirSync(to).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors", "config.json"]);
+  }
+});
+
 test("--merge gives the whole model instead of the adapter", async () => {
   const to = fresh();
   expect(await exportRun(adapted, to, options({ merge: true, stage: "one" }))).toMatchObject({
@@ -188,6 +210,10 @@ test("what cannot be exported is refused with a reason", async () => {
   await expect(exportRun(base, fresh(), options({ stage: "none" }))).rejects.toThrow(/no finished stage none/);
   await expect(exportRun(join(base, "stages"), fresh(), options())).rejects.toThrow(/is not a run folder/);
   await expect(exportRun(base, base, options())).rejects.toThrow(/is not empty/);
+  const file = fresh();
+  writeFileSync(file, "");
+  await expect(exportRun(base, file, options())).rejects.toThrow(/is a file/);
+  await expect(exportRun(base, join(file, "below"), options())).rejects.toThrow(/a part of this path is a file/);
 });
 
 test.skipIf(!python)(

@@ -59,7 +59,9 @@ test("a dead process's lock goes to exactly one of many that want it", async () 
     spawn(process.execPath, ["--input-type=module", "-e", program, folder, at]),
   );
   const answers = await Promise.all(
-    children.map((child) => new Promise<string>((resolve) => child.stdout.once("data", (text) => resolve(String(text))))),
+    children.map(
+      (child) => new Promise<string>((resolve) => child.stdout.once("data", (text) => resolve(String(text)))),
+    ),
   );
   for (const child of children) child.kill("SIGKILL");
   expect(answers.filter((answer) => answer === "held\n")).toHaveLength(1);

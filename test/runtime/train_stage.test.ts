@@ -154,7 +154,9 @@ test("a checkpoint with one changed bit, or with the state of another, is passed
   bytes[bytes.length - 1]! ^= 1;
   writeFileSync(weights, bytes);
   expect(await newest()).toBe(1);
-  expect(notes).toEqual([expect.stringMatching(/000-00000002 is damaged \(the checksum of weights\.safetensors differs\)/)]);
+  expect(notes).toEqual([
+    expect.stringMatching(/000-00000002 is damaged \(the checksum of weights\.safetensors differs\)/),
+  ]);
   const state = join(folder, "000-00000001", "state.json");
   const text = readFileSync(state, "utf8");
   for (const broken of [text.replace('"step": 1', '"step": 3'), text.replace('"step": 1', '"step": "1"'), "{}", "["]) {
