@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import { checkEvaluation, checkMachine } from "../../runtime/run/check_machine.ts";
+import { type Machine, scoringBytes, scoringEngine } from "../../runtime/train/stage_engine.ts";
+import { evaluate, plan } from "./tiny_run.ts";
+
+/** This machine with another amount of memory, and with one CUDA device or none. */
+function machine(memoryBytes: number, device: "cpu" | "cuda" = "cpu", devices: number[] = []): Machine {
+  const addon = loadAddon();
+  const cuda = {
+    available: devices.length > 0,
+    reason: "no driver",
+    devices: devices.map((bytes) => ({ name: "test", memoryBytes: bytes })),
+  };
+  const describe = () => ({ ...addon.describe(), memoryBytes, cuda });
+  return { addon: { ...addon, describe } as Machine["addon"], device, threads: 1 };
+}
+
+test("a stage, and an evaluation, that cannot fit are refused with what they need", () => {
+  const given = plan();
+  const needed = Math.max(...given.stages.map((stage) => stage.memory.device.total));
+  const scored = scoringBytes(given.model, 4096);
+  expect(() => checkMachine(given, machine(needed - 1), null)).toThrow(
+    /stage \w+ needs .* of memory, and this machine has/,
+  );
+  expect(scored).toBeGreaterThan(needed);
+  expect(() => checkMachine(given, machine(scored - 1), null)).toThrow(
+    /the evaluation after stage second, of up to 4,096 tokens at once, needs .* of memory/,
+  );
+  expect(() => checkMachine(given, machine(scored), null)).not.toThrow();
+  const long = { ...evaluate, needle: { ...evaluate.needle!, lengths: [2 ** 20] } };
+  expect(() => checkEvaluation("the evaluation", long, given.model, machine(scored))).toThrow(/up to 1,048,576 tokens/);
+});
+
+test("what an evaluation is said to need is what its engine takes", async () => {
+  const { model } = plan();
+  for (const tokens of [4096, 5000]) {
+    const engine = scoringEngine({ addon: loadAddon(), device: "cpu", threads: 1 }, model, tokens);
+    expect(scoringBytes(model, tokens)).toBe(engine.memory().total);
+    await engine.close();
+  }
+});
+
+test("a device that is not there is refused; the largest one counts", () => {
+  const given = plan();
+  expect(() => checkMachine(given, machine(2 ** 40, "cuda"), null)).toThrow(/CUDA is not available here: no driver/);
+  expect(() => checkMachine(given, machine(0, "cuda", [1, 2 ** 40]), null)).not.toThrow();
+  expect(() => checkMachine(given, machine(2 ** 40, "cuda", [1, 2]), null)).toThrow(/this machine has 2 B/);
+});
