@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { exitStatus, printFailure } from "./outcome.ts";
+import { describeFailure, exitStatus, printFailure, printJson } from "./outcome.ts";
 import { packageVersion } from "./version.ts";
 
 interface CommandModule {
@@ -56,5 +56,6 @@ main(words).catch((error: unknown) => {
     return;
   }
   printFailure(error, words.includes("--debug"));
+  if (words.includes("--json")) printJson({ error: describeFailure(error) });
   process.exitCode = exitStatus(error);
 });

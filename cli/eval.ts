@@ -62,7 +62,15 @@ async function run(folder: string, options: Options): Promise<void> {
   if (options.ruler) {
     throw new Failure("usage", "--ruler is not part of this version yet", "use --needle and --perplexity");
   }
+  if (options.digits > 18) throw new Failure("usage", `--digits is ${options.digits}; the most is 18`);
   const root = resolve(folder);
+  if (existsSync(join(root, "adapter_config.json"))) {
+    throw new Failure(
+      "input",
+      `${folder} holds a LoRA adapter, not a whole model`,
+      "export the run with --merge, or evaluate the run's own folder",
+    );
+  }
   if (!existsSync(join(root, "config.json")) && !isRunFolder(root)) {
     throw new Failure("input", `${folder} is neither a model folder (no config.json) nor a run folder (no plan.json)`);
   }

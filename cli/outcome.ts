@@ -37,6 +37,12 @@ export function printFailure(error: unknown, debug: boolean): void {
   else if (!failure) process.stderr.write(`  ${paint("dim", "→")} --debug shows where this came from\n`);
 }
 
+/** An error for programs. */
+export function describeFailure(error: unknown): { kind: FailureKind; message: string; hint: string | null } {
+  const { kind, hint } = asFailure(error) ?? { kind: "run" as const, hint: null };
+  return { kind, message: error instanceof Error ? error.message : String(error), hint };
+}
+
 /** The one JSON document of a command that was called with --json. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

@@ -7,7 +7,14 @@ import { loadAddon } from "../runtime/engine/load.ts";
 import { carryOut } from "../runtime/run/carry_out.ts";
 import { Failure } from "../runtime/run/failure.ts";
 import { readJson, writeAtomic, writeJson } from "../runtime/run/files.ts";
-import { createRunFolder, openRunFolder, type RunFolder, type RunOrigin, readPlan } from "../runtime/run/folder.ts";
+import {
+  createRunFolder,
+  discardIfFresh,
+  openRunFolder,
+  type RunFolder,
+  type RunOrigin,
+  readPlan,
+} from "../runtime/run/folder.ts";
 import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
@@ -81,6 +88,9 @@ async function run(file: string | undefined, options: Options): Promise<void> {
     if (outcome.status === "gated") process.exitCode = 3;
   } catch (error) {
     progress.close();
+    // A start that failed before anything was computed leaves no number used up behind.
+    const interrupted = (error as Partial<Failure> | null)?.kind === "interrupted";
+    if (options.resume === undefined && options.out === undefined && !interrupted) discardIfFresh(folder);
     throw withResume(error, shown);
   } finally {
     release();

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Plan, PlanDataSource } from "../../compiler/plan.ts";
 import { planTokenizer } from "../tokenizer/plan_tokenizer.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -9,11 +9,12 @@ import { type DataFormat, expandFiles } from "./files.ts";
 import { stageMix } from "./mix.ts";
 import { longestDocument, StageStream, type StreamSource } from "./stream.ts";
 import { SyntheticSource } from "./synthetic.ts";
+import { cachePlace } from "./token_cache.ts";
 import type { TokenFile } from "./token_file.ts";
 import { type TokenizeProgress, tokenize } from "./tokenize.ts";
 
 export interface OpenDataOptions {
-  /** Where tokens are kept; `.ctx-cache` beside the recipe when absent. */
+  /** Where tokens are kept; when absent, see `cachePlace`. */
   cache?: string;
   onProgress?: TokenizeProgress;
 }
@@ -47,7 +48,7 @@ export class PlanDataset {
    * @throws DataError on anything wrong with files or tokenizer
    */
   static async open(plan: Plan, folder: string, options: OpenDataOptions = {}): Promise<PlanDataset> {
-    const cache = resolve(options.cache ?? join(folder, ".ctx-cache"));
+    const cache = resolve(options.cache ?? cachePlace(resolve(folder)));
     const tokenizer = await planTokenizer(plan, folder, cache);
     const sources = new Map<string, DataSource>();
     const synthetic = new Map<string, SyntheticSource>();

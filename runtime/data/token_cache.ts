@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { accessSync, constants, createReadStream, existsSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { DataError } from "./data_error.ts";
 import type { DataFile } from "./files.ts";
@@ -9,6 +10,19 @@ import type { DataFile } from "./files.ts";
  * `.ctx-cache/`: results that depend only on named inputs, each in a folder called by the hash of those inputs. A folder is written under
  * another name and then renamed, so it is either whole or absent, whatever happens and however many runs work at once.
  */
+
+/** Where results are kept for recipes of a folder: `.ctx-cache` in it, or the user's own cache where that can't be written. */
+export function cachePlace(folder: string): string {
+  const beside = join(folder, ".ctx-cache");
+  const place = existsSync(beside) ? beside : folder;
+  try {
+    accessSync(place, constants.W_OK);
+    if (statSync(place).isDirectory()) return beside;
+  } catch {
+    // Not ours to write: the next place.
+  }
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "ctx");
+}
 
 /** Left by a run that was killed; younger ones may still be in work. */
 const STALE_MS = 24 * 3600 * 1000;

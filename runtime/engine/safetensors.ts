@@ -221,11 +221,11 @@ export function matchWeights(
   const matched = parameters.map(({ name, shape }) => {
     const source = found.get(name);
     if (!source) {
-      throw new Error(`${folder} has no tensor ${name} [${shape.join(", ")}], which its config.json calls for`);
+      throw new SafetensorsError(folder, `no tensor ${name} [${shape.join(", ")}], which its config.json calls for`);
     }
     if (source.shape.join() !== shape.join()) {
       const shapes = `has shape [${source.shape.join(", ")}], its config.json calls for [${shape.join(", ")}]`;
-      throw new Error(`${source.file}: tensor ${name} ${shapes}`);
+      throw new SafetensorsError(source.file, `tensor ${name} ${shapes}`);
     }
     found.delete(name);
     return source;
@@ -233,7 +233,7 @@ export function matchWeights(
   const tied = !parameters.some(({ name }) => name === "lm_head.weight");
   for (const { name, file } of found.values()) {
     if (BUFFER.test(name) || (tied && name === "lm_head.weight")) continue;
-    throw new Error(`${file}: tensor ${name} is not part of the Llama model that config.json describes`);
+    throw new SafetensorsError(file, `tensor ${name} is not part of the Llama model that config.json describes`);
   }
   return matched;
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Plan, PlanExport, PlanLora } from "../../compiler/plan.ts";
+import type { PlanExport, PlanLora } from "../../compiler/plan.ts";
 import type { NativeEngine } from "../engine/addon.ts";
 import { writeSynced } from "../run/files.ts";
 import { isAdapter } from "./model_folder.ts";
@@ -14,13 +14,15 @@ const PREFIX = "base_model.model.";
 /**
  * Fills `folder` with a LoRA adapter as PEFT lays it out: adapter_config.json and adapter_model.safetensors with the
  * adapters and every parameter that was trained in full besides (`modules_to_save`).
+ *
+ * @param base name or folder of the base model
  */
 export async function fillAdapterFolder(
   folder: string,
   engine: Pick<NativeEngine, "save" | "parameters">,
-  plan: Plan,
   lora: PlanLora,
   dtype: PlanExport["dtype"],
+  base: string | null,
 ): Promise<void> {
   const trained = engine.parameters().filter((parameter) => parameter.trainable);
   const whole = trained.filter((parameter) => !isAdapter(parameter));
@@ -35,7 +37,7 @@ export async function fillAdapterFolder(
   );
   await writeTensors(engine, folder, tensors, "adapter_model", Number.POSITIVE_INFINITY);
   const config = {
-    base_model_name_or_path: plan.model.from,
+    base_model_name_or_path: base,
     bias: "none",
     fan_in_fan_out: false,
     inference_mode: true,

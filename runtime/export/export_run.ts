@@ -7,7 +7,7 @@ import type { Listener } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readJson, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
 import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
-import { baseFolder } from "../run/start_weights.ts";
+import { baseFolder, baseName } from "../run/start_weights.ts";
 import { adapterEngine, scoringEngine } from "../train/stage_engine.ts";
 import { fillAdapterFolder, parameterName } from "./adapter_folder.ts";
 import { fillModelFolder, readBaseConfig } from "./model_folder.ts";
@@ -60,13 +60,19 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   const merge = options.merge || plan.export.merge || stage.train.lora === null;
   const dtype = options.dtype ?? plan.export.dtype;
   const context = Math.max(stage.length, stage.context);
+  const { base } = readJson<RunOrigin>(folder.origin);
   options.listen({ kind: "phase", title: `writing ${to}` });
   try {
     if (!merge) {
-      await writeAdapter(plan, stage, from, target, { ...options, dtype });
+      await writeAdapter(plan, stage, from, target, { addon: options.addon, dtype, base: baseName(plan, base) });
     } else {
-      const base = baseFolder(plan, readJson<RunOrigin>(folder.origin).base);
-      await writeModel(plan, from, target, { ...options, dtype, context, base, rope: stage.rope });
+      await writeModel(plan, from, target, {
+        ...options,
+        dtype,
+        context,
+        base: baseFolder(plan, base),
+        rope: stage.rope,
+      });
     }
   } catch (error) {
     throw writeFailure(to, error);
@@ -124,7 +130,7 @@ async function writeAdapter(
   stage: PlanStage,
   from: string,
   target: string,
-  { addon, dtype }: { addon: NativeAddon; dtype: PlanExport["dtype"] },
+  { addon, dtype, base }: { addon: NativeAddon; dtype: PlanExport["dtype"]; base: string | null },
 ): Promise<void> {
   const adapter = join(from, "adapter", "adapter_model.safetensors");
   const { lora } = stage.train;
@@ -135,13 +141,20 @@ async function writeAdapter(
       "export the merged weights with --merge",
     );
   }
+  if (plan.model.tie_word_embeddings && lora.also.some((part) => part !== "norm")) {
+    throw new Failure(
+      "input",
+      "this adapter trains the embeddings in full, and the model's output shares them: PEFT would load them into one of the two places only",
+      "export the merged weights with --merge",
+    );
+  }
   const engine = adapterEngine({ addon, device: "cpu", threads: 1 }, plan, stage);
   try {
     const tensors = await readSafetensors(adapter);
     const sources = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
     await engine.load(sources, "value", true);
     await writeNewFolder(target, async (aside) => {
-      await fillAdapterFolder(aside, engine, plan, lora, dtype);
+      await fillAdapterFolder(aside, engine, lora, dtype, base);
       // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
       writeSynced(join(aside, "config.json"), readFileSync(join(from, "config.json")));
     });

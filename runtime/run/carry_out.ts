@@ -21,7 +21,7 @@ import { readJson, sweepLeftovers, writeFailure, writeFolder, writeJson } from "
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
 import { planHash } from "./resume.ts";
-import { adapterOrigin, baseFolder, loadStart } from "./start_weights.ts";
+import { adapterOrigin, baseFolder, baseName, loadStart } from "./start_weights.ts";
 
 export interface CarryOutOptions {
   plan: Plan;
@@ -253,7 +253,7 @@ class Run {
         // An adapter is of use by itself only on the base model; one that stands on a trained stage is not.
         if (stage.train.lora && adapterOrigin(this.#plan, index) === 0) {
           mkdirSync(join(aside, "adapter"));
-          await fillAdapterFolder(join(aside, "adapter"), engine, this.#plan, stage.train.lora, "f32");
+          await fillAdapterFolder(join(aside, "adapter"), engine, stage.train.lora, "f32", baseName(this.#plan, base));
         }
       });
     } catch (error) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Plan } from "../../compiler/plan.ts";
 import { planFaults } from "../../compiler/validate_plan.ts";
@@ -81,6 +81,12 @@ export function createRunFolder(recipe: string, out: string | null, runs = "runs
   } catch (error) {
     throw writeFailure(out ?? join(runs, recipe), error);
   }
+}
+
+/** Removes a run folder in which nothing was computed yet. */
+export function discardIfFresh(folder: RunFolder): void {
+  const computed = [folder.stages, folder.checkpoints, folder.evaluations, folder.metrics];
+  if (!computed.some((path) => existsSync(path))) rmSync(folder.root, { recursive: true, force: true });
 }
 
 /** Opens an existing run folder. @throws Failure when it is none. */

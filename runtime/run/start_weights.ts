@@ -24,6 +24,12 @@ export function baseFolder(plan: Plan, base: string): string | null {
   return folder;
 }
 
+/** What an adapter says it stands on: the Hub's name of the base model, else its folder. */
+export function baseName(plan: Plan, base: string): string | null {
+  const { path, from } = plan.model;
+  return path !== null && from === path ? baseFolder(plan, base) : from;
+}
+
 /** Folder of the weights that stage `index` goes on from: the stage's before it, or the base model's. */
 export function weightsBefore(folder: RunFolder, plan: Plan, index: number, base: string): string | null {
   const before = plan.stages[index - 1];

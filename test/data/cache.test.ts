@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { PlanDataset } from "../../runtime/data/data.ts";
-import { cached } from "../../runtime/data/token_cache.ts";
+import { cached, cachePlace } from "../../runtime/data/token_cache.ts";
 import { filesSource, plan, temporaryFolder, writeTexts } from "./fixture.ts";
 
 const texts = filesSource("texts", ["*.txt"], { holdout_every: 3 });
@@ -43,6 +43,16 @@ test("tokenised once; a changed file is tokenised again, whatever its size and d
   utimesSync(file, 0, 0);
   expect(await allTokens(folder)).not.toEqual(first);
   expect(cacheOf(folder).length).toBeGreaterThan(before.length);
+});
+
+test("where the recipe's folder can't hold a cache, the user's own does", () => {
+  const folder = temporaryFolder();
+  expect(cachePlace(folder)).toBe(join(folder, ".ctx-cache"));
+  vi.stubEnv("XDG_CACHE_HOME", "/own");
+  expect(cachePlace(join(folder, "not there"))).toBe(join("/own", "ctx"));
+  writeFileSync(join(folder, ".ctx-cache"), "a file");
+  expect(cachePlace(folder)).toBe(join("/own", "ctx"));
+  vi.unstubAllEnvs();
 });
 
 test("damage of any kind is noticed and mended", async () => {

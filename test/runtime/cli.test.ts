@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -166,6 +166,37 @@ test("--json prints one document and nothing else", async () => {
   expect(JSON.parse(exported.stdout)).toMatchObject({ kind: "model", stage: "second", context: 128 });
   const doctor = await ctx(["doctor", "--json"], folder);
   expect(JSON.parse(doctor.stdout)).toMatchObject({ healthy: true });
+});
+
+test("with --json a failure is a document too", async () => {
+  const { status, stdout, stderr } = await ctx(["run", "missing.ctx", "--json"], folder);
+  expect(status).toBe(1);
+  expect(JSON.parse(stdout)).toEqual({ error: { kind: "input", message: "missing.ctx does not exist", hint: null } });
+  expect(stderr).toContain("missing.ctx does not exist");
+});
+
+test("a start that fails before anything is computed leaves no run folder behind", async () => {
+  const runs = () => readdirSync(join(folder, "runs", "sample"));
+  const poor = join(folder, "poor.json");
+  const made = plan();
+  made.data.sources[0]!.files = ["nothing/*.txt"];
+  writeFileSync(poor, JSON.stringify(made));
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const { status, stderr } = await ctx(run(poor), folder);
+    expect(status).toBe(1);
+    expect(stderr).toContain("no file matches");
+    expect(runs()).toEqual([]);
+  }
+});
+
+test("an adapter is no model to evaluate, and is called by its name", async () => {
+  const adapter = join(folder, "adapter");
+  mkdirSync(adapter);
+  writeFileSync(join(adapter, "adapter_config.json"), "{}");
+  writeFileSync(join(adapter, "config.json"), "{}");
+  const { status, stderr } = await ctx(["eval", adapter, "--perplexity", join(folder, "0.txt")], folder);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/holds a LoRA adapter/);
 });
 
 test("any Hugging Face folder can be evaluated", async () => {

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { readModelConfig } from "../../compiler/model/index.ts";
@@ -193,6 +193,26 @@ test("an adapter is written in the dtype that was asked for, and what it was sav
       );
     expect(readdirSync(to).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors", "config.json"]);
   }
+});
+
+test("an adapter names the base model by its name, or by a folder that is found from anywhere", async () => {
+  const nameIn = (folder: string) => {
+    const config = JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"));
+    return config.base_model_name_or_path;
+  };
+  expect(nameIn(join(adapted, "stages", "two", "adapter"))).toBe("some/base");
+  const weights = join(base, "stages", "only");
+  const stage = sampleStage("one", { rope: plainRope(80000, 16) });
+  stage.train = { ...stage.train, method: "lora", lora };
+  const folder = corpus();
+  const path = relative(folder, weights);
+  const model = { ...samplePlan().model, from: path, path, initialize: null, rope: plainRope(40000, 16) };
+  const tokenizer = { kind: "file" as const, path: join(weights, "tokenizer.json"), vocab: null };
+  const { root } = await start(samplePlan({ model, stages: [stage], tokenizer }), folder);
+  expect(nameIn(join(root, "stages", "one", "adapter"))).toBe(weights);
+  const to = fresh();
+  await exportRun(root, to, options());
+  expect(nameIn(to)).toBe(weights);
 });
 
 test("--merge gives the whole model instead of the adapter", async () => {
