@@ -1852,7 +1852,7 @@ export const language: LanguageDefinition = {
       "properties": {
         "needle": {
           "name": "needle",
-          "doc": "Needle accuracy over all depths and all lengths up to the stage's.",
+          "doc": "Needle accuracy at the weakest length up to the stage's, its depths together.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -1878,7 +1878,7 @@ export const language: LanguageDefinition = {
         },
         "perplexity": {
           "name": "perplexity",
-          "doc": "Perplexity over all positions up to the stage's length.",
+          "doc": "Perplexity over the longest windows up to the stage's length.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

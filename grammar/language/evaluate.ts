@@ -88,9 +88,9 @@ export interface Suite extends Block {
  * @example gate { needle >= 95%  perplexity <= 12  otherwise = stop }
  */
 export interface Gate extends Block {
-  /** Needle accuracy over all depths and all lengths up to the stage's. @min 0 @max 1 */
+  /** Needle accuracy at the weakest length up to the stage's, its depths together. @min 0 @max 1 */
   needle?: Measure<Ratio, ">=" | ">">;
-  /** Perplexity over all positions up to the stage's length. @above 0 */
+  /** Perplexity over the longest windows up to the stage's length. @above 0 */
   perplexity?: Measure<Num, "<=" | "<">;
   /**
    * What happens if it does not hold.

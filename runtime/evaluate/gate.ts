@@ -3,7 +3,8 @@ import type { GateResult, NeedleResult, PerplexityResult } from "./result.ts";
 
 /**
  * Holds an evaluation against what the recipe asks for before it goes on. The needle accuracy must be reached at every
- * length (its depths together). Lengths above `length`, the stage's own, do not count: the model was not trained for them.
+ * length (its depths together), the perplexity over the longest windows. Lengths above `length`, the stage's own, do not
+ * count: the model was not trained for them.
  */
 export function checkGate(
   gate: PlanGate,
@@ -38,10 +39,10 @@ function checkPerplexity(
 ): { passed: boolean; reason: string } {
   const measured = perplexity?.lengths.filter((entry) => entry.length <= length) ?? [];
   if (measured.length === 0) return { passed: false, reason: `no perplexity length up to ${length} was evaluated` };
-  const worst = Math.max(...measured.map((entry) => entry.perplexity));
+  const longest = measured.reduce((best, entry) => (entry.length > best.length ? entry : best));
   return {
-    passed: worst <= wanted,
-    reason: `perplexity ${worst.toFixed(2)} up to ${length} tokens, at most ${wanted} asked for`,
+    passed: longest.perplexity <= wanted,
+    reason: `perplexity ${longest.perplexity.toFixed(2)} over windows of ${longest.length} tokens, at most ${wanted} asked for`,
   };
 }
 

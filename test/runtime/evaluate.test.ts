@@ -122,4 +122,23 @@ test("a gate looks at the weakest length within the stage's own", async () => {
     reasons: [expect.stringContaining("90.0% at 32 tokens")],
   });
   expect(checkGate({ ...gate, perplexity: 20 }, 16, needle, null)).toMatchObject({ passed: false });
+  // Short windows have a worse perplexity, and say nothing about the stage's length.
+  const window = (length: number, perplexity: number) => ({
+    length,
+    windows: 1,
+    tokens: length,
+    nll: Math.log(perplexity),
+    perplexity,
+    buckets: [],
+  });
+  const perplexity = {
+    settings: { files: [], source: "text", lengths: [16, 32, 64], samples: 1 },
+    lengths: [window(16, 21), window(32, 19), window(64, 90)],
+    seconds: 0,
+  };
+  expect(checkGate({ ...gate, needle: null, perplexity: 20 }, 32, null, perplexity)).toMatchObject({
+    passed: true,
+    reasons: ["perplexity 19.00 over windows of 32 tokens, at most 20 asked for"],
+  });
+  expect(checkGate({ ...gate, needle: null, perplexity: 18 }, 32, null, perplexity).passed).toBe(false);
 });
