@@ -1,6 +1,6 @@
 import type { PlanRope } from "../../compiler/plan.ts";
 import { type RunRecord, targetContext } from "./collect.ts";
-import { integer, significant, theta, tokenLength } from "./format.ts";
+import { integer, short, significant, theta, tokenLength } from "./format.ts";
 import { drawLineChart, legend, type Series } from "./line_chart.ts";
 import { escapeText } from "./svg.ts";
 
@@ -35,7 +35,7 @@ function panel(run: RunRecord, several: boolean): string {
     yTitle: "tokens for one full turn",
     yLog: 10,
     xTick: integer,
-    yTick: short,
+    yTick: turn,
     series,
     levels: [
       ...(run.plan.model.initialize
@@ -71,6 +71,7 @@ function table(run: RunRecord, several: boolean): string {
 <th>attention factor</th><th class="words">as written</th></tr>${rows.join("")}</table></div>`;
 }
 
-function short(value: number): string {
-  return value < 1000 ? significant(value) : integer(value);
+/** A tick of the axis; figures of seven digits would not fit beside it. */
+function turn(value: number): string {
+  return value < 1000 ? significant(value) : value < 1e6 ? integer(value) : short(value);
 }

@@ -41,7 +41,7 @@ p { margin: 0 0 12px; max-width: 46em; }
 .panel.wide { width: 100%; }
 .panel p { font-size: 14px; margin-bottom: 8px; }
 svg { display: block; max-width: 100%; height: auto; font-family: inherit; }
-.panel.wide svg { width: 100%; }
+.panel.wide svg { width: 100%; min-width: 620px; }
 text { fill: var(--ink); }
 .tick { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 .axis { font-size: 12px; fill: var(--faint); }
