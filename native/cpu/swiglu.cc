@@ -16,8 +16,8 @@ using namespace ctx_simd;
 constexpr float LOG2_E = 1.44269504f;
 
 CTX_INLINE vf sigmoid(vf g) {
-  const vf s = set1(1.0f) / (set1(1.0f) + exp2v(g * set1(-LOG2_E)));
-  return g < set1(-87.0f) ? set1(0.0f) : s; // below 2e-38, and exp(-g) nears the end of exp2v
+  const vf s = set1(1.0f) / (set1(1.0f) + exp2v(vmin(set1(126.0f), g * set1(-LOG2_E))));
+  return g < set1(-87.0f) ? set1(0.0f) : s; // below 2e-38, where exp(-g) leaves the range of exp2v
 }
 
 // Calls body(j, left) for each vector; in the last one left may be below W.

@@ -33,7 +33,10 @@ export function expandFiles(patterns: string[], folder: string, format: DataForm
   const files = new Map<string, DataFile>();
   for (const pattern of patterns) {
     const { base, prefix, paths } = matchingFiles(pattern, folder);
-    if (paths.length === 0) throw new DataError(`no file matches ${JSON.stringify(pattern)} (looked under ${base})`);
+    if (paths.length === 0) {
+      const where = isAbsolute(pattern) ? "" : ` (looked under ${base})`;
+      throw new DataError(`no file matches ${JSON.stringify(pattern)}${where}`);
+    }
     for (const path of paths) {
       const name = prefix ? prefix + slashes(relative(base, path)) : slashes(relative(folder, path));
       if (!files.has(path)) files.set(path, { path, name, format: format ?? formatOf(path) });
