@@ -4,6 +4,7 @@ import { render } from "../compiler/diagnostics/render.ts";
 import { Report } from "../compiler/diagnostics/report.ts";
 import { reportSyntax } from "../compiler/diagnostics/syntax.ts";
 import { format, parse } from "../grammar/index.ts";
+import { writeFailure } from "../runtime/run/files.ts";
 import { printJson, STATUS } from "./outcome.ts";
 import { readRecipe, wantsColor } from "./recipe_file.ts";
 
@@ -52,6 +53,10 @@ function formatFile(file: string, options: Options): State {
   const formatted = format(text);
   if (formatted === text) return "unchanged";
   if (options.check) return "unformatted";
-  writeFileSync(file, formatted);
+  try {
+    writeFileSync(file, formatted);
+  } catch (error) {
+    throw writeFailure(file, error);
+  }
   return "formatted";
 }

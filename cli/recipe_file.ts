@@ -22,6 +22,7 @@ export function readRecipe(file: string): string {
     if (error instanceof Failure) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") throw new Failure("input", `${file} does not exist`);
+    if (code === "EISDIR") throw new Failure("input", `${file} is a folder`, "name the recipes in it");
     if (error instanceof TypeError) throw new Failure("input", `${file} is not UTF-8 text`);
     throw new Failure("input", `${file} can't be read: ${messageOf(error)}`);
   }

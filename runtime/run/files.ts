@@ -114,7 +114,7 @@ export function writeFailure(path: string, error: unknown): Failure {
   if (code === "ENOTDIR" || code === "EEXIST")
     return new Failure("run", `cannot write ${path}: a part of this path is a file`, "name another folder", error);
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return new Failure("run", `no permission to write ${path}`, "choose another folder with --out", error);
+    return new Failure("run", `no permission to write ${path}`, "choose a place that you may write to", error);
   }
   return new Failure("run", `cannot write ${path}: ${messageOf(error)}`, null, error);
 }
