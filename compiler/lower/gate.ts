@@ -50,6 +50,7 @@ export function lowerGate(
     const hint = "write needle >= 95% or perplexity <= 12";
     lowering.report.add("CTX2005", section.at, { block: "gate", name: "a condition", hint });
   }
+  const unreached: Measure[] = [];
   for (const measure of measures) {
     const at = bounds.places.get(measure);
     if (!at || bounds.values[measure] === null) continue;
@@ -57,28 +58,25 @@ export function lowerGate(
       const values = { measure, problem: "nothing measures it", hint: `add ${measure} { … } to evaluate` };
       lowering.report.add("CTX4011", at, values);
     } else if (measured[measure]?.lengths.every((length) => length > ground.context)) {
-      reportUnreached(measure, at, ground, lowering);
+      unreached.push(measure);
       bounds.values[measure] = null;
     }
   }
+  if (unreached.length > 0) reportUnreached(unreached, bounds, ground, lowering);
   const { needle, perplexity } = bounds.values;
   return needle === null && perplexity === null ? null : { needle, perplexity, otherwise };
 }
 
-/** A bound that every measured length is too long for: a gate over all stages passes over such a stage, with a warning. */
-function reportUnreached(measure: Measure, at: Place, ground: GateGround, { report }: Lowering): void {
+/** Bounds that every measured length is too long for: a gate over all stages passes over such a stage, with a warning. */
+function reportUnreached(unreached: Measure[], { places }: Bounds, ground: GateGround, { report }: Lowering): void {
   const context = showTokens(ground.context);
-  const problem = `stage ${ground.stage} measures it at no length up to its context of ${context}`;
+  const measure = unreached.join(" and ");
+  const problem = `nothing measures that within the ${context} of stage ${ground.stage}`;
   const elsewhere = ground.binding ? "" : ", or move the gate to the stages that it is meant for";
-  report.add(
-    "CTX4011",
-    ground.at,
-    { measure, problem, hint: `add a length of at most ${context} to ${measure}${elsewhere}` },
-    {
-      severity: ground.binding ? "error" : "warning",
-      related: [{ message: `the gate asks for ${measure} here`, at }],
-    },
-  );
+  const hint = `add a length of at most ${context} to ${measure}${elsewhere}`;
+  const related = unreached.map((each) => ({ message: `the gate asks for ${each}`, at: places.get(each)! }));
+  const severity = ground.binding ? "error" : "warning";
+  report.add("CTX4011", ground.at, { measure, problem, hint }, { severity, related });
 }
 
 /** `needle = 95%`: a bound is a comparison. */

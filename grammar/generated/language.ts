@@ -2443,7 +2443,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2596,7 +2596,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2749,7 +2749,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2809,7 +2809,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "[4, 24]",
             "min": 2,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2828,7 +2828,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "8",
             "min": 0,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2979,7 +2979,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null

@@ -153,9 +153,9 @@ export interface KeyValue extends SyntheticMany, Settings<"synthesize"> {}
  * @example copy(segment: [4, 24], gap: 8)
  */
 export interface Copy extends Settings<"synthesize"> {
-  /** Shortest and longest segment, in tokens. @default [4, 24] @min 2 */
+  /** Shortest and longest segment, in tokens. @default [4, 24] @min 2 @max 2147483647 */
   segment?: List<Count>;
-  /** Most random tokens before each repeat. @default 8 @min 0 */
+  /** Most random tokens before each repeat. @default 8 @min 0 @max 2147483647 */
   gap?: Count;
 }
 
@@ -182,7 +182,7 @@ interface Synthetic {
   at_start?: Ratio;
   /** Share of the rows whose question stands at the very end. @default 60% @min 0 @max 1 */
   at_end?: Ratio;
-  /** How often the question is asked within a row. @default 1 @min 1 */
+  /** How often the question is asked within a row. @default 1 @min 1 @max 2147483647 */
   repeats?: Count;
 }
 
