@@ -2,9 +2,11 @@ import type { Check } from "./context.ts";
 import { evaluatedBeyond, jumpTooLarge, lengthsFall } from "./curriculum.ts";
 import { devicesSplit } from "./devices.ts";
 import { nothingToMerge } from "./export.ts";
+import { nothingHeldOut } from "./held_out.ts";
 import { anglePrecision, interpolationTooStrong } from "./interpolation.ts";
 import { memoryFits } from "./memory.ts";
 import { pathDependence } from "./path_dependence.ts";
+import { questionsFit } from "./questions.ts";
 import { ringDivides, ringTooFine } from "./ring.ts";
 import { attentionTemperature, factorsFall, huggingFaceForm, scalingFactor } from "./scaling_factor.ts";
 import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused, textRunsOut } from "./sources.ts";
@@ -31,6 +33,8 @@ export const checks: readonly Check[] = [
   sourceUnused,
   evaluatedOnTraining,
   evaluationFilesTrained,
+  nothingHeldOut,
+  questionsFit,
   textRunsOut,
   ringDivides,
   ringTooFine,

@@ -1,10 +1,11 @@
-import { hint } from "../diagnostics/suggest.ts";
 import { childrenOf, type Section } from "../names/section.ts";
-import type { PlanData, PlanDataSource } from "../plan.ts";
-import { numberArgument, numbersArgument, type TypedCall } from "../types/typed.ts";
+import type { PlanData, PlanDataSource, PlanTokenizer } from "../plan.ts";
+import { showRatio } from "../values/show.ts";
+import { needChatTemplate } from "./chat_template.ts";
 import { lowerFilter } from "./filter.ts";
-import type { Lowering } from "./lowering.ts";
 import { Reader } from "./reader.ts";
+import { removal } from "./removal.ts";
+import { checkHaystack, lowerSynthetic, refuseFileSettings } from "./synthetic.ts";
 
 /** Endings by which a file tells its format; the reader of data knows the same ones. */
 const endings: readonly [RegExp, NonNullable<PlanDataSource["format"]>][] = [
@@ -14,10 +15,17 @@ const endings: readonly [RegExp, NonNullable<PlanDataSource["format"]>][] = [
   [/\.(txt|text|md|markdown|rst|tex|html?|c|h|cc|cpp|cu|js|ts|py|rs|go|java)$/i, "text"],
 ];
 
+/** How far, in parts of it, the share that is held out may lie from the one written before that is said. */
+const roundingSaid = 0.02;
+
 /** The sources and how documents become rows. */
-export function lowerData(reader: Reader): PlanData {
+export function lowerData(reader: Reader, tokenizer: PlanTokenizer): PlanData {
   const sections = reader.section ? childrenOf(reader.section, "source") : [];
-  const sources = sections.map((section, k) => lowerSource(section, k, reader));
+  if (reader.section && sections.length === 0) {
+    const values = { block: "data", name: "a source", hint: 'write source NAME { files = "…" }' };
+    reader.lowering.report.add("CTX2005", reader.section.at, values);
+  }
+  const sources = sections.map((section, k) => lowerSource(section, k, reader, tokenizer));
   for (const [k, source] of sources.entries()) checkHaystack(source, sources, sections[k]!, reader.lowering);
   return {
     sources,
@@ -26,7 +34,7 @@ export function lowerData(reader: Reader): PlanData {
   };
 }
 
-function lowerSource(section: Section, k: number, data: Reader): PlanDataSource {
+function lowerSource(section: Section, k: number, data: Reader, tokenizer: PlanTokenizer): PlanDataSource {
   const { lowering } = data;
   const name = section.label ?? "";
   const reader = new Reader(section, section.definition, data.scope, `source ${name}`, lowering);
@@ -49,7 +57,11 @@ function lowerSource(section: Section, k: number, data: Reader): PlanDataSource 
       lowering.report.add("CTX5014", reader.at(column), { name: column, format });
     }
   }
-  const holdout = reader.number("holdout") ?? 0;
+  if (call) refuseFileSettings(section, name, lowering);
+  else {
+    refuseLossWithoutChat(reader, name);
+    if (columns) needChatTemplate(reader, name, tokenizer);
+  }
   return {
     name,
     kind: call ? "synthetic" : "files",
@@ -58,10 +70,33 @@ function lowerSource(section: Section, k: number, data: Reader): PlanDataSource 
     text: columns && chat === null ? (reader.text("text") ?? "text") : null,
     chat,
     loss: (reader.text("loss") as PlanDataSource["loss"] | undefined) ?? "all",
-    holdout_every: holdout > 0 ? Math.round(1 / holdout) : 0,
+    holdout_every: call ? 0 : holdoutEvery(reader),
     ...lowerFilter(reader),
-    synthesize: call ? lowerSynthetic(call) : null,
+    synthesize: call ? lowerSynthetic(call, lowering) : null,
   };
+}
+
+/** A share of the documents as "every n-th": said aloud where that is another share than the recipe's. */
+function holdoutEvery(reader: Reader): number {
+  const share = reader.number("holdout") ?? 0;
+  if (share <= 0) return 0;
+  const every = Math.min(Math.round(1 / share), Number.MAX_SAFE_INTEGER);
+  if (Math.abs(1 / every - share) > roundingSaid * share) {
+    const at = reader.at("holdout");
+    const values = { share: showRatio(share), every, held: showRatio(1 / every) };
+    const fix = { title: `holdout = 1/${every}`, safety: "review" as const, edits: [{ ...at, text: `1/${every}` }] };
+    reader.lowering.report.add("CTX5016", at, values, { fixes: [fix] });
+  }
+  return every;
+}
+
+/** Roles stand in chats alone: in plain text there is no assistant. */
+function refuseLossWithoutChat(reader: Reader, source: string): void {
+  if (reader.text("loss") !== "assistant" || reader.has("chat")) return;
+  const reason = 'text has no assistant: write chat = "messages" for a column of chats, or remove it';
+  const setting = reader.setting("loss");
+  const fixes = setting ? [removal(setting)] : [];
+  reader.lowering.report.add("CTX5017", reader.at("loss"), { name: "loss = assistant", source, reason }, { fixes });
 }
 
 /** The format as written, or by the endings of the patterns. */
@@ -82,58 +117,4 @@ function formatOf(files: readonly string[], reader: Reader): PlanDataSource["for
   const [only] = formats;
   // Files of several formats are told apart one by one when they are read.
   return formats.size === 1 ? (only ?? null) : null;
-}
-
-/** Questions inside the text of another source. Arguments that a kind does not have take the values that change nothing. */
-function lowerSynthetic(call: TypedCall): NonNullable<PlanDataSource["synthesize"]> {
-  const haystack = call.arguments.get("haystack")?.value;
-  return {
-    kind: call.name as NonNullable<PlanDataSource["synthesize"]>["kind"],
-    haystack: typeof haystack === "string" ? haystack : "",
-    digits: numberArgument(call, "digits") ?? 6,
-    count: numberArgument(call, "count") ?? 1,
-    answer_weight: numberArgument(call, "answer_weight") ?? 1,
-    text_weight: numberArgument(call, "text_weight") ?? 1,
-    at_start: numberArgument(call, "at_start") ?? 0,
-    at_end: numberArgument(call, "at_end") ?? 0,
-    repeats: numberArgument(call, "repeats") ?? 1,
-    segment: segmentOf(call),
-    gap: numberArgument(call, "gap") ?? 8,
-  };
-}
-
-/** Shortest and longest segment of a copy row: given as a list of two, or one length for all rows. */
-function segmentOf(call: TypedCall): [number, number] {
-  const [shortest = 4, longest = Math.max(24, shortest)] = numbersArgument(call, "segment") ?? [];
-  return [shortest, longest];
-}
-
-/** A haystack is a source of files. */
-function checkHaystack(
-  source: PlanDataSource,
-  sources: readonly PlanDataSource[],
-  section: Section,
-  lowering: Lowering,
-): void {
-  const wanted = source.synthesize?.haystack;
-  const setting = section.settings.get("synthesize");
-  if (!wanted || !setting) return;
-  reportHaystack(wanted, sources, { file: setting.file, start: setting.value.start, end: setting.value.end }, lowering);
-}
-
-/** Reports a haystack that is no source, or one whose text is synthetic itself. */
-export function reportHaystack(
-  name: string,
-  sources: readonly PlanDataSource[],
-  at: Parameters<Lowering["report"]["add"]>[1],
-  { report }: Lowering,
-): boolean {
-  const found = sources.find((source) => source.name === name);
-  if (found?.kind === "files") return false;
-  const texts = sources.filter((source) => source.kind === "files").map((source) => source.name);
-  report.add("CTX5005", at, {
-    name,
-    hint: found ? `its text is synthetic; real text is in ${texts.join(", ") || "no source"}` : hint(name, texts),
-  });
-  return true;
 }

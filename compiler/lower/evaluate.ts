@@ -1,12 +1,11 @@
-import { evaluate as evaluateExpression } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
-import { childOf, type Line, type Section } from "../names/section.ts";
-import type { PlanDataSource, PlanEvaluate, PlanGate, PlanNeedle, PlanPerplexity } from "../plan.ts";
-import { convert } from "../types/convert.ts";
-import { showRatio, showTokens } from "../values/show.ts";
-import { reportHaystack } from "./data.ts";
+import { childOf, type Section } from "../names/section.ts";
+import type { PlanDataSource, PlanEvaluate, PlanNeedle, PlanPerplexity } from "../plan.ts";
+import { showNumber, showRatio, showTokens } from "../values/show.ts";
+import { type GateGround, lowerGate } from "./gate.ts";
 import type { Lowering } from "./lowering.ts";
 import { Reader } from "./reader.ts";
+import { reportHaystack } from "./synthetic.ts";
 
 export interface EvaluateGround {
   readonly sources: readonly PlanDataSource[];
@@ -15,10 +14,17 @@ export interface EvaluateGround {
   /** Lengths above are left to later stages; null: all are measured. */
   readonly upTo: number | null;
   readonly pointer: string;
+  /** What a gate is held against; null: no gate stands here. */
+  readonly gate: GateGround | null;
 }
 
-/** Fewest tokens that hold a question, its answer and some text. */
-const leastNeedle = 32;
+/** Fewest tokens that hold a fact, the question for it and some text. A trained tokenizer may well need one for each digit. */
+function leastNeedle(digits: number): number {
+  return 20 + 2 * digits;
+}
+
+/** Most depths: below a tenth of a percent apart they are one. */
+const mostDepths = 1000;
 
 /** What is measured after a stage (or before the first). Null when nothing is. */
 export function lowerEvaluate(
@@ -32,14 +38,23 @@ export function lowerEvaluate(
   const child = (kind: string) => childOf(section, kind);
   const perplexity = lowerPerplexity(child("perplexity"), scope, path, ground, lowering);
   const needle = lowerNeedle(child("needle"), scope, path, ground, lowering);
-  const gate = lowerGate(child("gate"), scope, path, lowering);
-  for (const measure of ["needle", "perplexity"] as const) {
-    if (!gate || gate[measure] === null || child(measure)) continue;
-    const line = child("gate")?.lines.find(({ expression }) => mentions(expression, measure));
-    const at = line ? { file: line.file, ...line.expression } : section.at;
-    lowering.report.add("CTX4011", { file: at.file, start: at.start, end: at.end }, { measure });
-  }
-  return perplexity || needle ? { perplexity, needle, gate } : null;
+  const gate =
+    ground.gate &&
+    lowerGate(
+      child("gate"),
+      scope,
+      path,
+      { needle, perplexity, has: (measure) => child(measure) !== undefined },
+      ground.gate,
+      lowering,
+    );
+  const measured = { perplexity: somewhere(perplexity), needle: somewhere(needle) };
+  return measured.perplexity || measured.needle ? { ...measured, gate } : null;
+}
+
+/** A measurement, unless all its lengths are left to later stages. */
+function somewhere<M extends { lengths: number[] }>(measurement: M | null): M | null {
+  return measurement && measurement.lengths.length > 0 ? measurement : null;
 }
 
 function lowerPerplexity(
@@ -55,8 +70,9 @@ function lowerPerplexity(
   const files = reader.texts("files") ?? [];
   reader.trace("files", `${ground.pointer}/perplexity/files`);
   const source = reader.has("files") ? null : sourceOf(reader, "source", ground, "perplexity/source");
-  if (lengths.length === 0 || source === undefined) return null;
-  return { files, source, lengths, samples: reader.number("samples") ?? 8 };
+  const samples = reader.number("samples") ?? 8;
+  if (lengths === undefined || source === undefined) return null;
+  return { files, source, lengths, samples };
 }
 
 function lowerNeedle(
@@ -70,24 +86,33 @@ function lowerNeedle(
   const reader = new Reader(section, section.definition, scope, `${path}.needle`, lowering);
   const lengths = lengthsOf(reader, ground, "needle");
   const haystack = sourceOf(reader, "haystack", ground, "needle/haystack");
-  const short = lengths.find((length) => length < leastNeedle);
+  const digits = reader.number("digits") ?? 6;
+  const least = leastNeedle(digits);
+  const short = lengths?.find((length) => length < least);
   if (short !== undefined) {
-    lowering.report.add("CTX4014", reader.at("lengths"), { length: showTokens(short), least: leastNeedle });
+    lowering.report.add("CTX4014", reader.at("lengths"), { length: showTokens(short), least });
   }
-  if (lengths.length === 0 || haystack === undefined) return null;
+  const depths = depthsOf(reader);
+  const samples = reader.number("samples") ?? 20;
+  if (lengths === undefined || haystack === undefined) return null;
   return {
     lengths,
-    depths: depthsOf(reader),
-    samples: reader.number("samples") ?? 20,
+    depths,
+    samples,
     haystack,
-    digits: reader.number("digits") ?? 6,
+    digits,
   };
 }
 
-/** Lengths to measure, rising, up to the stage's context. */
-function lengthsOf(reader: Reader, { contexts, upTo, pointer }: EvaluateGround, kind: string): number[] {
+/** Lengths to measure, rising, up to the stage's context. Undefined when the recipe names an empty list of them. */
+function lengthsOf(reader: Reader, { contexts, upTo, pointer }: EvaluateGround, kind: string): number[] | undefined {
   reader.trace("lengths", `${pointer}/${kind}/lengths`);
   const written = reader.numbers("lengths");
+  if (written?.length === 0) {
+    const values = { name: "lengths", value: "an empty list", range: "one length or more" };
+    reader.lowering.report.add("CTX2104", reader.at("lengths"), values);
+    return undefined;
+  }
   const all = [...new Set(written ?? contexts)].sort((a, b) => a - b);
   if (!reader.has("lengths")) reader.note("lengths", `[${all.map(showTokens).join(", ")}]`, "the stages' lengths");
   return all.filter((length) => upTo === null || length <= upTo);
@@ -96,16 +121,20 @@ function lengthsOf(reader: Reader, { contexts, upTo, pointer }: EvaluateGround, 
 /** Depths from 0 to 1; a count spreads that many evenly. */
 function depthsOf(reader: Reader): number[] {
   const value = reader.value("depths");
+  const refuse = (shown: string, range: string) => {
+    reader.lowering.report.add("CTX2104", reader.at("depths"), { name: "depths", value: shown, range });
+    return [];
+  };
   if (typeof value === "number") {
-    return value <= 1 ? [0.5] : Array.from({ length: value }, (_, k) => k / (value - 1));
+    if (value < 1 || value > mostDepths) {
+      return refuse(showNumber(value), `a count from 1 to ${showNumber(mostDepths)} or a list of shares`);
+    }
+    return value === 1 ? [0.5] : Array.from({ length: value }, (_, k) => k / (value - 1));
   }
-  const depths = reader.numbers("depths") ?? [];
-  const outside = depths.find((depth) => depth > 1);
-  if (outside !== undefined) {
-    const values = { name: "depths", value: showRatio(outside), range: "from 0% to 100%" };
-    reader.lowering.report.add("CTX2104", reader.at("depths"), values);
-  }
-  return depths;
+  const depths = reader.numbers("depths");
+  if (depths?.length === 0) return refuse("an empty list", "one depth or more");
+  const outside = depths?.find((depth) => depth > 1);
+  return outside === undefined ? (depths ?? []) : refuse(showRatio(outside), "from 0% to 100%");
 }
 
 /** The source that an evaluation reads: as written, else the first one of files. Undefined when there is none. */
@@ -129,47 +158,4 @@ function sourceOf(reader: Reader, name: string, { sources, pointer }: EvaluateGr
   }
   reader.note(name, first.name, "the first source of files");
   return first.name;
-}
-
-/** `needle >= 95%` and `perplexity <= 12`. */
-function lowerGate(section: Section | undefined, scope: Scope, path: string, lowering: Lowering): PlanGate | null {
-  if (!section) return null;
-  const reader = new Reader(section, section.definition, scope, `${path}.gate`, lowering);
-  const bounds: { needle: number | null; perplexity: number | null } = { needle: null, perplexity: null };
-  for (const line of section.lines) lowerMeasure(line, section, scope, bounds, lowering);
-  return { ...bounds, otherwise: (reader.text("otherwise") as PlanGate["otherwise"] | undefined) ?? "stop" };
-}
-
-function lowerMeasure(
-  line: Line,
-  section: Section,
-  scope: Scope,
-  bounds: { needle: number | null; perplexity: number | null },
-  lowering: Lowering,
-): void {
-  const node = line.expression;
-  const within = scope.within(line.file);
-  if (node.kind === "error") return;
-  const name = node.kind === "binary" && node.left.kind === "name" ? node.left.name : undefined;
-  const property = name === undefined ? undefined : section.definition.properties[name];
-  if (node.kind !== "binary" || property?.type.kind !== "measure" || (name !== "needle" && name !== "perplexity")) {
-    lowering.report.add("CTX2018", within.place(node), {
-      block: "gate",
-      hint: "write needle >= 95% or perplexity <= 12",
-    });
-    return;
-  }
-  if (!property.type.operators.includes(node.operator)) {
-    const hint = `write ${name} ${property.type.operators[0]} …`;
-    lowering.report.add("CTX2018", within.place(node), { block: "gate", hint });
-    return;
-  }
-  const value = evaluateExpression(node.right, within);
-  const bound =
-    value && convert(value, property.type.of, node.right, { language: lowering.language, scope: within, property });
-  if (typeof bound === "number") bounds[name] = bound;
-}
-
-function mentions(node: Line["expression"], name: string): boolean {
-  return node.kind === "binary" && node.left.kind === "name" && node.left.name === name;
 }

@@ -1,6 +1,7 @@
 import type { BinaryNode, Expression } from "../../grammar/ast.ts";
 import { numberOf } from "../evaluate/operators.ts";
 import { showTokens } from "../values/show.ts";
+import { unitName, unitOfSum } from "../values/units.ts";
 import type { Reader } from "./reader.ts";
 
 export interface LengthBounds {
@@ -25,6 +26,12 @@ export function lowerFilter(reader: Reader): LengthBounds {
     }
     const bound = numberOf(side.bound, "a filter", scope);
     if (!bound) return everything;
+    if (unitOfSum("tokens", bound.unit) === undefined) {
+      const values = { left: unitName("tokens"), right: unitName(bound.unit), operation: "compared" };
+      const hint = "the length of a document is counted in tokens, such as 4Ki";
+      scope.report.add("CTX2102", scope.place(condition), { ...values, hint });
+      return everything;
+    }
     const value = Math.ceil(bound.value);
     if (side.operator === ">=") min = Math.max(min, value);
     else if (side.operator === ">") min = Math.max(min, Math.floor(bound.value) + 1);

@@ -11,7 +11,9 @@ import {
 import { joinPath } from "../path.ts";
 import type { PlanModel, PlanTokenizer } from "../plan.ts";
 import { isCall, numberArgument, type TypedCall } from "../types/typed.ts";
+import { showNumber } from "../values/show.ts";
 import type { Reader } from "./reader.ts";
+import { removal } from "./removal.ts";
 
 /** The base model's configuration; undefined when it can't be had, which has been reported. */
 export function lowerModel(reader: Reader): PlanModel | undefined {
@@ -141,16 +143,42 @@ function newLlama(call: TypedCall, vocab: number) {
 /** Where token ids come from: a file, training on the sources, or nowhere known yet. */
 export function lowerTokenizer(reader: Reader, model: PlanModel | undefined): PlanTokenizer {
   const value = reader.value("tokenizer");
+  if (isCall(value) && model) checkTrainedVocabulary(value, model, reader);
   if (isCall(value)) return { kind: "bpe", path: null, vocab: numberArgument(value, "vocab") ?? null };
   if (typeof value === "string") {
     if (model) needTokenizer(value, reader, "tokenizer");
     return { kind: "file", path: value, vocab: null };
+  }
+  if (model?.initialize && !reader.has("tokenizer")) {
+    const hint = "write tokenizer = bpe(vocab: …) to train one, or name a tokenizer.json";
+    reader.lowering.report.add("CTX2005", reader.at("new"), { block: "a new model", name: "a tokenizer", hint });
   }
   if (!model || model.path === null) return { kind: "none", path: null, vocab: null };
   const path = `${model.path}/tokenizer.json`;
   reader.note("tokenizer", path, "the model's folder");
   needTokenizer(path, reader, "from");
   return { kind: "file", path, vocab: null };
+}
+
+/** A trained tokenizer gives a new model its vocabulary, and can give none to a checkpoint, whose weights know their own. */
+function checkTrainedVocabulary(tokenizer: TypedCall, model: PlanModel, reader: Reader): void {
+  const { report } = reader.lowering;
+  if (!model.initialize) {
+    const problem = "a checkpoint's weights belong to its own vocabulary, not to one that is trained now";
+    const setting = reader.setting("tokenizer");
+    const fixes = setting ? [removal(setting)] : [];
+    const hint = "remove it: the tokenizer in the model's folder is taken";
+    report.add("CTX8010", reader.at("tokenizer"), { problem, hint }, { fixes });
+    return;
+  }
+  const made = numberArgument(tokenizer, "vocab");
+  const at = reader.call("new")?.arguments.get("vocab")?.at;
+  if (made === undefined || !at || made === model.vocab_size) return;
+  const sizes = `the model has ${showNumber(model.vocab_size)} entries, the tokenizer ${showNumber(made)}`;
+  const fewer = model.vocab_size < made;
+  const hint = fewer ? "tokens would have no entry: leave vocab out of llama(…)" : "the rest is never read nor trained";
+  const fixes = [{ title: `vocab: ${made}`, safety: "review" as const, edits: [{ ...at, text: String(made) }] }];
+  report.add("CTX8010", at, { problem: sizes, hint }, { severity: fewer ? "error" : "warning", fixes });
 }
 
 function needTokenizer(path: string, reader: Reader, name: string): void {

@@ -28,7 +28,7 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   scope.define("model", model && modelRecord(model));
   const tokenizer = lowerTokenizer(modelReader, model);
   const dataReader = read("data", "Data");
-  const data = lowerData(dataReader);
+  const data = lowerData(dataReader, tokenizer);
   if (!dataReader.section) {
     const hint = 'write data { source NAME { files = "…" } }';
     lowering.report.add("CTX2005", dataReader.at("source"), { block: "the recipe", name: "data", hint });
@@ -123,9 +123,8 @@ function devicesAsked(root: Section, scope: Scope, lowering: Lowering): number {
 function evaluateBefore(reader: Reader, model: PlanModel, contexts: readonly number[], ground: StageGround) {
   const wanted = reader.flag("before") ?? true;
   if (!reader.section || !wanted || (model.initialize && !reader.has("before"))) return null;
-  const at = { sources: ground.sources, contexts, upTo: null, pointer: "/before" };
-  const evaluate = lowerEvaluate(reader.section, ground.scope, "evaluate", at, ground.lowering);
-  return evaluate && { ...evaluate, gate: null };
+  const at = { sources: ground.sources, contexts, upTo: null, pointer: "/before", gate: null };
+  return lowerEvaluate(reader.section, ground.scope, "evaluate", at, ground.lowering);
 }
 
 function modelRecord(model: PlanModel): Value {

@@ -11,6 +11,7 @@ import { lowerLayout } from "./layout.ts";
 import type { Lowering } from "./lowering.ts";
 import { lowerMix } from "./mix.ts";
 import { Reader } from "./reader.ts";
+import { removal } from "./removal.ts";
 import { lowerRope } from "./rope.ts";
 import { type StageSource, shapeOf } from "./shape.ts";
 import { lowerPositions, lowerTrain } from "./train.ts";
@@ -60,7 +61,7 @@ export function lowerStage(
   scope.define("context", number(context, "tokens"));
   scope.define("scale", number(context / model.context));
   const positions = lowerPositions(train, shape.length, context, pointer);
-  const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, pointer);
+  const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, model, pointer);
   // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
   const rope = lowerRope(
     read("rope", ropeScope(scope, context, previous, model)),
@@ -117,15 +118,31 @@ export function evaluateStage(
   ground: StageGround,
 ): PlanStage {
   const { root, lowering } = ground;
-  const section = overlay(childOf(root, "evaluate"), source.section && childOf(source.section, "evaluate"));
+  const own = source.section && childOf(source.section, "evaluate");
+  refuseBefore(own, lowering);
+  const section = overlay(childOf(root, "evaluate"), own);
+  const gate = {
+    stage: source.name,
+    at: source.at,
+    context: stage.context,
+    binding: last || childOf(own, "gate") !== undefined,
+  };
   const evaluate = lowerEvaluate(
     section,
     ground.scope,
     pathOf("evaluate", source),
-    { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate` },
+    { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate`, gate },
     lowering,
   );
   return { ...stage, evaluate };
+}
+
+/** Whether the base model is measured does not hang on a stage. */
+function refuseBefore(own: Section | undefined, { report }: Lowering): void {
+  const setting = own?.settings.get("before");
+  if (!setting) return;
+  const values = { name: "before", block: "a stage's evaluate", owner: "evaluate at the top level" };
+  report.add("CTX2003", setting.nameAt, values, { fixes: [removal(setting)] });
 }
 
 /** The stage that `previous` means in the rope block, else the one before. */

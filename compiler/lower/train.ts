@@ -1,5 +1,6 @@
-import type { PlanLora, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
-import { numberArgument, numbersArgument, type TypedCall } from "../types/typed.ts";
+import type { PlanModel, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
+import { numberArgument, numbersArgument } from "../types/typed.ts";
+import { lowerLora } from "./lora.ts";
 import type { Reader } from "./reader.ts";
 
 /**
@@ -8,8 +9,14 @@ import type { Reader } from "./reader.ts";
  * @param steps optimizer steps of the stage, for a warm-up given as a share
  * @param before the stage before, whose moments may be carried on
  */
-export function lowerTrain(reader: Reader, steps: number, before: PlanTrain | null, pointer: string): PlanTrain {
-  const lora = lowerLora(reader.call("method"), reader);
+export function lowerTrain(
+  reader: Reader,
+  steps: number,
+  before: PlanTrain | null,
+  model: PlanModel,
+  pointer: string,
+): PlanTrain {
+  const lora = lowerLora(reader.call("method"), model, reader);
   const train: PlanTrain = {
     method: lora ? "lora" : "full",
     lora,
@@ -23,25 +30,6 @@ export function lowerTrain(reader: Reader, steps: number, before: PlanTrain | nu
   return train;
 }
 
-function lowerLora(call: TypedCall | undefined, reader: Reader): PlanLora | null {
-  if (call?.name !== "lora") return null;
-  const rank = numberArgument(call, "rank") ?? 8;
-  const alpha = numberArgument(call, "alpha") ?? 2 * rank;
-  if (numberArgument(call, "alpha") === undefined) reader.note("method.alpha", String(alpha), "2 × rank");
-  return {
-    rank,
-    alpha,
-    targets: textsArgument(call, "targets"),
-    also: textsArgument(call, "also"),
-    plus_ratio: numberArgument(call, "plus_ratio") ?? 1,
-  };
-}
-
-function textsArgument(call: TypedCall, name: string): string[] {
-  const value = call.arguments.get(name)?.value;
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
-}
-
 function lowerOptimizer(reader: Reader): Omit<PlanTrain["optimizer"], "state"> {
   const call = reader.call("optimizer");
   const betas = call && numbersArgument(call, "betas");
@@ -52,6 +40,12 @@ function lowerOptimizer(reader: Reader): Omit<PlanTrain["optimizer"], "state"> {
       value: `a list of ${betas.length}`,
       range: "a list of two",
     });
+  }
+  const whole = betas?.find((beta) => beta >= 1);
+  if (whole !== undefined) {
+    // A moment that never forgets divides by 1 - 1 = 0 in the correction of its bias.
+    const values = { name: "betas", value: `[${betas!.join(", ")}]`, range: "from 0 to below 1 each" };
+    reader.lowering.report.add("CTX2104", call?.arguments.get("betas")?.at ?? reader.at("optimizer"), values);
   }
   return {
     kind: "adamw",

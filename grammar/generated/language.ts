@@ -362,7 +362,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "0",
           "min": 0,
-          "max": null,
+          "max": 4294967295,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -618,7 +618,7 @@ export const language: LanguageDefinition = {
         },
         "holdout": {
           "name": "holdout",
-          "doc": "Share of the documents kept for evaluation, never trained on.",
+          "doc": "Share of the documents kept for evaluation, never trained on: one document in every n, with n = 1 / share rounded.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -1541,7 +1541,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "8",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1597,7 +1597,7 @@ export const language: LanguageDefinition = {
         },
         "depths": {
           "name": "depths",
-          "doc": "Where the fact stands, from 0% (the beginning) to 100%; a count spreads that many evenly.",
+          "doc": "Where the fact stands, from 0% (the beginning) to 100%; a count of up to 1,000 spreads that many evenly.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -1645,7 +1645,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "20",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1864,8 +1864,7 @@ export const language: LanguageDefinition = {
               "kind": "ratio"
             },
             "operators": [
-              ">=",
-              ">"
+              ">="
             ]
           },
           "required": false,
@@ -1890,8 +1889,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "operators": [
-              "<=",
-              "<"
+              "<="
             ]
           },
           "required": false,
@@ -2445,7 +2443,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2598,7 +2596,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2751,14 +2749,14 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
           },
           {
             "name": "count",
-            "doc": "Needles or pairs in a row.",
+            "doc": "Needles or pairs in a row; their names have four digits.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -2770,7 +2768,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "4",
             "min": 2,
-            "max": null,
+            "max": 10000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2810,8 +2808,8 @@ export const language: LanguageDefinition = {
             },
             "required": false,
             "default": "[4, 24]",
-            "min": null,
-            "max": null,
+            "min": 2,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2830,7 +2828,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "8",
             "min": 0,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -2981,14 +2979,14 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "1",
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
           },
           {
             "name": "count",
-            "doc": "Needles or pairs in a row.",
+            "doc": "Needles or pairs in a row; their names have four digits.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -3000,7 +2998,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "4",
             "min": 2,
-            "max": null,
+            "max": 10000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -4451,7 +4449,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "rank",
-            "doc": "Rank of the update.",
+            "doc": "Rank of the update, at most the smaller side of the largest matrix that gets one.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4608,7 +4606,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "betas",
-            "doc": "Decay of the two moments.",
+            "doc": "Decay of the two moments, each below 1.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4623,7 +4621,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "[0.9, 0.95]",
             "min": 0,
-            "max": 1,
+            "max": null,
             "minIncluded": true,
             "choices": {},
             "group": null

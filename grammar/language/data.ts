@@ -25,7 +25,7 @@ import type {
  */
 export interface Data extends Block {
   source?: Many<Source>;
-  /** Seed of the order of documents, of synthetic questions and of everything else random. @default 0 @min 0 */
+  /** Seed of the order of documents, of synthetic questions and of everything else random. @default 0 @min 0 @max 4294967295 */
   seed?: Count;
   /**
    * Share of the tokens that each source gives; together 100%.
@@ -100,7 +100,7 @@ export interface Source extends Block {
    */
   loss?: "all" | "assistant";
   /**
-   * Share of the documents kept for evaluation, never trained on.
+   * Share of the documents kept for evaluation, never trained on: one document in every n, with n = 1 / share rounded.
    *
    * @default (5% if an evaluation reads the source, else 0%)
    * @min 0
@@ -153,9 +153,9 @@ export interface KeyValue extends SyntheticMany, Settings<"synthesize"> {}
  * @example copy(segment: [4, 24], gap: 8)
  */
 export interface Copy extends Settings<"synthesize"> {
-  /** Shortest and longest segment, in tokens. @default [4, 24] */
+  /** Shortest and longest segment, in tokens. @default [4, 24] @min 2 @max 2147483647 */
   segment?: List<Count>;
-  /** Most random tokens before each repeat. @default 8 @min 0 */
+  /** Most random tokens before each repeat. @default 8 @min 0 @max 2147483647 */
   gap?: Count;
 }
 
@@ -182,11 +182,11 @@ interface Synthetic {
   at_start?: Ratio;
   /** Share of the rows whose question stands at the very end. @default 60% @min 0 @max 1 */
   at_end?: Ratio;
-  /** How often the question is asked within a row. @default 1 @min 1 */
+  /** How often the question is asked within a row. @default 1 @min 1 @max 2147483647 */
   repeats?: Count;
 }
 
 interface SyntheticMany extends Synthetic {
-  /** Needles or pairs in a row. @default 4 @min 2 */
+  /** Needles or pairs in a row; their names have four digits. @default 4 @min 2 @max 10000 */
   count?: Count;
 }

@@ -28,7 +28,7 @@ export interface Perplexity extends Block {
   source?: Reference<"source">;
   /** Lengths of the windows. @default (the stages' lengths) @min 2 */
   lengths?: List<Tokens> | Range<Tokens>;
-  /** Windows for each length. @default 8 @min 1 */
+  /** Windows for each length. @default 8 @min 1 @max 100000 */
   samples?: Count;
 }
 
@@ -41,13 +41,13 @@ export interface NeedleTest extends Block {
   /** Lengths of the text. @default (the stages' lengths) @min 2 */
   lengths?: List<Tokens> | Range<Tokens>;
   /**
-   * Where the fact stands, from 0% (the beginning) to 100%; a count spreads that many evenly.
+   * Where the fact stands, from 0% (the beginning) to 100%; a count of up to 1,000 spreads that many evenly.
    *
    * @default 5
    * @min 0
    */
   depths?: Count | List<Ratio> | Range<Ratio>;
-  /** Samples for each length and depth. @default 20 @min 1 */
+  /** Samples for each length and depth. @default 20 @min 1 @max 100000 */
   samples?: Count;
   /** The source whose held-out documents give the text. @default (the first source of files) */
   haystack?: Reference<"source">;
@@ -89,9 +89,9 @@ export interface Suite extends Block {
  */
 export interface Gate extends Block {
   /** Needle accuracy at the weakest length up to the stage's, its depths together. @min 0 @max 1 */
-  needle?: Measure<Ratio, ">=" | ">">;
+  needle?: Measure<Ratio, ">=">;
   /** Perplexity over the longest windows up to the stage's length. @above 0 */
-  perplexity?: Measure<Num, "<=" | "<">;
+  perplexity?: Measure<Num, "<=">;
   /**
    * What happens if it does not hold.
    *

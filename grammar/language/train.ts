@@ -50,7 +50,7 @@ export interface Full extends Settings<"training"> {}
  * @example lora(rank: 8, also: [embed_tokens, norm])
  */
 export interface Lora extends Settings<"training"> {
-  /** Rank of the update. @default 8 @min 1 */
+  /** Rank of the update, at most the smaller side of the largest matrix that gets one. @default 8 @min 1 */
   rank?: Count;
   /** The update is scaled by alpha / rank. @default (2 × rank) @above 0 */
   alpha?: Num;
@@ -77,7 +77,7 @@ export interface Lora extends Settings<"training"> {
 export interface Adamw extends Settings<"optimizer"> {
   /** Learning rate after the warm-up. @default 2e-5 @above 0 */
   lr?: Num;
-  /** Decay of the two moments. @default [0.9, 0.95] @min 0 @max 1 */
+  /** Decay of the two moments, each below 1. @default [0.9, 0.95] @min 0 */
   betas?: List<Num>;
   /** Added to the root of the second moment. @default 1e-8 @above 0 */
   eps?: Num;

@@ -7,6 +7,7 @@ import { type DocumentStatistics, Documents, partition } from "./documents.ts";
 import { BEGINNING, EpochStream, type Place } from "./epochs.ts";
 import { type DataFormat, expandFiles } from "./files.ts";
 import { stageMix } from "./mix.ts";
+import { Random } from "./random.ts";
 import { longestDocument, StageStream, type StreamSource } from "./stream.ts";
 import { SyntheticSource } from "./synthetic.ts";
 import { cachePlace } from "./token_cache.ts";
@@ -25,6 +26,8 @@ export interface DataSource {
   /** Never contains a held-out document. */
   train: Documents;
   holdout: Documents;
+  /** What evaluations read: the held-out documents, or all where the plan holds none out. */
+  evaluated: Documents;
   statistics: { train: DocumentStatistics; holdout: DocumentStatistics /** Documents without text. */; empty: number };
 }
 
@@ -83,6 +86,18 @@ export class PlanDataset {
     return new StageStream(stage, index, this.plan.seed, this.plan.data, sources);
   }
 
+  /**
+   * Makes what a stage can be found wanting by before it trains: its streams, and a row of each synthetic source of its mix.
+   *
+   * @throws DataError when a source has no text, or no row of it fits into the stage's length
+   */
+  async checkStage(index: number): Promise<void> {
+    this.stage(index);
+    const { name: stage, mix, length } = this.plan.stages[index]!;
+    for (const [name, source] of this.synthetic)
+      if ((mix[name] ?? 0) > 0) await source.row(length, Random.of(this.plan.seed, "check", stage, name));
+  }
+
   /** Documents of files that are only evaluated, each file's documents in order. */
   async documents(
     patterns: string[],
@@ -112,7 +127,8 @@ export class PlanDataset {
       holdout: parts.holdout.statistics(),
       empty: file.manifest.empty,
     };
-    return { name, ...parts, statistics };
+    const evaluated = source.holdout_every > 0 ? parts.holdout : parts.train;
+    return { name, ...parts, evaluated, statistics };
   }
 
   private async tokenize(

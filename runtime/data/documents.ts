@@ -41,6 +41,16 @@ export class Documents {
     return this.cumulative[this.count]!;
   }
 
+  /** Tokens in all without those that frame each document: what `text` and `windows` draw from. */
+  textTokens(): number {
+    let tokens = 0;
+    for (let i = 0; i < this.count; i++) {
+      const { from, to } = this.body(i);
+      tokens += to - from;
+    }
+    return tokens;
+  }
+
   /** Tokens of document i. */
   length(i: number): number {
     return this.cumulative[i + 1]! - this.cumulative[i]!;

@@ -1,6 +1,6 @@
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { DataError } from "./data_error.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import { KIND } from "./row.ts";
 import { needleForm, spell } from "./spelling.ts";
 
@@ -18,6 +18,23 @@ export function randomDigits(digits: number, random: Random): string {
   let value = "";
   for (let i = 0; i < digits; i++) value += random.between(0, 9);
   return value;
+}
+
+/** Values that a needle's size is taken from: with some tokenizers one number takes more tokens than another. */
+const TRIED = 32;
+
+/** Tokens that a needle sample takes besides the text around it, at most as far as a few dozen values tell. */
+export async function needleTokens(digits: number, tokenizer: Tokenizer): Promise<number> {
+  const form = await needleForm(tokenizer, "needle");
+  const random = Random.of("needle size", digits);
+  let most = 0;
+  for (let i = 0; i < TRIED; i++) {
+    const value = randomDigits(digits, random);
+    const statement = await spell(tokenizer, form.statement(value, ""));
+    const question = await spell(tokenizer, form.question(value, ""));
+    most = Math.max(most, statement.ids.length + question.ids.length);
+  }
+  return most + (tokenizer.bos === null ? 0 : 1);
 }
 
 /**

@@ -19,6 +19,7 @@ import { isRunFolder, type RunOrigin, readPlan, runFolder } from "../run/folder.
 import { baseFolder } from "../run/start_weights.ts";
 import type { Machine } from "../train/stage_engine.ts";
 import { evaluateModel } from "./evaluate_model.ts";
+import { checkEvaluatedText } from "./evaluated_text.ts";
 import type { EvaluationResult } from "./result.ts";
 
 export interface EvaluateFolderOptions {
@@ -69,6 +70,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
   });
   options.listen({ kind: "done", title: "text ready" });
   try {
+    await checkEvaluatedText("the evaluation", evaluate, data);
     return await evaluateModel({
       machine: options.machine,
       listen: options.listen,

@@ -1,12 +1,11 @@
 import type { PlanEvaluate, PlanModel, PlanRope } from "../../compiler/plan.ts";
 import type { PlanDataset } from "../data/data.ts";
-import type { Documents } from "../data/documents.ts";
 import { needleSample } from "../data/needle.ts";
 import { Random } from "../data/random.ts";
 import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
-import { Failure } from "../run/failure.ts";
 import { type Machine, scoringEngine } from "../train/stage_engine.ts";
+import { evaluatedDocuments, perplexityDocuments } from "./evaluated_text.ts";
 import type { Sequence } from "./flat_batch.ts";
 import { checkGate } from "./gate.ts";
 import { needleMap } from "./needle.ts";
@@ -88,7 +87,7 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
 /** Samples that depend on seed, length, depth and number alone: every model gets the same questions. */
 function needles({ data, evaluate, seed }: EvaluateOptions) {
   const settings = evaluate.needle!;
-  const haystack = heldOut(data, settings.haystack);
+  const haystack = evaluatedDocuments(data, settings.haystack);
   return async (length: number, depth: number, number: number): Promise<Sequence> => {
     const random = Random.of(seed, "needle test", length, depth, number);
     const text = haystack.text(length, random);
@@ -100,25 +99,11 @@ function needles({ data, evaluate, seed }: EvaluateOptions) {
 /** Windows that depend on seed and length alone, each opened by bos where the tokenizer has one. */
 async function perplexityWindows({ data, evaluate, seed }: EvaluateOptions) {
   const settings = evaluate.perplexity!;
-  const documents =
-    settings.files.length > 0 ? await data.documents(settings.files) : heldOut(data, settings.source ?? "");
+  const documents = await perplexityDocuments(data, settings);
   const { bos } = data.tokenizer;
   return async (length: number, count: number): Promise<Int32Array[]> => {
     const random = Random.of(seed, "perplexity", length);
     if (bos === null) return documents.windows(length + 1, count, random);
     return documents.windows(length, count, random).map((text) => Int32Array.from([bos, ...text]));
   };
-}
-
-function heldOut(data: PlanDataset, name: string): Documents {
-  const source = data.sources.get(name);
-  if (!source) throw new Failure("input", `the evaluation names ${name}, which is no source of files`);
-  if (source.holdout.count === 0) {
-    throw new Failure(
-      "input",
-      `source ${name} holds nothing back for evaluation`,
-      "set holdout in that source, or name files to evaluate on",
-    );
-  }
-  return source.holdout;
 }

@@ -15,6 +15,7 @@ import { type Checkpoint, newestCheckpoint, saveCheckpoint } from "../train/chec
 import { type Machine, trainingEngine } from "../train/stage_engine.ts";
 import { trainStage } from "../train/train_stage.ts";
 import { checkMachine } from "./check_machine.ts";
+import { checkText } from "./check_text.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
 import { readJson, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
@@ -80,6 +81,7 @@ class Run {
     checkMachine(this.#plan, this.#options.machine, origin);
     const data = await this.#openData();
     try {
+      await checkText(this.#plan, data, origin);
       if (this.#plan.before && origin !== null) {
         await this.#evaluate(
           "before",

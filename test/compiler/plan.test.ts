@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { canonicalJson, planFaults } from "../../compiler/index.ts";
-import { planOf, tiny } from "./recipes.ts";
+import { planOf, tiny, tinyFiles } from "./recipes.ts";
 
 const recipe = `recipe small
 ${tiny}rope { theta = critical_base(length) }
@@ -29,12 +29,12 @@ test("values point back into the recipe", () => {
     recipe,
     { file: "recipes/small.ctx" },
     {
+      ...tinyFiles,
       "recipes/models/tiny/config.json": JSON.stringify({
         ...{ model_type: "llama", vocab_size: 1024, hidden_size: 256, intermediate_size: 688, num_hidden_layers: 4 },
         ...{ num_attention_heads: 4, max_position_embeddings: 256, rope_theta: 10_000 },
       }),
       "recipes/models/tiny/tokenizer.json": "{}",
-      "text/a.txt": "x".repeat(1_000_000),
     },
   );
   const line = recipe.split("\n").findIndex((text) => text.startsWith("stage a"));

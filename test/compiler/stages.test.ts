@@ -118,6 +118,38 @@ evaluate { needle { lengths = 256..1Ki x2  depths = 3 }  gate { needle >= 90%  o
   });
 });
 
+test("a gate over all stages asks each for what is measured within its context", () => {
+  const recipe = `${tiny}
+rope { theta = critical_base(length) }
+stage a { length = 512  steps = 30  batch = 4 }
+stage b { length = 1Ki  steps = 30  batch = 4 }
+evaluate { needle { lengths = [1Ki] }  perplexity { lengths = [512, 1Ki] }  gate { needle >= 90%  perplexity <= 12 } }
+`;
+  expect(planOf(recipe).stages.map((stage) => stage.evaluate?.gate)).toEqual([
+    { needle: null, perplexity: 12, otherwise: "stop" },
+    { needle: 0.9, perplexity: 12, otherwise: "stop" },
+  ]);
+  expect(codesOf(recipe)).toEqual(["CTX4011"]);
+});
+
+test("a gate's conditions may stand in the stages, and what it does at the top", () => {
+  const recipe = `${tiny}
+stage a { length = 256  steps = 300  batch = 4  evaluate { gate { needle >= 90% } } }
+evaluate { needle { lengths = [256] }  gate { otherwise = warn } }
+`;
+  expect(planOf(recipe).stages[0]?.evaluate?.gate).toEqual({ needle: 0.9, perplexity: null, otherwise: "warn" });
+  expect(codesOf(recipe)).toEqual([]);
+});
+
+test("one length of copied segments is that of all, and an adapter takes each matrix once", () => {
+  const plan = planOf(`${tiny.replace('txt" }', 'txt" } source pieces { synthesize = copy(segment: [8]) }')}
+stage a { length = 256  steps = 50  batch = 4 }
+train { method = lora(targets: [q_proj, q_proj], also: [norm, norm]) }
+`);
+  expect(plan.data.sources[1]?.synthesize?.segment).toEqual([8, 8]);
+  expect(plan.stages[0]?.train.lora).toMatchObject({ targets: ["q_proj"], also: ["norm"] });
+});
+
 test("param, --set and let", () => {
   const recipe = `${tiny}
 param length0 = 512

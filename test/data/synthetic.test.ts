@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PlanSynthetic } from "../../compiler/plan.ts";
 import { PlanDataset } from "../../runtime/data/data.ts";
-import { needleSample } from "../../runtime/data/needle.ts";
+import { needleSample, needleTokens } from "../../runtime/data/needle.ts";
 import { Random } from "../../runtime/data/random.ts";
 import { IGNORE, KIND } from "../../runtime/data/row.ts";
 import { SyntheticSource } from "../../runtime/data/synthetic.ts";
@@ -154,6 +154,17 @@ describe("evaluation samples", () => {
         ],
       },
     );
+  });
+
+  test("the size of a needle is that of the shortest sample there is", async () => {
+    for (const digits of [1, 6, 18]) {
+      const least = await needleTokens(digits, own.tokenizer);
+      const sample = (length: number, number: number) =>
+        needleSample(haystack.text(length, Random.of(2)), length, 0.5, digits, Random.of(number), own.tokenizer);
+      for (let number = 0; number < 20; number++) expect((await sample(least, number)).ids.length).toBe(least);
+      const shorter = Array.from({ length: 20 }, (_, number) => sample(least - 1, number));
+      expect((await Promise.allSettled(shorter)).some(({ status }) => status === "rejected")).toBe(true);
+    }
   });
 
   test("too short a length or haystack is refused", async () => {

@@ -66,8 +66,8 @@ export const curriculum = {
   CTX4011: entry(
     "error",
     "gate without its measure",
-    message`the gate asks for ${"measure"}, but nothing measures it`,
-    message`add ${"measure"} { … } to evaluate`,
+    message`the gate asks for ${"measure"}, but ${"problem"}`,
+    message`${"hint"}`,
   ),
   CTX4012: entry(
     "warning",

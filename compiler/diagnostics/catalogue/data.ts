@@ -73,4 +73,34 @@ export const data = {
     message`${"name"} needs columns, but ${"format"} files have none`,
     message`columns exist in jsonl, jsonl.zst and parquet`,
   ),
+  CTX5015: entry(
+    "error",
+    "nothing held out",
+    message`source ${"name"} has too few documents to hold one out for ${"what"}: one in ${"every"} of ${"documents"} is none`,
+    message`${"hint"}`,
+  ),
+  CTX5016: entry(
+    "warning",
+    "holdout rounded",
+    message`holdout ${"share"} is carried out as one document in ${"every"}`,
+    message`${"held"} is held out`,
+  ),
+  CTX5017: entry(
+    "error",
+    "setting without effect",
+    message`${"name"} has no effect in source ${"source"}`,
+    message`${"reason"}`,
+  ),
+  CTX5018: entry(
+    "error",
+    "no chat template",
+    message`source ${"name"} holds chats, but ${"tokenizer"} has no chat template`,
+    message`a chat becomes text by the template of the model's tokenizer`,
+  ),
+  CTX5019: entry(
+    "error",
+    "rows too short for the questions",
+    message`a row of source ${"name"} takes at least ${"least"} tokens, one of stage ${"stage"} has ${"length"}`,
+    message`${"hint"}`,
+  ),
 } as const;

@@ -37,4 +37,5 @@ export const model = {
     message`${"file"}: ${"problem"}`,
     message`the base model is read as ${"base"}`,
   ),
+  CTX8010: entry("error", "vocabulary and tokenizer", message`${"problem"}`, message`${"hint"}`),
 } as const;

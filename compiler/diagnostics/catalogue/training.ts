@@ -40,4 +40,5 @@ export const training = {
     message`lr rises ${"times"} times from ${"previous"} to ${"stage"} without warmup`,
     message`add warmup to the schedule or lower lr`,
   ),
+  CTX6008: entry("error", "adapter does not fit", message`${"problem"}`, message`${"hint"}`),
 } as const;
