@@ -15,6 +15,8 @@ export class Lowering {
   readonly trace: Trace;
   /** Index of the first stage that does not follow the one written before it, because that one was wrong. */
   brokenFrom = Number.POSITIVE_INFINITY;
+  /** The first part of the recipe that could not be lowered, which an error must explain. */
+  left: { readonly name: string; readonly at: Place } | undefined;
   /** False once a stage's `train` had a value that could not be read: what is planned there is then the default, and not to be judged. */
   trainRead = true;
   readonly #defaults = new Map<string, PlanDefault>();

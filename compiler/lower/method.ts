@@ -20,10 +20,25 @@ export function methodSpec(reader: Reader, ground: MethodGround): RopeSpec | und
   if (!call) return undefined;
   if (call.name !== "resonance") return plainSpec(call, reader, ground);
   const inner = call.arguments.get("of")?.value;
+  if (isCall(inner) && inner.name === "resonance") {
+    refuseNesting(inner, reader);
+    return undefined;
+  }
   const of = isCall(inner) ? plainSpec(inner, reader, ground) : undefined;
   return of && of.method !== "resonance"
     ? { method: "resonance", of, original: ground.original, length: ground.length }
     : undefined;
+}
+
+/** Wavelengths that are whole already can't be rounded again. */
+function refuseNesting(inner: TypedCall, { lowering }: Reader): void {
+  const methods = Object.values(lowering.language.functions.method ?? {});
+  const choices = methods.filter(({ name, status }) => status === "ready" && name !== "resonance");
+  const values = { value: "resonance", name: "of", choices: choices.map(({ name }) => name).join(", ") };
+  const of = inner.arguments.get("of")?.at;
+  const text = of ? lowering.source(of) : "none";
+  const fix = { title: `${text} instead of resonance(…)`, safety: "safe" as const, edits: [{ ...inner.at, text }] };
+  lowering.report.add("CTX2006", inner.at, values, { fixes: [fix] });
 }
 
 function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeSpec | undefined {
