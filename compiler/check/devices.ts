@@ -1,3 +1,4 @@
+import { divisors } from "../ring/index.ts";
 import { type Check, replacing, steps } from "./context.ts";
 
 /** Devices split into rings, batches into data-parallel groups, rows into micro batches. */
@@ -32,8 +33,7 @@ export const devicesSplit: Check = ({ plan, trace, report }) => {
     const rows = stage.sequences / groups;
     if (rows % micro !== 0) {
       const place = trace.exact(`${pointer}/parallel/micro_batch`);
-      let legal = micro;
-      while (rows % legal !== 0) legal--;
+      const legal = divisors(rows).findLast((divisor) => divisor <= micro) ?? 1;
       report.add(
         "CTX7005",
         trace.nearest(`${pointer}/parallel/micro_batch`),

@@ -1,5 +1,6 @@
 import type { Fix } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../diagnostics/message.ts";
+import { legalRings } from "../ring/index.ts";
 import { showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, replacing, type StageStep, steps } from "./context.ts";
 
@@ -51,11 +52,9 @@ function ringFix(
   ring: number,
   layout: "zigzag" | "contiguous",
 ): Fix[] {
-  const legal: number[] = [];
-  for (let candidate = 1; candidate <= 2 * ring; candidate++) {
-    const fits = length % (layout === "zigzag" ? 2 * candidate : candidate) === 0;
-    if (fits && (devices % candidate === 0 || devices === ring)) legal.push(candidate);
-  }
+  const legal = legalRings(length, 2 * ring, layout).filter(
+    (candidate) => devices % candidate === 0 || devices === ring,
+  );
   const best = legal.sort((a, b) => Math.abs(a - ring) - Math.abs(b - ring) || b - a)[0];
   return best === undefined ? [] : replacing(place, `ring = ${best}`, String(best));
 }

@@ -1,5 +1,5 @@
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
-import { legalRings } from "../ring/index.ts";
+import { divisors, legalRings } from "../ring/index.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
 import { fits, type StageMemory, stageLedger } from "./ledger.ts";
@@ -109,9 +109,9 @@ function checkpointChoices(memory: Reader, layers: number): number[] {
 /** Numbers of rows that divide a group's rows, from what keeps a device busy down to 1. */
 function microChoices(rows: number, ring: number, { length, hardware }: LayoutGround): number[] {
   const enough = Math.max(1, Math.ceil((busy[hardware.kind] * ring) / length));
-  const legal: number[] = [];
-  for (let micro = Math.min(rows, enough); micro >= 1; micro--) if (rows % micro === 0) legal.push(micro);
-  return legal;
+  return divisors(rows)
+    .filter((micro) => micro <= enough)
+    .reverse();
 }
 
 /** Rows of logits that take about 64 MiB, whole blocks of 64, at most what a rank holds. */

@@ -327,7 +327,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "model.context",
           "min": 1,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -900,7 +900,7 @@ export const language: LanguageDefinition = {
           "required": true,
           "default": null,
           "min": 2,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -930,7 +930,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -960,7 +960,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -990,7 +990,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "1",
           "min": 1,
-          "max": null,
+          "max": 1000000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1025,7 +1025,7 @@ export const language: LanguageDefinition = {
           "required": true,
           "default": null,
           "min": 2,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1044,7 +1044,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "length",
           "min": 2,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1063,7 +1063,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -1082,7 +1082,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -1101,7 +1101,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "1",
           "min": 1,
-          "max": null,
+          "max": 1000000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1185,7 +1185,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {
             "auto": "all that `hardware` has"
@@ -1219,7 +1219,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {
             "auto": "the smallest ring that fits"
@@ -1277,7 +1277,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 1000000,
           "minIncluded": true,
           "choices": {
             "auto": "as many as fit"
@@ -1362,7 +1362,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {
             "auto": "about 64 MiB of them"
@@ -2098,7 +2098,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "1",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -2117,7 +2117,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "(8, or all if fewer)",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -2136,7 +2136,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "(that of the preset)",
           "min": 0,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
           "group": null
@@ -2155,7 +2155,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "(that of the preset)",
           "min": 0,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
           "group": null
@@ -2173,9 +2173,9 @@ export const language: LanguageDefinition = {
           },
           "required": false,
           "default": "(that of the preset)",
-          "min": 0,
-          "max": null,
-          "minIncluded": false,
+          "min": 1000000,
+          "max": 1000000000000000000,
+          "minIncluded": true,
           "choices": {},
           "group": null
         },
@@ -2192,9 +2192,9 @@ export const language: LanguageDefinition = {
           },
           "required": false,
           "default": "(that of the preset)",
-          "min": 0,
+          "min": 0.001,
           "max": 1,
-          "minIncluded": false,
+          "minIncluded": true,
           "choices": {},
           "group": null
         }
@@ -3460,7 +3460,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 1,
-            "max": null,
+            "max": 10000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3479,7 +3479,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 2,
-            "max": null,
+            "max": 1000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3498,7 +3498,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 1,
-            "max": null,
+            "max": 100000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3517,7 +3517,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(heads)",
             "min": 1,
-            "max": null,
+            "max": 100000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3536,7 +3536,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(hidden / heads)",
             "min": 2,
-            "max": null,
+            "max": 100000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3555,7 +3555,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(8/3 of hidden, rounded up to a multiple of 64)",
             "min": 1,
-            "max": null,
+            "max": 10000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3574,7 +3574,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3669,7 +3669,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(that of the tokenizer)",
             "min": 2,
-            "max": null,
+            "max": 10000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3709,7 +3709,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 358,
-            "max": null,
+            "max": 10000000,
             "minIncluded": true,
             "choices": {},
             "group": null

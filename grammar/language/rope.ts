@@ -52,6 +52,7 @@ export interface Rope extends Block {
    *
    * @default model.context
    * @min 1
+   * @max 2147483647
    */
   original?: Formula<Tokens>;
 }
