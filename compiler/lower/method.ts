@@ -47,7 +47,7 @@ function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeS
   trace.set(`${pointer}/rope/parameters/factor`, call.arguments.get("factor")?.at ?? undefined);
   const attention = call.arguments.get("attention_factor")?.at;
   if (attention) trace.set(`${pointer}/rope/attention_factor`, attention);
-  const factor = numberArgument(call, "factor") ?? length / original;
+  const factor = numberArgument(call, "factor") ?? defaultFactor(call, reader, length / original);
   switch (call.name) {
     case "none":
       return { method: "default", theta, d };
@@ -87,6 +87,14 @@ function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeS
     default:
       return undefined;
   }
+}
+
+/** A method that is given no factor stretches the trained length just as far as the stage needs. */
+function defaultFactor(call: TypedCall, reader: Reader, scale: number): number {
+  if (call.definition.parameters.some(({ name }) => name === "factor")) {
+    reader.note("method.factor", "context / original, at least 1", `the default of ${call.name}`);
+  }
+  return Math.max(1, scale);
 }
 
 function longrope(call: TypedCall, reader: Reader, ground: MethodGround, factor: number): RopeSpec | undefined {

@@ -92,6 +92,8 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
     done.set(source.name, stage);
     before = stage;
   }
+  // What a stage that was lost would have used is unknown.
+  if (!lowering.left) lowering.idle.reportTo(lowering.report);
   return stages;
 }
 

@@ -62,11 +62,8 @@ export function lowerStage(
   const positions = lowerPositions(train, shape.length, context, pointer);
   const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, pointer);
   // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
-  const rope = lowerRope(
-    read("rope", ropeScope(scope, context, previous, model)),
-    { model, context, pointer },
-    before?.rope ?? model.rope,
-  );
+  const { within, usesPrevious } = ropeScope(scope, context, previous, model);
+  const rope = lowerRope(read("rope", within), { model, context, pointer, usesPrevious }, before?.rope ?? model.rope);
   const data = read("data");
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
@@ -162,19 +159,28 @@ function previousRecord(previous: PlanStage | null, model: PlanModel, positions 
   };
 }
 
-/** The stage's names as RoPE sees them, and what the named formulas start from. */
-function ropeScope(scope: Scope, context: number, previous: PlanStage | null, model: PlanModel): Scope {
+/** The stage's names as RoPE sees them, what the named formulas start from, and whether `previous` was asked for. */
+function ropeScope(scope: Scope, context: number, previous: PlanStage | null, model: PlanModel) {
+  let asked = false;
+  const ask = <T>(value: T): T => {
+    asked = true;
+    return value;
+  };
   const within = new Scope(scope.file, scope.report, scope, {
     modelTheta: model.rope.theta,
     modelContext: model.context,
-    previousTheta: previous ? previous.rope.theta : model.rope.theta,
-    previousLength: previous ? previous.context : model.context,
+    get previousTheta() {
+      return ask(previous ? previous.rope.theta : model.rope.theta);
+    },
+    get previousLength() {
+      return ask(previous ? previous.context : model.context);
+    },
     length: context,
     d: model.head_dim,
   });
   within.define("length", number(context, "tokens"));
-  within.define("previous", previousRecord(previous, model, true));
-  return within;
+  within.defineLazy("previous", () => ask(previousRecord(previous, model, true)));
+  return { within, usesPrevious: () => asked };
 }
 
 /** Largest position + 1 of the stage: that of pose(…), else as written, else the length. Undefined when it is too small. */

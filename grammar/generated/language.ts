@@ -3763,7 +3763,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -3839,7 +3839,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -3991,7 +3991,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -4111,7 +4111,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
