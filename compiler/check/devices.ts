@@ -1,10 +1,11 @@
-import { divisors } from "../ring/index.ts";
+import { divides, divisors } from "../ring/index.ts";
 import { type Check, replacing, steps } from "./context.ts";
+import { ringFix } from "./ring.ts";
 
 /** Devices split into rings, batches into data-parallel groups, rows into micro batches. */
 export const devicesSplit: Check = ({ plan, trace, report }) => {
   for (const { stage, pointer } of steps(plan)) {
-    const { devices, ring, micro_batch: micro } = stage.parallel;
+    const { devices, ring, layout, micro_batch: micro } = stage.parallel;
     if (devices > plan.hardware.devices) {
       report.add("CTX7008", trace.nearest(`${pointer}/parallel/devices`), {
         asked: devices,
@@ -14,7 +15,11 @@ export const devicesSplit: Check = ({ plan, trace, report }) => {
     if (devices % ring !== 0) {
       const place = trace.exact(`${pointer}/parallel/devices`);
       const legal = Math.max(1, Math.round(devices / ring)) * ring;
-      const fixes = replacing(place, `devices = ${legal}`, String(legal));
+      // A ring that does not divide the length either has to change anyway.
+      const fixes =
+        ring === 1 || divides(stage.length, ring, layout)
+          ? replacing(place, `devices = ${legal}`, String(legal))
+          : ringFix(trace.exact(`${pointer}/parallel/ring`), stage);
       report.add("CTX7003", trace.nearest(`${pointer}/parallel/devices`), { devices, ring }, { fixes });
       continue;
     }

@@ -49,7 +49,8 @@ export function lowerLayout(
     const rows = Math.max(1, Math.ceil((ground.sequences * ring) / devices));
     for (const checkpointEvery of checkpoints) {
       for (const microBatch of written.micro === undefined ? microChoices(rows, ring, ground) : [written.micro]) {
-        const lossChunk = memory.number("loss_chunk") ?? lossChunkFor(ground, microBatch, ring);
+        const held = Math.ceil((microBatch * ground.length) / ring);
+        const lossChunk = Math.min(memory.number("loss_chunk") ?? lossChunkFor(ground.model), held);
         const stage = { ...ground, ring, microBatch, checkpointEvery, lossChunk };
         const choice = { ...stage, ledger: stageLedger(stage, ground.hardware.kind) };
         if (!frugal || choice.ledger.total < frugal.ledger.total) frugal = choice;
@@ -114,11 +115,10 @@ function microChoices(rows: number, ring: number, { length, hardware }: LayoutGr
     .reverse();
 }
 
-/** Rows of logits that take about 64 MiB, whole blocks of 64, at most what a rank holds. */
-function lossChunkFor({ model, length }: LayoutGround, micro: number, ring: number): number {
-  const held = Math.ceil((micro * length) / ring);
+/** Rows of logits that take about 64 MiB, whole blocks of 64. */
+function lossChunkFor(model: PlanModel): number {
   const rows = Math.floor(logitsBytes / (4 * model.vocab_size));
-  return Math.max(1, Math.min(held, Math.max(64, Math.floor(rows / 64) * 64)));
+  return Math.max(64, Math.floor(rows / 64) * 64);
 }
 
 function noteChoice(
@@ -142,8 +142,10 @@ function noteChoice(
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
     memory.note("checkpoint", value, why);
   }
-  if (memory.number("loss_chunk") === undefined) {
-    memory.note("loss_chunk", String(choice.lossChunk), "about 64 MiB of logits");
+  const lossChunk = memory.number("loss_chunk");
+  if (lossChunk === undefined) memory.note("loss_chunk", String(choice.lossChunk), "about 64 MiB of logits");
+  else if (lossChunk > choice.lossChunk) {
+    memory.note("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
   }
 }
 

@@ -193,8 +193,21 @@ function contextOf(
 ): number | undefined {
   const call = train.call("positions");
   const skips = call?.name === "pose";
-  const context = (skips ? numberArgument(call, "context") : undefined) ?? written ?? length;
-  const at = lowering.trace.exact(`${pointer}/context`) ?? call?.arguments.get("context")?.at;
+  const reach = skips ? numberArgument(call, "context") : undefined;
+  const reachAt = call?.arguments.get("context")?.at ?? undefined;
+  const writtenAt = lowering.trace.exact(`${pointer}/context`);
+  const context = reach ?? written ?? length;
+  const at = reach === undefined ? writtenAt : reachAt;
+  lowering.trace.set(`${pointer}/context`, at);
+  if (reachAt && writtenAt && reach !== undefined && written !== undefined && reach !== written) {
+    const values = { name: `pose(context: ${showTokens(reach)})`, other: `context = ${showTokens(written)}` };
+    const related = [{ message: "the stage's context is set", at: writtenAt }];
+    const fixes = [
+      { title: showTokens(written), safety: "review" as const, edits: [{ ...reachAt, text: showTokens(written) }] },
+    ];
+    lowering.report.add("CTX2017", reachAt, { ...values, block: "the stage" }, { related, fixes });
+    return undefined;
+  }
   if (at && context < length) {
     lowering.report.add("CTX4009", at, { context: showTokens(context), length: showTokens(length) });
     return undefined;

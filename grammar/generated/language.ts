@@ -1339,7 +1339,7 @@ export const language: LanguageDefinition = {
         },
         "loss_chunk": {
           "name": "loss_chunk",
-          "doc": "Rows of logits formed at once.",
+          "doc": "Rows of logits formed at once, at most those that a rank holds.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -4687,7 +4687,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "warmup",
-            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "doc": "Steps, or share below 100% of the stage's steps, over which it rises from 0.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4731,7 +4731,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "warmup",
-            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "doc": "Steps, or share below 100% of the stage's steps, over which it rises from 0.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4758,7 +4758,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "final",
-            "doc": "Learning rate at the end as a share of the highest.",
+            "doc": "What the learning rate falls to, as a share of the highest: reached just after the last step.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4796,7 +4796,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "warmup",
-            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "doc": "Steps, or share below 100% of the stage's steps, over which it rises from 0.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4823,7 +4823,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "final",
-            "doc": "Learning rate at the end as a share of the highest.",
+            "doc": "What the learning rate falls to, as a share of the highest: reached just after the last step.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4898,7 +4898,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "context",
-            "doc": "Largest position + 1.",
+            "doc": "Largest position + 1; where the stage sets its `context` too, the two agree.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4910,7 +4910,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(the stage's context)",
             "min": 2,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null

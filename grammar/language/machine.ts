@@ -60,7 +60,7 @@ export interface Memory extends Block {
    */
   checkpoint?: "auto" | "none" | Call<"checkpoint">;
   /**
-   * Rows of logits formed at once.
+   * Rows of logits formed at once, at most those that a rank holds.
    *
    * @default auto
    * @min 1

@@ -27,6 +27,12 @@ memory { checkpoint = every(2)  loss_chunk = 100 }
   expect(plan.hardware.devices).toBe(4);
 });
 
+test("no more logits are formed at once than there are rows", () => {
+  const plan = planOf(`${tiny}${stage}parallel { micro_batch = 2 }\nmemory { loss_chunk = 1_000_000 }\n`);
+  expect(plan.stages[0]?.memory.loss_chunk).toBe(2048);
+  expect(plan.defaults.find(({ path }) => path === "stage a.memory.loss_chunk")?.value).toBe("2048");
+});
+
 test("the smallest ring that fits is taken", () => {
   const ringOf = (memory: string) =>
     planOf(`${tiny}rope { theta = critical_base(length) }
