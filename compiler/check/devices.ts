@@ -24,6 +24,12 @@ export const devicesSplit: Check = ({ plan, trace, report }) => {
       continue;
     }
     const groups = devices / ring;
+    if (groups > 1 && plan.hardware.kind === "cpu") {
+      const place = trace.exact(`${pointer}/parallel/devices`);
+      const fixes = replacing(place, `devices = ${ring}`, String(ring));
+      report.add("CTX7009", trace.nearest(`${pointer}/parallel/devices`), { devices, ring, groups }, { fixes });
+      continue;
+    }
     if (stage.sequences % groups !== 0) {
       const place = trace.exact(`${pointer}/sequences`);
       const legal = Math.max(1, Math.round(stage.sequences / groups)) * groups;

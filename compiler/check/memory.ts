@@ -44,7 +44,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           need: showBytes(total),
           name: hardware.name,
           have: showBytes(hardware.host_bytes),
-          term: hostTerm === "engine" ? "the engine's buffers" : hostTerm,
+          term: hostTerm === "engine" ? "the engine's buffers" : "the rows of a step",
           termBytes: showBytes(hostBytes),
         },
         { related: [length] },

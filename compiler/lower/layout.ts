@@ -1,3 +1,4 @@
+import { hostBytes } from "../cost/index.ts";
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
 import { divisors, legalRings } from "../ring/index.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
@@ -41,7 +42,7 @@ export function lowerLayout(
   const layout = (parallel.text("layout") as PlanParallel["layout"] | undefined) ?? "zigzag";
   const written = { ring: parallel.number("ring"), micro: parallel.number("micro_batch") };
   const devices = devicesOf(parallel, ground.hardware, written.ring);
-  const rings = written.ring === undefined ? ringChoices(devices, ground.length, layout) : [written.ring];
+  const rings = written.ring === undefined ? ringChoices(devices, layout, ground) : [written.ring];
   const checkpoints = checkpointChoices(memory, ground.model.layers);
   let frugal: Choice | undefined;
   let chosen: Choice | undefined;
@@ -78,23 +79,27 @@ export function lowerLayout(
       checkpoint_every: choice.checkpointEvery,
       loss_chunk: choice.lossChunk,
       device: choice.ledger,
-      // A CPU computes in its host's memory; a GPU's run keeps nothing there that grows with the plan.
-      host: ground.hardware.kind === "cpu" ? { engine: choice.ledger.total } : {},
+      host: hostBytes(ground, ground.hardware, devices, choice.ledger),
     },
   };
 }
 
-/** As written, else all that a described hardware has, else one ring. */
+/** As written, else one ring on a CPU, all that the hardware has on GPUs. */
 function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | undefined): number {
   const written = parallel.number("devices");
   if (written !== undefined) return written;
+  if (hardware.kind === "cpu") {
+    parallel.note("devices", String(ring ?? 1), "one ring: rings side by side need GPUs");
+    return ring ?? 1;
+  }
   const devices = ring !== undefined && hardware.devices % ring !== 0 ? ring : hardware.devices;
   parallel.note("devices", String(devices), ring === devices ? "one ring" : "all that the hardware has");
   return devices;
 }
 
-/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. */
-function ringChoices(devices: number, length: number, layout: PlanParallel["layout"]): number[] {
+/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. A CPU has but one ring. */
+function ringChoices(devices: number, layout: PlanParallel["layout"], { hardware, length }: LayoutGround): number[] {
+  if (hardware.kind === "cpu") return [devices];
   const legal = legalRings(length, devices, layout).filter((ring) => devices % ring === 0);
   return legal.length > 0 ? legal : [1];
 }

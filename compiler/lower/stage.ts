@@ -84,9 +84,14 @@ export function lowerStage(
     ...{ rope, mix, positions, train: plannedTrain },
     ...layout,
     flops,
-    seconds: stageSeconds(flops, ground.hardware, layout.parallel),
+    seconds: stageSeconds(flops, ground.hardware, { ...layout.parallel, devices: computing(layout, ground) }),
     evaluate: null,
   };
+}
+
+/** All threads of a CPU compute, whatever ring the rows are cut over. */
+function computing({ parallel }: ReturnType<typeof lowerLayout>, { hardware }: StageGround): number {
+  return hardware.kind === "cpu" ? hardware.devices : parallel.devices;
 }
 
 const blockOf: Record<Kind, string> = {

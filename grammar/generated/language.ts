@@ -835,7 +835,7 @@ export const language: LanguageDefinition = {
         },
         "dtype": {
           "name": "dtype",
-          "doc": "Arithmetic of the matrix products; sums, weights and optimizer stay in f32.",
+          "doc": "Arithmetic of the matrix products; sums, weights and optimizer stay in f32. A CPU computes in f32 always, and neither the memory nor the time of a plan goes by it.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -1188,7 +1188,7 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {
-            "auto": "all that `hardware` has"
+            "auto": "all GPUs that `hardware` has; on a CPU one ring"
           },
           "group": null
         },
@@ -2105,7 +2105,7 @@ export const language: LanguageDefinition = {
         },
         "devices_per_host": {
           "name": "devices_per_host",
-          "doc": "Devices in one host.",
+          "doc": "GPUs in one host: they share its memory.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -2162,7 +2162,7 @@ export const language: LanguageDefinition = {
         },
         "peak": {
           "name": "peak",
-          "doc": "Dense floating-point operations per second of one device.",
+          "doc": "Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

@@ -12,7 +12,7 @@ export interface Parallel extends Block {
    * @default auto
    * @min 1
    * @max 100000
-   * @choice auto: all that `hardware` has
+   * @choice auto: all GPUs that `hardware` has; on a CPU one ring
    */
   devices?: Count | "auto";
   /**
@@ -102,13 +102,13 @@ export interface Hardware extends Block {
   kind?: "cpu" | "cuda";
   /** Devices in all. @default 1 @min 1 @max 100000 */
   devices?: Count;
-  /** Devices in one host. @default (8, or all if fewer) @min 1 @max 100000 */
+  /** GPUs in one host: they share its memory. @default (8, or all if fewer) @min 1 @max 100000 */
   devices_per_host?: Count;
   /** Memory of one device. @default (that of the preset) @above 0 @max 1000000000000000 */
   memory?: Bytes;
   /** Memory of one host. @default (that of the preset) @above 0 @max 1000000000000000 */
   host_memory?: Bytes;
-  /** Dense floating-point operations per second of one device. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
+  /** Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
   peak?: Num;
   /** Share of the peak that training reaches. @default (that of the preset) @min 0.001 @max 1 */
   efficiency?: Ratio;

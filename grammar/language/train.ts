@@ -32,7 +32,8 @@ export interface Train extends Block {
    */
   clip?: Num | "none";
   /**
-   * Arithmetic of the matrix products; sums, weights and optimizer stay in f32.
+   * Arithmetic of the matrix products; sums, weights and optimizer stay in f32. A CPU computes in f32 always, and neither
+   * the memory nor the time of a plan goes by it.
    *
    * @default f32
    */
