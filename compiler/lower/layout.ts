@@ -26,6 +26,9 @@ interface Choice extends StageMemory {
 /** Tokens that keep one device busy; more rows at once only take memory. */
 const busy = { cpu: 8192, cuda: 32_768 } as const;
 
+/** Ranks of the largest ring that the engine makes (native/model/layout.cc); `ring` has the same bound. */
+const mostRanks = 1024;
+
 /** Bytes of logits formed at once when the recipe does not say. */
 const logitsBytes = 64 * 2 ** 20;
 
@@ -99,8 +102,8 @@ function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | unde
 
 /** Rings that divide both the devices and the length, from small to large; 1 if there is no other. A CPU has but one ring. */
 function ringChoices(devices: number, layout: PlanParallel["layout"], { hardware, length }: LayoutGround): number[] {
-  if (hardware.kind === "cpu") return [devices];
-  const legal = legalRings(length, devices, layout).filter((ring) => devices % ring === 0);
+  if (hardware.kind === "cpu") return [Math.min(devices, mostRanks)];
+  const legal = legalRings(length, Math.min(devices, mostRanks), layout).filter((ring) => devices % ring === 0);
   return legal.length > 0 ? legal : [1];
 }
 

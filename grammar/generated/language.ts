@@ -1219,7 +1219,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": 100000,
+          "max": 1024,
           "minIncluded": true,
           "choices": {
             "auto": "the smallest ring that fits"

@@ -20,7 +20,7 @@ export interface Parallel extends Block {
    *
    * @default auto
    * @min 1
-   * @max 100000
+   * @max 1024
    * @choice auto: the smallest ring that fits
    * @paper Liu et al. 2023, Ring attention, arXiv 2310.01889
    */

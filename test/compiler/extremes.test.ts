@@ -37,6 +37,20 @@ memory { loss_chunk = 2_147_483_647 }`),
   expect(() => canonicalJson(plan)).not.toThrow();
 });
 
+test("a model of 65,536 layers, and a method that overflows, are answered", () => {
+  const config = { ...JSON.parse(tinyFiles["models/tiny/config.json"]), num_hidden_layers: 65_536 };
+  const files = { ...tinyFiles, "models/tiny/config.json": JSON.stringify(config) };
+  const wide = "stage a { length = 96Ki  steps = 10  batch = 960 }";
+  expect(codesOf(small(`hardware { preset = h100  devices = 96 }\n${wide}`), {}, files)).toContain("CTX7006");
+  expect(codesOf(small(`rope { method = dynamic(factor: 1e308) }\n${stage}`))).toContain("CTX3013");
+});
+
+test("a trained length beyond int32 is refused in the model's file", () => {
+  const config = { ...JSON.parse(tinyFiles["models/tiny/config.json"]), max_position_embeddings: 2 ** 31 };
+  const files = { ...tinyFiles, "models/tiny/config.json": JSON.stringify(config) };
+  expect(codesOf(small(`rope { method = yarn() }\n${stage}`), {}, files)).toEqual(["CTX8002"]);
+});
+
 test("a prime ring is answered as quickly as any", () => {
-  expect(codesOf(small(`${stage}parallel { ring = 99_991  devices = 99_991 }`))).toContain("CTX7001");
+  expect(codesOf(small(`${stage}parallel { ring = 1_021  devices = 1_021 }`))).toContain("CTX7001");
 });
