@@ -59,12 +59,21 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
     const context = { plan, trace: lowering.trace, report, host, brokenFrom: lowering.brokenFrom };
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
+  refuseSilentLoss(lowering);
   const diagnostics = files.reduce<Diagnostic[]>(
     (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),
     withoutEchoes(report.list(), texts),
   );
   const failed = diagnostics.some(({ severity }) => severity === "error");
   return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
+}
+
+/** A stage is only ever left out over an error; should lowering have given up without one, no plan may come of it. */
+function refuseSilentLoss({ left, report }: Lowering): void {
+  if (left && !report.isFinal) {
+    const hint = "the compiler found no numbers for it, and no reason: please report this recipe";
+    report.add("CTX2013", left.at, { name: left.name, hint });
+  }
 }
 
 /** One broken line gives one error: what else is wrong on a line that could not be read is most likely its echo. */

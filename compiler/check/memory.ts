@@ -1,5 +1,5 @@
-import type { PlanLedger, PlanStage } from "../plan.ts";
-import { showBytes } from "../values/show.ts";
+import type { PlanHardware, PlanLedger, PlanStage } from "../plan.ts";
+import { showBytes, showTokens } from "../values/show.ts";
 import { type Check, steps } from "./context.ts";
 
 /**
@@ -11,7 +11,10 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
   if (!trace.exact("/hardware")) return;
   for (const { stage, pointer } of steps(plan)) {
     const { device, host } = stage.memory;
-    const length = { message: `stage ${stage.name} has its length`, at: trace.nearest(`${pointer}/length`) };
+    const length = {
+      message: `stage ${stage.name} has length = ${showTokens(stage.length)}`,
+      at: trace.nearest(`${pointer}/length`),
+    };
     const [term, bytes] = largest(withoutTotal(device));
     if (device.total > hardware.device_bytes) {
       report.add(
@@ -24,7 +27,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           have: showBytes(hardware.device_bytes),
           term: spoken[term] ?? term,
           termBytes: showBytes(bytes),
-          cheapest: cheapestChange(stage, term),
+          cheapest: cheapestChange(stage, term, hardware.kind),
         },
         { related: [length] },
       );
@@ -41,7 +44,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           need: showBytes(total),
           name: hardware.name,
           have: showBytes(hardware.host_bytes),
-          term: hostTerm === "engine" ? "the engine's buffers" : hostTerm,
+          term: hostTerm === "engine" ? "the engine's buffers" : "the rows of a step",
           termBytes: showBytes(hostBytes),
         },
         { related: [length] },
@@ -71,13 +74,18 @@ function largest(terms: { readonly [term: string]: number }): [string, number] {
 }
 
 /** The change that costs the least time and makes the largest term smaller. */
-function cheapestChange(stage: PlanStage, term: string): string {
+function cheapestChange(stage: PlanStage, term: string, kind: PlanHardware["kind"]): string {
   const { memory, parallel, train } = stage;
-  const finer = `ring = ${2 * parallel.ring} halves the tokens on each device`;
+  // On a CPU the ranks of a ring share one memory.
+  const finer =
+    kind === "cpu"
+      ? "shorter rows or more memory remain"
+      : `ring = ${2 * parallel.ring} halves the tokens on each device`;
   switch (term) {
     case "activations":
     case "checkpoints":
-      if (memory.checkpoint_every === 0) return "checkpoint = 1 recomputes them instead, for a quarter more time";
+      if (memory.checkpoint_every === 0)
+        return "checkpoint = every(1) recomputes them instead, for a quarter more time";
       return parallel.micro_batch > 1 ? "micro_batch = 1 holds one row at a time" : finer;
     case "logits":
       return memory.loss_chunk > 256 ? "loss_chunk = 256 forms fewer of them at once" : finer;

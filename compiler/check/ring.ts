@@ -1,5 +1,7 @@
-import type { Fix } from "../diagnostics/diagnostic.ts";
+import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../diagnostics/message.ts";
+import type { PlanStage } from "../plan.ts";
+import { divides, legalRings } from "../ring/index.ts";
 import { showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, replacing, type StageStep, steps } from "./context.ts";
 
@@ -7,9 +9,8 @@ import { type Check, type CheckContext, replacing, type StageStep, steps } from 
 export const ringDivides: Check = (context) => {
   for (const step of steps(context.plan)) {
     const { ring, layout } = step.stage.parallel;
-    const multiple = layout === "zigzag" ? 2 * ring : ring;
-    if (ring === 1 || step.stage.length % multiple === 0) continue;
-    reportIndivisible(context, step, multiple);
+    if (ring === 1 || divides(step.stage.length, ring, layout)) continue;
+    reportIndivisible(context, step, layout === "zigzag" ? 2 * ring : ring);
   }
 };
 
@@ -34,7 +35,7 @@ function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: 
         },
       ],
       fixes: [
-        ...ringFix(trace.exact(`${pointer}/parallel/ring`), stage.length, stage.parallel.devices, ring, layout),
+        ...ringFix(trace.exact(`${pointer}/parallel/ring`), stage),
         ...nearestLengths(stage.length, multiple).flatMap((legal) =>
           replacing(trace.exact(`${pointer}/length`), `length = ${grouped(legal)}`, String(legal)),
         ),
@@ -44,18 +45,11 @@ function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: 
 }
 
 /** The ring nearest to the written one that divides both the length and the devices. */
-function ringFix(
-  place: Parameters<typeof replacing>[0],
-  length: number,
-  devices: number,
-  ring: number,
-  layout: "zigzag" | "contiguous",
-): Fix[] {
-  const legal: number[] = [];
-  for (let candidate = 1; candidate <= 2 * ring; candidate++) {
-    const fits = length % (layout === "zigzag" ? 2 * candidate : candidate) === 0;
-    if (fits && (devices % candidate === 0 || devices === ring)) legal.push(candidate);
-  }
+export function ringFix(place: Place | undefined, { length, parallel }: PlanStage): Fix[] {
+  const { devices, ring, layout } = parallel;
+  const legal = legalRings(length, 2 * ring, layout).filter(
+    (candidate) => devices % candidate === 0 || devices === ring,
+  );
   const best = legal.sort((a, b) => Math.abs(a - ring) - Math.abs(b - ring) || b - a)[0];
   return best === undefined ? [] : replacing(place, `ring = ${best}`, String(best));
 }

@@ -1,4 +1,4 @@
-import { type Code, entryOf, type ValuesOf } from "./catalogue.ts";
+import { type Code, entryOf, isCode, type ValuesOf } from "./catalogue.ts";
 import type { Diagnostic, Fix, Place, Related, Severity } from "./diagnostic.ts";
 
 /** What a diagnostic may carry besides its text. */
@@ -32,8 +32,11 @@ export class Report {
     });
   }
 
-  get hasErrors(): boolean {
-    for (const diagnostic of this.#found.values()) if (diagnostic.severity === "error") return true;
+  /** Whether there is an error that no `ctx-allow` can lower, so that no plan comes of this whatever else is said. */
+  get isFinal(): boolean {
+    for (const { code, severity } of this.#found.values()) {
+      if (severity === "error" && !(isCode(code) && entryOf(code).lowerable)) return true;
+    }
     return false;
   }
 

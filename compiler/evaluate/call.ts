@@ -1,5 +1,6 @@
 import type { CallNode } from "../../grammar/ast.ts";
 import { hint } from "../diagnostics/suggest.ts";
+import { show } from "../values/show.ts";
 import { unitName, unitOfSum } from "../values/units.ts";
 import type { NumberValue, Value } from "../values/value.ts";
 import { evaluate, wrongType } from "./evaluate.ts";
@@ -112,6 +113,12 @@ function callFormula(node: CallNode, name: string, scope: Scope): Value | undefi
   if (!value) return undefined;
   if (value.kind !== "number") {
     wrongType(argument.value, value, name, "a number", scope);
+    return undefined;
+  }
+  const { least, parameter } = formula;
+  if (least.exclusive ? value.value <= least.value : value.value < least.value) {
+    const range = least.exclusive ? `above ${least.value}` : `${least.value} or more`;
+    scope.report.add("CTX2104", scope.place(argument.value), { name: parameter, value: show(value), range });
     return undefined;
   }
   const result = formula.apply(value.value, scope.formula);

@@ -16,6 +16,8 @@ export interface FormulaContext {
 /** A named formula for theta; each is an expression that a recipe could have written itself. */
 export interface Formula {
   readonly parameter: string;
+  /** Least argument that has a meaning, as in the language's table; `exclusive`: itself not allowed. */
+  readonly least: { readonly value: number; readonly exclusive: boolean };
   /** The formula as a recipe would write it. */
   readonly expression: string;
   readonly apply: (argument: number, context: FormulaContext) => number;
@@ -25,19 +27,27 @@ export interface Formula {
 export const formulas: Readonly<Record<string, Formula>> = {
   ntk: {
     parameter: "scale",
+    least: { value: 1, exclusive: false },
     expression: "model.theta * scale ^ (d / (d - 2))",
     apply: (scale, { modelTheta, d }) => ntk(modelTheta, scale, d),
   },
   ntk_dynamic: {
     parameter: "factor",
+    least: { value: 1, exclusive: false },
     expression: "previous.theta * (factor * length / previous.length - factor + 1) ^ (d / (d - 2))",
     apply: (factor, { previousTheta, previousLength, length, d }) =>
       ntkDynamic(factor, previousTheta, length / previousLength, d),
   },
   critical_base: {
     parameter: "length",
+    least: { value: 7, exclusive: false },
     expression: "model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))",
     apply: (length, { modelTheta, modelContext }) => criticalBase(modelTheta, modelContext, length),
   },
-  abf: { parameter: "base", expression: "base", apply: (base) => abf(base) },
+  abf: {
+    parameter: "base",
+    least: { value: 1, exclusive: true },
+    expression: "base",
+    apply: (base) => abf(base),
+  },
 };

@@ -8,6 +8,11 @@ export function curriculumStages(reader: Reader): StageSource[] {
   reader.demand("lengths", "write lengths = [1Ki, 2Ki, 4Ki]");
   const lengths = reader.numbers("lengths");
   if (!section || !lengths) return [];
+  if (lengths.length === 0) {
+    const values = { name: "lengths", value: "an empty list", range: "at least one length, such as [1Ki, 2Ki]" };
+    lowering.report.add("CTX2104", reader.at("lengths"), values);
+    return [];
+  }
   for (const [k, length] of lengths.entries()) {
     const before = lengths[k - 1];
     if (before === undefined || length > before) continue;

@@ -23,10 +23,23 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
     if (reader.section) reader.note(name, String(otherwise), preset.origin);
     return otherwise;
   };
+  const kind = own("kind", reader.text("kind") as PlanHardware["kind"] | undefined, preset.kind);
   const devices = reader.has("devices") ? (reader.number("devices") ?? 1) : Math.max(1, asked);
   if (!reader.has("devices")) reader.note("devices", String(devices), "as many as parallel asks for");
+  if (reader.has("devices_per_host") && kind === "cpu") {
+    const hint = "all its devices are threads of one host";
+    reader.lowering.report.add("CTX7010", reader.at("devices_per_host"), { name: "devices_per_host", hint });
+  }
   const memory = own("memory", reader.number("memory"), preset.device_bytes);
-  const kind = own("kind", reader.text("kind") as PlanHardware["kind"] | undefined, preset.kind);
+  const peak = own(
+    "peak",
+    reader.number("peak"),
+    // The ranks of a ring on a CPU are threads of one machine: each has its part of the peak.
+    kind === "cpu" ? preset.peak_flops / devices : preset.peak_flops,
+  );
+  if (kind === "cuda" && !reader.has("peak")) {
+    reader.note("peak", String(preset.peak_flops), `${preset.origin}; dense bf16, whatever train.dtype says`);
+  }
   return {
     name: own("name", reader.text("name"), preset.name),
     kind,
@@ -38,8 +51,7 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
     ),
     device_bytes: memory,
     host_bytes: own("host_memory", reader.number("host_memory"), kind === "cpu" ? memory : preset.host_bytes),
-    // The ranks of a ring on a CPU are threads of one machine: each has its part of the peak.
-    peak_flops: own("peak", reader.number("peak"), kind === "cpu" ? preset.peak_flops / devices : preset.peak_flops),
+    peak_flops: peak,
     efficiency: own("efficiency", reader.number("efficiency"), preset.efficiency),
     origin: preset.origin,
   };

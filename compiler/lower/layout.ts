@@ -1,5 +1,6 @@
+import { hostBytes } from "../cost/index.ts";
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
-import { legalRings } from "../ring/index.ts";
+import { divisors, legalRings } from "../ring/index.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
 import { fits, type StageMemory, stageLedger } from "./ledger.ts";
@@ -25,6 +26,9 @@ interface Choice extends StageMemory {
 /** Tokens that keep one device busy; more rows at once only take memory. */
 const busy = { cpu: 8192, cuda: 32_768 } as const;
 
+/** Ranks of the largest ring that the engine makes (native/model/layout.cc); `ring` has the same bound. */
+const mostRanks = 1024;
+
 /** Bytes of logits formed at once when the recipe does not say. */
 const logitsBytes = 64 * 2 ** 20;
 
@@ -41,7 +45,7 @@ export function lowerLayout(
   const layout = (parallel.text("layout") as PlanParallel["layout"] | undefined) ?? "zigzag";
   const written = { ring: parallel.number("ring"), micro: parallel.number("micro_batch") };
   const devices = devicesOf(parallel, ground.hardware, written.ring);
-  const rings = written.ring === undefined ? ringChoices(devices, ground.length, layout) : [written.ring];
+  const rings = written.ring === undefined ? ringChoices(devices, layout, ground) : [written.ring];
   const checkpoints = checkpointChoices(memory, ground.model.layers);
   let frugal: Choice | undefined;
   let chosen: Choice | undefined;
@@ -49,7 +53,8 @@ export function lowerLayout(
     const rows = Math.max(1, Math.ceil((ground.sequences * ring) / devices));
     for (const checkpointEvery of checkpoints) {
       for (const microBatch of written.micro === undefined ? microChoices(rows, ring, ground) : [written.micro]) {
-        const lossChunk = memory.number("loss_chunk") ?? lossChunkFor(ground, microBatch, ring);
+        const held = Math.ceil((microBatch * ground.length) / ring);
+        const lossChunk = Math.min(memory.number("loss_chunk") ?? lossChunkFor(ground.model), held);
         const stage = { ...ground, ring, microBatch, checkpointEvery, lossChunk };
         const choice = { ...stage, ledger: stageLedger(stage, ground.hardware.kind) };
         if (!frugal || choice.ledger.total < frugal.ledger.total) frugal = choice;
@@ -77,24 +82,28 @@ export function lowerLayout(
       checkpoint_every: choice.checkpointEvery,
       loss_chunk: choice.lossChunk,
       device: choice.ledger,
-      // A CPU computes in its host's memory; a GPU's run keeps nothing there that grows with the plan.
-      host: ground.hardware.kind === "cpu" ? { engine: choice.ledger.total } : {},
+      host: hostBytes(ground, ground.hardware, devices, choice.ledger),
     },
   };
 }
 
-/** As written, else all that a described hardware has, else one ring. */
+/** As written, else one ring on a CPU, all that the hardware has on GPUs. */
 function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | undefined): number {
   const written = parallel.number("devices");
   if (written !== undefined) return written;
+  if (hardware.kind === "cpu") {
+    parallel.note("devices", String(ring ?? 1), "one ring: rings side by side need GPUs");
+    return ring ?? 1;
+  }
   const devices = ring !== undefined && hardware.devices % ring !== 0 ? ring : hardware.devices;
   parallel.note("devices", String(devices), ring === devices ? "one ring" : "all that the hardware has");
   return devices;
 }
 
-/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. */
-function ringChoices(devices: number, length: number, layout: PlanParallel["layout"]): number[] {
-  const legal = legalRings(length, devices, layout).filter((ring) => devices % ring === 0);
+/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. A CPU has but one ring. */
+function ringChoices(devices: number, layout: PlanParallel["layout"], { hardware, length }: LayoutGround): number[] {
+  if (hardware.kind === "cpu") return [Math.min(devices, mostRanks)];
+  const legal = legalRings(length, Math.min(devices, mostRanks), layout).filter((ring) => devices % ring === 0);
   return legal.length > 0 ? legal : [1];
 }
 
@@ -109,16 +118,15 @@ function checkpointChoices(memory: Reader, layers: number): number[] {
 /** Numbers of rows that divide a group's rows, from what keeps a device busy down to 1. */
 function microChoices(rows: number, ring: number, { length, hardware }: LayoutGround): number[] {
   const enough = Math.max(1, Math.ceil((busy[hardware.kind] * ring) / length));
-  const legal: number[] = [];
-  for (let micro = Math.min(rows, enough); micro >= 1; micro--) if (rows % micro === 0) legal.push(micro);
-  return legal;
+  return divisors(rows)
+    .filter((micro) => micro <= enough)
+    .reverse();
 }
 
-/** Rows of logits that take about 64 MiB, whole blocks of 64, at most what a rank holds. */
-function lossChunkFor({ model, length }: LayoutGround, micro: number, ring: number): number {
-  const held = Math.ceil((micro * length) / ring);
+/** Rows of logits that take about 64 MiB, whole blocks of 64. */
+function lossChunkFor(model: PlanModel): number {
   const rows = Math.floor(logitsBytes / (4 * model.vocab_size));
-  return Math.max(1, Math.min(held, Math.max(64, Math.floor(rows / 64) * 64)));
+  return Math.max(64, Math.floor(rows / 64) * 64);
 }
 
 function noteChoice(
@@ -142,8 +150,10 @@ function noteChoice(
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
     memory.note("checkpoint", value, why);
   }
-  if (memory.number("loss_chunk") === undefined) {
-    memory.note("loss_chunk", String(choice.lossChunk), "about 64 MiB of logits");
+  const lossChunk = memory.number("loss_chunk");
+  if (lossChunk === undefined) memory.note("loss_chunk", String(choice.lossChunk), "about 64 MiB of logits");
+  else if (lossChunk > choice.lossChunk) {
+    memory.note("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
   }
 }
 

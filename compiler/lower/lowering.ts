@@ -5,6 +5,7 @@ import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDefault } from "../plan.ts";
+import { IdleSettings } from "./idle.ts";
 import { Trace } from "./trace.ts";
 
 /** Where a default comes from that stands in the language's table. */
@@ -15,6 +16,10 @@ export class Lowering {
   readonly trace: Trace;
   /** Index of the first stage that does not follow the one written before it, because that one was wrong. */
   brokenFrom = Number.POSITIVE_INFINITY;
+  /** The first part of the recipe that could not be lowered, which an error must explain. */
+  left: { readonly name: string; readonly at: Place } | undefined;
+  /** Settings that may turn out to change nothing. */
+  readonly idle = new IdleSettings();
   /** False once a stage's `train` had a value that could not be read: what is planned there is then the default, and not to be judged. */
   trainRead = true;
   readonly #defaults = new Map<string, PlanDefault>();

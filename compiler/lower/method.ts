@@ -20,10 +20,25 @@ export function methodSpec(reader: Reader, ground: MethodGround): RopeSpec | und
   if (!call) return undefined;
   if (call.name !== "resonance") return plainSpec(call, reader, ground);
   const inner = call.arguments.get("of")?.value;
+  if (isCall(inner) && inner.name === "resonance") {
+    refuseNesting(inner, reader);
+    return undefined;
+  }
   const of = isCall(inner) ? plainSpec(inner, reader, ground) : undefined;
   return of && of.method !== "resonance"
     ? { method: "resonance", of, original: ground.original, length: ground.length }
     : undefined;
+}
+
+/** Wavelengths that are whole already can't be rounded again. */
+function refuseNesting(inner: TypedCall, { lowering }: Reader): void {
+  const methods = Object.values(lowering.language.functions.method ?? {});
+  const choices = methods.filter(({ name, status }) => status === "ready" && name !== "resonance");
+  const values = { value: "resonance", name: "of", choices: choices.map(({ name }) => name).join(", ") };
+  const of = inner.arguments.get("of")?.at;
+  const text = of ? lowering.source(of) : "none";
+  const fix = { title: `${text} instead of resonance(…)`, safety: "safe" as const, edits: [{ ...inner.at, text }] };
+  lowering.report.add("CTX2006", inner.at, values, { fixes: [fix] });
 }
 
 function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeSpec | undefined {
@@ -32,7 +47,7 @@ function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeS
   trace.set(`${pointer}/rope/parameters/factor`, call.arguments.get("factor")?.at ?? undefined);
   const attention = call.arguments.get("attention_factor")?.at;
   if (attention) trace.set(`${pointer}/rope/attention_factor`, attention);
-  const factor = numberArgument(call, "factor") ?? length / original;
+  const factor = numberArgument(call, "factor") ?? defaultFactor(call, reader, length / original);
   switch (call.name) {
     case "none":
       return { method: "default", theta, d };
@@ -72,6 +87,14 @@ function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeS
     default:
       return undefined;
   }
+}
+
+/** A method that is given no factor stretches the trained length just as far as the stage needs. */
+function defaultFactor(call: TypedCall, reader: Reader, scale: number): number {
+  if (call.definition.parameters.some(({ name }) => name === "factor")) {
+    reader.note("method.factor", "context / original, at least 1", `the default of ${call.name}`);
+  }
+  return Math.max(1, scale);
 }
 
 function longrope(call: TypedCall, reader: Reader, ground: MethodGround, factor: number): RopeSpec | undefined {

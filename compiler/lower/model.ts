@@ -107,6 +107,7 @@ function startModel(reader: Reader): PlanModel | undefined {
   if (!call) return undefined;
   const tokenizer = reader.call("tokenizer");
   const vocab = numberArgument(call, "vocab") ?? (tokenizer && numberArgument(tokenizer, "vocab"));
+  if (vocab === undefined && reader.failed("tokenizer")) return undefined;
   if (vocab === undefined) {
     const hint = "write tokenizer = bpe(vocab: …), or vocab in llama(…)";
     report.add("CTX8005", call.at, { problem: "the vocabulary's size is unknown", hint });

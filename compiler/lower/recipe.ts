@@ -1,4 +1,5 @@
 import type { Scope } from "../evaluate/scope.ts";
+import { isReserved } from "../names/reserved.ts";
 import { childOf, childrenOf, type Section } from "../names/section.ts";
 import type { Plan, PlanModel, PlanStage } from "../plan.ts";
 import { number, type Value } from "../values/value.ts";
@@ -34,16 +35,23 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
     lowering.report.add("CTX2005", dataReader.at("source"), { block: "the recipe", name: "data", hint });
   }
   const sources = stageSources(root, scope, lowering);
-  for (const { name } of sources) scope.defineAbsent(name, `stage ${name} comes later`);
+  refuseTakenNames(sources, scope, lowering);
+  for (const { name } of sources) {
+    if (!isReserved(name)) scope.defineAbsent(name, `stage ${name} comes later`);
+  }
   const exported = read("export", "Export");
   exported.trace("merge", "/export/merge");
   const hardwareReader = read("hardware", "Hardware");
   const hardware = lowerHardware(hardwareReader, model?.parameters ?? 0, devicesAsked(root, scope, lowering));
   lowering.trace.set("/hardware", hardwareReader.section?.at);
-  if (!model) return undefined;
+  if (!model) {
+    lowering.left = { name: "model", at: modelReader.at("from") };
+    return undefined;
+  }
 
   const ground: StageGround = { root, scope, model, hardware, sources: data.sources, lowering };
   const stages = lowerStages(sources, ground);
+  if (sources.length === 0) lowering.left ??= { name: "stages", at: childOf(root, "curriculum")?.at ?? root.at };
   const contexts = [...new Set([model.context, ...stages.map((stage) => stage.context)])].sort((a, b) => a - b);
   const evaluated = stages.map((stage, k) => {
     const source = sources.find(({ name }) => name === stage.name)!;
@@ -73,8 +81,9 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
   let before: PlanStage | null = null;
   for (const source of sources) {
     const stage = lowerStage(source, stages.length, done, before, ground);
-    scope.define(source.name, stage && stageRecord(stage, model));
+    if (!isReserved(source.name)) scope.define(source.name, stage && stageRecord(stage, model));
     if (!stage) {
+      lowering.left ??= { name: `stage ${source.name}`, at: source.at };
       lowering.brokenFrom = Math.min(lowering.brokenFrom, stages.length);
       lowering.trace.forget(`/stages/${stages.length}`);
       continue;
@@ -83,6 +92,8 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
     done.set(source.name, stage);
     before = stage;
   }
+  // What a stage that was lost would have used is unknown.
+  if (!lowering.left) lowering.idle.reportTo(lowering.report);
   return stages;
 }
 
@@ -104,6 +115,12 @@ function stageSources(root: Section, scope: Scope, lowering: Lowering): StageSou
     section,
     given: undefined,
   }));
+}
+
+/** A formula could mean either by the name that a stage shares with a `let` or `param`. */
+function refuseTakenNames(sources: readonly StageSource[], scope: Scope, { report }: Lowering): void {
+  const taken = new Set(scope.names().filter((name) => !isReserved(name)));
+  for (const { name, at } of sources) if (taken.has(name)) report.add("CTX2015", at, { kind: "name", name });
 }
 
 /** The largest number of devices that any `parallel` block asks for. */

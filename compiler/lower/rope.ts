@@ -7,6 +7,7 @@ import { showNumber, showTokens } from "../values/show.ts";
 import { number } from "../values/value.ts";
 import { methodSpec } from "./method.ts";
 import type { Reader } from "./reader.ts";
+import { makesTable, noteEffects } from "./rope_effect.ts";
 
 export interface RopeStage {
   readonly model: PlanModel;
@@ -14,6 +15,8 @@ export interface RopeStage {
   readonly context: number;
   /** JSON pointer of the stage. */
   readonly pointer: string;
+  /** Whether a formula has asked for the stage before, so far. */
+  readonly usesPrevious: () => boolean;
 }
 
 /**
@@ -23,7 +26,11 @@ export interface RopeStage {
  * @param reader the rope block, with the stage's own settings over the top level's
  */
 export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): PlanRope | undefined {
-  if (!reader.section || !["theta", "method", "frequency"].some((name) => reader.has(name))) return before;
+  if (!reader.section) return before;
+  if (!makesTable(reader)) {
+    noteEffects(reader, stage.model, false);
+    return before;
+  }
   traceRope(reader, stage.pointer);
   refuseDoubleScaling(reader, stage.model);
   const theta = reader.number("theta");
@@ -33,6 +40,7 @@ export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): P
     ? customSpec(reader, stage, theta, original)
     : methodSpec(reader, { theta, original, d: stage.model.head_dim, length: stage.context, pointer: stage.pointer });
   if (!spec) return undefined;
+  noteEffects(reader, stage.model, stage.usesPrevious());
   try {
     return { ...ropeTable(spec), formula: formulaText(reader) };
   } catch (error) {

@@ -63,11 +63,8 @@ export function lowerStage(
   const positions = lowerPositions(train, shape.length, context, pointer);
   const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, model, pointer);
   // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
-  const rope = lowerRope(
-    read("rope", ropeScope(scope, context, previous, model)),
-    { model, context, pointer },
-    before?.rope ?? model.rope,
-  );
+  const { within, usesPrevious } = ropeScope(scope, context, previous, model);
+  const rope = lowerRope(read("rope", within), { model, context, pointer, usesPrevious }, before?.rope ?? model.rope);
   const data = read("data");
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
@@ -88,9 +85,14 @@ export function lowerStage(
     ...{ rope, mix, positions, train: plannedTrain },
     ...layout,
     flops,
-    seconds: stageSeconds(flops, ground.hardware, layout.parallel),
+    seconds: stageSeconds(flops, ground.hardware, { ...layout.parallel, devices: computing(layout, ground) }),
     evaluate: null,
   };
+}
+
+/** All threads of a CPU compute, whatever ring the rows are cut over. */
+function computing({ parallel }: ReturnType<typeof lowerLayout>, { hardware }: StageGround): number {
+  return hardware.kind === "cpu" ? hardware.devices : parallel.devices;
 }
 
 const blockOf: Record<Kind, string> = {
@@ -179,19 +181,28 @@ function previousRecord(previous: PlanStage | null, model: PlanModel, positions 
   };
 }
 
-/** The stage's names as RoPE sees them, and what the named formulas start from. */
-function ropeScope(scope: Scope, context: number, previous: PlanStage | null, model: PlanModel): Scope {
+/** The stage's names as RoPE sees them, what the named formulas start from, and whether `previous` was asked for. */
+function ropeScope(scope: Scope, context: number, previous: PlanStage | null, model: PlanModel) {
+  let asked = false;
+  const ask = <T>(value: T): T => {
+    asked = true;
+    return value;
+  };
   const within = new Scope(scope.file, scope.report, scope, {
     modelTheta: model.rope.theta,
     modelContext: model.context,
-    previousTheta: previous ? previous.rope.theta : model.rope.theta,
-    previousLength: previous ? previous.context : model.context,
+    get previousTheta() {
+      return ask(previous ? previous.rope.theta : model.rope.theta);
+    },
+    get previousLength() {
+      return ask(previous ? previous.context : model.context);
+    },
     length: context,
     d: model.head_dim,
   });
   within.define("length", number(context, "tokens"));
-  within.define("previous", previousRecord(previous, model, true));
-  return within;
+  within.defineLazy("previous", () => ask(previousRecord(previous, model, true)));
+  return { within, usesPrevious: () => asked };
 }
 
 /** Largest position + 1 of the stage: that of pose(…), else as written, else the length. Undefined when it is too small. */
@@ -204,8 +215,21 @@ function contextOf(
 ): number | undefined {
   const call = train.call("positions");
   const skips = call?.name === "pose";
-  const context = (skips ? numberArgument(call, "context") : undefined) ?? written ?? length;
-  const at = lowering.trace.exact(`${pointer}/context`) ?? call?.arguments.get("context")?.at;
+  const reach = skips ? numberArgument(call, "context") : undefined;
+  const reachAt = call?.arguments.get("context")?.at ?? undefined;
+  const writtenAt = lowering.trace.exact(`${pointer}/context`);
+  const context = reach ?? written ?? length;
+  const at = reach === undefined ? writtenAt : reachAt;
+  lowering.trace.set(`${pointer}/context`, at);
+  if (reachAt && writtenAt && reach !== undefined && written !== undefined && reach !== written) {
+    const values = { name: `pose(context: ${showTokens(reach)})`, other: `context = ${showTokens(written)}` };
+    const related = [{ message: "the stage's context is set", at: writtenAt }];
+    const fixes = [
+      { title: showTokens(written), safety: "review" as const, edits: [{ ...reachAt, text: showTokens(written) }] },
+    ];
+    lowering.report.add("CTX2017", reachAt, { ...values, block: "the stage" }, { related, fixes });
+    return undefined;
+  }
   if (at && context < length) {
     lowering.report.add("CTX4009", at, { context: showTokens(context), length: showTokens(length) });
     return undefined;

@@ -121,5 +121,6 @@ function traceTrain(reader: Reader, pointer: string): void {
   argument("schedule", "warmup", "schedule/warmup_steps");
   reader.trace("optimizer_state", `${pointer}/train/optimizer/state`);
   reader.trace("method", `${pointer}/train/method`);
+  reader.trace("dtype", `${pointer}/train/dtype`);
   trace.set(`${pointer}/train`, reader.section?.at);
 }

@@ -119,8 +119,25 @@ interface Parameter {
   adapter: boolean;
 }
 
+interface ParameterNumbers {
+  weights: number;
+  trained: number;
+  adapterWidth: number;
+}
+
+/** The last answer: a search for a layout asks hundreds of times about the same parameters. */
+let counted: { key: string; numbers: ParameterNumbers } | undefined;
+
 /** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
-function parameterNumbers(model: ModelShape, options: LedgerOptions) {
+function parameterNumbers(model: ModelShape, options: LedgerOptions): ParameterNumbers {
+  const { vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings } = model;
+  const sizes = [vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings];
+  const key = JSON.stringify([sizes, options.lora?.rank, options.lora?.targets, options.alsoTrain]);
+  if (counted?.key !== key) counted = { key, numbers: countNumbers(model, options) };
+  return counted.numbers;
+}
+
+function countNumbers(model: ModelShape, options: LedgerOptions): ParameterNumbers {
   const { parameters, adapterWidth } = parameterList(model, options.lora);
   const { lora, alsoTrain = [] } = options;
   const isTrained = ({ name, adapter }: Parameter) =>

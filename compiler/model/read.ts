@@ -55,7 +55,7 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
     head_dim: keys.count("head_dim", 1 << 12, hidden / heads),
     tie_word_embeddings: keys.flag("tie_word_embeddings", false),
   };
-  const context = keys.count("max_position_embeddings", 2 ** 31);
+  const context = keys.count("max_position_embeddings", 2 ** 31 - 1);
   const eps = keys.number("rms_norm_eps", 1e-6);
   const std = keys.number("initializer_range", 0.02);
   const bos = keys.token("bos_token_id");

@@ -5,25 +5,13 @@ import { hint } from "../diagnostics/suggest.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { number, type Value } from "../values/value.ts";
+import { isReserved, reserved } from "./reserved.ts";
 
 /** A parsed file with its name. */
 export interface SourceFile {
   readonly name: string;
   readonly tree: FileNode;
 }
-
-/** Names that mean something in every recipe, and where. */
-const reserved: { readonly [name: string]: string } = {
-  model: "",
-  pi: "",
-  length: "it belongs to a stage: use it inside one, or in rope or train",
-  context: "it belongs to a stage: use it inside one, or in rope or train",
-  scale: "it belongs to a stage: use it inside one, or in rope or train",
-  d: "it belongs to a stage: use it inside one, or in rope or train",
-  previous: "it belongs to a stage: use it inside one, or in rope or train",
-  i: "only frequency is evaluated for each pair",
-  tokens: "only a filter is about single documents; of a stage it is STAGE.tokens",
-};
 
 /**
  * The scope that every expression of a recipe starts from: constants, `param`s with what `--set` gives them, and `let`s.
@@ -45,7 +33,7 @@ export function rootScope(files: readonly SourceFile[], settings: ReadonlyMap<st
       const at = { file: file.name, start: node.name.start, end: node.name.end };
       if (node.kind === "param") params.add(name);
       const twin = own.get(name);
-      if (Object.hasOwn(reserved, name)) report.add("CTX2019", at, { name });
+      if (isReserved(name)) report.add("CTX2019", at, { name });
       else if (twin) {
         const related = [{ message: `${name} is first defined`, at: places.get(name)! }];
         report.add("CTX2015", at, { kind: "name", name }, { related });

@@ -3,6 +3,7 @@ import type { BlockDefinition, LanguageDefinition, PropertyDefinition } from "..
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { closest, hint } from "../diagnostics/suggest.ts";
+import { isReserved } from "./reserved.ts";
 import { reportUnknownProperty } from "./unknown_property.ts";
 
 /** `name = expression`, known to the language. */
@@ -176,6 +177,9 @@ function checkLabel(node: BlockNode, definition: BlockDefinition, { report, file
     const at = { file, start: node.label.start, end: node.label.end };
     const fix = { title: "remove the name", safety: "safe" as const, edits: [{ ...at, text: "" }] };
     report.add("CTX2014", at, { block, problem: "takes no name", hint: "remove it" }, { fixes: [fix] });
+  } else if (node.label && isReserved(node.label.name)) {
+    const { name, start, end } = node.label;
+    report.add("CTX2019", { file, start, end }, { name });
   }
 }
 

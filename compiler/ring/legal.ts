@@ -5,9 +5,22 @@ export function divides(length: number, ring: number, layout: RingLayout): boole
   return length % chunkCount(ring, layout) === 0;
 }
 
+/** Numbers that divide `number`, ascending; it takes √number steps. */
+export function divisors(number: number): number[] {
+  const small: number[] = [];
+  const large: number[] = [];
+  for (let divisor = 1; divisor * divisor <= number; divisor++) {
+    if (number % divisor !== 0) continue;
+    small.push(divisor);
+    if (divisor * divisor !== number) large.push(number / divisor);
+  }
+  return [...small, ...large.reverse()];
+}
+
 /** Ring sizes from 1 to `most` that a row divides over, ascending. */
 export function legalRings(length: number, most: number, layout: RingLayout): number[] {
-  return Array.from({ length: most }, (_, i) => i + 1).filter((ring) => divides(length, ring, layout));
+  const chunks = length / chunkCount(1, layout);
+  return Number.isInteger(chunks) ? divisors(chunks).filter((ring) => ring <= most) : [];
 }
 
 /** Legal ring size closest to `ring`, the smaller one of two; null when there is none up to `most`. */

@@ -20,6 +20,7 @@ import { yarnAttentionFactor, yarnFrequencies } from "./yarn.ts";
 export function ropeTable(spec: RopeSpec): PlanRope {
   validateRopeSpec(spec);
   const { theta, frequencies, attentionFactor } = evaluate(spec);
+  if (!Number.isFinite(theta)) throw new RangeError("the theta that this comes to is too large for a number");
   const overflow = frequencies.findIndex((frequency) => !Number.isFinite(frequency));
   if (overflow >= 0) throw new RangeError(`the frequency of pair ${overflow} is not a number: the parameters overflow`);
   return {

@@ -19,10 +19,12 @@ export function withinBounds(value: NumberValue, kind: NumberKind, at: Span, tar
   }
   const tooSmall =
     property.min !== null && (property.minIncluded ? value.value < property.min : value.value <= property.min);
-  const tooLarge = property.max !== null && value.value > property.max;
-  const negative = (kind === "tokens" || kind === "count") && value.value < 0;
+  const whole = kind === "tokens" || kind === "count";
+  const most = property.max ?? (whole ? Number.MAX_SAFE_INTEGER : null);
+  const tooLarge = most !== null && value.value > most;
+  const negative = whole && value.value < 0;
   if (tooSmall || tooLarge || negative) {
-    const range = rangeText(property, unit);
+    const range = rangeText(tooLarge ? { ...property, max: most } : property, unit);
     scope.report.add("CTX2104", scope.place(at), { name: property.name, value: shown, range });
     return undefined;
   }
@@ -35,7 +37,7 @@ function nearlyWhole(value: number): number | undefined {
   return Math.abs(value - whole) <= 1e-9 * Math.max(1, Math.abs(whole)) ? whole : undefined;
 }
 
-/** "from 1 to 18", "above 0", "at most 50%". */
+/** "from 1 to 18", "above 0", "at most 50%". Counts beyond what a float64 tells apart are refused whatever the bounds. */
 function rangeText({ min, max, minIncluded }: PropertyDefinition, unit: Unit): string {
   const text = (bound: number) => show(number(bound, unit));
   if (min !== null && max !== null && minIncluded) return `from ${text(min)} to ${text(max)}`;

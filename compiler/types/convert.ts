@@ -54,6 +54,15 @@ export function convert(value: Value, type: ValueType, at: Span, target: Target)
       const fitting = type.of.filter((member) => accepts(member, value, target));
       // A word that fits no member is best explained by the choices, a number by the number.
       const member = fitting[0] ?? (value.kind === "word" ? type.of.find(({ kind }) => kind === "choice") : undefined);
+      if (member?.kind === "ratio" && value.kind === "number" && value.value >= 1 && counts(type)) {
+        const range = "a whole number, or a share below 100%";
+        target.scope.report.add("CTX2104", target.scope.place(at), {
+          name: target.property.name,
+          value: show(value),
+          range,
+        });
+        return undefined;
+      }
       return member && (fitting.length > 0 || type.of.every(({ kind }) => kind === "choice"))
         ? convert(value, member, at, target)
         : mismatch(value, type, at, target);
@@ -62,6 +71,11 @@ export function convert(value: Value, type: ValueType, at: Span, target: Target)
     case "measure":
       return mismatch(value, type, at, target);
   }
+}
+
+/** Whether a type takes a share of something that it also counts: as a plain number a share of 1 or more would be a count. */
+function counts(type: Extract<ValueType, { kind: "union" }>): boolean {
+  return type.of.some(({ kind }) => kind === "count");
 }
 
 /** Units that each kind of number takes. A bare number may count anything but bytes and time. */

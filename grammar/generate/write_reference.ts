@@ -97,7 +97,7 @@ function defaultOf(property: PropertyDefinition): string {
 function bounds(property: PropertyDefinition): string {
   const { min, max, minIncluded } = property;
   const low = min === null ? "" : `${minIncluded ? "≥" : ">"} ${min}`;
-  return [low, max === null ? "" : `≤ ${max}`].filter((part) => part !== "").join(", ");
+  return [low, max === null ? "" : `≤ ${max.toLocaleString("en-US")}`].filter((part) => part !== "").join(", ");
 }
 
 function about(thing: Documented): string {

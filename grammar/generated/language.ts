@@ -327,7 +327,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "model.context",
           "min": 1,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -835,7 +835,7 @@ export const language: LanguageDefinition = {
         },
         "dtype": {
           "name": "dtype",
-          "doc": "Arithmetic of the matrix products; sums, weights and optimizer stay in f32.",
+          "doc": "Arithmetic of the matrix products; sums, weights and optimizer stay in f32. A CPU computes in f32 always, and neither the memory nor the time of a plan goes by it.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -900,7 +900,7 @@ export const language: LanguageDefinition = {
           "required": true,
           "default": null,
           "min": 2,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -930,7 +930,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -960,7 +960,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -990,7 +990,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "1",
           "min": 1,
-          "max": null,
+          "max": 1000000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1025,7 +1025,7 @@ export const language: LanguageDefinition = {
           "required": true,
           "default": null,
           "min": 2,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1044,7 +1044,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "length",
           "min": 2,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1063,7 +1063,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -1082,7 +1082,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": null,
           "min": 1,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
           "group": "budget"
@@ -1101,7 +1101,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "1",
           "min": 1,
-          "max": null,
+          "max": 1000000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -1185,10 +1185,10 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {
-            "auto": "all that `hardware` has"
+            "auto": "all GPUs that `hardware` has; on a CPU one ring"
           },
           "group": null
         },
@@ -1219,7 +1219,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 1024,
           "minIncluded": true,
           "choices": {
             "auto": "the smallest ring that fits"
@@ -1277,7 +1277,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 1000000,
           "minIncluded": true,
           "choices": {
             "auto": "as many as fit"
@@ -1339,7 +1339,7 @@ export const language: LanguageDefinition = {
         },
         "loss_chunk": {
           "name": "loss_chunk",
-          "doc": "Rows of logits formed at once.",
+          "doc": "Rows of logits formed at once, at most those that a rank holds.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -1362,7 +1362,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "auto",
           "min": 1,
-          "max": null,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {
             "auto": "about 64 MiB of them"
@@ -2096,14 +2096,14 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "1",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {},
           "group": null
         },
         "devices_per_host": {
           "name": "devices_per_host",
-          "doc": "Devices in one host.",
+          "doc": "GPUs in one host: they share its memory.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -2115,7 +2115,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "(8, or all if fewer)",
           "min": 1,
-          "max": null,
+          "max": 100000,
           "minIncluded": true,
           "choices": {},
           "group": null
@@ -2134,7 +2134,7 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "(that of the preset)",
           "min": 0,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
           "group": null
@@ -2153,14 +2153,14 @@ export const language: LanguageDefinition = {
           "required": false,
           "default": "(that of the preset)",
           "min": 0,
-          "max": null,
+          "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
           "group": null
         },
         "peak": {
           "name": "peak",
-          "doc": "Dense floating-point operations per second of one device.",
+          "doc": "Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -2171,9 +2171,9 @@ export const language: LanguageDefinition = {
           },
           "required": false,
           "default": "(that of the preset)",
-          "min": 0,
-          "max": null,
-          "minIncluded": false,
+          "min": 1000000,
+          "max": 1000000000000000000,
+          "minIncluded": true,
           "choices": {},
           "group": null
         },
@@ -2190,9 +2190,9 @@ export const language: LanguageDefinition = {
           },
           "required": false,
           "default": "(that of the preset)",
-          "min": 0,
+          "min": 0.001,
           "max": 1,
-          "minIncluded": false,
+          "minIncluded": true,
           "choices": {},
           "group": null
         }
@@ -3458,7 +3458,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 1,
-            "max": null,
+            "max": 10000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3477,7 +3477,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 2,
-            "max": null,
+            "max": 1000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3496,7 +3496,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 1,
-            "max": null,
+            "max": 100000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3515,7 +3515,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(heads)",
             "min": 1,
-            "max": null,
+            "max": 100000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3534,7 +3534,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(hidden / heads)",
             "min": 2,
-            "max": null,
+            "max": 100000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3553,7 +3553,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(8/3 of hidden, rounded up to a multiple of 64)",
             "min": 1,
-            "max": null,
+            "max": 10000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3572,7 +3572,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 1,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3667,7 +3667,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(that of the tokenizer)",
             "min": 2,
-            "max": null,
+            "max": 10000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3707,7 +3707,7 @@ export const language: LanguageDefinition = {
             "required": true,
             "default": null,
             "min": 358,
-            "max": null,
+            "max": 10000000,
             "minIncluded": true,
             "choices": {},
             "group": null
@@ -3761,7 +3761,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -3837,7 +3837,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -3989,7 +3989,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -4109,7 +4109,7 @@ export const language: LanguageDefinition = {
               "kind": "number"
             },
             "required": false,
-            "default": "scale",
+            "default": "(context / original, at least 1)",
             "min": 1,
             "max": null,
             "minIncluded": true,
@@ -4685,7 +4685,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "warmup",
-            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "doc": "Steps, or share below 100% of the stage's steps, over which it rises from 0.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4729,7 +4729,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "warmup",
-            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "doc": "Steps, or share below 100% of the stage's steps, over which it rises from 0.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4756,7 +4756,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "final",
-            "doc": "Learning rate at the end as a share of the highest.",
+            "doc": "What the learning rate falls to, as a share of the highest: reached just after the last step.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4794,7 +4794,7 @@ export const language: LanguageDefinition = {
         "parameters": [
           {
             "name": "warmup",
-            "doc": "Steps, or share of the stage's steps, over which it rises from 0.",
+            "doc": "Steps, or share below 100% of the stage's steps, over which it rises from 0.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4821,7 +4821,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "final",
-            "doc": "Learning rate at the end as a share of the highest.",
+            "doc": "What the learning rate falls to, as a share of the highest: reached just after the last step.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4896,7 +4896,7 @@ export const language: LanguageDefinition = {
           },
           {
             "name": "context",
-            "doc": "Largest position + 1.",
+            "doc": "Largest position + 1; where the stage sets its `context` too, the two agree.",
             "status": "ready",
             "since": 1,
             "deprecated": null,
@@ -4908,7 +4908,7 @@ export const language: LanguageDefinition = {
             "required": false,
             "default": "(the stage's context)",
             "min": 2,
-            "max": null,
+            "max": 2147483647,
             "minIncluded": true,
             "choices": {},
             "group": null

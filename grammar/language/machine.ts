@@ -11,7 +11,8 @@ export interface Parallel extends Block {
    *
    * @default auto
    * @min 1
-   * @choice auto: all that `hardware` has
+   * @max 100000
+   * @choice auto: all GPUs that `hardware` has; on a CPU one ring
    */
   devices?: Count | "auto";
   /**
@@ -19,6 +20,7 @@ export interface Parallel extends Block {
    *
    * @default auto
    * @min 1
+   * @max 1024
    * @choice auto: the smallest ring that fits
    * @paper Liu et al. 2023, Ring attention, arXiv 2310.01889
    */
@@ -36,6 +38,7 @@ export interface Parallel extends Block {
    *
    * @default auto
    * @min 1
+   * @max 1000000
    * @choice auto: as many as fit
    */
   micro_batch?: Count | "auto";
@@ -57,10 +60,11 @@ export interface Memory extends Block {
    */
   checkpoint?: "auto" | "none" | Call<"checkpoint">;
   /**
-   * Rows of logits formed at once.
+   * Rows of logits formed at once, at most those that a rank holds.
    *
    * @default auto
    * @min 1
+   * @max 2147483647
    * @choice auto: about 64 MiB of them
    */
   loss_chunk?: Count | "auto";
@@ -96,16 +100,16 @@ export interface Hardware extends Block {
   name?: Text;
   /** What computes. @default (that of the preset) */
   kind?: "cpu" | "cuda";
-  /** Devices in all. @default 1 @min 1 */
+  /** Devices in all. @default 1 @min 1 @max 100000 */
   devices?: Count;
-  /** Devices in one host. @default (8, or all if fewer) @min 1 */
+  /** GPUs in one host: they share its memory. @default (8, or all if fewer) @min 1 @max 100000 */
   devices_per_host?: Count;
-  /** Memory of one device. @default (that of the preset) @above 0 */
+  /** Memory of one device. @default (that of the preset) @above 0 @max 1000000000000000 */
   memory?: Bytes;
-  /** Memory of one host. @default (that of the preset) @above 0 */
+  /** Memory of one host. @default (that of the preset) @above 0 @max 1000000000000000 */
   host_memory?: Bytes;
-  /** Dense floating-point operations per second of one device. @default (that of the preset) @above 0 */
+  /** Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
   peak?: Num;
-  /** Share of the peak that training reaches. @default (that of the preset) @above 0 @max 1 */
+  /** Share of the peak that training reaches. @default (that of the preset) @min 0.001 @max 1 */
   efficiency?: Ratio;
 }

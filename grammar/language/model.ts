@@ -37,19 +37,19 @@ export interface Model extends Block {
  * @example llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)
  */
 export interface Llama extends Settings<"architecture"> {
-  /** Decoder layers. @min 1 */
+  /** Decoder layers. @min 1 @max 10000 */
   layers: Count;
-  /** Width of the residual stream. @min 2 */
+  /** Width of the residual stream. @min 2 @max 1000000 */
   hidden: Count;
-  /** Query heads. @min 1 */
+  /** Query heads. @min 1 @max 100000 */
   heads: Count;
-  /** Key and value heads; divides `heads`. @default (heads) @min 1 */
+  /** Key and value heads; divides `heads`. @default (heads) @min 1 @max 100000 */
   kv_heads?: Count;
-  /** Width of one head; even. @default (hidden / heads) @min 2 */
+  /** Width of one head; even. @default (hidden / heads) @min 2 @max 100000 */
   head_dim?: Count;
-  /** Width inside SwiGLU. @default (8/3 of hidden, rounded up to a multiple of 64) @min 1 */
+  /** Width inside SwiGLU. @default (8/3 of hidden, rounded up to a multiple of 64) @min 1 @max 10000000 */
   intermediate?: Count;
-  /** Trained length: what `model.context` is before the first stage. @min 1 */
+  /** Trained length: what `model.context` is before the first stage. @min 1 @max 2147483647 */
   context: Tokens;
   /** `rope_theta`. @default 10_000 @above 1 */
   theta?: Num;
@@ -59,7 +59,7 @@ export interface Llama extends Settings<"architecture"> {
   rms_norm_eps?: Num;
   /** Standard deviation of new weights. @default 0.02 @above 0 */
   std?: Num;
-  /** Size of the vocabulary. @default (that of the tokenizer) @min 2 */
+  /** Size of the vocabulary. @default (that of the tokenizer) @min 2 @max 10000000 */
   vocab?: Count;
 }
 
@@ -70,6 +70,6 @@ export interface Llama extends Settings<"architecture"> {
  * @example bpe(vocab: 4096)
  */
 export interface Bpe extends Settings<"tokenizer"> {
-  /** Entries, with the 256 bytes, the 100 pairs of digits, and the tokens that begin and end a text. @min 358 */
+  /** Entries, with the 256 bytes, the 100 pairs of digits, and the tokens that begin and end a text. @min 358 @max 10000000 */
   vocab: Count;
 }

@@ -52,6 +52,7 @@ export interface Rope extends Block {
    *
    * @default model.context
    * @min 1
+   * @max 2147483647
    */
   original?: Formula<Tokens>;
 }
@@ -70,7 +71,7 @@ export interface None extends Settings<"method"> {}
  * @example linear(factor: 8)
  */
 export interface Linear extends Settings<"method"> {
-  /** By how much positions are squeezed. @default scale @min 1 */
+  /** By how much positions are squeezed. @default (context / original, at least 1) @min 1 */
   factor?: Num;
 }
 
@@ -93,7 +94,7 @@ export interface Dynamic extends Settings<"method"> {
  * @example yarn(factor: scale)
  */
 export interface Yarn extends Settings<"method"> {
-  /** Target length over trained length. @default scale @min 1 */
+  /** Target length over trained length. @default (context / original, at least 1) @min 1 */
   factor?: Num;
   /** Pairs that turn more often than this within the trained length stay as they are. @default 32 @above 0 */
   beta_fast?: Num;
@@ -116,7 +117,7 @@ export interface Yarn extends Settings<"method"> {
  * @example llama3(factor: 8)
  */
 export interface Llama3 extends Settings<"method"> {
-  /** Divides the slow frequencies. @default scale @min 1 */
+  /** Divides the slow frequencies. @default (context / original, at least 1) @min 1 */
   factor?: Num;
   /** Wavelengths above trained length / this are divided. @default 1 @above 0 */
   low_freq_factor?: Num;
@@ -135,7 +136,7 @@ export interface Longrope extends Settings<"method"> {
   long_factor: List<Num>;
   /** d/2 divisors for sequences up to the trained length. @default (all 1) @above 0 */
   short_factor?: List<Num>;
-  /** Target length over trained length; sets the attention factor. @default scale @min 1 */
+  /** Target length over trained length; sets the attention factor. @default (context / original, at least 1) @min 1 */
   factor?: Num;
   /** Multiplies cosine and sine. @default (sqrt(1 + ln(factor) / ln(original))) @above 0 */
   attention_factor?: Num;

@@ -14,20 +14,21 @@ import type { Block, Count, Formula, List, Num, One, Range, Tokens } from "./val
  * @example stage s64k { length = 64Ki  steps = 30  batch = 32 }
  */
 export interface Stage extends Block {
-  /** Tokens in a row: what attention sees. @min 2 */
+  /** Tokens in a row: what attention sees. @min 2 @max 2147483647 */
   length: Tokens;
   /**
    * Largest position + 1 that rotary positions see; more than `length` only where positions skip.
    *
    * @default length
    * @min 2
+   * @max 2147483647
    */
   context?: Tokens;
-  /** Optimizer steps. @group budget @min 1 */
+  /** Optimizer steps. @group budget @min 1 @max 1000000000 */
   steps?: Count;
-  /** Tokens of the whole stage, rounded up to whole steps. @group budget @min 1 */
+  /** Tokens of the whole stage, rounded up to whole steps. @group budget @min 1 @max 1000000000000000 */
   tokens?: Tokens;
-  /** Rows of each optimizer step, over all devices. @default 1 @min 1 */
+  /** Rows of each optimizer step, over all devices. @default 1 @min 1 @max 1000000 */
   batch?: Count;
   rope?: One<Rope>;
   data?: One<Data>;
@@ -43,13 +44,13 @@ export interface Stage extends Block {
  * @example curriculum { lengths = [1Ki, 2Ki, 4Ki]  tokens = 400K }
  */
 export interface Curriculum extends Block {
-  /** The stages' lengths, rising. @min 2 */
+  /** The stages' lengths, rising. @min 2 @max 2147483647 */
   lengths: List<Tokens> | Range<Tokens>;
-  /** Optimizer steps of each stage. @group budget @min 1 */
+  /** Optimizer steps of each stage. @group budget @min 1 @max 1000000000 */
   steps?: Count | List<Count>;
-  /** Tokens of each stage. @group budget @min 1 */
+  /** Tokens of each stage. @group budget @min 1 @max 1000000000000000 */
   tokens?: Tokens | List<Tokens>;
-  /** Rows of each optimizer step. @default 1 @min 1 */
+  /** Rows of each optimizer step. @default 1 @min 1 @max 1000000 */
   batch?: Count | List<Count>;
 }
 

@@ -32,7 +32,8 @@ export interface Train extends Block {
    */
   clip?: Num | "none";
   /**
-   * Arithmetic of the matrix products; sums, weights and optimizer stay in f32.
+   * Arithmetic of the matrix products; sums, weights and optimizer stay in f32. A CPU computes in f32 always, and neither
+   * the memory nor the time of a plan goes by it.
    *
    * @default f32
    */
@@ -87,7 +88,7 @@ export interface Adamw extends Settings<"optimizer"> {
 
 /** The learning rate stays. @example constant(warmup: 10) */
 export interface Constant extends Settings<"schedule"> {
-  /** Steps, or share of the stage's steps, over which it rises from 0. @default 0 @min 0 */
+  /** Steps, or share below 100% of the stage's steps, over which it rises from 0. @default 0 @min 0 */
   warmup?: Count | Ratio;
 }
 
@@ -103,9 +104,9 @@ export interface LinearSchedule extends Falling, Settings<"schedule"> {}
 export interface Cosine extends Falling, Settings<"schedule"> {}
 
 interface Falling {
-  /** Steps, or share of the stage's steps, over which it rises from 0. @default 0 @min 0 */
+  /** Steps, or share below 100% of the stage's steps, over which it rises from 0. @default 0 @min 0 */
   warmup?: Count | Ratio;
-  /** Learning rate at the end as a share of the highest. @default 10% @min 0 @max 1 */
+  /** What the learning rate falls to, as a share of the highest: reached just after the last step. @default 10% @min 0 @max 1 */
   final?: Ratio;
 }
 
@@ -122,6 +123,6 @@ export interface Plain extends Settings<"positions"> {}
 export interface Pose extends Settings<"positions"> {
   /** Chunks in a row. @default 2 @min 2 */
   chunks?: Count;
-  /** Largest position + 1. @default (the stage's context) @min 2 */
+  /** Largest position + 1; where the stage sets its `context` too, the two agree. @default (the stage's context) @min 2 @max 2147483647 */
   context?: Tokens;
 }

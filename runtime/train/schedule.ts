@@ -4,7 +4,8 @@ import type { PlanSchedule } from "../../compiler/plan.ts";
  * Learning rate as a share of the peak for step `step` (from 0) of `steps`.
  *
  *     warm-up, step < W:  (step + 1) / (W + 1)            never 0, and no step stands still
- *     after it:           p = (step - W) / (steps - W)    0 at the peak, 1 just after the last step
+ *                         (transformers has step / W, which wastes the first step)
+ *     after it:           p = (step - W) / (steps - W)    0 at the peak, 1 just after the last step, as in transformers
  *       constant          1
  *       linear            1 - (1 - final) · p
  *       cosine            final + (1 - final) · (1 + cos πp) / 2        (Loshchilov & Hutter, arXiv 1608.03983, eq. 5)

@@ -10,7 +10,7 @@ import {
   stageFlops,
   stageSeconds,
 } from "../../compiler/cost/index.ts";
-import { knownConfig, modelFromConfig, newModel } from "../../compiler/model/index.ts";
+import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 
 const model = modelFromConfig(knownConfig("meta-llama/Meta-Llama-3-8B-Instruct")!, "x").model!;
 const full = { steps: 1, sequences: 1, checkpointEvery: 0, lora: null };
@@ -121,16 +121,10 @@ describe("hardware", () => {
   });
 
   test("host memory", () => {
-    const fresh = newModel({ vocab: 100, layers: 1, hidden: 64, heads: 1, context: 64 });
     const stage = { sequences: 4, length: 1024 };
-    expect(hostBytes(fresh, stage, { kind: "cpu" }, { total: 7 }, 4)).toEqual({
-      weights_file: 0,
-      batch: 81_920,
-      device: 7,
-    });
-    expect(hostBytes(model, stage, { kind: "cuda" }, { total: 7 }, 2)).toEqual({
-      weights_file: 16_060_522_496,
-      batch: 81_920,
-    });
+    expect(hostBytes(stage, { kind: "cpu", devices_per_host: 1 }, 1, { total: 7 })).toEqual({ engine: 7 });
+    // Twenty bytes a token; twelve devices stand in two hosts of eight.
+    expect(hostBytes(stage, { kind: "cuda", devices_per_host: 8 }, 8, { total: 7 })).toEqual({ batch: 81_920 });
+    expect(hostBytes(stage, { kind: "cuda", devices_per_host: 8 }, 12, { total: 7 })).toEqual({ batch: 40_960 });
   });
 });

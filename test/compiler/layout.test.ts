@@ -27,6 +27,31 @@ memory { checkpoint = every(2)  loss_chunk = 100 }
   expect(plan.hardware.devices).toBe(4);
 });
 
+test("a CPU computes one ring, with all its threads, and its time does not hang on the ring", () => {
+  const of = (parts: string) => planOf(`${tiny}${stage}${parts}\n`).stages[0]!;
+  const hardware = "hardware { kind = cpu  memory = 8GiB  devices = 4 }\n";
+  expect(of(hardware).parallel).toMatchObject({ devices: 1, ring: 1, data_parallel: 1 });
+  expect(of(`${hardware}parallel { devices = 4 }`).parallel).toMatchObject({ devices: 4, ring: 4, data_parallel: 1 });
+  const seconds = ["", "parallel { ring = 2 }", "parallel { devices = 4 }"].map(
+    (parts) => of(hardware + parts).seconds,
+  );
+  expect(new Set(seconds).size).toBe(1);
+});
+
+test("the rows of a step are shared by the hosts of the GPUs", () => {
+  const hostOf = (perHost: number) =>
+    planOf(`${tiny}${stage}hardware { preset = h100  devices = 8  devices_per_host = ${perHost} }\n`).stages[0]?.memory
+      .host;
+  expect(hostOf(8)).toEqual({ batch: 16 * 1024 * 20 });
+  expect(hostOf(2)).toEqual({ batch: 4 * 1024 * 20 });
+});
+
+test("no more logits are formed at once than there are rows", () => {
+  const plan = planOf(`${tiny}${stage}parallel { micro_batch = 2 }\nmemory { loss_chunk = 1_000_000 }\n`);
+  expect(plan.stages[0]?.memory.loss_chunk).toBe(2048);
+  expect(plan.defaults.find(({ path }) => path === "stage a.memory.loss_chunk")?.value).toBe("2048");
+});
+
 test("the smallest ring that fits is taken", () => {
   const ringOf = (memory: string) =>
     planOf(`${tiny}rope { theta = critical_base(length) }

@@ -43,7 +43,7 @@ data { source text { files = "text/*.jsonl" }  documents = join }
 stage a { length = 32_768   steps = 1000  batch = 32  rope { theta = 1M }  parallel { ring = 1 } }
 stage b { length = 65_536   steps = 1000  batch = 16  rope { theta = 5M }  parallel { ring = 1 } }
 stage c { length = 256_000  steps = 500   batch = 4   rope { theta = 10M } }
-stage d { length = 256_000  steps = 500   batch = 4   rope { theta = 25M } }
+stage c2 { length = 256_000  steps = 500   batch = 4   rope { theta = 25M } }
 stage e { length = 256_000  steps = 150   batch = 4   rope { theta = 50M } }
 stage f { length = 512_000  steps = 300   batch = 2   rope { theta = 100M } }
 stage g { length = 512_000  steps = 90    batch = 2   rope { theta = 250M }  train { optimizer = adamw(lr: 1e-5) } }

@@ -50,6 +50,7 @@ test("whatever is done to a recipe: no throw, diagnostics inside the text, and e
       }
       const failed = analysis.diagnostics.some(({ severity }) => severity === "error");
       expect(analysis.plan === null).toBe(failed);
+      if (analysis.plan) expect(analysis.plan.stages.length).toBeGreaterThan(0);
     }),
     { numRuns: 150 },
   );

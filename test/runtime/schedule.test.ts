@@ -17,6 +17,28 @@ test("values by hand", () => {
   expect(scheduleFactor({ kind: "constant", warmup_steps: 0, final: 0 }, 9, 10)).toBe(1);
 });
 
+test("after the warm-up it is what transformers computes, so that final comes just after the last step", () => {
+  // get_linear_schedule_with_warmup: max(0, (T - step) / max(1, T - W)); get_cosine_schedule_with_warmup:
+  // max(0, 0.5 (1 + cos(π · 2 · 0.5 · progress))), the min_lr form of which is factor · (1 - r) + r.
+  for (const [steps, warmup] of [
+    [3, 0],
+    [10, 3],
+    [100, 10],
+  ] as const) {
+    for (let step = warmup; step <= steps; step++) {
+      const left = Math.max(0, (steps - step) / Math.max(1, steps - warmup));
+      const half = Math.max(0, 0.5 * (1 + Math.cos(Math.PI * ((step - warmup) / Math.max(1, steps - warmup)))));
+      for (const final of [0, 0.1]) {
+        const factor = (kind: "linear" | "cosine") =>
+          scheduleFactor({ kind, warmup_steps: warmup, final }, step, steps);
+        expect(factor("linear")).toBeCloseTo(left * (1 - final) + final, 12);
+        expect(factor("cosine")).toBeCloseTo(half * (1 - final) + final, 12);
+        if (step === steps) expect(factor("linear")).toBeCloseTo(final, 12);
+      }
+    }
+  }
+});
+
 test("it never leaves (0, 1], rises through warm-up and then never rises", () => {
   const schedules = fc.record({
     kind: fc.constantFrom("constant" as const, "linear" as const, "cosine" as const),

@@ -54,4 +54,11 @@ export const parallel = {
     message`lower devices or describe the hardware`,
     { lowerable: true },
   ),
+  CTX7009: entry(
+    "error",
+    "rings side by side on a CPU",
+    message`${"devices"} devices in rings of ${"ring"} are ${"groups"} rings, and a CPU computes one`,
+    message`data parallelism needs GPUs; the ring uses all threads anyway`,
+  ),
+  CTX7010: entry("warning", "no effect on a CPU", message`${"name"} changes nothing on a CPU`, message`${"hint"}`),
 } as const;

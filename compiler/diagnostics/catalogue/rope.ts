@@ -96,4 +96,11 @@ export const rope = {
     message`${"name"} falls from ${"before"} to ${"after"} at pair ${"pair"}`,
     message`published factors are at least 1 and never fall towards the slow pairs`,
   ),
+  CTX3017: entry(
+    "error",
+    "setting without effect",
+    message`${"name"} changes nothing in any stage`,
+    message`${"hint"}`,
+    { lowerable: true },
+  ),
 } as const;
