@@ -79,6 +79,11 @@ class Run {
     const { plan: _, listen, stop, base } = this.#options;
     const origin = baseFolder(this.#plan, base);
     checkMachine(this.#plan, this.#options.machine, origin);
+    const { hardware } = this.#plan;
+    if (hardware.kind === "cuda" && this.#options.machine.device === "cpu") {
+      const text = `the plan is for ${hardware.devices} × ${hardware.name}; here one process does all of it on the CPU`;
+      listen({ kind: "note", text });
+    }
     const data = await this.#openData();
     try {
       await checkText(this.#plan, data, origin);

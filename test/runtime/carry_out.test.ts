@@ -107,3 +107,13 @@ test("a plan that was edited after a checkpoint is refused", async () => {
     /is not the plan that .* was made with/,
   );
 });
+
+test("a plan for GPUs that is carried out on the CPU says so", async () => {
+  const made = plan();
+  const hardware = { ...made.hardware, kind: "cuda" as const, name: "H100", devices: 4 };
+  const { events } = await start({ ...made, hardware }, corpus());
+  const notes = events.flatMap((event) => (event.kind === "note" ? [event.text] : []));
+  expect(notes).toContain("the plan is for 4 × H100; here one process does all of it on the CPU");
+  const onCpu = await start(made, corpus());
+  expect(onCpu.events.some((event) => event.kind === "note" && event.text.startsWith("the plan is for"))).toBe(false);
+});
