@@ -2,7 +2,7 @@ import type { CallNode } from "../../grammar/ast.ts";
 import { hint } from "../diagnostics/suggest.ts";
 import { unitName, unitOfSum } from "../values/units.ts";
 import type { NumberValue, Value } from "../values/value.ts";
-import { evaluate, wrongType } from "./evaluate.ts";
+import { evaluate, whole, wrongType } from "./evaluate.ts";
 import { formulas } from "./formulas.ts";
 import { functions } from "./functions.ts";
 import { finite } from "./operators.ts";
@@ -20,17 +20,13 @@ export function evaluateCall(node: CallNode, scope: Scope): Value | undefined {
   const { name } = node.callee;
   if (Object.hasOwn(functions, name)) return callFunction(node, name, scope);
   if (Object.hasOwn(formulas, name)) return callFormula(node, name, scope);
-  return {
-    kind: "call",
-    name,
-    at: node.callee,
-    arguments: node.arguments.map((argument) => ({
-      name: argument.name?.name ?? null,
-      nameAt: argument.name,
-      at: argument.value,
-      value: evaluate(argument.value, scope),
-    })),
-  };
+  const given = node.arguments.map((argument) => ({
+    name: argument.name?.name ?? null,
+    nameAt: argument.name,
+    at: argument.value,
+    value: evaluate(argument.value, scope),
+  }));
+  return whole({ kind: "call", name, at: node.callee, arguments: given }, given, node, scope);
 }
 
 function callFunction(node: CallNode, name: string, scope: Scope): Value | undefined {

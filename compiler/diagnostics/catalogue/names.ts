@@ -64,7 +64,13 @@ export const names = {
   CTX2105: entry("error", "division by zero", message`this divides by zero`, message`${"divisor"} is 0`),
   CTX2106: entry("error", "not a number", message`this has no finite value`, message`${"reason"}`),
   CTX2107: entry("error", "not whole", message`${"name"} must be a whole number`, message`this is ${"value"}`),
-  CTX2108: entry("error", "range", message`this range has no end`, message`${"reason"}`),
+  CTX2108: entry("error", "range", message`this range ${"problem"}`, message`${"reason"}`),
+  CTX2109: entry(
+    "error",
+    "too much to evaluate",
+    message`this is made of more than ${"limit"} ${"of"}`,
+    message`a let that uses lets multiplies them: write the value with fewer`,
+  ),
   CTX2201: entry("error", "requirement failed", message`${"why"}`, message`${"operands"}`),
   CTX2202: entry(
     "error",
