@@ -9,10 +9,12 @@ import type { Host } from "./host.ts";
 import { Lowering } from "./lower/lowering.ts";
 import { finishPlan } from "./lower/plan.ts";
 import { lowerRecipe } from "./lower/recipe.ts";
+import { checkDefinitions } from "./names/definitions.ts";
+import { checkHeader } from "./names/header.ts";
 import { readSources } from "./names/imports.ts";
 import { checkRequirements } from "./names/require.ts";
 import { rootScope } from "./names/scope.ts";
-import { overlay, rootSection, type Section } from "./names/section.ts";
+import { childOf, childrenOf, overlay, rootSection, type Section } from "./names/section.ts";
 import type { Plan } from "./plan.ts";
 
 export interface AnalyzeOptions {
@@ -41,18 +43,15 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   const { files, texts } = readSources(text, name, host, report);
   const scope = rootScope(files, new Map(Object.entries(options.set ?? {})), report);
   const recipe = files[0]!;
-  for (const { name: file, tree } of files) {
-    for (const node of tree.body) {
-      if (node.kind !== "version" || !node.value || node.value.value === 1) continue;
-      const at = { file, start: node.value.start, end: node.value.end };
-      report.add("CTX2501", at, { version: node.value.value });
-    }
-  }
+  for (const { name: file, tree } of files) checkHeader(tree, file, report);
   const root = files
     .map((file) => rootSection(file.tree, { language, report, file: file.name }))
     .reduceRight<Section | undefined>((base, over) => overlay(base, over), undefined)!;
   const lowering = new Lowering(language, report, host, name, texts);
   const lowered = lowerRecipe(root, scope, lowering);
+  const data = childOf(root, "data");
+  const sources = data ? childrenOf(data, "source").map(({ label }) => label ?? "") : [];
+  checkDefinitions(files, scope, language, sources, report);
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
   if (plan) {

@@ -17,11 +17,27 @@ export function nameNode(token: IToken): NameNode {
   return { kind: "name", name: token.image, start: token.startOffset, end: endOf(token) };
 }
 
-const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?)(.*)$/;
+const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)*(?:[eE][+-]?\d+)?)(.*)$/;
 
-/** The number, or an error node if its suffix is no unit. */
+/** What keeps digits from being a number. */
+function faultOf(digits: string): string | undefined {
+  if (/\..*\./.test(digits)) return "a number has one decimal point";
+  return /__|_(?!\d)/.test(digits) ? "an underscore stands alone between two digits: 4_096" : undefined;
+}
+
+/** The number, or an error node if it has more than one point or its suffix is no unit. */
 export function numberNode(token: IToken, report: (problem: SyntaxProblem) => void): NumberNode | ErrorNode {
   const [, digits = token.image, suffix = ""] = digitsAndUnit.exec(token.image) ?? [];
+  const hint = faultOf(digits);
+  if (hint !== undefined) {
+    const { start, end } = spanOf(token);
+    const place = { start, end: start + digits.length };
+    const mended = digits.replace(/_+/g, "_").replace(/_(?!\d)/g, "");
+    const edits = [{ ...place, text: mended }];
+    const fixes = faultOf(mended) ? [] : [{ title: `write ${mended}`, safety: "safe" as const, edits }];
+    report({ code: "CTX1023", parameters: { number: digits, hint }, ...place, fixes });
+    return { kind: "error", start, end };
+  }
   if (suffix !== "" && !Object.hasOwn(units, suffix)) {
     const { start, end } = spanOf(token);
     report({ code: "CTX1009", parameters: { unit: suffix, number: digits }, start: start + digits.length, end });

@@ -110,6 +110,7 @@ function callFormula(node: CallNode, name: string, scope: Scope): Value | undefi
     wrongType(argument.value, value, name, "a number", scope);
     return undefined;
   }
+  if (scope.formula === "unknown") return undefined;
   const result = formula.apply(value.value, scope.formula);
   if (!Number.isFinite(result)) {
     scope.report.add("CTX2106", scope.place(node), { reason: formula.expression });

@@ -106,10 +106,20 @@ export function wrongType(node: Expression, value: Value, name: string, expected
   else scope.report.add("CTX2101", scope.place(node), { name, expected, actual: kindOf(value) });
 }
 
-/** Reports a word or a call, where only a value of an expression will do, as the unknown name that it then is. */
-export function unknownName(value: Extract<Value, { kind: "word" | "call" }>, at: Span, scope: Scope): void {
+/**
+ * Reports a word or a call, where only a value of an expression will do, as the unknown name that it then is.
+ *
+ * @param words what a word could have meant besides a name
+ */
+export function unknownName(
+  value: Extract<Value, { kind: "word" | "call" }>,
+  at: Span,
+  scope: Scope,
+  words: Iterable<string> = [],
+): void {
   const { name } = value;
-  const known = value.kind === "word" ? scope.names() : [...Object.keys(functions), ...Object.keys(formulas)];
+  const known =
+    value.kind === "word" ? [...scope.names(), ...words] : [...Object.keys(functions), ...Object.keys(formulas)];
   const meant = closest(name, known);
   const place = scope.place(value.kind === "call" ? value.at : at);
   const fixes =

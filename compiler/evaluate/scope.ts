@@ -45,8 +45,8 @@ export class Scope {
     readonly file: string,
     readonly report: Pick<Report, "add">,
     readonly parent: Scope | null = null,
-    /** What the named theta formulas start from; null where no stage is being described. */
-    readonly formula: FormulaContext | null = parent?.formula ?? null,
+    /** What the named theta formulas start from; null where no stage is being described, `unknown` where it is not known. */
+    readonly formula: FormulaContext | "unknown" | null = parent?.formula ?? null,
   ) {
     this.#shared = parent
       ? parent.#shared

@@ -40,7 +40,10 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   const hardwareReader = read("hardware", "Hardware");
   const hardware = lowerHardware(hardwareReader, model?.parameters ?? 0, devicesAsked(root, scope, lowering));
   lowering.trace.set("/hardware", hardwareReader.section?.at);
-  if (!model) return undefined;
+  if (!model) {
+    for (const { name } of sources) scope.define(name, undefined);
+    return undefined;
+  }
 
   const ground: StageGround = { root, scope, model, hardware, sources: data.sources, lowering };
   const stages = lowerStages(sources, ground);

@@ -25,6 +25,9 @@ const reserved: { readonly [name: string]: string } = {
   tokens: "only a filter is about single documents; of a stage it is STAGE.tokens",
 };
 
+/** Names that have a value only where a stage, a pair or a document is being described. */
+export const placeNames: readonly string[] = Object.keys(reserved).filter((name) => reserved[name]);
+
 /**
  * The scope that every expression of a recipe starts from: constants, `param`s with what `--set` gives them, and `let`s.
  *

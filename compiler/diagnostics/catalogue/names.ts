@@ -99,4 +99,10 @@ export const names = {
     message`this recipe is written in version ${"version"} of the language`,
     message`this ctx knows version 1`,
   ),
+  CTX2502: entry(
+    "error",
+    "version not first",
+    message`the language version comes first in a recipe`,
+    message`move this line to the top`,
+  ),
 } as const;
