@@ -9,7 +9,8 @@ import type { Host } from "./host.ts";
 import { Lowering } from "./lower/lowering.ts";
 import { finishPlan } from "./lower/plan.ts";
 import { lowerRecipe } from "./lower/recipe.ts";
-import { checkDefinitions } from "./names/definitions.ts";
+import { readRest } from "./lower/rest.ts";
+import { checkDefinitions, outsideStages } from "./names/definitions.ts";
 import { checkHeader } from "./names/header.ts";
 import { readSources } from "./names/imports.ts";
 import { checkRequirements } from "./names/require.ts";
@@ -49,6 +50,8 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
     .reduceRight<Section | undefined>((base, over) => overlay(base, over), undefined)!;
   const lowering = new Lowering(language, report, host, name, texts);
   const lowered = lowerRecipe(root, scope, lowering);
+  const whole = lowered && lowered.stages.length > 0 && lowering.brokenFrom === Number.POSITIVE_INFINITY;
+  if (!whole) readRest(root, outsideStages(scope), lowering);
   const data = childOf(root, "data");
   const sources = data ? childrenOf(data, "source").map(({ label }) => label ?? "") : [];
   checkDefinitions(files, scope, language, sources, report);

@@ -37,6 +37,12 @@ export class Report {
     if (!this.#found.has(key)) this.#found.set(key, diagnostic);
   }
 
+  /** Whether a code has been raised anywhere. */
+  has(code: Code): boolean {
+    for (const diagnostic of this.#found.values()) if (diagnostic.code === code) return true;
+    return false;
+  }
+
   get hasErrors(): boolean {
     for (const diagnostic of this.#found.values()) if (diagnostic.severity === "error") return true;
     return false;
