@@ -67,15 +67,12 @@ export function textNode(token: IToken, report: (problem: SyntaxProblem) => void
   }
   const open = token.tokenType === OpenText;
   if (open) {
-    report({
-      code: "CTX1008",
-      parameters: {},
-      start,
-      end,
-      fixes: [
-        { title: 'insert `"` at the end of the line', safety: "review", edits: [{ start: end, end, text: '"' }] },
-      ],
-    });
+    // Brackets at the end of the line are more often meant to close than to be text.
+    const [brackets = ""] = /[\s)\]}]*$/.exec(image) ?? [];
+    const at = end - brackets.length;
+    const title = brackets.trim() ? `insert \`"\` before ${brackets.trim()}` : 'insert `"` at the end of the line';
+    const fixes = [{ title, safety: "review" as const, edits: [{ start: at, end: at, text: '"' }] }];
+    report({ code: "CTX1008", parameters: {}, start, end, fixes });
   }
   const inner = image.slice(1, open ? image.length : -1);
   if (!inner.includes("\\")) return { kind: "text", value: inner, start, end };
