@@ -90,7 +90,8 @@ export function whole(
 }
 
 function tooMuch(node: Expression, limit: number, of: string, scope: Scope): undefined {
-  if (scope.limits.tell()) scope.report.add("CTX2109", scope.place(node), { limit, of });
+  // Whatever else meets a limit has the same cause.
+  if (scope.tellOnce("too much")) scope.report.add("CTX2109", scope.place(node), { limit, of });
   return undefined;
 }
 

@@ -6,12 +6,10 @@ const deepest = 1200;
 const largest = 100_000;
 
 /**
- * Keeps the evaluation of one recipe short, whatever it says. Each limit is told once: whatever else meets it has the same
- * cause.
+ * Keeps the evaluation of one recipe short, whatever it says.
  */
 export class Limits {
   #depth = 0;
-  #told = false;
   readonly #sizes = new WeakMap<Value, number>();
 
   /** One expression deeper; false when that is too deep. */
@@ -21,13 +19,6 @@ export class Limits {
 
   leave(): void {
     this.#depth--;
-  }
-
-  /** True the first time that a limit is met. */
-  tell(): boolean {
-    const first = !this.#told;
-    this.#told = true;
-    return first;
   }
 
   /** Notes a value that is made of others; false when it is too large. */

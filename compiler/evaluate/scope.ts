@@ -18,6 +18,8 @@ interface Shared {
   readonly limits: Limits;
   /** Lazy names that are being evaluated. */
   readonly forcing: Set<string>;
+  /** For each report, what has been told to it that would come up again wherever it is looked at from. */
+  readonly told: WeakMap<object, Set<string>>;
   /** Lazy names that anything has asked for. */
   readonly used: Set<string>;
   /** Counts definitions: a value that was worked out before the latest one may have changed. */
@@ -50,7 +52,7 @@ export class Scope {
   ) {
     this.#shared = parent
       ? parent.#shared
-      : { limits: new Limits(), forcing: new Set(), used: new Set(), definitions: 0 };
+      : { limits: new Limits(), forcing: new Set(), told: new WeakMap(), used: new Set(), definitions: 0 };
     this.#memo = { values: new Map(), definitions: this.#shared.definitions };
   }
 
@@ -79,7 +81,9 @@ export class Scope {
     if (definition?.kind !== "lazy") return definition;
     const { forcing, used, definitions } = this.#shared;
     if (forcing.has(name)) {
-      this.report.add("CTX2016", this.place(at), { name, path: [...forcing, name].join(" → ") });
+      // One circle is one mistake, whichever of its names is asked for.
+      if (this.tellOnce(name, ...forcing))
+        this.report.add("CTX2016", this.place(at), { name, path: [...forcing, name].join(" → ") });
       return { kind: "failed" };
     }
     used.add(name);
@@ -95,6 +99,16 @@ export class Scope {
       this.#memo.values.set(name, value);
     }
     return value ? { kind: "value", value } : { kind: "failed" };
+  }
+
+  /** True if the first of these has not yet been told to this scope's report; then all of them have. */
+  tellOnce(key: string, ...others: string[]): boolean {
+    const { told } = this.#shared;
+    const keys = told.get(this.report) ?? new Set();
+    const first = !keys.has(key);
+    for (const each of [key, ...others]) keys.add(each);
+    told.set(this.report, keys);
+    return first;
   }
 
   /** Whether anything has asked for a lazy name. */

@@ -22,17 +22,16 @@ export function outsideStages(scope: Scope): Scope {
  * Evaluates every `let` and `param`, used or not. Of one that nothing uses, nobody has checked the words and calls in its
  * value: they must then fit some property of the language.
  *
- * @param sources names of the recipe's sources, which a word may mean
+ * @param words bare words that some property takes
  */
 export function checkDefinitions(
   files: readonly SourceFile[],
   scope: Scope,
   language: LanguageDefinition,
-  sources: readonly string[],
+  words: ReadonlySet<string>,
   report: Report,
 ): void {
   const outside = outsideStages(scope);
-  const words = new Set([...sources, ...wordsOf(language)]);
   const seen = new Set<string>();
   for (const file of files) {
     const within = outside.within(file.name);
@@ -43,6 +42,8 @@ export function checkDefinitions(
       if (seen.has(name)) continue;
       seen.add(name);
       const used = scope.used(name);
+      // Of a param, the value that --set gives and the default are both looked at.
+      within.lookup(name, node.name);
       const value = evaluate(node.value, within);
       if (value && !used) checkUnused(value, node.value, { scope: within, language, words, report });
     }
@@ -83,21 +84,4 @@ function propertyNamed(set: string): PropertyDefinition {
   const type: ValueType = { kind: "call", set };
   const none = { required: false, default: null, min: null, max: null, minIncluded: true, choices: {}, group: null };
   return { name: set, doc: "", status: "ready", type, ...none } as unknown as PropertyDefinition;
-}
-
-/** Words that any property or argument takes: choices, and functions written without arguments. */
-function* wordsOf(language: LanguageDefinition): Generator<string> {
-  const functions = Object.values(language.functions).flatMap((set) => Object.values(set));
-  for (const { name } of functions) yield name;
-  const properties = [
-    ...Object.values(language.blocks).flatMap((block) => Object.values(block.properties)),
-    ...functions.flatMap(({ parameters }) => parameters),
-  ];
-  for (const { type } of properties) yield* choicesOf(type);
-}
-
-function* choicesOf(type: ValueType): Generator<string> {
-  if (type.kind === "choice") yield* type.choices;
-  else if (type.kind === "union") for (const member of type.of) yield* choicesOf(member);
-  else if ("of" in type) yield* choicesOf(type.of as ValueType);
 }

@@ -78,12 +78,7 @@ export const names = {
     message`the recipe has no parameter ${"name"}, yet --set gives it a value`,
     message`${"hint"}`,
   ),
-  CTX2203: entry(
-    "error",
-    "unreadable --set",
-    message`--set ${"name"}=${"value"} is not an expression`,
-    message`write a value as in a recipe, such as 64Ki, 10% or "text"`,
-  ),
+  CTX2203: entry("error", "unreadable --set", message`--set ${"name"}=${"value"} gives no value`, message`${"reason"}`),
   CTX2301: entry("error", "import not found", message`${"path"} can't be read`, message`${"hint"}`),
   CTX2302: entry("error", "circular import", message`${"path"} imports itself`, message`${"chain"}`),
   CTX2401: entry(
@@ -105,4 +100,5 @@ export const names = {
     message`the language version comes first in a recipe`,
     message`move this line to the top`,
   ),
+  CTX2503: entry("error", "not a recipe", message`this file is JSON, not a recipe`, message`${"hint"}`),
 } as const;
