@@ -70,7 +70,7 @@ export function checkFiles(files: readonly string[], options: Options): number {
 function printAnalysis(analysis: Analysis): void {
   printDiagnostics(analysis, process.stdout, analysis.diagnostics);
   const count = countText(analysis.diagnostics);
-  const [first] = analysis.diagnostics;
+  const first = analysis.diagnostics.find(isError) ?? analysis.diagnostics[0];
   const more = first ? `  (ctx explain ${first.code} tells more)` : "";
   process.stdout.write(`${analysis.file}: ${count || "fine"}${more}\n`);
 }

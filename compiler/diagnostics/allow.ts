@@ -27,10 +27,14 @@ export function applyAllowances(
   const allowances = comments.flatMap((comment) => read(comment, file, text, report) ?? []);
   if (allowances.length === 0) return [...diagnostics, ...report.list()];
   const used = new Set<Allowance>();
+  const byLine = new Map<string, Allowance>();
+  for (const allowance of allowances) {
+    const key = `${allowance.code} ${allowance.line}`;
+    if (!byLine.has(key)) byLine.set(key, allowance);
+  }
   const kept = diagnostics.flatMap((diagnostic) => {
     if (diagnostic.at.file !== file) return diagnostic;
-    const line = text.lineAt(diagnostic.at.start);
-    const allowance = allowances.find((candidate) => candidate.code === diagnostic.code && candidate.line === line);
+    const allowance = byLine.get(`${diagnostic.code} ${text.lineAt(diagnostic.at.start)}`);
     if (!allowance) return diagnostic;
     used.add(allowance);
     return diagnostic.severity === "error" ? { ...diagnostic, severity: "warning" as const } : [];

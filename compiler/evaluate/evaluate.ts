@@ -119,16 +119,17 @@ export function unknownName(
   words: Iterable<string> = [],
 ): void {
   const { name } = value;
-  const known =
-    value.kind === "word" ? [...scope.names(), ...words] : [...Object.keys(functions), ...Object.keys(formulas)];
-  const meant = closest(name, known);
+  const compare = scope.limits.suggest();
+  const functionNames = [...Object.keys(functions), ...Object.keys(formulas)];
+  const known = value.kind === "word" ? [...scope.names(), ...words] : functionNames;
+  const meant = compare ? closest(name, known) : undefined;
   const place = scope.place(value.kind === "call" ? value.at : at);
   const fixes =
     meant === undefined
       ? []
       : [{ title: `${meant} instead of ${name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
   const code = value.kind === "word" ? "CTX2007" : "CTX2008";
-  scope.report.add(code, place, { name, hint: hint(name, known) }, { fixes });
+  scope.report.add(code, place, { name, hint: compare ? hint(name, known) : "it is not defined" }, { fixes });
 }
 
 /** A value's type and the value, with an article. */

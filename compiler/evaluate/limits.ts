@@ -5,11 +5,15 @@ const deepest = 1200;
 /** Values in one list, map or call, those within its own included: `let`s that double a list double this. */
 const largest = 100_000;
 
+/** Unknown names that are compared with the known ones: whoever has more has another problem than their spelling. */
+const mostSuggestions = 500;
+
 /**
  * Keeps the evaluation of one recipe short, whatever it says.
  */
 export class Limits {
   #depth = 0;
+  #suggestions = 0;
   readonly #sizes = new WeakMap<Value, number>();
 
   /** One expression deeper; false when that is too deep. */
@@ -19,6 +23,11 @@ export class Limits {
 
   leave(): void {
     this.#depth--;
+  }
+
+  /** Whether one more unknown name is to be compared with the known ones. */
+  suggest(): boolean {
+    return this.#suggestions++ < mostSuggestions;
   }
 
   /** Notes a value that is made of others; false when it is too large. */

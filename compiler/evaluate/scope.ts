@@ -116,10 +116,16 @@ export class Scope {
     return this.#shared.used.has(name);
   }
 
-  /** Every name that can be used here, nearest first. */
-  names(): string[] {
-    const own = [...this.#names].filter(([, definition]) => definition.kind !== "absent").map(([name]) => name);
-    return this.parent ? [...new Set([...own, ...this.parent.names()])] : own;
+  /** Names that can be used here, nearest first; of very many only some. */
+  names(most = 1000): string[] {
+    const names = new Set<string>();
+    for (let scope: Scope | null = this; scope; scope = scope.parent) {
+      for (const [name, { kind }] of scope.#names) {
+        if (names.size >= most) return [...names];
+        if (kind !== "absent") names.add(name);
+      }
+    }
+    return [...names];
   }
 
   place(at: Span): Place {

@@ -78,3 +78,16 @@ test("a chain of lets that no stack would carry is refused", () => {
     ),
   ).toEqual([]);
 });
+
+test("thousands of mistakes of one kind take seconds", () => {
+  const lines = (line: (k: number) => string) => Array.from({ length: 20_000 }, (_, k) => `${line(k)}\n`).join("");
+  const begin = performance.now();
+  expect(
+    codes(
+      lines((k) => `let a${k} = b${k}`),
+      0,
+    ),
+  ).toContain("CTX2007");
+  analyze(`${lines((k) => `# ctx-allow CTX3001: because ${k}`)}${ground}`, emptyHost);
+  expect(performance.now() - begin).toBeLessThan(30_000);
+});

@@ -69,7 +69,7 @@ export const names = {
     "error",
     "too much to evaluate",
     message`this is made of more than ${"limit"} ${"of"}`,
-    message`a let that uses lets multiplies them: write the value with fewer`,
+    message`write it with fewer lets and lists within one another`,
   ),
   CTX2201: entry("error", "requirement failed", message`${"why"}`, message`${"operands"}`),
   CTX2202: entry(
