@@ -2,6 +2,7 @@ import { watch, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { Analysis } from "../compiler/analyze.ts";
+import type { Diagnostic } from "../compiler/diagnostics/diagnostic.ts";
 import { applySafeFixes } from "../compiler/diagnostics/fix.ts";
 import { toJson } from "../compiler/diagnostics/json.ts";
 import { toSarif } from "../compiler/diagnostics/sarif.ts";
@@ -28,7 +29,7 @@ export function register(program: Command): void {
     .option("--sarif", "print one SARIF 2.1.0 log")
     .option("--watch", "check again whenever a file changes")
     .option("--fix", "apply the fixes that are safe, then check")
-    .option("--quiet", "print nothing; the exit status tells")
+    .option("--quiet", "print nothing but errors")
     .option("--set <name=value>", "set a param; may be repeated", (value, all: string[]) => [...all, value], [])
     .action((files: string[], options: Options) => {
       if ((options.json || options.sarif) && options.watch) {
@@ -57,20 +58,29 @@ export function checkFiles(files: readonly string[], options: Options): number {
     const texts = new Map(analyses.flatMap((analysis) => [...analysis.texts]));
     const all = analyses.flatMap((analysis) => analysis.diagnostics);
     printJson(toSarif(all, (file) => texts.get(file), packageVersion()));
-  } else if (!options.quiet) analyses.forEach(printAnalysis);
+  } else {
+    for (const analysis of analyses) {
+      if (options.quiet) printDiagnostics(analysis, process.stderr, analysis.diagnostics.filter(isError));
+      else printAnalysis(analysis);
+    }
+  }
   return analyses.some(hasErrors) ? STATUS.input : 0;
 }
 
 function printAnalysis(analysis: Analysis): void {
-  printDiagnostics(analysis, process.stdout);
+  printDiagnostics(analysis, process.stdout, analysis.diagnostics);
   const count = countText(analysis.diagnostics);
-  const [first] = analysis.diagnostics;
+  const first = analysis.diagnostics.find(isError) ?? analysis.diagnostics[0];
   const more = first ? `  (ctx explain ${first.code} tells more)` : "";
   process.stdout.write(`${analysis.file}: ${count || "fine"}${more}\n`);
 }
 
 function hasErrors(analysis: Analysis): boolean {
-  return analysis.diagnostics.some(({ severity }) => severity === "error");
+  return analysis.diagnostics.some(isError);
+}
+
+function isError({ severity }: Diagnostic): boolean {
+  return severity === "error";
 }
 
 /** Applies safe fixes until none is left; a fix may uncover another. */

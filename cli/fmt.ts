@@ -1,12 +1,11 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
-import { render } from "../compiler/diagnostics/render.ts";
 import { Report } from "../compiler/diagnostics/report.ts";
 import { reportSyntax } from "../compiler/diagnostics/syntax.ts";
 import { format, parse } from "../grammar/index.ts";
 import { writeFailure } from "../runtime/run/files.ts";
 import { printJson, STATUS } from "./outcome.ts";
-import { readRecipe, wantsColor } from "./recipe_file.ts";
+import { printDiagnostics, readRecipe } from "./recipe_file.ts";
 
 interface Options {
   check?: boolean;
@@ -45,9 +44,7 @@ function formatFile(file: string, options: Options): State {
   if (problems.length > 0) {
     const report = new Report();
     reportSyntax(problems, file, report);
-    for (const diagnostic of options.json ? [] : report.list()) {
-      process.stderr.write(`${render(diagnostic, () => source, { color: wantsColor(process.stderr) })}\n\n`);
-    }
+    if (!options.json) printDiagnostics({ texts: new Map([[file, source]]) }, process.stderr, report.list());
     return "broken";
   }
   const formatted = format(text);

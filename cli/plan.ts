@@ -24,13 +24,13 @@ export function register(program: Command): void {
     .option("--out <file>", "write the plan (or the module of --emit) to a file")
     .option("--json", "print the plan itself")
     .addOption(new Option("--emit <language>", "print the plan as a typed module").choices(["ts"]))
-    .option("--quiet", "print nothing; the exit status tells")
+    .option("--quiet", "print nothing but errors")
     .action(showPlan);
 }
 
 async function showPlan(file: string, options: Options): Promise<void> {
   if (options.json && options.emit) throw new Failure("usage", "choose one of --json and --emit");
-  const plan = compileFile(file, options.set);
+  const plan = compileFile(file, options.set, { quiet: options.quiet ?? false });
   const document = options.emit ? await emitted(plan) : canonicalJson(plan);
   if (options.out !== undefined) writeOut(options.out, document);
   if (options.quiet) return;

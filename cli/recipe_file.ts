@@ -49,16 +49,28 @@ export function parseSettings(settings: readonly string[]): Record<string, strin
   return Object.fromEntries(entries);
 }
 
-/** Prints diagnostics as a person reads them, a blank line after each. */
+/** Diagnostics of one file that are printed: who reads more than these mends some first. */
+const mostPrinted = 20;
+
+/**
+ * Prints diagnostics as a person reads them, a blank line after each. Of many only some, errors before others; the rest are
+ * counted.
+ */
 export function printDiagnostics(
-  analysis: Analysis,
+  { texts }: Pick<Analysis, "texts">,
   stream: NodeJS.WriteStream,
-  list: readonly Diagnostic[] = analysis.diagnostics,
+  list: readonly Diagnostic[],
 ): void {
+  const errors = list.filter(({ severity }) => severity === "error");
+  const others = list.filter(({ severity }) => severity !== "error");
+  const chosen = new Set([...errors, ...others].slice(0, mostPrinted));
   for (const diagnostic of list) {
-    const text = render(diagnostic, (file) => analysis.texts.get(file), { color: wantsColor(stream) });
+    if (!chosen.has(diagnostic)) continue;
+    const text = render(diagnostic, (file) => texts.get(file), { color: wantsColor(stream) });
     stream.write(`${text}\n\n`);
   }
+  const left = list.length - chosen.size;
+  if (left > 0) stream.write(`and ${left} more (ctx check --json lists all)\n\n`);
 }
 
 /** As NO_COLOR (no-color.org), FORCE_COLOR and the terminal wish. */

@@ -46,7 +46,7 @@ data {
 
 train { optimizer = adamw(lr: 1e-3)  schedule = linear(warmup: 10) }
 
-stage base  { length = 256  steps = 200  batch = 16 }
+stage base { length = 256  steps = 200  batch = 16 }
 stage longer {
   length = 1Ki
   steps  = 40

@@ -9,10 +9,15 @@ import type { Host } from "./host.ts";
 import { Lowering } from "./lower/lowering.ts";
 import { finishPlan } from "./lower/plan.ts";
 import { lowerRecipe } from "./lower/recipe.ts";
-import { readSources } from "./names/imports.ts";
+import { readRest } from "./lower/rest.ts";
+import { checkDefinitions, outsideStages } from "./names/definitions.ts";
+import { checkHeader } from "./names/header.ts";
+import { isJson, readSources } from "./names/imports.ts";
 import { checkRequirements } from "./names/require.ts";
 import { rootScope } from "./names/scope.ts";
 import { overlay, rootSection, type Section } from "./names/section.ts";
+import { withSettings } from "./names/settings.ts";
+import { knownWords } from "./names/words.ts";
 import type { Plan } from "./plan.ts";
 
 export interface AnalyzeOptions {
@@ -39,20 +44,23 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   const name = options.file ?? "recipe.ctx";
   const report = new Report();
   const { files, texts } = readSources(text, name, host, report);
-  const scope = rootScope(files, new Map(Object.entries(options.set ?? {})), report);
-  const recipe = files[0]!;
-  for (const { name: file, tree } of files) {
-    for (const node of tree.body) {
-      if (node.kind !== "version" || !node.value || node.value.value === 1) continue;
-      const at = { file, start: node.value.start, end: node.value.end };
-      report.add("CTX2501", at, { version: node.value.value });
-    }
+  // Of a file that is no recipe there is nothing else to say.
+  if (isJson(text)) {
+    return { file: name, tree: files[0]!.tree, texts, diagnostics: report.list(), plan: null };
   }
+  const recipe = files[0]!;
+  for (const { name: file, tree } of files) checkHeader(tree, file, report);
   const root = files
     .map((file) => rootSection(file.tree, { language, report, file: file.name }))
     .reduceRight<Section | undefined>((base, over) => overlay(base, over), undefined)!;
+  const settings = new Map(Object.entries(options.set ?? {}));
+  const words = knownWords(language, root);
+  const scope = rootScope(files, settings, words, report);
   const lowering = new Lowering(language, report, host, name, texts);
   const lowered = lowerRecipe(root, scope, lowering);
+  const whole = lowered && lowered.stages.length > 0 && lowering.brokenFrom === Number.POSITIVE_INFINITY;
+  if (!whole) readRest(root, outsideStages(scope), lowering);
+  checkDefinitions(files, scope, language, words, report);
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
   if (plan) {
@@ -62,7 +70,7 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   refuseSilentLoss(lowering);
   const diagnostics = files.reduce<Diagnostic[]>(
     (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),
-    withoutEchoes(report.list(), texts),
+    withSettings(withoutEchoes(report.list(), texts), settings, files, texts),
   );
   const failed = diagnostics.some(({ severity }) => severity === "error");
   return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };

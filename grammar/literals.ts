@@ -17,11 +17,27 @@ export function nameNode(token: IToken): NameNode {
   return { kind: "name", name: token.image, start: token.startOffset, end: endOf(token) };
 }
 
-const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?)(.*)$/;
+const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)*(?:[eE][+-]?\d+)?)(.*)$/;
 
-/** The number, or an error node if its suffix is no unit. */
+/** What keeps digits from being a number. */
+function faultOf(digits: string): string | undefined {
+  if (/\..*\./.test(digits)) return "a number has one decimal point";
+  return /__|_(?!\d)/.test(digits) ? "an underscore stands alone between two digits: 4_096" : undefined;
+}
+
+/** The number, or an error node if it has more than one point or its suffix is no unit. */
 export function numberNode(token: IToken, report: (problem: SyntaxProblem) => void): NumberNode | ErrorNode {
   const [, digits = token.image, suffix = ""] = digitsAndUnit.exec(token.image) ?? [];
+  const hint = faultOf(digits);
+  if (hint !== undefined) {
+    const { start, end } = spanOf(token);
+    const place = { start, end: start + digits.length };
+    const mended = digits.replace(/_+/g, "_").replace(/_(?!\d)/g, "");
+    const edits = [{ ...place, text: mended }];
+    const fixes = faultOf(mended) ? [] : [{ title: `write ${mended}`, safety: "safe" as const, edits }];
+    report({ code: "CTX1023", parameters: { number: digits, hint }, ...place, fixes });
+    return { kind: "error", start, end };
+  }
   if (suffix !== "" && !Object.hasOwn(units, suffix)) {
     const { start, end } = spanOf(token);
     report({ code: "CTX1009", parameters: { unit: suffix, number: digits }, start: start + digits.length, end });
@@ -51,15 +67,12 @@ export function textNode(token: IToken, report: (problem: SyntaxProblem) => void
   }
   const open = token.tokenType === OpenText;
   if (open) {
-    report({
-      code: "CTX1008",
-      parameters: {},
-      start,
-      end,
-      fixes: [
-        { title: 'insert `"` at the end of the line', safety: "review", edits: [{ start: end, end, text: '"' }] },
-      ],
-    });
+    // Brackets at the end of the line are more often meant to close than to be text.
+    const [brackets = ""] = /[\s)\]}]*$/.exec(image) ?? [];
+    const at = end - brackets.length;
+    const title = brackets.trim() ? `insert \`"\` before ${brackets.trim()}` : 'insert `"` at the end of the line';
+    const fixes = [{ title, safety: "review" as const, edits: [{ start: at, end: at, text: '"' }] }];
+    report({ code: "CTX1008", parameters: {}, start, end, fixes });
   }
   const inner = image.slice(1, open ? image.length : -1);
   if (!inner.includes("\\")) return { kind: "text", value: inner, start, end };

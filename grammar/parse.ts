@@ -7,6 +7,7 @@ import { foldLines } from "./lines.ts";
 import { spanOf } from "./literals.ts";
 import { extraBrace, RecipeParser } from "./parser.ts";
 import type { SyntaxCode, SyntaxProblem } from "./problems.ts";
+import { closers } from "./reporting.ts";
 import { SourceText } from "./text.ts";
 import { lexer, SlashRemark } from "./tokens.ts";
 
@@ -34,7 +35,7 @@ export function parse(text: string): Parsed {
     problems.push({ code: "CTX1011", parameters: { character }, ...spanOf(token) });
   }
   file.comments = comments(lexed.groups.comments ?? [], text, problems);
-  return { file, problems: firstOfEachLine(problems, source), text: source };
+  return { file, problems: firstOfEachLine(withoutSwallowed(problems, source), source), text: source };
 }
 
 function comments(tokens: IToken[], text: string, problems: SyntaxProblem[]): Comment[] {
@@ -58,6 +59,19 @@ function startsLine(text: string, offset: number): boolean {
     if (character.trim() !== "") return false;
   }
   return true;
+}
+
+/** A text without its closing quote swallows the brackets to the end of its line: that they are missing is no mistake of its own. */
+function withoutSwallowed(problems: SyntaxProblem[], source: SourceText): SyntaxProblem[] {
+  const swallowed = problems
+    .filter(({ code }) => code === "CTX1008")
+    .map((problem) => ({ start: problem.start, text: source.slice(problem) }));
+  if (swallowed.length === 0) return problems;
+  return problems.filter(({ code, parameters, start }) => {
+    if (code !== "CTX1003" || !("open" in parameters)) return true;
+    const close = closers[parameters.open] ?? "";
+    return !swallowed.some((text) => text.start > start && text.text.includes(close));
+  });
 }
 
 /** These explain whatever else is odd on their line. */

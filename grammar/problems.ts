@@ -51,6 +51,8 @@ export interface SyntaxParameters {
   CTX1021: { escape: string };
   /** Nested, or chained, beyond `limit`. */
   CTX1022: { limit: number };
+  /** Digits that are no number: `5.1.2`, `5__12`, `5_`. */
+  CTX1023: { number: string; hint: string };
 }
 
 export type SyntaxCode = keyof SyntaxParameters;
@@ -102,4 +104,5 @@ export const syntaxCodes: readonly SyntaxCode[] = [
   "CTX1020",
   "CTX1021",
   "CTX1022",
+  "CTX1023",
 ];

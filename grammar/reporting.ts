@@ -10,7 +10,8 @@ import { endOf, spanOf } from "./literals.ts";
 import type { SyntaxFix, SyntaxParameters, SyntaxProblem } from "./problems.ts";
 import * as t from "./tokens.ts";
 
-const closers: { readonly [open: string]: string } = { "{": "}", "(": ")", "[": "]" };
+/** What closes each bracket. */
+export const closers: { readonly [open: string]: string } = { "{": "}", "(": ")", "[": "]" };
 
 export abstract class ReportingParser extends EmbeddedActionsParser {
   protected problems: SyntaxProblem[] = [];

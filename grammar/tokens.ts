@@ -57,10 +57,13 @@ export const Else = word("Else", "else", [Stray]);
 export const True = word("True", "true", [Flag, Stray]);
 export const False = word("False", "false", [Flag, Stray]);
 
-/** Digits, fraction, exponent, unit. An exponent needs its digits, so `2e` is 2 with the unknown unit `e`. */
+/**
+ * Digits, fraction, exponent, unit. An exponent needs its digits, so `2e` is 2 with the unknown unit `e`. More fractions than
+ * one and stray underscores are read too, so that they can be reported.
+ */
 export const NumberLiteral = createToken({
   name: "NumberLiteral",
-  pattern: /\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?(?:%|[A-Za-z_][A-Za-z0-9_]*)?/,
+  pattern: /\d[\d_]*(?:\.\d[\d_]*)*(?:[eE][+-]?\d+)?(?:%|[A-Za-z_][A-Za-z0-9_]*)?/,
   categories: [Stray],
 });
 export const Text = createToken({

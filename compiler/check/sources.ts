@@ -24,6 +24,8 @@ function sourcesRead(plan: Plan): Set<string> {
 export const sourceUnused: Check = ({ plan, trace, report, brokenFrom }) => {
   // A stage that could not be read may be the one that reads it.
   if (plan.stages.length === 0 || brokenFrom < Number.POSITIVE_INFINITY) return;
+  // Nor is a mix without a sum one to judge shares by.
+  if (report.has("CTX5001")) return;
   const read = sourcesRead(plan);
   for (const [k, source] of plan.data.sources.entries()) {
     if (!read.has(source.name)) report.add("CTX5003", trace.nearest(`/data/sources/${k}`), { name: source.name });

@@ -1,3 +1,4 @@
+import { isAllowance, lineAllowed } from "../../grammar/allowance.ts";
 import type { Comment } from "../../grammar/ast.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import { entryOf, isCode } from "./catalogue.ts";
@@ -26,10 +27,14 @@ export function applyAllowances(
   const allowances = comments.flatMap((comment) => read(comment, file, text, report) ?? []);
   if (allowances.length === 0) return [...diagnostics, ...report.list()];
   const used = new Set<Allowance>();
+  const byLine = new Map<string, Allowance>();
+  for (const allowance of allowances) {
+    const key = `${allowance.code} ${allowance.line}`;
+    if (!byLine.has(key)) byLine.set(key, allowance);
+  }
   const kept = diagnostics.flatMap((diagnostic) => {
     if (diagnostic.at.file !== file) return diagnostic;
-    const line = text.lineAt(diagnostic.at.start);
-    const allowance = allowances.find((candidate) => candidate.code === diagnostic.code && candidate.line === line);
+    const allowance = byLine.get(`${diagnostic.code} ${text.lineAt(diagnostic.at.start)}`);
     if (!allowance) return diagnostic;
     used.add(allowance);
     return diagnostic.severity === "error" ? { ...diagnostic, severity: "warning" as const } : [];
@@ -45,23 +50,15 @@ export function applyAllowances(
 
 /** Reads a comment that begins with ctx-allow; one that can't be understood is reported. */
 function read(comment: Comment, file: string, text: SourceText, report: Report): Allowance | undefined {
-  const words = /^ctx-allow\b\s*(\w*)\s*(.*)$/.exec(comment.text);
-  if (!words) return undefined;
+  if (!isAllowance(comment)) return undefined;
   const refuse = (reason: string) => {
     report.add("CTX2402", { file, start: comment.start, end: comment.end }, { reason });
     return undefined;
   };
-  const [, code = "", rest = ""] = words;
+  const [, code = "", rest = ""] = /^ctx-allow\b\s*(\w*)\s*(.*)$/.exec(comment.text) ?? [];
   if (!isCode(code))
     return refuse(code ? `there is no code ${code}` : "write # ctx-allow CTX4001: why it is fine here");
   if (!entryOf(code).lowerable) return refuse(`${code} can't be lowered: no plan can be made while it stands`);
   if (!/^:\s*\S/.test(rest)) return refuse(`say why: # ctx-allow ${code}: reason`);
-  return { code, line: comment.ownLine ? nextCodeLine(comment, text) : text.lineAt(comment.start), comment };
-}
-
-/** The next line that is neither empty nor a comment. */
-function nextCodeLine(comment: Comment, text: SourceText): number {
-  let line = text.lineAt(comment.start) + 1;
-  while (line < text.lineCount - 1 && /^\s*(#.*)?$/.test(text.slice(text.line(line)))) line++;
-  return line;
+  return { code, line: lineAllowed(comment, text), comment };
 }

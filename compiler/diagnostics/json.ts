@@ -8,6 +8,7 @@ export interface JsonDiagnostic {
   readonly severity: Severity;
   readonly message: string;
   readonly label: string;
+  /** As editors count: a byte order mark, which they hide, is no character. `SourceText.offset` gives the place in the text. */
   readonly range: PositionRange;
   readonly related: readonly { readonly message: string; readonly file: string; readonly range: PositionRange }[];
   readonly fixes: readonly {

@@ -18,10 +18,8 @@ export class Report {
 
   /** Adds a diagnostic of the catalogue; `values` fills the holes of its texts. */
   add<C extends Code>(code: C, at: Place, values: ValuesOf<C>, extras: Extras = {}): void {
-    const key = `${code} ${at.file} ${at.start} ${at.end}`;
-    if (this.#found.has(key)) return;
     const entry = entryOf(code);
-    this.#found.set(key, {
+    this.keep({
       code,
       severity: extras.severity ?? entry.severity,
       message: entry.message(values as Record<string, string | number>),
@@ -30,6 +28,24 @@ export class Report {
       related: extras.related ?? [],
       fixes: extras.fixes ?? [],
     });
+  }
+
+  /** Adds a diagnostic that another report holds. */
+  keep(diagnostic: Diagnostic): void {
+    const { code, at } = diagnostic;
+    const key = `${code} ${at.file} ${at.start} ${at.end}`;
+    if (!this.#found.has(key)) this.#found.set(key, diagnostic);
+  }
+
+  /** Whether a code has been raised anywhere. */
+  has(code: Code): boolean {
+    for (const diagnostic of this.#found.values()) if (diagnostic.code === code) return true;
+    return false;
+  }
+
+  get hasErrors(): boolean {
+    for (const diagnostic of this.#found.values()) if (diagnostic.severity === "error") return true;
+    return false;
   }
 
   /** Whether there is an error that no `ctx-allow` can lower, so that no plan comes of this whatever else is said. */

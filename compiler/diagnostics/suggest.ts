@@ -1,9 +1,14 @@
+/** Names that are compared with a misspelt one: more are in no recipe that a person wrote. */
+const mostCompared = 1000;
+
 /** The name closest to a misspelt one, if any is close enough to be meant: at most a third of its letters are wrong. */
 export function closest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let compared = 0;
   for (const candidate of known) {
-    if (candidate === name) continue;
+    if (++compared > mostCompared) break;
+    if (candidate === name || Math.abs(candidate.length - name.length) >= least) continue;
     const cost = distance(name.toLowerCase(), candidate.toLowerCase());
     if (cost < least) [best, least] = [candidate, cost];
   }

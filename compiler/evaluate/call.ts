@@ -3,7 +3,7 @@ import { hint } from "../diagnostics/suggest.ts";
 import { show } from "../values/show.ts";
 import { unitName, unitOfSum } from "../values/units.ts";
 import type { NumberValue, Value } from "../values/value.ts";
-import { evaluate, wrongType } from "./evaluate.ts";
+import { evaluate, whole, wrongType } from "./evaluate.ts";
 import { formulas } from "./formulas.ts";
 import { functions } from "./functions.ts";
 import { finite } from "./operators.ts";
@@ -21,17 +21,13 @@ export function evaluateCall(node: CallNode, scope: Scope): Value | undefined {
   const { name } = node.callee;
   if (Object.hasOwn(functions, name)) return callFunction(node, name, scope);
   if (Object.hasOwn(formulas, name)) return callFormula(node, name, scope);
-  return {
-    kind: "call",
-    name,
-    at: node.callee,
-    arguments: node.arguments.map((argument) => ({
-      name: argument.name?.name ?? null,
-      nameAt: argument.name,
-      at: argument.value,
-      value: evaluate(argument.value, scope),
-    })),
-  };
+  const given = node.arguments.map((argument) => ({
+    name: argument.name?.name ?? null,
+    nameAt: argument.name,
+    at: argument.value,
+    value: evaluate(argument.value, scope),
+  }));
+  return whole({ kind: "call", name, at: node.callee, arguments: given }, given, node, scope);
 }
 
 function callFunction(node: CallNode, name: string, scope: Scope): Value | undefined {
@@ -121,6 +117,7 @@ function callFormula(node: CallNode, name: string, scope: Scope): Value | undefi
     scope.report.add("CTX2104", scope.place(argument.value), { name: parameter, value: show(value), range });
     return undefined;
   }
+  if (scope.formula === "unknown") return undefined;
   const result = formula.apply(value.value, scope.formula);
   if (!Number.isFinite(result)) {
     scope.report.add("CTX2106", scope.place(node), { reason: formula.expression });

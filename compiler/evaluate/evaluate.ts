@@ -1,14 +1,14 @@
 import type { Expression, MemberNode, NameNode, Span } from "../../grammar/ast.ts";
 import { dimensionOf } from "../../grammar/units.ts";
-import type { Report } from "../diagnostics/report.ts";
 import { closest, hint } from "../diagnostics/suggest.ts";
 import { show } from "../values/show.ts";
 import { unitOfLiteral } from "../values/units.ts";
-import { number, type Placed, type Value } from "../values/value.ts";
+import type { Placed, Value } from "../values/value.ts";
 import { evaluateCall } from "./call.ts";
 import { formulas } from "./formulas.ts";
 import { functions } from "./functions.ts";
-import { evaluateBinary, evaluateUnary } from "./operators.ts";
+import { Limits } from "./limits.ts";
+import { evaluateBinary, evaluateUnary, finite } from "./operators.ts";
 import { evaluateRange } from "./range.ts";
 import type { Scope } from "./scope.ts";
 
@@ -18,9 +18,16 @@ import type { Scope } from "./scope.ts";
  * taker of the value knows.
  */
 export function evaluate(node: Expression, scope: Scope): Value | undefined {
+  const { limits } = scope;
+  const value = limits.enter() ? evaluateNode(node, scope) : tooMuch(node, Limits.deepest, "steps within steps", scope);
+  limits.leave();
+  return value;
+}
+
+function evaluateNode(node: Expression, scope: Scope): Value | undefined {
   switch (node.kind) {
     case "number":
-      return number(node.value, unitOfLiteral(dimensionOf(node.unit)));
+      return finite(node.value, unitOfLiteral(dimensionOf(node.unit)), node, scope);
     case "text":
     case "flag":
       return node.kind === "text" ? { kind: "text", value: node.value } : { kind: "flag", value: node.value };
@@ -32,7 +39,7 @@ export function evaluate(node: Expression, scope: Scope): Value | undefined {
       return evaluateCall(node, scope);
     case "list": {
       const items = node.items.map((item) => placed(item, scope));
-      return items.every((item) => item !== undefined) ? { kind: "list", items } : undefined;
+      return items.every((item) => item !== undefined) ? whole({ kind: "list", items }, items, node, scope) : undefined;
     }
     case "map": {
       const entries = node.entries.map((entry) => {
@@ -40,7 +47,9 @@ export function evaluate(node: Expression, scope: Scope): Value | undefined {
         const key = entry.key.kind === "name" ? entry.key.name : entry.key.value;
         return at && { ...at, key, keyAt: entry.key };
       });
-      return entries.every((entry) => entry !== undefined) ? { kind: "map", entries } : undefined;
+      return entries.every((entry) => entry !== undefined)
+        ? whole({ kind: "map", entries }, entries, node, scope)
+        : undefined;
     }
     case "range":
       return evaluateRange(node, scope);
@@ -59,7 +68,7 @@ export function evaluate(node: Expression, scope: Scope): Value | undefined {
         ? [node.consequent, node.alternative]
         : [node.alternative, node.consequent];
       // The other branch is read for wrong names and types; that it would divide by zero is why it was not taken.
-      evaluate(other, scope.reportingTo(withoutArithmetic(scope.report)));
+      evaluate(other, scope.hypothetical());
       return evaluate(taken, scope);
     }
     case "group":
@@ -67,6 +76,23 @@ export function evaluate(node: Expression, scope: Scope): Value | undefined {
     case "error":
       return undefined;
   }
+}
+
+/** The value unless it is made of too many others. */
+export function whole(
+  value: Value,
+  parts: readonly { readonly value: Value | undefined }[],
+  node: Expression,
+  scope: Scope,
+): Value | undefined {
+  const values = parts.map((part) => part.value);
+  return scope.limits.fits(value, values) ? value : tooMuch(node, Limits.largest, "values", scope);
+}
+
+function tooMuch(node: Expression, limit: number, of: string, scope: Scope): undefined {
+  // Whatever else meets a limit has the same cause.
+  if (scope.tellOnce("too much")) scope.report.add("CTX2109", scope.place(node), { limit, of });
+  return undefined;
 }
 
 /** The value with its place. */
@@ -81,18 +107,29 @@ export function wrongType(node: Expression, value: Value, name: string, expected
   else scope.report.add("CTX2101", scope.place(node), { name, expected, actual: kindOf(value) });
 }
 
-/** Reports a word or a call, where only a value of an expression will do, as the unknown name that it then is. */
-export function unknownName(value: Extract<Value, { kind: "word" | "call" }>, at: Span, scope: Scope): void {
+/**
+ * Reports a word or a call, where only a value of an expression will do, as the unknown name that it then is.
+ *
+ * @param words what a word could have meant besides a name
+ */
+export function unknownName(
+  value: Extract<Value, { kind: "word" | "call" }>,
+  at: Span,
+  scope: Scope,
+  words: Iterable<string> = [],
+): void {
   const { name } = value;
-  const known = value.kind === "word" ? scope.names() : [...Object.keys(functions), ...Object.keys(formulas)];
-  const meant = closest(name, known);
+  const compare = scope.limits.suggest();
+  const functionNames = [...Object.keys(functions), ...Object.keys(formulas)];
+  const known = value.kind === "word" ? [...scope.names(), ...words] : functionNames;
+  const meant = compare ? closest(name, known) : undefined;
   const place = scope.place(value.kind === "call" ? value.at : at);
   const fixes =
     meant === undefined
       ? []
       : [{ title: `${meant} instead of ${name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
   const code = value.kind === "word" ? "CTX2007" : "CTX2008";
-  scope.report.add(code, place, { name, hint: hint(name, known) }, { fixes });
+  scope.report.add(code, place, { name, hint: compare ? hint(name, known) : "it is not defined" }, { fixes });
 }
 
 /** A value's type and the value, with an article. */
@@ -128,13 +165,4 @@ function evaluateMember(node: MemberNode, scope: Scope): Value | undefined {
     scope.report.add("CTX2012", place, { owner: object.name, member, hint: hint(member, known) }, { fixes });
   }
   return value;
-}
-
-/** A report that drops divisions by zero and overflows. */
-function withoutArithmetic(report: Pick<Report, "add">): Pick<Report, "add"> {
-  return {
-    add: (code, ...rest) => {
-      if (code !== "CTX2105" && code !== "CTX2106" && code !== "CTX2108") report.add(code, ...rest);
-    },
-  };
 }

@@ -3,6 +3,7 @@ import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Value } from "../values/value.ts";
 import type { FormulaContext } from "./formulas.ts";
+import { Limits } from "./limits.ts";
 
 /** What a name stands for. `absent`: it means something elsewhere but has no value here; `failed`: already reported. */
 export type Binding =
@@ -12,6 +13,25 @@ export type Binding =
 
 type Definition = Binding | { readonly kind: "lazy"; readonly force: (from: Scope) => Value | undefined };
 
+/** What all scopes of one recipe share. */
+interface Shared {
+  readonly limits: Limits;
+  /** Lazy names that are being evaluated. */
+  readonly forcing: Set<string>;
+  /** For each report, what has been told to it that would come up again wherever it is looked at from. */
+  readonly told: WeakMap<object, Set<string>>;
+  /** Lazy names that anything has asked for. */
+  readonly used: Set<string>;
+  /** Counts definitions: a value that was worked out before the latest one may have changed. */
+  definitions: number;
+}
+
+/** Values of lazy names as one scope sees them: each is worked out once, or `let`s that double would take forever. */
+interface Memo {
+  readonly values: Map<string, Value | undefined>;
+  definitions: number;
+}
+
 /**
  * The names that an expression sees, the file it stands in, and where its mistakes go. A scope may have a parent whose
  * names it inherits. Lazy names (`let`, `param`) are evaluated where they are used, so that a `let` may speak of the
@@ -19,50 +39,93 @@ type Definition = Binding | { readonly kind: "lazy"; readonly force: (from: Scop
  */
 export class Scope {
   readonly #names = new Map<string, Definition>();
-  readonly #forcing: Set<string>;
+  readonly #shared: Shared;
+  #memo: Memo;
+  #hypothetical: Scope | undefined;
 
   constructor(
     readonly file: string,
     readonly report: Pick<Report, "add">,
     readonly parent: Scope | null = null,
-    /** What the named theta formulas start from; null where no stage is being described. */
-    readonly formula: FormulaContext | null = parent?.formula ?? null,
+    /** What the named theta formulas start from; null where no stage is being described, `unknown` where it is not known. */
+    readonly formula: FormulaContext | "unknown" | null = parent?.formula ?? null,
   ) {
-    this.#forcing = parent ? parent.#forcing : new Set();
+    this.#shared = parent
+      ? parent.#shared
+      : { limits: new Limits(), forcing: new Set(), told: new WeakMap(), used: new Set(), definitions: 0 };
+    this.#memo = { values: new Map(), definitions: this.#shared.definitions };
+  }
+
+  /** How far evaluation may go. */
+  get limits(): Limits {
+    return this.#shared.limits;
   }
 
   define(name: string, value: Value | undefined): void {
-    this.#names.set(name, value ? { kind: "value", value } : { kind: "failed" });
+    this.#set(name, value ? { kind: "value", value } : { kind: "failed" });
   }
 
   /** A name that exists elsewhere; using it here is an error that says `hint`. */
   defineAbsent(name: string, hint: string): void {
-    this.#names.set(name, { kind: "absent", hint });
+    this.#set(name, { kind: "absent", hint });
   }
 
   /** A name whose value is computed in the scope that asks for it. */
   defineLazy(name: string, force: (from: Scope) => Value | undefined): void {
-    this.#names.set(name, { kind: "lazy", force });
+    this.#set(name, { kind: "lazy", force });
   }
 
   /** What `name` stands for, seen from here; undefined when it stands for nothing. */
   lookup(name: string, at: Span): Binding | undefined {
     const definition = this.#find(name);
     if (definition?.kind !== "lazy") return definition;
-    if (this.#forcing.has(name)) {
-      this.report.add("CTX2016", this.place(at), { name, path: [...this.#forcing, name].join(" → ") });
+    const { forcing, used, definitions } = this.#shared;
+    if (forcing.has(name)) {
+      // One circle is one mistake, whichever of its names is asked for.
+      if (this.tellOnce(name, ...forcing))
+        this.report.add("CTX2016", this.place(at), { name, path: [...forcing, name].join(" → ") });
       return { kind: "failed" };
     }
-    this.#forcing.add(name);
-    const value = definition.force(this);
-    this.#forcing.delete(name);
+    used.add(name);
+    if (this.#memo.definitions !== definitions) {
+      this.#memo.values.clear();
+      this.#memo.definitions = definitions;
+    }
+    let value = this.#memo.values.get(name);
+    if (!value && !this.#memo.values.has(name)) {
+      forcing.add(name);
+      value = definition.force(this);
+      forcing.delete(name);
+      this.#memo.values.set(name, value);
+    }
     return value ? { kind: "value", value } : { kind: "failed" };
   }
 
-  /** Every name that can be used here, nearest first. */
-  names(): string[] {
-    const own = [...this.#names].filter(([, definition]) => definition.kind !== "absent").map(([name]) => name);
-    return this.parent ? [...new Set([...own, ...this.parent.names()])] : own;
+  /** True if the first of these has not yet been told to this scope's report; then all of them have. */
+  tellOnce(key: string, ...others: string[]): boolean {
+    const { told } = this.#shared;
+    const keys = told.get(this.report) ?? new Set();
+    const first = !keys.has(key);
+    for (const each of [key, ...others]) keys.add(each);
+    told.set(this.report, keys);
+    return first;
+  }
+
+  /** Whether anything has asked for a lazy name. */
+  used(name: string): boolean {
+    return this.#shared.used.has(name);
+  }
+
+  /** Names that can be used here, nearest first; of very many only some. */
+  names(most = 1000): string[] {
+    const names = new Set<string>();
+    for (let scope: Scope | null = this; scope; scope = scope.parent) {
+      for (const [name, { kind }] of scope.#names) {
+        if (names.size >= most) return [...names];
+        if (kind !== "absent") names.add(name);
+      }
+    }
+    return [...names];
   }
 
   place(at: Span): Place {
@@ -71,7 +134,10 @@ export class Scope {
 
   /** The same names for an expression that stands in another file. */
   within(file: string): Scope {
-    return file === this.file ? this : new Scope(file, this.report, this);
+    if (file === this.file) return this;
+    const scope = new Scope(file, this.report, this);
+    scope.#memo = this.#memo;
+    return scope;
   }
 
   /** The same names, reporting elsewhere. */
@@ -79,7 +145,31 @@ export class Scope {
     return new Scope(this.file, report, this);
   }
 
+  /**
+   * The same names where what would be computed is not: mistakes of arithmetic are not reported. One for each scope, so
+   * that branches within branches find each other's values.
+   */
+  hypothetical(): Scope {
+    this.#hypothetical ??= this.reportingTo(withoutArithmetic(this.report));
+    this.#hypothetical.#hypothetical = this.#hypothetical;
+    return this.#hypothetical;
+  }
+
+  #set(name: string, definition: Definition): void {
+    this.#names.set(name, definition);
+    this.#shared.definitions++;
+  }
+
   #find(name: string): Definition | undefined {
     return this.#names.get(name) ?? (this.parent ? this.parent.#find(name) : undefined);
   }
+}
+
+/** A report that drops divisions by zero and overflows. */
+function withoutArithmetic(report: Pick<Report, "add">): Pick<Report, "add"> {
+  return {
+    add: (code, ...rest) => {
+      if (code !== "CTX2105" && code !== "CTX2106" && code !== "CTX2108") report.add(code, ...rest);
+    },
+  };
 }

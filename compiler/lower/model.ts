@@ -109,6 +109,8 @@ function startModel(reader: Reader): PlanModel | undefined {
   const vocab = numberArgument(call, "vocab") ?? (tokenizer && numberArgument(tokenizer, "vocab"));
   if (vocab === undefined && reader.failed("tokenizer")) return undefined;
   if (vocab === undefined) {
+    // With from as well, which of the two is meant is not known.
+    if (reader.has("from")) return undefined;
     const hint = "write tokenizer = bpe(vocab: …), or vocab in llama(…)";
     report.add("CTX8005", call.at, { problem: "the vocabulary's size is unknown", hint });
     return undefined;

@@ -120,7 +120,7 @@ export class Reader {
 
   #given(setting: Setting): Typed | undefined {
     const { definition, value: node, file } = setting;
-    const scope = this.scope.within(file);
+    const scope = setting.guessed ? this.scope.within(file).reportingTo({ add: () => {} }) : this.scope.within(file);
     const target = { language: this.lowering.language, scope, property: definition };
     const bare = readBareName(node, definition.type, target);
     if (bare) return bare.value;

@@ -46,6 +46,7 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   lowering.trace.set("/hardware", hardwareReader.section?.at);
   if (!model) {
     lowering.left = { name: "model", at: modelReader.at("from") };
+    for (const { name } of sources) scope.define(name, undefined);
     return undefined;
   }
 

@@ -234,7 +234,7 @@ function contextOf(
     lowering.report.add("CTX4009", at, { context: showTokens(context), length: showTokens(length) });
     return undefined;
   }
-  if (at && context !== length && !skips) {
+  if (at && context !== length && !skips && !train.failed("positions")) {
     lowering.report.add("CTX4008", at, { context: showTokens(context), length: showTokens(length) });
   }
   return context;

@@ -1,6 +1,6 @@
 import type { FileNode } from "../../grammar/ast.ts";
 import { parse } from "../../grammar/index.ts";
-import type { SourceText } from "../../grammar/text.ts";
+import { SourceText } from "../../grammar/text.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { reportSyntax } from "../diagnostics/syntax.ts";
 import type { Host } from "../host.ts";
@@ -18,10 +18,13 @@ export function readSources(text: string, name: string, host: Host, report: Repo
   const files: SourceFile[] = [];
   const texts = new Map<string, SourceText>();
   const read = (content: string, file: string, chain: readonly string[]) => {
-    const parsed = parse(content);
+    const json = isJson(content);
+    const parsed = parse(json ? "" : content);
+    const source = json ? new SourceText(content) : parsed.text;
+    if (json) reportJson(content, file, report);
     reportSyntax(parsed.problems, file, report);
     files.push({ name: file, tree: parsed.file });
-    texts.set(file, parsed.text);
+    texts.set(file, source);
     importsOf(parsed.file, file, chain);
   };
   const importsOf = (tree: FileNode, file: string, chain: readonly string[]) => {
@@ -42,4 +45,18 @@ export function readSources(text: string, name: string, host: Host, report: Repo
   };
   read(text, name, [name]);
   return { files, texts };
+}
+
+/** True for a text that begins as a JSON object or list does, and as no recipe can. */
+export function isJson(text: string): boolean {
+  return /^\uFEFF?\s*(?:\{\s*(?:"|\}\s*$)|\[\s*(?:["{[\]\d-]|true|false|null))/.test(text);
+}
+
+function reportJson(text: string, file: string, report: Report): void {
+  const start = text.search(/[{[]/);
+  const plan = /"inv_freq"/.test(text);
+  const hint = plan
+    ? "this looks like a plan, which needs no check: ctx run carries it out"
+    : "a recipe is written name = value and kind { … }";
+  report.add("CTX2503", { file, start, end: start + 1 }, { hint });
 }

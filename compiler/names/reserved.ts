@@ -11,6 +11,9 @@ export const reserved: { readonly [name: string]: string } = {
   tokens: "only a filter is about single documents; of a stage it is STAGE.tokens",
 };
 
+/** Names that have a value only where a stage, a pair or a document is being described. */
+export const placeNames: readonly string[] = Object.keys(reserved).filter((name) => reserved[name]);
+
 export function isReserved(name: string): boolean {
   return Object.hasOwn(reserved, name);
 }

@@ -1,11 +1,11 @@
 import type { FileNode, LetNode, ParamNode } from "../../grammar/ast.ts";
-import { parse } from "../../grammar/index.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { hint } from "../diagnostics/suggest.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { Scope } from "../evaluate/scope.ts";
-import { number, type Value } from "../values/value.ts";
+import { number } from "../values/value.ts";
 import { isReserved, reserved } from "./reserved.ts";
+import { settingValue } from "./settings.ts";
 
 /** A parsed file with its name. */
 export interface SourceFile {
@@ -17,8 +17,15 @@ export interface SourceFile {
  * The scope that every expression of a recipe starts from: constants, `param`s with what `--set` gives them, and `let`s.
  *
  * @param files the recipe first, then what it imports; a name in an earlier file counts
+ * @param settings text of each `--set`, by name
+ * @param words bare words that some property takes
  */
-export function rootScope(files: readonly SourceFile[], settings: ReadonlyMap<string, string>, report: Report): Scope {
+export function rootScope(
+  files: readonly SourceFile[],
+  settings: ReadonlyMap<string, string>,
+  words: ReadonlySet<string>,
+  report: Report,
+): Scope {
   const recipe = files[0]!;
   const scope = new Scope(recipe.name, report);
   for (const [name, where] of Object.entries(reserved)) if (where) scope.defineAbsent(name, where);
@@ -40,7 +47,7 @@ export function rootScope(files: readonly SourceFile[], settings: ReadonlyMap<st
       } else if (!places.has(name)) {
         places.set(name, at);
         own.set(name, node);
-        define(node, name, file, settings, scope);
+        define(node, name, file, { settings, words }, scope);
       }
     }
   }
@@ -56,24 +63,14 @@ function define(
   node: LetNode | ParamNode,
   name: string,
   file: SourceFile,
-  settings: ReadonlyMap<string, string>,
+  { settings, words }: { settings: ReadonlyMap<string, string>; words: ReadonlySet<string> },
   scope: Scope,
 ): void {
   const text = node.kind === "param" ? settings.get(name) : undefined;
   const within = new Scope(file.name, scope.report, scope);
   scope.defineLazy(name, (from) =>
-    text === undefined ? evaluate(node.value, from.within(file.name)) : settingValue(name, text, node, within),
+    text === undefined
+      ? evaluate(node.value, from.within(file.name))
+      : settingValue({ name, text, at: node.value }, words, within),
   );
-}
-
-/** The value that `--set name=text` gives; a bare word is taken as such. */
-function settingValue(name: string, text: string, node: LetNode | ParamNode, scope: Scope): Value | undefined {
-  const { file, problems } = parse(`let value = ${text}\n`);
-  const statement = file.body[0];
-  let wrong = problems.length > 0 || file.body.length !== 1 || statement?.kind !== "let";
-  const quiet = scope.reportingTo({ add: () => (wrong = true) });
-  const value = statement?.kind === "let" ? evaluate(statement.value, quiet) : undefined;
-  if (!wrong && value) return value;
-  scope.report.add("CTX2203", scope.place(node.value), { name, value: text });
-  return undefined;
 }

@@ -14,6 +14,8 @@ export interface Setting {
   readonly file: string;
   /** Place of the name. */
   readonly nameAt: Place;
+  /** The property that a misspelt name, or `==`, most likely means: reported, so what follows from the guess is not. */
+  readonly guessed?: true;
 }
 
 /** A bare line of a block, such as `needle >= 95%`. */
@@ -54,8 +56,7 @@ export function rootSection(file: FileNode, naming: Naming): Section {
   };
 }
 
-function blockSection(node: BlockNode, definition: BlockDefinition, naming: Naming): Section {
-  const kind = node.type.name;
+function blockSection(node: BlockNode, kind: string, definition: BlockDefinition, naming: Naming): Section {
   checkLabel(node, definition, naming);
   const heading = { start: node.type.start, end: node.label?.end ?? node.type.end };
   return {
@@ -74,7 +75,7 @@ function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: 
   for (const node of body) {
     if (node.kind === "property") addSetting(node.name, node.value, definition, owner, settings, naming);
     else if (node.kind === "block") addChild(node, definition, owner, children, naming);
-    else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, naming);
+    else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
   }
   reportGroups(settings, owner, naming);
   return { definition, settings, children, lines };
@@ -91,7 +92,8 @@ function addSetting(
   const at = place(name, naming);
   const definition = Object.hasOwn(block.properties, name.name) ? block.properties[name.name] : undefined;
   if (!definition) {
-    reportUnknownProperty(name, value, block, owner, naming);
+    const meant = reportUnknownProperty(name, value, block, owner, naming);
+    if (meant !== undefined) addGuess(meant, value, at, block, settings, naming);
     return;
   }
   if (definition.status === "planned") {
@@ -99,7 +101,7 @@ function addSetting(
     return;
   }
   const first = settings.get(name.name);
-  if (first) {
+  if (first && !first.guessed) {
     const related = [{ message: `${name.name} is first set`, at: first.nameAt }];
     naming.report.add("CTX2004", at, { name: name.name, block: owner }, { related });
     return;
@@ -107,30 +109,36 @@ function addSetting(
   settings.set(name.name, { name: name.name, definition, value, file: naming.file, nameAt: at });
 }
 
+/** Takes a slip for the property that it most likely means, unless the block sets that one itself. */
+function addGuess(
+  name: string,
+  value: Expression,
+  nameAt: Place,
+  block: BlockDefinition,
+  settings: Map<string, Setting>,
+  naming: Naming,
+): void {
+  const definition = Object.hasOwn(block.properties, name) ? block.properties[name] : undefined;
+  if (!definition || definition.status === "planned" || settings.has(name)) return;
+  settings.set(name, { name, definition, value, file: naming.file, nameAt, guessed: true });
+}
+
 function addChild(node: BlockNode, parent: BlockDefinition, owner: string, children: Section[], naming: Naming): void {
   const { report, language } = naming;
-  const kind = node.type.name;
+  const written = node.type.name;
   const at = place(node.type, naming);
-  const child = Object.hasOwn(parent.children, kind) ? parent.children[kind] : undefined;
+  const kind = childKind(written, parent, owner, at, naming);
+  const child = kind === undefined ? undefined : parent.children[kind];
   const definition = child && language.blocks[child.block];
-  if (!child || !definition) {
-    if (Object.hasOwn(parent.properties, kind)) {
-      report.add("CTX2014", at, { block: kind, problem: "is a property, not a block", hint: `write ${kind} = …` });
-      return;
-    }
-    const known = Object.keys(parent.children);
-    const meant = closest(kind, known);
-    const title = `${meant} instead of ${kind}`;
-    const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...at, text: meant }] }];
-    report.add("CTX2002", at, { parent: owner, name: kind, hint: hint(kind, known) }, { fixes });
-    return;
-  }
+  if (kind === undefined || !child || !definition) return;
   if (definition.status === "planned") {
-    report.add("CTX2011", at, { name: kind });
+    if (kind === written) report.add("CTX2011", at, { name: kind });
     return;
   }
-  const section = blockSection(node, definition, naming);
+  const section = blockSection(node, kind, definition, naming);
   const twin = children.find((other) => other.kind === kind && (!child.many || other.label === section.label));
+  // Of a misspelt block it is not sure that it is the other one's twin.
+  if (twin && kind !== written) return;
   if (twin && section.labelAt && child.many) {
     const related = [{ message: `${kind} ${section.label} is first described`, at: twin.at }];
     report.add("CTX2015", section.labelAt, { kind, name: section.label ?? "" }, { related });
@@ -148,17 +156,51 @@ function addChild(node: BlockNode, parent: BlockDefinition, owner: string, child
   children.push(section);
 }
 
-/** A bare line belongs where the block has measures to compare. */
+/** The kind of child that a block is, or most likely means; one that is reported. Undefined when it is none. */
+function childKind(
+  kind: string,
+  parent: BlockDefinition,
+  owner: string,
+  at: Place,
+  { report }: Naming,
+): string | undefined {
+  if (Object.hasOwn(parent.children, kind)) return kind;
+  if (Object.hasOwn(parent.properties, kind)) {
+    report.add("CTX2014", at, { block: kind, problem: "is a property, not a block", hint: `write ${kind} = …` });
+    return undefined;
+  }
+  const known = Object.keys(parent.children);
+  const meant = closest(kind, known);
+  const title = `${meant} instead of ${kind}`;
+  const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...at, text: meant }] }];
+  report.add("CTX2002", at, { parent: owner, name: kind, hint: hint(kind, known) }, { fixes });
+  return meant;
+}
+
+/** A bare line belongs where the block has measures to compare; `length == 512` elsewhere is meant to set the property. */
 function addLine(
   expression: Expression,
   definition: BlockDefinition,
   owner: string,
   lines: Line[],
+  settings: Map<string, Setting>,
   naming: Naming,
 ): void {
   const measures = Object.values(definition.properties).some((property) => property.type.kind === "measure");
   if (measures) lines.push({ expression, file: naming.file });
-  else if (expression.kind !== "error") {
+  else if (
+    expression.kind === "binary" &&
+    expression.operator === "==" &&
+    expression.left.kind === "name" &&
+    Object.hasOwn(definition.properties, expression.left.name)
+  ) {
+    const { left, right } = expression;
+    const between = { file: naming.file, start: left.end, end: right.start };
+    const fix = { title: "= instead of ==", safety: "safe" as const, edits: [{ ...between, text: " = " }] };
+    const values = { block: owner, hint: `== compares: ${left.name} is set with one =` };
+    naming.report.add("CTX2018", place(expression, naming), values, { fixes: [fix] });
+    addGuess(left.name, right, place(left, naming), definition, settings, naming);
+  } else if (expression.kind !== "error") {
     const hint = "a gate takes conditions, and require checks one when compiling";
     naming.report.add("CTX2018", place(expression, naming), { block: owner, hint });
   }
@@ -188,7 +230,7 @@ function reportGroups(settings: ReadonlyMap<string, Setting>, owner: string, { r
   const first = new Map<string, Setting>();
   for (const setting of settings.values()) {
     const { group } = setting.definition;
-    if (group === null || group === "budget") continue;
+    if (group === null || group === "budget" || setting.guessed) continue;
     const other = first.get(group);
     if (!other) first.set(group, setting);
     else {

@@ -4,14 +4,17 @@ import type { Fix } from "../diagnostics/diagnostic.ts";
 import { closest, hint } from "../diagnostics/suggest.ts";
 import type { Naming } from "./section.ts";
 
-/** A property that the block does not have: a misspelling, a neighbour's property, or neither. */
+/**
+ * A property that the block does not have: a misspelling, a neighbour's property, or neither. Gives what a misspelt name
+ * most likely means.
+ */
 export function reportUnknownProperty(
   name: NameNode,
   value: Expression,
   block: BlockDefinition,
   owner: string,
   { language, report, file }: Naming,
-): void {
+): string | undefined {
   const at = { file, start: name.start, end: name.end };
   const known = [...Object.keys(block.properties), ...Object.keys(block.children)];
   const meant = closest(name.name, known);
@@ -19,18 +22,19 @@ export function reportUnknownProperty(
     const title = `${meant} instead of ${name.name}`;
     const fixes: Fix[] = [{ title, safety: "safe", edits: [{ ...at, text: meant }] }];
     report.add("CTX2001", at, { block: owner, name: name.name, hint: `did you mean ${meant}?` }, { fixes });
-    return;
+    return meant;
   }
   if (Object.hasOwn(block.children, name.name) && value.kind === "map") {
     report.add("CTX2001", at, { block: owner, name: name.name, hint: `${name.name} is a block: write it without =` });
-    return;
+    return undefined;
   }
   const elsewhere = owners(name.name, language);
   if (elsewhere.length > 0) {
     report.add("CTX2003", at, { name: name.name, block: owner, owner: elsewhere.join(" or ") });
-    return;
+    return undefined;
   }
   report.add("CTX2001", at, { block: owner, name: name.name, hint: hint(name.name, known) });
+  return undefined;
 }
 
 /** Blocks and calls that take a property of this name. */

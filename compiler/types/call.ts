@@ -53,6 +53,13 @@ function matchArguments(
   for (const [k, argument] of list.entries()) {
     const name = argument.name ?? names[k];
     const at = scope.place(argument.nameAt ?? argument.at);
+    if (argument.name === null && list.slice(0, k).some((before) => before.name !== null)) {
+      const values = { call: definition.name, argument: "argument without a name after one with a name" };
+      const free = names.find((candidate) => !list.some((other) => other.name === candidate));
+      scope.report.add("CTX2009", at, { ...values, hint: free ? `write ${free}: before it` : "remove it" });
+      whole = false;
+      continue;
+    }
     if (name === undefined || !names.includes(name)) {
       const meant = argument.name === null ? undefined : closest(argument.name, names);
       const fixes =

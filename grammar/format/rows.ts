@@ -1,6 +1,7 @@
 /**
  * Tokens and comments → rows. The author's line breaks stay, with these exceptions: a block that goes over several lines has
- * its braces at line ends and on lines of their own; an opening brace joins its head; blank lines come one at a time.
+ * its braces at line ends and on lines of their own; an opening brace joins its head; blank lines come one at a time. Lines that
+ * a `# ctx-allow` speaks of stay whole.
  */
 import { type IToken, tokenMatcher } from "chevrotain";
 import type { SourceText } from "../text.ts";
@@ -34,15 +35,19 @@ export interface Cell {
 }
 
 export function rowsOf(tokens: IToken[], layout: Layout, text: SourceText): Row[] {
-  return new RowBuilder(layout, text).build(bracesBeforeComments(tokens, layout));
+  return new RowBuilder(layout, text).build(bracesBeforeComments(tokens, layout, text));
 }
 
 /** `data # why` with the brace on the next line: the brace joins its head, the comment goes behind it. */
-function bracesBeforeComments(tokens: IToken[], layout: Layout): IToken[] {
+function bracesBeforeComments(tokens: IToken[], layout: Layout, text: SourceText): IToken[] {
+  const pinned = (token: IToken) => layout.pinned.has(text.lineAt(token.startOffset));
   const result: IToken[] = [];
   for (const token of tokens) {
     let at = result.length;
-    if (layout.opens.has(token.startOffset)) while (at > 0 && isComment(result[at - 1]!)) at--;
+    const brace = layout.opens.has(token.startOffset) && !pinned(token);
+    while (brace && at > 0 && isComment(result[at - 1]!)) at--;
+    // Not over a comment that has to stay where it is.
+    if (result.slice(at).some(pinned)) at = result.length;
     result.splice(at, 0, token);
   }
   return result;
@@ -103,6 +108,7 @@ class RowBuilder {
   private breaksBefore(token: IToken): boolean {
     const { previous, layout } = this;
     if (previous === null || isComment(previous)) return true;
+    if (this.pinned(previous) || this.pinned(token)) return !this.sameLine(previous, token);
     const at = token.startOffset;
     if (layout.opens.has(at)) return false;
     const several = layout.closes.get(at);
@@ -151,6 +157,10 @@ class RowBuilder {
     else if (token.tokenType === t.Equals && row.equals < 0 && this.brackets === 0) {
       row.equals = row.text.length - 1;
     }
+  }
+
+  private pinned(token: IToken): boolean {
+    return this.layout.pinned.has(this.source.lineAt(token.startOffset));
   }
 
   private extendCell(text: string): void {

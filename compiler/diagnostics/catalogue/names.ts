@@ -64,7 +64,13 @@ export const names = {
   CTX2105: entry("error", "division by zero", message`this divides by zero`, message`${"divisor"} is 0`),
   CTX2106: entry("error", "not a number", message`this has no finite value`, message`${"reason"}`),
   CTX2107: entry("error", "not whole", message`${"name"} must be a whole number`, message`this is ${"value"}`),
-  CTX2108: entry("error", "range", message`this range has no end`, message`${"reason"}`),
+  CTX2108: entry("error", "range", message`this range ${"problem"}`, message`${"reason"}`),
+  CTX2109: entry(
+    "error",
+    "too much to evaluate",
+    message`this is made of more than ${"limit"} ${"of"}`,
+    message`write it with fewer lets and lists within one another`,
+  ),
   CTX2201: entry("error", "requirement failed", message`${"why"}`, message`${"operands"}`),
   CTX2202: entry(
     "error",
@@ -72,12 +78,7 @@ export const names = {
     message`the recipe has no parameter ${"name"}, yet --set gives it a value`,
     message`${"hint"}`,
   ),
-  CTX2203: entry(
-    "error",
-    "unreadable --set",
-    message`--set ${"name"}=${"value"} is not an expression`,
-    message`write a value as in a recipe, such as 64Ki, 10% or "text"`,
-  ),
+  CTX2203: entry("error", "unreadable --set", message`--set ${"name"}=${"value"} gives no value`, message`${"reason"}`),
   CTX2301: entry("error", "import not found", message`${"path"} can't be read`, message`${"hint"}`),
   CTX2302: entry("error", "circular import", message`${"path"} imports itself`, message`${"chain"}`),
   CTX2401: entry(
@@ -93,4 +94,11 @@ export const names = {
     message`this recipe is written in version ${"version"} of the language`,
     message`this ctx knows version 1`,
   ),
+  CTX2502: entry(
+    "error",
+    "version not first",
+    message`the language version comes first in a recipe`,
+    message`move this line to the top`,
+  ),
+  CTX2503: entry("error", "not a recipe", message`this file is JSON, not a recipe`, message`${"hint"}`),
 } as const;

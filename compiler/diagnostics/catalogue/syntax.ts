@@ -115,4 +115,5 @@ export const syntax = {
     message`more than ${"limit"} levels or terms`,
     message`split it with let`,
   ),
+  CTX1023: entry("error", "not a number", message`${"number"} is not a number`, message`${"hint"}`),
 } as const;

@@ -1,0 +1,23 @@
+import type { FileNode, Statement } from "../../grammar/ast.ts";
+import type { Place } from "../diagnostics/diagnostic.ts";
+import type { Report } from "../diagnostics/report.ts";
+
+/** Checks what heads a file: `ctx 1` comes first and once, and names a known version; `recipe NAME` comes once. */
+export function checkHeader(tree: FileNode, file: string, report: Report): void {
+  const place = ({ start, end }: Statement): Place => ({ file, start, end });
+  const once = (kind: "version" | "recipe", name: string) => {
+    const [first, ...others] = tree.body.filter((node) => node.kind === kind);
+    for (const node of first ? others : []) {
+      const related = [{ message: `${name} first stands`, at: place(first!) }];
+      report.add("CTX2004", place(node), { name, block: "the recipe" }, { related });
+    }
+    return first;
+  };
+  const version = once("version", "ctx");
+  if (version && version !== tree.body[0]) report.add("CTX2502", place(version), {});
+  if (version?.kind === "version" && version.value && version.value.value !== 1) {
+    const { start, end, value } = version.value;
+    report.add("CTX2501", { file, start, end }, { version: value });
+  }
+  once("recipe", "recipe");
+}
