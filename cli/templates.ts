@@ -18,7 +18,14 @@ data {
 # Liu et al. 2310.05209: the smallest theta at which no pair leaves the angles that it was trained on.
 rope { theta = critical_base(length) }
 
-train { optimizer = adamw(lr: 2e-5)  schedule = constant(warmup: 2) }
+train {
+  method    = lora(rank: 32, also: [embed_tokens, norm])
+  optimizer = adamw(lr: 2e-5)
+  schedule  = constant(warmup: 2)
+}
+
+hardware { preset = h100  devices = 8 }
+parallel { ring = 8 }
 
 stage s32k  { length = 32Ki   steps = 50  batch = 64 }
 stage s128k { length = 128Ki  steps = 50  batch = 32 }

@@ -4296,7 +4296,7 @@ export const language: LanguageDefinition = {
       },
       "ntk_dynamic": {
         "name": "ntk_dynamic",
-        "doc": "Dynamic NTK from the stage before; with factor 4 it gives Gradient's published thetas. Depends on the path of stages.",
+        "doc": "Dynamic NTK from the stage before; with factor 4, rounded down after each stage, it gives Gradient's published thetas. Depends on the path of stages.",
         "status": "ready",
         "since": 1,
         "deprecated": null,

@@ -187,7 +187,7 @@ export interface Ntk extends Gives<"theta", Num> {
 }
 
 /**
- * Dynamic NTK from the stage before; with factor 4 it gives Gradient's published thetas. Depends on the path of stages.
+ * Dynamic NTK from the stage before; with factor 4, rounded down after each stage, it gives Gradient's published thetas. Depends on the path of stages.
  *
  * @paper emozilla 2023
  * @formula previous.theta * (factor * length / previous.length - factor + 1) ^ (d / (d - 2))
