@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Configures and builds native/ into native/build: `node native/build.mjs [--sanitize] [--jobs N] [target…]`.
+// Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [target…]`. With
+// `--sanitize memory` (bad memory accesses, undefined behaviour) or `--sanitize threads` (data races) into a folder below it, and slower.
 // Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -10,6 +11,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const source = dirname(fileURLToPath(import.meta.url));
+
+/** What `--sanitize` takes, as compilers call it. */
+const SANITIZERS = { memory: "address,undefined", threads: "thread" };
 
 /** Runs a program with our terminal; ends this process with its status if it fails. */
 function run(program, args) {
@@ -40,11 +44,13 @@ function nodeModules() {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { sanitize: { type: "boolean", default: false }, jobs: { type: "string" } },
+  options: { sanitize: { type: "string" }, jobs: { type: "string" } },
 });
+if (values.sanitize !== undefined && !SANITIZERS[values.sanitize])
+  stop(`--sanitize is one of ${Object.keys(SANITIZERS).join(", ")}, not ${values.sanitize}`);
 if (!has("cmake")) stop("CMake is not installed (3.20 or newer is needed)");
 
-const build = join(source, "build", values.sanitize ? "sanitize" : "");
+const build = join(source, "build", values.sanitize ? `sanitize-${values.sanitize}` : "");
 const generator = has("ninja") ? "Ninja" : "Unix Makefiles";
 const cache = join(build, "CMakeCache.txt");
 const configured = existsSync(cache) && readFileSync(cache, "utf8").includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
@@ -58,7 +64,7 @@ if (!configured) {
     "-G",
     generator,
     "-DCMAKE_BUILD_TYPE=Release",
-    `-DCTX_SANITIZE=${values.sanitize ? "ON" : "OFF"}`,
+    `-DCTX_SANITIZE=${values.sanitize ? SANITIZERS[values.sanitize] : ""}`,
     `-DCTX_NODE_MODULES=${nodeModules()}`,
   ]);
 }
