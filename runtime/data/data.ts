@@ -98,15 +98,19 @@ export class PlanDataset {
       if ((mix[name] ?? 0) > 0) await source.row(length, Random.of(this.plan.seed, "check", stage, name));
   }
 
-  /** Documents of files that are only evaluated, each file's documents in order. */
-  async documents(
-    patterns: string[],
-    format: DataFormat | null = null,
-    text: string | null = null,
-  ): Promise<Documents> {
-    const file = await this.tokenize(patterns.join(", "), patterns, format, { text, chat: null }, "all");
+  /** Documents of files that are only evaluated, each file's documents in order. Opened once, whoever asks again. */
+  documents(patterns: string[]): Promise<Documents> {
+    const name = patterns.join(", ");
+    const documents = this.evaluatedFiles.get(name) ?? this.openEvaluated(name, patterns);
+    this.evaluatedFiles.set(name, documents);
+    return documents;
+  }
+  private readonly evaluatedFiles = new Map<string, Promise<Documents>>();
+
+  private async openEvaluated(name: string, patterns: string[]): Promise<Documents> {
+    const file = await this.tokenize(name, patterns, null, { text: null, chat: null }, "all");
     const { train } = partition(file, { holdout_every: 0, min_tokens: 0, max_tokens: null });
-    return new Documents(patterns.join(", "), file, train, this.tokenizer);
+    return new Documents(name, file, train, this.tokenizer);
   }
 
   close(): void {

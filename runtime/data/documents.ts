@@ -43,12 +43,7 @@ export class Documents {
 
   /** Tokens in all without those that frame each document: what `text` and `windows` draw from. */
   textTokens(): number {
-    let tokens = 0;
-    for (let i = 0; i < this.count; i++) {
-      const { from, to } = this.body(i);
-      tokens += to - from;
-    }
-    return tokens;
+    return this.bodies().reduce((sum, { from, to }) => sum + to - from, 0);
   }
 
   /** Tokens of document i. */
@@ -80,6 +75,13 @@ export class Documents {
     const from = is(0, bos) ? 1 : 0;
     return { from, to: length > from && is(length - 1, eos) ? length - 1 : length };
   }
+
+  /** `body` of every document; reads from the file the first time only. */
+  private bodies(): { from: number; to: number }[] {
+    this.allBodies ??= Array.from({ length: this.count }, (_, i) => this.body(i));
+    return this.allBodies;
+  }
+  private allBodies: { from: number; to: number }[] | undefined;
 
   /**
    * Running text of exactly `length` tokens from a random place, every place about equally likely; bos and eos left out. From one document
@@ -117,7 +119,7 @@ export class Documents {
    * @throws DataError when all documents together are shorter than one
    */
   windows(length: number, count: number, random: Random): Int32Array[] {
-    const bodies = Array.from({ length: this.count }, (_, i) => ({ i, ...this.body(i) }));
+    const bodies = this.bodies();
     const within = cut(
       bodies.map(({ from, to }) => to - from),
       length,
@@ -126,10 +128,10 @@ export class Documents {
     );
     if (within.length === count)
       return within.map(({ piece, at }) => {
-        const { i, from } = bodies[piece]!;
-        return this.read(i, from + at, from + at + length);
+        const { from } = bodies[piece]!;
+        return this.read(piece, from + at, from + at + length);
       });
-    const whole = bodies.reduce((sum, { from, to }) => sum + to - from, 0);
+    const whole = this.textTokens();
     const stretches = cut([whole], length, count, random);
     if (stretches.length === 0)
       throw new DataError(`${this.name} has ${whole} tokens of text, fewer than the ${length} of one window`);
@@ -138,7 +140,7 @@ export class Documents {
     return stretches.map(({ at }) => {
       const out = new Int32Array(length);
       for (let filled = 0; filled < length; ) {
-        const { i, from, to } = bodies[k]!;
+        const { from, to } = bodies[k]!;
         const start = at + filled - before;
         if (start >= to - from) {
           before += to - from;
@@ -146,7 +148,7 @@ export class Documents {
           continue;
         }
         const take = Math.min(length - filled, to - from - start);
-        out.set(this.read(i, from + start, from + start + take), filled);
+        out.set(this.read(k, from + start, from + start + take), filled);
         filled += take;
       }
       return out;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
@@ -107,7 +107,7 @@ async function writeModel(
   const engine = scoringEngine({ addon: options.addon, device: "cpu", threads: 1 }, plan.model, 16);
   try {
     await engine.load(matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
-    await writeNewFolder(target, (aside) =>
+    await writeFolder(target, (aside) =>
       fillModelFolder(aside, {
         engine,
         plan,
@@ -153,7 +153,7 @@ async function writeAdapter(
     const tensors = await readSafetensors(adapter);
     const sources = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
     await engine.load(sources, "value", true);
-    await writeNewFolder(target, async (aside) => {
+    await writeFolder(target, async (aside) => {
       await fillAdapterFolder(aside, engine, lora, dtype, base);
       // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
       writeSynced(join(aside, "config.json"), readFileSync(join(from, "config.json")));
@@ -161,10 +161,4 @@ async function writeAdapter(
   } finally {
     await engine.close();
   }
-}
-
-/** Like `writeFolder`; an empty folder of that name gives way. */
-async function writeNewFolder(target: string, fill: (aside: string) => Promise<void>): Promise<void> {
-  rmSync(target, { recursive: true, force: true });
-  await writeFolder(target, fill);
 }
