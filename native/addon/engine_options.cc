@@ -5,6 +5,17 @@
 namespace ctx {
 namespace {
 
+void parse_window(const Options &o, ModelShape &s) {
+  s.window = o.integer("tokens");
+  if (s.window < 1) type_error(o.get("tokens").Env(), o.at("tokens") + " must be 1 or more");
+  const Napi::Array layers = o.array("layers");
+  for (uint32_t i = 0; i < layers.Length(); i++) {
+    const Napi::Value layer = layers[i];
+    if (!layer.IsBoolean()) type_error(layer.Env(), o.at("layers") + " must be an array of true and false, one for each layer");
+    s.window_layers.push_back(layer.As<Napi::Boolean>().Value());
+  }
+}
+
 ModelShape parse_shape(const Options &o) {
   ModelShape s;
   s.vocab = o.integer("vocabSize");
@@ -16,6 +27,12 @@ ModelShape parse_shape(const Options &o) {
   s.head_dim = o.integer("headDim");
   s.eps = (float)o.number("rmsNormEps");
   s.tied = o.boolean("tieWordEmbeddings");
+  const auto flag = [&](const char *name) { return o.has(name) && o.boolean(name); };
+  s.qkv_bias = flag("qkvBias");
+  s.o_bias = flag("oBias");
+  s.mlp_bias = flag("mlpBias");
+  s.qk_norm = flag("qkNorm");
+  if (o.has("slidingWindow")) parse_window(o.object("slidingWindow"), s);
   return s;
 }
 

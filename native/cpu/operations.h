@@ -22,6 +22,10 @@ ctx_status copy(ctx_device *, ctx_mat dst, ctx_mat src);
 ctx_status add(ctx_device *, ctx_mat y, float alpha, ctx_mat x);
 ctx_status scale(ctx_device *, ctx_mat y, float alpha);
 
+// bias.cc
+ctx_status add_row(ctx_device *, ctx_mat y, const float *row);
+ctx_status sum_rows(ctx_device *, float *sum, ctx_mat x);
+
 // gemm.cc
 ctx_status gemm(ctx_device *, int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c);
 

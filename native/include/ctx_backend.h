@@ -98,6 +98,10 @@ typedef struct {
   ctx_status (*add)(ctx_device *, ctx_mat y, float alpha, ctx_mat x);        // y += alpha x
   ctx_status (*scale)(ctx_device *, ctx_mat y, float alpha);                 // y *= alpha
 
+  // ---- bias of a linear map; row and sum are [cols] ----
+  ctx_status (*add_row)(ctx_device *, ctx_mat y, const float *row);          // every row of y += row
+  ctx_status (*sum_rows)(ctx_device *, float *sum, ctx_mat x);               // sum += the sum of x's rows, same bits for any thread count
+
   // ---- matrix product: C = alpha op(A) op(B) + beta C;  op(A) is [M, K], op(B) [K, N], C [M, N] ----
   ctx_status (*gemm)(ctx_device *, int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c);
 

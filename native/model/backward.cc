@@ -27,7 +27,7 @@ void Llama::rebuild(int64_t first, int64_t last) const {
   for (int64_t layer = first; layer <= last; layer++) {
     const LayerBuffers b = buffers(layer, true);
     project_qkv(layer, b, residual);
-    attend(b);
+    attend(layer, b);
     attention_output(layer, b);
     if (layer < last) feed_forward(layer, b, layer_input(layer + 1, true));
     residual = b.x2;
@@ -58,6 +58,18 @@ void Llama::feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat 
   ops_.rmsnorm_backward(dx, true, gradient(p.post_norm), hidden(), b.x2, b.rstd2, norm);
 }
 
+// From the gradient of the queries and keys that attention read to that of those which the projection made, in place.
+void Llama::queries_keys_backward(int64_t layer, const LayerBuffers &b, ctx_mat dqk) const {
+  const LayerParameters &p = parameters_.layers[(size_t)layer];
+  const int64_t heads = shape_.qk_heads(), d = shape_.head_dim;
+  ops_.rope(dqk, heads, d, at(layout_.cos), at(layout_.sin), true);
+  for (int64_t head = 0; shape_.qk_norm && head < heads; head++) {
+    const int norm = head < shape_.heads ? p.q_norm : p.k_norm;
+    const ctx_mat dx = cols(dqk, head * d, d);
+    ops_.rmsnorm_backward(dx, false, gradient(norm), dx, cols(b.qkv, head * d, d), at(layout_.qk_rstd) + head * n_, floats(weight(norm)));
+  }
+}
+
 // x2 = x + o Wo^T, o = attention(rope(q), rope(k), v), qkv = norm(x) Wqkv^T.
 void Llama::attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const {
   const LayerParameters &p = parameters_.layers[(size_t)layer];
@@ -69,11 +81,11 @@ void Llama::attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx)
   input_gradient(p.o, d_o, dx);
 
   ops_.zero(dqkv);
-  RingAttentionGrad call{attention(b), d_o, cols(dqkv, 0, q), cols(dqkv, q, kv), cols(dqkv, q + kv, kv)};
+  if (shape_.qk_norm) normalize_and_rotate(layer, b); // its buffer holds those of another layer
+  RingAttentionGrad call{attention(layer, b), d_o, cols(dqkv, 0, q), cols(dqkv, q, kv), cols(dqkv, q + kv, kv)};
   const ctx_status status = ring_attention_backward(*ops_.table, ops_.device, ring_, call, at(layout_.ring));
   if (status != CTX_OK) throw Failure(status, "attention_backward: " + ring_.error);
-  const int64_t rotated = shape_.heads + shape_.kv_heads;
-  ops_.rope(cols(dqkv, 0, rotated * shape_.head_dim), rotated, shape_.head_dim, at(layout_.cos), at(layout_.sin), true);
+  queries_keys_backward(layer, b, cols(dqkv, 0, q + kv));
 
   const float *norm = floats(weight(p.input_norm));
   ops_.rmsnorm(hidden(), b.rstd1, b.x, no_matrix, norm, shape_.eps);

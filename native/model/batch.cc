@@ -1,5 +1,7 @@
 #include "batch.h"
 
+#include <algorithm>
+
 namespace ctx {
 
 void check_batch(const char *operation, const Batch &b, const ModelShape &shape, int64_t max_tokens, bool needs_targets, bool needs_weights) {
@@ -38,7 +40,7 @@ void local_rows(int64_t tokens, int ring, int rank, const std::function<void(int
   }
 }
 
-LocalTokens local_tokens(const Batch &batch, int ring, int rank) {
+LocalTokens local_tokens(const Batch &batch, int64_t window, int ring, int rank) {
   LocalTokens local;
   local.sequence = batch.tokens();
   local_rows(batch.tokens(), ring, rank, [&](int64_t, int64_t begin, int64_t count) {
@@ -48,6 +50,8 @@ LocalTokens local_tokens(const Batch &batch, int ring, int rank) {
     append(local.ids, batch.ids);
     append(local.positions, batch.positions);
     append(local.starts, batch.starts);
+    for (int64_t i = begin; window > 0 && i < begin + count; i++)
+      local.window_starts.push_back((int32_t)std::max<int64_t>(batch.starts[(size_t)i], i - window + 1));
   });
   return local;
 }

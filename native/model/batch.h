@@ -27,7 +27,8 @@ void check_batch(const char *operation, const Batch &batch, const ModelShape &sh
 // Runs over the rank's zigzag chunks: visit(local row, global index, rows).
 void local_rows(int64_t tokens, int ring, int rank, const std::function<void(int64_t, int64_t, int64_t)> &visit);
 
-LocalTokens local_tokens(const Batch &batch, int ring, int rank);
+// window: of the windowed layers; 0: none
+LocalTokens local_tokens(const Batch &batch, int64_t window, int ring, int rank);
 LocalTargets local_targets(const Batch &batch, int ring, int rank, bool with_weights);
 void merge_score(Score &score, const LocalTargets &local, int64_t tokens, int ring, int rank);
 

@@ -123,7 +123,7 @@ Score Engine::accumulate(const Batch &batch) {
   on_ranks([&](Rank &rank) {
     LocalTargets &mine = targets[(size_t)rank.index];
     mine = local_targets(batch, options_.ring, rank.index, true);
-    rank.model->forward(local_tokens(batch, options_.ring, rank.index), true);
+    rank.model->forward(local_tokens(batch, options_.model.window, options_.ring, rank.index), true);
     rank.model->loss(mine, true);
     rank.model->backward();
   });
@@ -140,7 +140,7 @@ Score Engine::score(const Batch &batch) {
   on_ranks([&](Rank &rank) {
     LocalTargets &mine = targets[(size_t)rank.index];
     mine = local_targets(batch, options_.ring, rank.index, false);
-    rank.model->forward(local_tokens(batch, options_.ring, rank.index), false);
+    rank.model->forward(local_tokens(batch, options_.model.window, options_.ring, rank.index), false);
     rank.model->loss(mine, false);
   });
   Score score{std::vector<float>((size_t)batch.tokens()), std::vector<uint8_t>((size_t)batch.tokens())};
@@ -154,7 +154,7 @@ void Engine::logits(const Batch &batch, int64_t from, int64_t to, float *out) {
   if (from < 0 || to < from || to > batch.tokens())
     fail(CTX_ERR_ARGUMENT, "logits: rows %lld … %lld of a batch of %lld tokens", (long long)from, (long long)to, (long long)batch.tokens());
   on_ranks([&](Rank &rank) {
-    rank.model->forward(local_tokens(batch, options_.ring, rank.index), false);
+    rank.model->forward(local_tokens(batch, options_.model.window, options_.ring, rank.index), false);
     local_rows(batch.tokens(), options_.ring, rank.index, [&](int64_t row, int64_t begin, int64_t count) {
       const int64_t first = std::max(from, begin), last = std::min(to, begin + count);
       if (first < last) rank.model->logits(row + first - begin, last - first, out + (first - from) * options_.model.vocab);

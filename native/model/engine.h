@@ -45,7 +45,7 @@ class Engine {
 
   void set_rope(const std::vector<double> &inv_freq, double attention_factor);
 
-  // Matrices from N(0, std^2), norms 1, adapters as at the start. The same bytes for any number of threads.
+  // Matrices from N(0, std^2), norms 1, biases 0, adapters as at the start. The same bytes for any number of threads.
   void initialize(uint64_t seed, double std);
   // A from U(-1/sqrt(in), 1/sqrt(in)) (PEFT's default), B zero: the adapted model starts as the base model.
   void initialize_adapters();

@@ -37,7 +37,7 @@ std::string shape_text(const std::vector<int64_t> &shape) {
 }
 
 std::vector<int64_t> shape_of(const Parameter &p) {
-  return p.kind == Parameter::norm ? std::vector<int64_t>{p.cols} : std::vector<int64_t>{p.rows, p.cols};
+  return p.is_vector() ? std::vector<int64_t>{p.cols} : std::vector<int64_t>{p.rows, p.cols};
 }
 
 } // namespace
@@ -46,9 +46,9 @@ void Engine::initialize(uint64_t seed, double std) {
   if (!(std >= 0) || !std::isfinite(std)) fail(CTX_ERR_ARGUMENT, "initialize: std is %g, expected 0 or more", std);
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
-    if (p.kind != Parameter::matrix && p.kind != Parameter::norm) continue;
+    if (p.is_adapter()) continue;
     fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
-      if (p.kind == Parameter::norm) std::fill(out, out + count, 1.0f);
+      if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
       else fill_normal(out, first, count, seed, i, std);
     });
   }
@@ -59,7 +59,7 @@ void Engine::initialize_adapters() {
   if (!options_.training.lora) return;
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
-    if (p.kind != Parameter::lora_a && p.kind != Parameter::lora_b) continue;
+    if (!p.is_adapter()) continue;
     fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
       if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
       else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
@@ -104,7 +104,7 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
   if (partial) return;
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
-    const bool needed = slot == Slot::value ? p.kind == Parameter::matrix || p.kind == Parameter::norm : p.trainable;
+    const bool needed = slot == Slot::value ? !p.is_adapter() : p.trainable;
     if (needed && !seen[i]) fail(CTX_ERR_ARGUMENT, "load: parameter %s %s is missing", p.name.c_str(), shape_text(shape_of(p)).c_str());
   }
 }

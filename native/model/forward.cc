@@ -1,13 +1,14 @@
 // forward.cc: from token ids to the normalised output of the last layer.
 //
 //   x_0 = E[ids]
-//   for each layer:  q, k, v = split(norm(x) Wqkv^T);  q, k = rope(q), rope(k)
+//   for each layer:  q, k, v = split(norm(x) Wqkv^T);  q, k = rope(q), rope(k)    with qk_norm: rope(norm(q)), rope(norm(k)) by head
 //                    x2 = x + attention(q, k, v) Wo^T
 //                    x  = x2 + (silu(g) * u) Wdown^T   with  g, u = split(norm(x2) Wgate_up^T)
 //   h = norm(x)
 //
 // Residual sums are fused into the norm that follows: a branch writes its output to a new buffer and the next norm adds the
 // stream to it in the same pass over memory.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -65,6 +66,7 @@ void Llama::stage(const LocalTokens &tokens) {
   upload(layout_.ids, tokens.ids.data(), bytes);
   upload(layout_.positions, tokens.positions.data(), bytes);
   upload(layout_.starts, tokens.starts.data(), bytes);
+  if (shape_.window > 0) upload(layout_.window_starts, tokens.window_starts.data(), bytes);
   ops_.rope_table(at(layout_.cos), at(layout_.sin), reinterpret_cast<const double *>(at(layout_.inv_freq)), shape_.head_dim / 2, attention_factor_,
                   reinterpret_cast<const int32_t *>(at(layout_.positions)), n_);
 }
@@ -76,7 +78,7 @@ void Llama::forward(const LocalTokens &tokens, bool keep) {
   for (int64_t layer = 0; layer < shape_.layers; layer++) {
     const LayerBuffers b = buffers(layer, keep);
     project_qkv(layer, b, residual);
-    attend(b);
+    attend(layer, b);
     attention_output(layer, b);
     feed_forward(layer, b, layer_input(layer + 1, keep));
     residual = b.x2;
@@ -84,21 +86,45 @@ void Llama::forward(const LocalTokens &tokens, bool keep) {
   ops_.rmsnorm(hidden(), at(layout_.final_rstd), layer_input(shape_.layers, keep), residual, floats(weight(parameters_.norm)), shape_.eps);
 }
 
-// x += residual;  q, k, v = split(norm(x) Wqkv^T), q and k rotated.
+// x += residual;  q, k, v = split(norm(x) Wqkv^T), q and k normalised and rotated.
 void Llama::project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const {
   const LayerParameters &p = parameters_.layers[(size_t)layer];
   ops_.rmsnorm(hidden(), b.rstd1, b.x, residual, floats(weight(p.input_norm)), shape_.eps);
   linear(b.qkv, hidden(), p.qkv);
-  const int64_t rotated = shape_.heads + shape_.kv_heads;
-  ops_.rope(cols(b.qkv, 0, rotated * shape_.head_dim), rotated, shape_.head_dim, at(layout_.cos), at(layout_.sin), false);
+  normalize_and_rotate(layer, b);
 }
 
-RingAttention Llama::attention(const LayerBuffers &b) const {
+// Queries and keys as attention reads them, heads side by side. With qk_norm the saved ones are those before it, which its backward pass
+// needs, and the others are made anew in one buffer for all layers.
+ctx_mat Llama::queries_keys(const LayerBuffers &b) const {
+  const int64_t width = shape_.qk_heads() * shape_.head_dim;
+  return shape_.qk_norm ? local(layout_.qk, width) : cols(b.qkv, 0, width);
+}
+
+// q = rope(norm(q)), k = rope(norm(k)), each head by itself; without qk_norm in place and without the norm.
+void Llama::normalize_and_rotate(int64_t layer, const LayerBuffers &b) const {
+  const LayerParameters &p = parameters_.layers[(size_t)layer];
+  const int64_t heads = shape_.qk_heads(), d = shape_.head_dim;
+  const ctx_mat qk = queries_keys(b);
+  for (int64_t head = 0; shape_.qk_norm && head < heads; head++) {
+    const float *w = floats(weight(head < shape_.heads ? p.q_norm : p.k_norm));
+    ops_.rmsnorm(cols(qk, head * d, d), at(layout_.qk_rstd) + head * n_, cols(b.qkv, head * d, d), no_matrix, w, shape_.eps);
+  }
+  ops_.rope(qk, heads, d, at(layout_.cos), at(layout_.sin), false);
+}
+
+// First token that each query of the layer may see.
+const int32_t *Llama::visible_from(int64_t layer) const {
+  return reinterpret_cast<const int32_t *>(at(shape_.windowed(layer) ? layout_.window_starts : layout_.starts));
+}
+
+RingAttention Llama::attention(int64_t layer, const LayerBuffers &b) const {
   const int64_t q = shape_.q_width(), kv = shape_.kv_width();
+  const ctx_mat qk = queries_keys(b);
   RingAttention a{};
   a.tokens = sequence_;
-  a.q = cols(b.qkv, 0, q);
-  a.k = cols(b.qkv, q, kv);
+  a.q = cols(qk, 0, q);
+  a.k = cols(qk, q, kv);
   a.v = cols(b.qkv, q + kv, kv);
   a.o = b.o;
   a.lse = b.lse;
@@ -106,13 +132,13 @@ RingAttention Llama::attention(const LayerBuffers &b) const {
   a.kv_heads = (int32_t)shape_.kv_heads;
   a.head_dim = (int32_t)shape_.head_dim;
   a.scale = 1.0f / std::sqrt((float)shape_.head_dim);
-  a.start = reinterpret_cast<const int32_t *>(at(layout_.starts));
+  a.start = visible_from(layer);
   a.causal = 1;
   return a;
 }
 
-void Llama::attend(const LayerBuffers &b) const {
-  const ctx_status status = ring_attention_forward(*ops_.table, ops_.device, ring_, attention(b), at(layout_.ring));
+void Llama::attend(int64_t layer, const LayerBuffers &b) const {
+  const ctx_status status = ring_attention_forward(*ops_.table, ops_.device, ring_, attention(layer, b), at(layout_.ring));
   if (status != CTX_OK) throw Failure(status, "attention_forward: " + ring_.error);
 }
 
@@ -144,6 +170,7 @@ void Llama::forward_cached(const int32_t *ids, int64_t count, int64_t past) {
   tokens.positions.resize((size_t)count);
   std::iota(tokens.positions.begin(), tokens.positions.end(), (int32_t)past);
   tokens.starts.assign((size_t)count, 0);
+  for (int64_t i = 0; shape_.window > 0 && i < count; i++) tokens.window_starts.push_back((int32_t)std::max<int64_t>(0, past + i - shape_.window + 1));
   stage(tokens);
   ops_.embed_forward(layer_input(0, false), weight(parameters_.embed), reinterpret_cast<const int32_t *>(at(layout_.ids)));
   ctx_mat residual = no_matrix;
@@ -162,10 +189,11 @@ void Llama::attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) co
   const int64_t q = shape_.q_width(), kv = shape_.kv_width();
   const ctx_mat keys = matrix(kv_cache_ + 2 * layer * kv_capacity_ * kv, kv_capacity_, kv);
   const ctx_mat values = matrix(floats(keys) + kv_capacity_ * kv, kv_capacity_, kv);
-  ops_.copy(rows(keys, past, n_), cols(b.qkv, q, kv));
+  const ctx_mat qk = queries_keys(b);
+  ops_.copy(rows(keys, past, n_), cols(qk, q, kv));
   ops_.copy(rows(values, past, n_), cols(b.qkv, q + kv, kv));
   ctx_attention a{};
-  a.q = cols(b.qkv, 0, q);
+  a.q = cols(qk, 0, q);
   a.k = rows(keys, 0, past + n_);
   a.v = rows(values, 0, past + n_);
   a.o = b.o;
@@ -175,6 +203,7 @@ void Llama::attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) co
   a.head_dim = (int32_t)shape_.head_dim;
   a.scale = 1.0f / std::sqrt((float)shape_.head_dim);
   a.q_index = past;
+  a.start = visible_from(layer);
   a.causal = 1;
   ops_.attention_forward(a);
 }

@@ -90,6 +90,8 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   r.act = placer.take(work, r.mlp_rows, s.ffn);
   if (!r.keeps_gate_up) r.gate_up = placer.take(work, r.mlp_rows, 2 * s.ffn);
   r.xa = placer.take(work, n, adapter_width);
+  r.qk = placer.take(work, n, s.qk_norm ? s.qk_heads() * s.head_dim : 0);
+  r.qk_rstd = placer.take(work, n, s.qk_norm ? s.qk_heads() : 0);
   if (plan.train) {
     r.dx = placer.take(work, n, s.hidden);
     r.dqkv = placer.take(work, n, s.qkv_width());
@@ -100,6 +102,7 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   r.sin = placer.take(work, n, s.head_dim / 2);
   r.inv_freq = placer.take(work, s.head_dim);
   for (int64_t *list : {&r.ids, &r.positions, &r.starts, &r.picks, &r.targets, &r.target_weights}) *list = placer.take(work, n);
+  r.window_starts = placer.take(work, s.window > 0 ? n : 0);
   r.nll = placer.take(work, plan.loss_chunk);
   r.correct = placer.take(work, (plan.loss_chunk + 3) / 4);
   size_t ring_bytes = ring_forward_workspace(plan.max_tokens, ring, (int32_t)s.kv_heads, (int32_t)s.head_dim);

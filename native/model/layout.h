@@ -26,7 +26,7 @@ struct Ledger {
 // What a layer's backward pass reads.
 struct LayerSpans {
   int64_t rstd1, rstd2; // [n]
-  int64_t qkv;          // [n, qkv_width] after RoPE
+  int64_t qkv;          // [n, qkv_width] after RoPE; with qk_norm before the norm
   int64_t o, lse;       // [n, q_width], [heads, n]
   int64_t x2;           // [n, hidden] after the attention's residual
   int64_t gate_up;      // [n, 2 ffn]; only where every activation is kept
@@ -43,7 +43,9 @@ struct RankLayout {
   int64_t h = 0, dx = 0, dqkv = 0;     // [n, max(hidden, q_width)], [n, hidden], [n, qkv_width]
   int64_t gate_up = 0, act = 0, d_act = 0; // [mlp_rows, 2 ffn], [mlp_rows, ffn] twice
   int64_t xa = 0, dxa = 0;             // [n, adapter_width]: x A^T and its gradient
+  int64_t qk = 0, qk_rstd = 0;         // [n, qk_heads * head_dim] queries and keys after their norm and RoPE, [qk_heads, n]; only with qk_norm
   int64_t cos = 0, sin = 0, inv_freq = 0; // [n, head_dim / 2] twice; head_dim / 2 doubles
+  int64_t window_starts = 0;           // [n], 4 bytes each: first visible token in windowed layers; only with a window
   int64_t ids = 0, positions = 0, starts = 0, picks = 0, targets = 0, target_weights = 0; // [n], 4 bytes each
   int64_t nll = 0, correct = 0;        // [loss_chunk] floats, bytes
   int64_t ring = 0;                    // workspace of ring attention

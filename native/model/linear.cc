@@ -1,9 +1,9 @@
-// linear.cc: y = x W^T with its LoRA adapters, and the gradients. A Linear may be several weights side by side (q, k, v): one
+// linear.cc: y = x W^T + b with its LoRA adapters, and the gradients. Few models have the bias b. A Linear may be several weights side by side (q, k, v): one
 // product serves them all; adapters and frozen weights are then taken part by part.
 //
-//   forward     y  = x W^T + s (x A^T) B^T            s = alpha / rank, per part
+//   forward     y  = x W^T + b + s (x A^T) B^T        s = alpha / rank, per part
 //   backward    dZ = s dy B          (adapter_gradient)
-//               dB += s dy^T (x A^T), dA += dZ^T x, dW += dy^T x   (weight_gradient)
+//               dB += s dy^T (x A^T), dA += dZ^T x, dW += dy^T x, db += sum of the rows of dy   (weight_gradient)
 //               dx = dy W + dZ A     (input_gradient)
 #include "llama.h"
 
@@ -22,6 +22,7 @@ ctx_mat Llama::adapters_a(const Linear &l, float *base, bool of_gradients) const
 void Llama::linear(ctx_mat y, ctx_mat x, const Linear &l) const {
   const ctx_mat w = matrix(floats(weight(l.parts[0].weight)), l.out, l.in);
   ops_.matmul_nt(y, x, w);
+  if (l.has_bias()) ops_.add_row(y, floats(weight(l.parts[0].bias)));
   if (l.rank == 0) return;
   const ctx_mat xa = matrix(at(layout_.xa), x.rows, l.rank);
   ops_.matmul_nt(xa, x, adapters_a(l, weights_, false));
@@ -50,6 +51,8 @@ void Llama::weight_gradient(const Linear &l, ctx_mat x, ctx_mat dy) const {
     for (const LinearPart &part : l.parts)
       if (gradient(part.weight)) ops_.matmul_tn(gradient_matrix(part.weight), cols(dy, part.out_begin, part.out), x, 1, 1);
   }
+  for (const LinearPart &part : l.parts)
+    if (part.bias >= 0 && gradient(part.bias)) ops_.sum_rows(gradient(part.bias), cols(dy, part.out_begin, part.out));
   if (l.rank == 0) return;
   const ctx_mat xa = matrix(at(layout_.xa), x.rows, l.rank), dxa = matrix(at(layout_.dxa), x.rows, l.rank);
   ops_.matmul_nt(xa, x, adapters_a(l, weights_, false));

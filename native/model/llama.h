@@ -16,6 +16,7 @@ namespace ctx {
 struct LocalTokens {
   int64_t sequence = 0;               // tokens of the whole sequence
   std::vector<int32_t> ids, positions, starts; // [n]
+  std::vector<int32_t> window_starts; // [n] max(starts, index - window + 1); empty for a model without a window
   int64_t count() const { return (int64_t)ids.size(); }
 };
 
@@ -83,7 +84,9 @@ class Llama {
   ctx_mat layer_input(int64_t layer, bool keep) const;
   void upload(int64_t place, const void *data, size_t bytes) const { ops_.upload(at(place), data, bytes); }
   void stage(const LocalTokens &tokens);
-  RingAttention attention(const LayerBuffers &b) const;
+  ctx_mat queries_keys(const LayerBuffers &b) const;
+  const int32_t *visible_from(int64_t layer) const;
+  RingAttention attention(int64_t layer, const LayerBuffers &b) const;
 
   // linear.cc
   void linear(ctx_mat y, ctx_mat x, const Linear &l) const;
@@ -94,12 +97,14 @@ class Llama {
 
   // forward.cc
   void project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const;
-  void attend(const LayerBuffers &b) const;
+  void normalize_and_rotate(int64_t layer, const LayerBuffers &b) const;
+  void attend(int64_t layer, const LayerBuffers &b) const;
   void attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) const;
   void attention_output(int64_t layer, const LayerBuffers &b) const;
   void feed_forward(int64_t layer, const LayerBuffers &b, ctx_mat out) const;
 
   // backward.cc
+  void queries_keys_backward(int64_t layer, const LayerBuffers &b, ctx_mat dqk) const;
   void rebuild(int64_t first, int64_t last) const;
   void feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const;
   void attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const;

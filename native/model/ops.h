@@ -47,6 +47,9 @@ struct Ops {
   void copy(ctx_mat to, ctx_mat from) const { check(table->copy(device, to, from), "copy"); }
   void add(ctx_mat y, float alpha, ctx_mat x) const { check(table->add(device, y, alpha, x), "add"); }
 
+  void add_row(ctx_mat y, const float *row) const { check(table->add_row(device, y, row), "add_row"); }
+  void sum_rows(float *sum, ctx_mat x) const { check(table->sum_rows(device, sum, x), "sum_rows"); }
+
   // c = alpha a b + beta c, and with one side transposed
   void matmul(ctx_mat c, ctx_mat a, ctx_mat b, float alpha = 1, float beta = 0) const { gemm(0, 0, alpha, a, b, beta, c); }
   void matmul_nt(ctx_mat c, ctx_mat a, ctx_mat b, float alpha = 1, float beta = 0) const { gemm(0, 1, alpha, a, b, beta, c); }

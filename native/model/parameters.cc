@@ -19,6 +19,11 @@ void check_shape(const ModelShape &s) {
   if (s.heads % s.kv_heads != 0)
     fail(CTX_ERR_ARGUMENT, "model shape: %lld heads cannot be shared by %lld key-value heads (must divide)", (long long)s.heads, (long long)s.kv_heads);
   if (s.head_dim % 2 != 0) fail(CTX_ERR_ARGUMENT, "model shape: head_dim is %lld, must be even for RoPE", (long long)s.head_dim);
+  if (s.window < 0 || s.window > (int64_t(1) << 31) - 1)
+    fail(CTX_ERR_ARGUMENT, "model shape: a sliding window of %lld tokens, expected 1 … 2^31 - 1, or 0 for none", (long long)s.window);
+  if (s.window_layers.size() != (size_t)(s.window > 0 ? s.layers : 0))
+    fail(CTX_ERR_ARGUMENT, "model shape: the sliding window names %zu layers, expected one entry for each of %lld", s.window_layers.size(),
+         (long long)(s.window > 0 ? s.layers : 0));
   if (!(s.eps >= 0)) fail(CTX_ERR_ARGUMENT, "model shape: rms_norm_eps must be >= 0");
 }
 
@@ -75,7 +80,7 @@ void ParameterTable::add_adapters(Linear &linear, const LoraOptions &lora) {
 }
 
 void ParameterTable::choose_trainable(const Training &training) {
-  for (Parameter &p : all) p.trainable = !training.lora || p.kind == Parameter::lora_a || p.kind == Parameter::lora_b;
+  for (Parameter &p : all) p.trainable = !training.lora || p.is_adapter();
   if (!training.lora) return;
   for (const std::string &pattern : training.also_train) {
     bool named = false;
@@ -95,6 +100,7 @@ void ParameterTable::place() {
       int last_a = -1;
       for (size_t i = 0; i < linear->parts.size(); i++) {
         if (i > 0) joined[(size_t)linear->parts[i].weight] = true;
+        if (i > 0 && linear->has_bias()) joined[(size_t)linear->parts[i].bias] = true;
         if (linear->parts[i].lora_a < 0) continue;
         if (last_a >= 0) joined[(size_t)linear->parts[i].lora_a] = true;
         last_a = linear->parts[i].lora_a;
@@ -124,7 +130,7 @@ ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bo
   embed = add("model.embed_tokens.weight", Parameter::matrix, s.vocab, s.hidden);
   for (int64_t i = 0; i < s.layers; i++) {
     const std::string at = "model.layers." + std::to_string(i) + ".";
-    const auto linear = [&](int64_t in, std::initializer_list<std::pair<const char *, int64_t>> parts) {
+    const auto linear = [&](int64_t in, bool bias, std::initializer_list<std::pair<const char *, int64_t>> parts) {
       Linear l;
       l.in = in;
       for (const auto &[name, out] : parts) {
@@ -135,13 +141,19 @@ ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bo
         l.out += out;
         l.parts.push_back(part);
       }
+      for (LinearPart &part : l.parts)
+        if (bias) part.bias = add(stem(all[(size_t)part.weight].name) + "bias", Parameter::bias, 1, part.out);
       return l;
     };
     LayerParameters layer;
-    layer.qkv = linear(s.hidden, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}});
-    layer.o = linear(q, {{"self_attn.o_proj", s.hidden}});
-    layer.gate_up = linear(s.hidden, {{"mlp.gate_proj", s.ffn}, {"mlp.up_proj", s.ffn}});
-    layer.down = linear(s.ffn, {{"mlp.down_proj", s.hidden}});
+    layer.qkv = linear(s.hidden, s.qkv_bias, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}});
+    layer.o = linear(q, s.o_bias, {{"self_attn.o_proj", s.hidden}});
+    layer.gate_up = linear(s.hidden, s.mlp_bias, {{"mlp.gate_proj", s.ffn}, {"mlp.up_proj", s.ffn}});
+    layer.down = linear(s.ffn, s.mlp_bias, {{"mlp.down_proj", s.hidden}});
+    if (s.qk_norm) {
+      layer.q_norm = add(at + "self_attn.q_norm.weight", Parameter::norm, 1, s.head_dim);
+      layer.k_norm = add(at + "self_attn.k_norm.weight", Parameter::norm, 1, s.head_dim);
+    }
     layer.input_norm = add(at + "input_layernorm.weight", Parameter::norm, 1, s.hidden);
     layer.post_norm = add(at + "post_attention_layernorm.weight", Parameter::norm, 1, s.hidden);
     layers.push_back(std::move(layer));

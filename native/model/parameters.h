@@ -13,34 +13,39 @@ namespace ctx {
 constexpr int64_t align_floats(int64_t n) { return (n + 15) & ~int64_t(15); }
 
 struct Parameter {
-  enum Kind { matrix, norm, lora_a, lora_b };
+  enum Kind { matrix, norm, bias, lora_a, lora_b };
   std::string name;      // as in Hugging Face's state_dict
   Kind kind = matrix;
-  int64_t rows = 0, cols = 0; // a norm's weight is [1, cols] here and [cols] outside
+  int64_t rows = 0, cols = 0; // a norm's weight and a bias are [1, cols] here and [cols] outside
   bool trainable = false;
   int64_t offset = 0;    // floats from the start of the weights
   int64_t gradient = -1; // floats from the start of the gradients (the moments lie alike); -1 when frozen
 
   int64_t size() const { return rows * cols; }
+  bool is_adapter() const { return kind == lora_a || kind == lora_b; }
+  bool is_vector() const { return kind == norm || kind == bias; }
 };
 
 // One weight of a Linear, and its adapter if it has one. Members are indices into ParameterTable::all.
 struct LinearPart {
-  int weight = -1, lora_a = -1, lora_b = -1;
+  int weight = -1, bias = -1, lora_a = -1, lora_b = -1;
   int64_t out_begin = 0, out = 0; // its columns of the Linear's output
   int64_t rank_begin = 0;         // its columns of x A^T
 };
 
 // Weights that read the same input and lie one after the other, so that one matrix product serves them all:
-// y [tokens, out] = x [tokens, in] W^T. q, k, v are one Linear; so are gate, up.
+// y [tokens, out] = x [tokens, in] W^T (+ b). q, k, v are one Linear; so are gate, up. Their biases lie one after the other too.
 struct Linear {
   std::vector<LinearPart> parts;
   int64_t in = 0, out = 0;
   int64_t rank = 0; // of all adapters together; their A matrices lie one after the other too
+
+  bool has_bias() const { return parts[0].bias >= 0; }
 };
 
 struct LayerParameters {
   int input_norm = -1, post_norm = -1;
+  int q_norm = -1, k_norm = -1; // [head_dim]; -1 without qk_norm
   Linear qkv, o, gate_up, down;
 };
 

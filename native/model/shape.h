@@ -8,15 +8,23 @@
 
 namespace ctx {
 
-// A Llama-family decoder (Touvron et al. 2023, arXiv 2302.13971): pre-norm RMSNorm, RoPE, grouped-query attention, SwiGLU.
+// A decoder of the Llama family (Touvron et al. 2023, arXiv 2302.13971): pre-norm RMSNorm, RoPE, grouped-query attention, SwiGLU. What its
+// relatives do otherwise is data here: Mistral's sliding window (Jiang et al. 2023, arXiv 2310.06825), Qwen2's biases of q, k, v (Yang et
+// al. 2024, arXiv 2407.10671), Qwen3's norms of queries and keys (Yang et al. 2025, arXiv 2505.09388).
 struct ModelShape {
   int64_t vocab = 0, hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
   float eps = 1e-5f;  // inside the square root of RMSNorm
   bool tied = false;  // lm_head shares the embedding's matrix
+  bool qkv_bias = false, o_bias = false, mlp_bias = false; // y = x W^T + b in these linear maps; mlp: gate, up and down
+  bool qk_norm = false;            // RMSNorm over head_dim of every query and key head, before RoPE
+  int64_t window = 0;              // keys that a query of a windowed layer sees at most, itself included; 0: no layer has a window
+  std::vector<bool> window_layers; // [layers] which layers have it; empty where window is 0
 
   int64_t q_width() const { return heads * head_dim; }
   int64_t kv_width() const { return kv_heads * head_dim; }
   int64_t qkv_width() const { return q_width() + 2 * kv_width(); }
+  int64_t qk_heads() const { return heads + kv_heads; } // those that RoPE turns
+  bool windowed(int64_t layer) const { return window > 0 && window_layers[(size_t)layer]; }
 };
 
 // LoRA (Hu et al. 2021, arXiv 2106.09685): y = x W^T + alpha / rank * (x A^T) B^T with A [rank, in], B [out, rank].

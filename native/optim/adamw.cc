@@ -12,7 +12,7 @@ void adamw_update(const Ops &ops, const Parameter &p, float *weights, float *m, 
   h.beta1 = o.beta1;
   h.beta2 = o.beta2;
   h.eps = o.eps;
-  h.weight_decay = p.kind == Parameter::norm ? 0 : o.weight_decay;
+  h.weight_decay = p.is_vector() ? 0 : o.weight_decay;
   h.grad_scale = grad_scale;
   h.step = o.step;
   ops.adamw(weights + p.offset, m + p.gradient, v + p.gradient, gradients + p.gradient, p.size(), h);
