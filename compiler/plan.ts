@@ -49,7 +49,7 @@ export interface PlanModel {
   /** Folder that holds config.json and weights, relative to the recipe; null for a new model or when only the config is known. */
   path: string | null;
   /** `model_type` of Hugging Face's config. */
-  family: "llama";
+  family: "llama" | "mistral" | "qwen2" | "qwen3";
   vocab_size: number;
   hidden_size: number;
   intermediate_size: number;
@@ -59,6 +59,16 @@ export interface PlanModel {
   head_dim: number;
   rms_norm_eps: number;
   tie_word_embeddings: boolean;
+  /** The maps of q, k and v have biases. */
+  qkv_bias: boolean;
+  /** The map behind attention has a bias. */
+  o_bias: boolean;
+  /** The maps of gate, up and down have biases. */
+  mlp_bias: boolean;
+  /** Every query and key head goes through an RMSNorm of its own before RoPE. */
+  qk_norm: boolean;
+  /** Sliding-window attention; null where every layer sees the whole context. */
+  window: PlanWindow | null;
   initializer_range: number;
   bos_token_id: number | null;
   eos_token_id: number | null;
@@ -70,6 +80,13 @@ export interface PlanModel {
   rope: PlanRope;
   /** Standard deviation and seed of new weights; null when weights are read. */
   initialize: { std: number } | null;
+}
+
+/** A query sees the last `tokens` keys, itself included, in some layers. */
+export interface PlanWindow {
+  tokens: number;
+  /** For each layer, whether the window holds there. */
+  layers: boolean[];
 }
 
 /** A frequency table and how it came about. Kernels see only `inv_freq` and `attention_factor`. */

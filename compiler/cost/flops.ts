@@ -16,29 +16,36 @@ export interface ForwardFlops {
  * fills the row is the upper bound, and what masking saves is not promised.
  *
  * @param documents lengths of the row's documents; absent: one of `length`
+ * @param window keys that a query sees at most, itself included; absent: all
  */
-export function causalPairs(length: number, documents: readonly number[] = [length]): number {
-  return documents.reduce((sum, tokens) => sum + (tokens * (tokens + 1)) / 2, 0);
+export function causalPairs(
+  length: number,
+  documents: readonly number[] = [length],
+  window = Number.POSITIVE_INFINITY,
+): number {
+  return documents.reduce((sum, tokens) => {
+    const rising = Math.min(tokens, window);
+    return sum + (rising * (rising + 1)) / 2 + (tokens - rising) * rising;
+  }, 0);
 }
 
 /**
  * Forward FLOPs: 2 × weights × tokens for linear maps (embedding look-ups cost none), 4 × pairs × heads × head_dim for
- * each layer's attention, causal.
+ * each layer's attention, causal, in a layer with a sliding window only the pairs inside it. Biases and norms are left out.
  *
  * @param rows number of rows
  * @param length tokens of a row
  */
-export function forwardFlops(
-  shape: ModelShape,
-  rows: number,
-  length: number,
-  pairs = causalPairs(length),
-): ForwardFlops {
+export function forwardFlops(shape: ModelShape, rows: number, length: number): ForwardFlops {
   const tokens = rows * length;
+  const windowed = shape.window?.layers.filter(Boolean).length ?? 0;
+  const pairs =
+    (shape.layers - windowed) * causalPairs(length) +
+    windowed * causalPairs(length, [length], shape.window?.tokens ?? Number.POSITIVE_INFINITY);
   return {
     layers: 2 * shape.layers * linearParametersPerLayer(shape) * tokens,
     head: 2 * shape.vocab_size * shape.hidden_size * tokens,
-    attention: 4 * rows * pairs * shape.heads * shape.head_dim * shape.layers,
+    attention: 4 * rows * pairs * shape.heads * shape.head_dim,
   };
 }
 

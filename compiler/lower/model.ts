@@ -1,5 +1,6 @@
 import { closest } from "../diagnostics/suggest.ts";
 import {
+  type Family,
   knownConfig,
   knownModels,
   type ModelFinding,
@@ -100,7 +101,7 @@ function problemOf({ message }: ModelFinding): string {
 /** A trained tokenizer begins with these two: where a text begins, which attention needs as a place to rest, and where it ends. */
 const TRAINED_SPECIALS = { bos_token_id: 0, eos_token_id: 1 };
 
-/** `new = llama(…)`: random weights. */
+/** `new = llama(…)`, `mistral(…)`, `qwen2(…)`, `qwen3(…)`: random weights. */
 function startModel(reader: Reader): PlanModel | undefined {
   const { report } = reader.lowering;
   const call = reader.call("new");
@@ -111,12 +112,12 @@ function startModel(reader: Reader): PlanModel | undefined {
   if (vocab === undefined) {
     // With from as well, which of the two is meant is not known.
     if (reader.has("from")) return undefined;
-    const hint = "write tokenizer = bpe(vocab: …), or vocab in llama(…)";
+    const hint = `write tokenizer = bpe(vocab: …), or vocab in ${call.name}(…)`;
     report.add("CTX8005", call.at, { problem: "the vocabulary's size is unknown", hint });
     return undefined;
   }
   try {
-    return newModel({ ...newLlama(call, vocab), ...(tokenizer ? TRAINED_SPECIALS : {}) });
+    return newModel({ ...newArguments(call, vocab), ...(tokenizer ? TRAINED_SPECIALS : {}) });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     report.add("CTX8005", call.at, { problem: error.message, hint: "change the sizes so that they divide" });
@@ -124,10 +125,11 @@ function startModel(reader: Reader): PlanModel | undefined {
   }
 }
 
-function newLlama(call: TypedCall, vocab: number) {
+function newArguments(call: TypedCall, vocab: number) {
   const size = (name: string) => numberArgument(call, name);
   const optional = (key: string, value: number | undefined) => (value === undefined ? {} : { [key]: value });
   return {
+    family: call.name as Family,
     vocab,
     layers: size("layers") ?? 1,
     hidden: size("hidden") ?? 2,
@@ -140,6 +142,7 @@ function newLlama(call: TypedCall, vocab: number) {
     ...optional("theta", size("theta")),
     ...optional("rms_norm_eps", size("rms_norm_eps")),
     ...optional("std", size("std")),
+    ...optional("window", size("sliding_window")),
   };
 }
 
@@ -179,7 +182,9 @@ function checkTrainedVocabulary(tokenizer: TypedCall, model: PlanModel, reader: 
   if (made === undefined || !at || made === model.vocab_size) return;
   const sizes = `the model has ${showNumber(model.vocab_size)} entries, the tokenizer ${showNumber(made)}`;
   const fewer = model.vocab_size < made;
-  const hint = fewer ? "tokens would have no entry: leave vocab out of llama(…)" : "the rest is never read nor trained";
+  const hint = fewer
+    ? "tokens would have no entry: leave vocab out of the new model"
+    : "the rest is never read nor trained";
   const fixes = [{ title: `vocab: ${made}`, safety: "review" as const, edits: [{ ...at, text: String(made) }] }];
   report.add("CTX8010", at, { problem: sizes, hint }, { severity: fewer ? "error" : "warning", fixes });
 }

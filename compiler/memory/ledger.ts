@@ -3,7 +3,8 @@ import type { PlanLedger } from "../plan.ts";
 
 /**
  * The memory of an engine, to the byte, before anything is allocated. Mirrors native/model/layout.cc region by region; a
- * test holds the two against each other. Tokens n are those of one ring rank; all numbers are fp32 or int32 (4 bytes).
+ * test holds the two against each other. Tokens n are those of one ring rank. Activations are fp32 or bf16, as `dtype`
+ * says; all other numbers are fp32 or int32 (4 bytes).
  *
  *   weights      parameters and adapters
  *   gradients    trained parameters, once for each ring rank in this memory
@@ -31,6 +32,8 @@ export interface LedgerOptions {
   /** Rows of logits formed at once. */
   lossChunk: number;
   kvCacheTokens: number;
+  /** Of activations and of the key-value cache. Default: f32. */
+  dtype?: "f32" | "bf16";
   /** Ranks that a sequence is cut over. */
   ring: number;
   /** Ranks that share this memory; default: all (threads of one process). 1 when every rank has a device of its own. */
@@ -43,6 +46,11 @@ const MLP_TILE_ROWS = 1024;
 /** Regions begin at multiples of 64 bytes. */
 const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
 const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4 * aligned(numbers), 0);
+/** Bytes of regions of activations. */
+const activationRegions =
+  ({ dtype }: LedgerOptions) =>
+  (...regions: number[]) =>
+    bytes(...regions.map((numbers) => (dtype === "bf16" ? Math.ceil(numbers / 2) : numbers)));
 
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
@@ -57,9 +65,9 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
     optimizer: train ? 2 * bytes(trained) : 0,
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
-    logits: ranksHere * bytes(lossChunk * vocab, lossChunk * hidden),
+    logits: ranksHere * (bytes(lossChunk * vocab) + activationRegions(options)(lossChunk * hidden)),
     workspace: ranksHere * workspaceBytes(model, options, n, adapterWidth),
-    kv_cache: bytes(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
+    kv_cache: activationRegions(options)(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
   };
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
 }
@@ -74,15 +82,16 @@ function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
 function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const { layers, heads, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, qkv } = widths(model);
+  const saved = activationRegions(options);
   const every = options.train ? options.checkpointEvery : 0;
   const keepsAll = options.train && every === 0;
   const slots = !options.train ? 1 : keepsAll ? layers : Math.min(every, layers);
-  const layer = bytes(n, n * qkv, n * q, n * heads, n * hidden, n) + (keepsAll ? bytes(n * 2 * ffn) : 0);
+  const layer = bytes(n, n * heads, n) + saved(n * qkv, n * q, n * hidden) + (keepsAll ? saved(n * 2 * ffn) : 0);
   const checkpoints = every > 0 ? Math.ceil(layers / every) : 0;
   const inputs = !options.train ? 1 : (keepsAll ? layers : Math.min(every, layers) - 1) + 1;
   return {
-    activations: slots * layer + inputs * bytes(n * hidden) + bytes(n),
-    checkpoints: checkpoints * bytes(n * hidden),
+    activations: slots * layer + inputs * saved(n * hidden) + bytes(n),
+    checkpoints: checkpoints * saved(n * hidden),
   };
 }
 
@@ -91,12 +100,16 @@ function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, ad
   const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
   const { train, checkpointEvery, lossChunk } = options;
   const { q, qkv } = widths(model);
+  const activation = activationRegions(options);
   const tile = Math.min(n, MLP_TILE_ROWS);
-  const tokenLists = 6 * bytes(n);
+  const tokenLists = (model.window ? 7 : 6) * bytes(n);
+  const normalized = model.qk_norm ? model.heads + model.kv_heads : 0;
   return (
-    bytes(n * Math.max(hidden, q), tile * ffn, n * adapterWidth) +
-    (train && checkpointEvery === 0 ? 0 : bytes(tile * 2 * ffn)) +
-    (train ? bytes(n * hidden, n * qkv, tile * ffn, n * adapterWidth) : 0) +
+    activation(n * Math.max(hidden, q), tile * ffn) +
+    bytes(n * adapterWidth, n * normalized) +
+    activation(n * normalized * headDim) +
+    (train && checkpointEvery === 0 ? 0 : activation(tile * 2 * ffn)) +
+    (train ? bytes(n * hidden, n * qkv, n * adapterWidth) + activation(tile * ffn) : 0) +
     bytes((n * headDim) / 2, (n * headDim) / 2, headDim) +
     tokenLists +
     bytes(lossChunk, Math.ceil(lossChunk / 4)) +
@@ -104,11 +117,17 @@ function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, ad
   );
 }
 
-/** Keys and values at hand and arriving; backward also their gradients, at hand, arriving and leaving, and delta. */
-function ringBytes(model: ModelShape, { ring, train }: LedgerOptions, n: number): number {
-  const packet = bytes(2 * n * widths(model).kv);
-  const travelling = ring === 1 ? 0 : (train ? 5 : 2) * packet;
-  return travelling + (train ? bytes(n * model.heads) : 0);
+/**
+ * Keys and values at hand and arriving; forward also the merged output in fp32 where activations are bf16, backward the
+ * gradients of keys and values, at hand, arriving and leaving, and delta. The two share their place.
+ */
+function ringBytes(model: ModelShape, options: LedgerOptions, n: number): number {
+  const { ring, train, dtype } = options;
+  const { q, kv } = widths(model);
+  const travels = ring > 1 ? 2 * activationRegions(options)(2 * n * kv) : 0;
+  const forward = travels + (ring > 1 && dtype === "bf16" ? bytes(n * q) : 0);
+  const backward = travels + (ring > 1 ? 3 * bytes(2 * n * kv) : 0) + bytes(n * model.heads);
+  return train ? Math.max(forward, backward) : forward;
 }
 
 /** A parameter as the arena holds it; `joined`: it follows the one before without a gap. */
@@ -131,8 +150,9 @@ let counted: { key: string; numbers: ParameterNumbers } | undefined;
 /** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
 function parameterNumbers(model: ModelShape, options: LedgerOptions): ParameterNumbers {
   const { vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings } = model;
+  const families = [model.qkv_bias, model.o_bias, model.mlp_bias, model.qk_norm];
   const sizes = [vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings];
-  const key = JSON.stringify([sizes, options.lora?.rank, options.lora?.targets, options.alsoTrain]);
+  const key = JSON.stringify([sizes, families, options.lora?.rank, options.lora?.targets, options.alsoTrain]);
   if (counted?.key !== key) counted = { key, numbers: countNumbers(model, options) };
   return counted.numbers;
 }
@@ -161,32 +181,38 @@ function parameterList(model: ModelShape, lora: LedgerOptions["lora"]) {
   const parameters: Parameter[] = [];
   const add = (name: string, numbers: number, joined = false, adapter = false) =>
     parameters.push({ name: `${name}.weight`, numbers, joined, adapter });
+  const addBias = (name: string, numbers: number, joined: boolean) =>
+    parameters.push({ name: `${name}.bias`, numbers, joined, adapter: false });
   /** Linear maps that read the same input lie together: name → outputs. */
-  const groups: { input: number; maps: [name: string, outputs: number][] }[] = [
+  const groups: { input: number; bias?: boolean | undefined; maps: [name: string, outputs: number][] }[] = [
     {
       input: hidden,
+      bias: model.qkv_bias,
       maps: [
         ["self_attn.q_proj", q],
         ["self_attn.k_proj", kv],
         ["self_attn.v_proj", kv],
       ],
     },
-    { input: q, maps: [["self_attn.o_proj", hidden]] },
+    { input: q, bias: model.o_bias, maps: [["self_attn.o_proj", hidden]] },
     {
       input: hidden,
+      bias: model.mlp_bias,
       maps: [
         ["mlp.gate_proj", ffn],
         ["mlp.up_proj", ffn],
       ],
     },
-    { input: ffn, maps: [["mlp.down_proj", hidden]] },
+    { input: ffn, bias: model.mlp_bias, maps: [["mlp.down_proj", hidden]] },
   ];
   add("model.embed_tokens", vocab * hidden);
   for (let layer = 0; layer < model.layers; layer++) {
     const at = `model.layers.${layer}`;
-    for (const { input, maps } of groups) {
+    for (const { input, bias, maps } of groups) {
       for (const [index, [name, outputs]] of maps.entries()) add(`${at}.${name}`, outputs * input, index > 0);
+      for (const [index, [name, outputs]] of maps.entries()) if (bias) addBias(`${at}.${name}`, outputs, index > 0);
     }
+    for (const norm of model.qk_norm ? ["q_norm", "k_norm"] : []) add(`${at}.self_attn.${norm}`, model.head_dim);
     add(`${at}.input_layernorm`, hidden);
     add(`${at}.post_attention_layernorm`, hidden);
   }

@@ -19,6 +19,9 @@ export type ModelFindingKind =
   | "heads-indivisible"
   | "head-dim-odd"
   | "bias-unsupported"
+  | "attention-unsupported"
+  | "feature-unsupported"
+  | "key-unread"
   | "activation-unsupported"
   | "quantized-unsupported"
   | "too-large";

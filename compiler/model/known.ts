@@ -122,6 +122,84 @@ const SMOLLM2_135M = {
   eos_token_id: 0,
 };
 
+const MISTRAL_7B = {
+  model_type: "mistral",
+  vocab_size: 32000,
+  hidden_size: 4096,
+  intermediate_size: 14336,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+  max_position_embeddings: 32768,
+  rms_norm_eps: 1e-5,
+  rope_theta: 1000000,
+  sliding_window: null,
+  bos_token_id: 1,
+  eos_token_id: 2,
+};
+
+const MISTRAL_7B_V1 = { ...MISTRAL_7B, rope_theta: 10000, sliding_window: 4096 };
+const MISTRAL_7B_V3 = { ...MISTRAL_7B, vocab_size: 32768 };
+
+const QWEN = {
+  rms_norm_eps: 1e-6,
+  rope_theta: 1000000,
+  use_sliding_window: false,
+  bos_token_id: 151643,
+  eos_token_id: 151643,
+};
+
+/** The instruct models end a turn with <|im_end|>; the configs of Qwen2.5's promise 32K, what they were trained at. */
+const QWEN_TURN = { eos_token_id: 151645 };
+const QWEN25_INSTRUCT = { ...QWEN_TURN, max_position_embeddings: 32768 };
+
+const qwen25 = (
+  sizes: [hidden: number, intermediate: number, layers: number, heads: number, kvHeads: number],
+  more: JsonObject,
+): JsonObject => ({
+  model_type: "qwen2",
+  ...QWEN,
+  ...sizeKeys(sizes),
+  max_window_layers: sizes[2],
+  ...more,
+});
+
+const qwen3 = (
+  sizes: [hidden: number, intermediate: number, layers: number, heads: number, kvHeads: number],
+  tied: boolean,
+): JsonObject => ({
+  model_type: "qwen3",
+  ...QWEN,
+  ...QWEN_TURN,
+  ...sizeKeys(sizes),
+  vocab_size: 151936,
+  head_dim: 128,
+  max_position_embeddings: 40960,
+  max_window_layers: sizes[2],
+  tie_word_embeddings: tied,
+});
+
+function sizeKeys([hidden, intermediate, layers, heads, kvHeads]: [number, number, number, number, number]) {
+  return {
+    hidden_size: hidden,
+    intermediate_size: intermediate,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads,
+  };
+}
+
+const SMALL_VOCABULARY = { vocab_size: 151936, tie_word_embeddings: true };
+const QWEN25_05B = qwen25([896, 4864, 24, 14, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
+const QWEN25_15B = qwen25([1536, 8960, 28, 12, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 131072 });
+const QWEN25_7B = qwen25([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
+const QWEN25_14B = qwen25([5120, 13824, 48, 40, 8], {
+  ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
+});
+const QWEN3_8B = qwen3([4096, 12288, 36, 32, 8], false);
+/** Qwen3's base models promise the 32K that they were trained at. */
+const QWEN3_BASE = { eos_token_id: 151643, max_position_embeddings: 32768 };
+
 const INSTRUCT = { eos_token_id: 128009 };
 
 const KNOWN: { [name: string]: JsonObject } = {
@@ -150,6 +228,25 @@ const KNOWN: { [name: string]: JsonObject } = {
     rope_theta: 45218125210,
   },
   "HuggingFaceTB/SmolLM2-135M": SMOLLM2_135M,
+  "mistralai/Mistral-7B-v0.1": MISTRAL_7B_V1,
+  "mistralai/Mistral-7B-Instruct-v0.1": MISTRAL_7B_V1,
+  "mistralai/Mistral-7B-Instruct-v0.2": MISTRAL_7B,
+  "mistralai/Mistral-7B-v0.3": MISTRAL_7B_V3,
+  "mistralai/Mistral-7B-Instruct-v0.3": MISTRAL_7B_V3,
+  "Qwen/Qwen2.5-0.5B": QWEN25_05B,
+  "Qwen/Qwen2.5-0.5B-Instruct": { ...QWEN25_05B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-1.5B": QWEN25_15B,
+  "Qwen/Qwen2.5-1.5B-Instruct": { ...QWEN25_15B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-7B": QWEN25_7B,
+  "Qwen/Qwen2.5-7B-Instruct": { ...QWEN25_7B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-14B": QWEN25_14B,
+  "Qwen/Qwen3-0.6B": qwen3([1024, 3072, 28, 16, 8], true),
+  "Qwen/Qwen3-1.7B": qwen3([2048, 6144, 28, 16, 8], true),
+  "Qwen/Qwen3-4B": qwen3([2560, 9728, 36, 32, 8], true),
+  "Qwen/Qwen3-8B": QWEN3_8B,
+  "Qwen/Qwen3-8B-Base": { ...QWEN3_8B, ...QWEN3_BASE },
+  "Qwen/Qwen3-14B": qwen3([5120, 17408, 40, 40, 8], false),
+  "Qwen/Qwen3-32B": qwen3([5120, 25600, 64, 64, 8], false),
 };
 
 /** config.json of a published model by its Hub name; null when it is not in the table. */

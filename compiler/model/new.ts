@@ -1,9 +1,12 @@
 import type { PlanModel } from "../plan.ts";
 import { ropeTable } from "../rope/index.ts";
+import type { Family } from "./family.ts";
 import { countParameters } from "./parameters.ts";
 
-/** `new = llama(…)`: a model that starts from random weights. Sizes in elements, context in tokens. */
-export interface NewLlama {
+/** `new = llama(…)` and its like: a model that starts from random weights. Sizes in elements, context in tokens. */
+export interface NewModel {
+  /** Default: llama. */
+  family?: Family;
   vocab: number;
   layers: number;
   hidden: number;
@@ -24,6 +27,8 @@ export interface NewLlama {
   rms_norm_eps?: number;
   /** Standard deviation of new weights. Default: 0.02. */
   std?: number;
+  /** Keys that a query sees at most, itself included, in every layer; null: all. Default: null. */
+  window?: number | null;
   bos_token_id?: number | null;
   eos_token_id?: number | null;
 }
@@ -33,7 +38,7 @@ export interface NewLlama {
  *
  * @throws RangeError that names the argument, its value and what is allowed
  */
-export function newModel(args: NewLlama): PlanModel {
+export function newModel(args: NewModel): PlanModel {
   for (const key of ["vocab", "layers", "hidden", "heads", "context"] as const) whole(key, args[key]);
   const kvHeads = whole("kv_heads", args.kv_heads ?? args.heads);
   if (args.heads % kvHeads !== 0) {
@@ -48,6 +53,8 @@ export function newModel(args: NewLlama): PlanModel {
   if (!(std > 0 && std < 1)) throw new RangeError(`std must lie between 0 and 1, not ${std}`);
   const eps = args.rms_norm_eps ?? 1e-5;
   if (!(eps > 0 && eps < 1)) throw new RangeError(`rms_norm_eps must lie between 0 and 1, not ${eps}`);
+  const family = args.family ?? "llama";
+  const window = args.window === undefined || args.window === null ? null : whole("sliding_window", args.window);
   const shape = {
     vocab_size: args.vocab,
     hidden_size: args.hidden,
@@ -57,11 +64,16 @@ export function newModel(args: NewLlama): PlanModel {
     kv_heads: kvHeads,
     head_dim: headDim,
     tie_word_embeddings: args.tie ?? false,
+    qkv_bias: family === "qwen2",
+    o_bias: false,
+    mlp_bias: false,
+    qk_norm: family === "qwen3",
+    window: window === null ? null : { tokens: window, layers: new Array<boolean>(args.layers).fill(true) },
   };
   return {
     from: null,
     path: null,
-    family: "llama",
+    family,
     ...shape,
     rms_norm_eps: eps,
     initializer_range: std,

@@ -1,5 +1,6 @@
 import type { PlanExport, PlanModel, PlanRope } from "../plan.ts";
 import { type HuggingFaceRope, type JsonObject, writeHuggingFaceRope } from "../rope/index.ts";
+import { ARCHITECTURES } from "./family.ts";
 
 const TORCH_DTYPE: { [dtype in PlanExport["dtype"]]: string } = { f32: "float32", bf16: "bfloat16", f16: "float16" };
 
@@ -41,15 +42,13 @@ export function writeModelConfig(
 ): ModelConfig {
   const kept = Object.fromEntries(Object.entries(base).filter(([key]) => !OURS.includes(key)));
   return {
-    attention_bias: false,
     attention_dropout: 0,
     bos_token_id: model.bos_token_id,
     eos_token_id: model.eos_token_id,
     hidden_act: "silu",
-    mlp_bias: false,
     use_cache: true,
     ...kept,
-    architectures: ["LlamaForCausalLM"],
+    architectures: [ARCHITECTURES[model.family]],
     head_dim: model.head_dim,
     hidden_size: model.hidden_size,
     initializer_range: model.initializer_range,
@@ -62,6 +61,29 @@ export function writeModelConfig(
     tie_word_embeddings: model.tie_word_embeddings,
     torch_dtype: TORCH_DTYPE[dtype],
     vocab_size: model.vocab_size,
+    ...familyKeys(model, base),
     ...writeHuggingFaceRope(rope, context, model.context),
   };
+}
+
+/** Biases and windows in the family's own words, so that transformers 4 (`max_window_layers`) and 5 (`layer_types`) agree. */
+function familyKeys(model: PlanModel, base: JsonObject): JsonObject {
+  const { family, window } = model;
+  switch (family) {
+    case "llama":
+      return { attention_bias: model.qkv_bias, mlp_bias: model.mlp_bias };
+    case "mistral":
+      return { sliding_window: window?.tokens ?? null };
+    default: {
+      const first = window ? window.layers.indexOf(true) : model.layers;
+      const types = Array.from({ length: model.layers }, (_, layer) => window?.layers[layer] === true);
+      return {
+        ...(family === "qwen3" ? { attention_bias: model.qkv_bias } : {}),
+        use_sliding_window: window !== null,
+        sliding_window: window?.tokens ?? null,
+        max_window_layers: window ? first : (base.max_window_layers ?? model.layers),
+        layer_types: types.map((windowed) => (windowed ? "sliding_attention" : "full_attention")),
+      };
+    }
+  }
 }

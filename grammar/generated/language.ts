@@ -3432,7 +3432,7 @@ export const language: LanguageDefinition = {
     "architecture": {
       "llama": {
         "name": "llama",
-        "doc": "A Llama-family decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.",
+        "doc": "A Llama decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.",
         "status": "ready",
         "since": 1,
         "deprecated": null,
@@ -3441,6 +3441,766 @@ export const language: LanguageDefinition = {
         ],
         "papers": [
           "Touvron et al. 2023, arXiv 2302.13971"
+        ],
+        "set": "architecture",
+        "parameters": [
+          {
+            "name": "layers",
+            "doc": "Decoder layers.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 10000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "hidden",
+            "doc": "Width of the residual stream.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 2,
+            "max": 1000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "heads",
+            "doc": "Query heads.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "kv_heads",
+            "doc": "Key and value heads; divides `heads`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(heads)",
+            "min": 1,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "head_dim",
+            "doc": "Width of one head; even.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(hidden / heads)",
+            "min": 2,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "intermediate",
+            "doc": "Width inside SwiGLU.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(8/3 of hidden, rounded up to a multiple of 64)",
+            "min": 1,
+            "max": 10000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "context",
+            "doc": "Trained length: what `model.context` is before the first stage.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 2147483647,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "theta",
+            "doc": "`rope_theta`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "10_000",
+            "min": 1,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "tie",
+            "doc": "Input and output embeddings are one matrix.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "flag"
+            },
+            "required": false,
+            "default": "false",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "rms_norm_eps",
+            "doc": "Added to the mean square in RMSNorm.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1e-5",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "std",
+            "doc": "Standard deviation of new weights.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "0.02",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "vocab",
+            "doc": "Size of the vocabulary.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(that of the tokenizer)",
+            "min": 2,
+            "max": 10000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "mistral": {
+        "name": "mistral",
+        "doc": "A Mistral decoder: Llama with sliding-window attention where a window is given.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "mistral(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512, sliding_window: 256)"
+        ],
+        "papers": [
+          "Jiang et al. 2023, arXiv 2310.06825"
+        ],
+        "set": "architecture",
+        "parameters": [
+          {
+            "name": "layers",
+            "doc": "Decoder layers.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 10000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "hidden",
+            "doc": "Width of the residual stream.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 2,
+            "max": 1000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "heads",
+            "doc": "Query heads.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "kv_heads",
+            "doc": "Key and value heads; divides `heads`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(heads)",
+            "min": 1,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "head_dim",
+            "doc": "Width of one head; even.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(hidden / heads)",
+            "min": 2,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "intermediate",
+            "doc": "Width inside SwiGLU.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(8/3 of hidden, rounded up to a multiple of 64)",
+            "min": 1,
+            "max": 10000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "context",
+            "doc": "Trained length: what `model.context` is before the first stage.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 2147483647,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "theta",
+            "doc": "`rope_theta`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "10_000",
+            "min": 1,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "tie",
+            "doc": "Input and output embeddings are one matrix.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "flag"
+            },
+            "required": false,
+            "default": "false",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "rms_norm_eps",
+            "doc": "Added to the mean square in RMSNorm.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1e-5",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "std",
+            "doc": "Standard deviation of new weights.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "0.02",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "vocab",
+            "doc": "Size of the vocabulary.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(that of the tokenizer)",
+            "min": 2,
+            "max": 10000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "sliding_window",
+            "doc": "Keys that a query sees at most, itself included, in every layer.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": false,
+            "default": "(all)",
+            "min": 1,
+            "max": 2147483647,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "qwen2": {
+        "name": "qwen2",
+        "doc": "A Qwen2 or Qwen2.5 decoder: Llama with biases of queries, keys and values.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "qwen2(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512, tie: true)"
+        ],
+        "papers": [
+          "Yang et al. 2024, arXiv 2407.10671"
+        ],
+        "set": "architecture",
+        "parameters": [
+          {
+            "name": "layers",
+            "doc": "Decoder layers.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 10000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "hidden",
+            "doc": "Width of the residual stream.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 2,
+            "max": 1000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "heads",
+            "doc": "Query heads.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "kv_heads",
+            "doc": "Key and value heads; divides `heads`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(heads)",
+            "min": 1,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "head_dim",
+            "doc": "Width of one head; even.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(hidden / heads)",
+            "min": 2,
+            "max": 100000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "intermediate",
+            "doc": "Width inside SwiGLU.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(8/3 of hidden, rounded up to a multiple of 64)",
+            "min": 1,
+            "max": 10000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "context",
+            "doc": "Trained length: what `model.context` is before the first stage.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "tokens"
+            },
+            "required": true,
+            "default": null,
+            "min": 1,
+            "max": 2147483647,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "theta",
+            "doc": "`rope_theta`.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "10_000",
+            "min": 1,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "tie",
+            "doc": "Input and output embeddings are one matrix.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "flag"
+            },
+            "required": false,
+            "default": "false",
+            "min": null,
+            "max": null,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "rms_norm_eps",
+            "doc": "Added to the mean square in RMSNorm.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "1e-5",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "std",
+            "doc": "Standard deviation of new weights.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "number"
+            },
+            "required": false,
+            "default": "0.02",
+            "min": 0,
+            "max": null,
+            "minIncluded": false,
+            "choices": {},
+            "group": null
+          },
+          {
+            "name": "vocab",
+            "doc": "Size of the vocabulary.",
+            "status": "ready",
+            "since": 1,
+            "deprecated": null,
+            "examples": [],
+            "papers": [],
+            "type": {
+              "kind": "count"
+            },
+            "required": false,
+            "default": "(that of the tokenizer)",
+            "min": 2,
+            "max": 10000000,
+            "minIncluded": true,
+            "choices": {},
+            "group": null
+          }
+        ],
+        "variadic": false,
+        "returns": null,
+        "formula": null
+      },
+      "qwen3": {
+        "name": "qwen3",
+        "doc": "A Qwen3 decoder: Llama with an RMSNorm of every query and key head before RoPE.",
+        "status": "ready",
+        "since": 1,
+        "deprecated": null,
+        "examples": [
+          "qwen3(layers: 6, hidden: 256, heads: 8, kv_heads: 4, head_dim: 64, context: 512)"
+        ],
+        "papers": [
+          "Yang et al. 2025, arXiv 2505.09388"
         ],
         "set": "architecture",
         "parameters": [

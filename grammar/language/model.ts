@@ -30,13 +30,8 @@ export interface Model extends Block {
   tokenizer?: Text | Call<"tokenizer">;
 }
 
-/**
- * A Llama-family decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
- *
- * @paper Touvron et al. 2023, arXiv 2302.13971
- * @example llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)
- */
-export interface Llama extends Settings<"architecture"> {
+/** What the decoders below have in common. */
+export interface Decoder {
   /** Decoder layers. @min 1 @max 10000 */
   layers: Count;
   /** Width of the residual stream. @min 2 @max 1000000 */
@@ -62,6 +57,41 @@ export interface Llama extends Settings<"architecture"> {
   /** Size of the vocabulary. @default (that of the tokenizer) @min 2 @max 10000000 */
   vocab?: Count;
 }
+
+/**
+ * A Llama decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+ *
+ * @paper Touvron et al. 2023, arXiv 2302.13971
+ * @example llama(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512)
+ */
+export interface Llama extends Settings<"architecture">, Decoder {}
+
+/**
+ * A Mistral decoder: Llama with sliding-window attention where a window is given.
+ *
+ * @paper Jiang et al. 2023, arXiv 2310.06825
+ * @example mistral(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512, sliding_window: 256)
+ */
+export interface Mistral extends Settings<"architecture">, Decoder {
+  /** Keys that a query sees at most, itself included, in every layer. @default (all) @min 1 @max 2147483647 */
+  sliding_window?: Tokens;
+}
+
+/**
+ * A Qwen2 or Qwen2.5 decoder: Llama with biases of queries, keys and values.
+ *
+ * @paper Yang et al. 2024, arXiv 2407.10671
+ * @example qwen2(layers: 6, hidden: 256, heads: 8, kv_heads: 4, context: 512, tie: true)
+ */
+export interface Qwen2 extends Settings<"architecture">, Decoder {}
+
+/**
+ * A Qwen3 decoder: Llama with an RMSNorm of every query and key head before RoPE.
+ *
+ * @paper Yang et al. 2025, arXiv 2505.09388
+ * @example qwen3(layers: 6, hidden: 256, heads: 8, kv_heads: 4, head_dim: 64, context: 512)
+ */
+export interface Qwen3 extends Settings<"architecture">, Decoder {}
 
 /**
  * Byte-level byte-pair encoding, trained on the recipe's sources.

@@ -5,7 +5,7 @@
  * call rejects with an `Error` whose message names the operation, the shapes and the cause.
  */
 
-/** Shape of a Llama-family model. All sizes in elements. */
+/** Shape of a decoder of the Llama family. All sizes in elements. What only some models have may be left out: none. */
 export interface NativeModelShape {
   vocabSize: number;
   hiddenSize: number;
@@ -16,6 +16,14 @@ export interface NativeModelShape {
   headDim: number;
   rmsNormEps: number;
   tieWordEmbeddings: boolean;
+  /** Biases of q, k and v; of the map behind attention; of gate, up and down. */
+  qkvBias?: boolean;
+  oBias?: boolean;
+  mlpBias?: boolean;
+  /** RMSNorm of every query and key head before RoPE. */
+  qkNorm?: boolean;
+  /** A query sees the last `tokens` keys, itself included, in the layers whose entry is true. */
+  slidingWindow?: { tokens: number; layers: boolean[] };
 }
 
 /** Which parameters are trained, and how. Names are Hugging Face parameter names. */
@@ -38,6 +46,8 @@ export interface NativeMemoryPlan {
   lossChunk: number;
   /** KV-cache capacity in tokens for `generate`; 0 allocates none. */
   kvCacheTokens: number;
+  /** Of what layers hand to each other and of the operands of matrix products; sums, weights, loss stay fp32. Default: f32. */
+  dtype?: "f32" | "bf16";
 }
 
 export interface NativeEngineOptions {
@@ -132,7 +142,7 @@ export interface NativeMemoryReport {
 export interface NativeEngine {
   /** Sets the frequency table: `invFreq` has headDim / 2 entries, angles are formed in float64. */
   setRope(invFreq: Float64Array, attentionFactor: number): void;
-  /** Fills all weights from a seeded generator (normal, std; norms 1). Same bytes for any thread count. */
+  /** Fills all weights from a seeded generator (normal, std; norms 1, biases 0). Same bytes for any thread count. */
   initialize(seed: number, std: number): Promise<void>;
   /** Copies tensors from files (mapped, converted to fp32). Missing parameters are an error unless `partial`. */
   load(sources: NativeTensorSource[], slot: NativeSlot, partial: boolean): Promise<void>;

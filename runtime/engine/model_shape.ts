@@ -13,5 +13,10 @@ export function modelShape(model: PlanModel): NativeModelShape {
     headDim: model.head_dim,
     rmsNormEps: model.rms_norm_eps,
     tieWordEmbeddings: model.tie_word_embeddings,
+    qkvBias: model.qkv_bias,
+    oBias: model.o_bias,
+    mlpBias: model.mlp_bias,
+    qkNorm: model.qk_norm,
+    ...(model.window && { slidingWindow: model.window }),
   };
 }

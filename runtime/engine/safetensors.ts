@@ -233,7 +233,7 @@ export function matchWeights(
   const tied = !parameters.some(({ name }) => name === "lm_head.weight");
   for (const { name, file } of found.values()) {
     if (BUFFER.test(name) || (tied && name === "lm_head.weight")) continue;
-    throw new SafetensorsError(file, `tensor ${name} is not part of the Llama model that config.json describes`);
+    throw new SafetensorsError(file, `tensor ${name} is not part of the model that config.json describes`);
   }
   return matched;
 }

@@ -51,6 +51,12 @@ describe("FLOPs", () => {
   test("documents only ever save", () => {
     expect(causalPairs(100)).toBe(5050);
     expect(causalPairs(100, [50, 50])).toBe(2550);
+    const visible = (length: number, window: number) =>
+      Array.from({ length }, (_, query) => Math.min(query + 1, window)).reduce((sum, keys) => sum + keys, 0);
+    for (const window of [1, 7, 99, 100, 5000]) {
+      expect(causalPairs(100, [100], window)).toBe(visible(100, window));
+      expect(causalPairs(100, [60, 40], window)).toBe(visible(60, window) + visible(40, window));
+    }
   });
 
   test("LoRA: r = 64 on all maps of Llama 3 8B is 168M weights, and a third of the linear work is gone", () => {

@@ -25,6 +25,18 @@ describe("known models", () => {
     ["meta-llama/Llama-3.2-1B", 1_235_814_400],
     ["meta-llama/Llama-3.2-3B", 3_212_749_824],
     ["HuggingFaceTB/SmolLM2-135M", 134_515_008],
+    ["mistralai/Mistral-7B-v0.1", 7_241_732_096],
+    ["mistralai/Mistral-7B-v0.3", 7_248_023_552],
+    ["Qwen/Qwen2.5-0.5B", 494_032_768],
+    ["Qwen/Qwen2.5-1.5B", 1_543_714_304],
+    ["Qwen/Qwen2.5-7B", 7_615_616_512],
+    ["Qwen/Qwen2.5-14B", 14_770_033_664],
+    ["Qwen/Qwen3-0.6B", 596_049_920],
+    ["Qwen/Qwen3-1.7B", 1_720_574_976],
+    ["Qwen/Qwen3-4B", 4_022_468_096],
+    ["Qwen/Qwen3-8B", 8_190_735_360],
+    ["Qwen/Qwen3-14B", 14_768_307_200],
+    ["Qwen/Qwen3-32B", 32_762_123_264],
   ])("%s has %d parameters", (name, parameters) => {
     expect(modelFromConfig(knownConfig(name)!, name).model!.parameters).toBe(parameters);
   });
@@ -51,7 +63,9 @@ describe("reading config.json", () => {
     ['{"model_type": "llama"', "not-json"],
     ["[1]", "not-json"],
     ["{}", "family-unsupported"],
-    ['{"model_type": "qwen2"}', "family-unsupported"],
+    ['{"model_type": "gemma2"}', "family-unsupported"],
+    ['{"model_type": "qwen3_moe"}', "family-unsupported"],
+    ['{"model_type": "qwen2"}', "value-missing"],
     ['{"model_type": "llama"}', "value-missing"],
   ])("%j is refused as %s", (text, kind) => {
     const { model, findings } = readModelConfig(text, "test");
@@ -60,9 +74,23 @@ describe("reading config.json", () => {
   });
 
   test.each([
-    [{ attention_bias: true }, "bias-unsupported"],
-    [{ mlp_bias: true }, "bias-unsupported"],
+    [{ attention_bias: 1 }, "value-wrong"],
+    [{ model_type: "mistral", attention_bias: true }, "bias-unsupported"],
+    [{ model_type: "qwen2", mlp_bias: true }, "bias-unsupported"],
     [{ hidden_act: "gelu" }, "activation-unsupported"],
+    [{ hidden_activation: "gelu_pytorch_tanh" }, "activation-unsupported"],
+    [{ num_local_experts: 8 }, "feature-unsupported"],
+    [{ attn_logit_softcapping: 50 }, "feature-unsupported"],
+    [{ residual_multiplier: 0.22 }, "feature-unsupported"],
+    [{ layer_types: ["chunked_attention"] }, "attention-unsupported"],
+    [{ model_type: "mistral", sliding_window: 0 }, "value-wrong"],
+    [{ model_type: "qwen3", layer_types: ["full_attention"] }, "value-wrong"],
+    [{ model_type: "qwen3", layer_types: new Array(32).fill("linear_attention") }, "attention-unsupported"],
+    [{ model_type: "qwen3", layer_types: new Array(32).fill("sliding_attention") }, "value-wrong"],
+    [{ model_type: "qwen2", max_window_layers: -1 }, "value-wrong"],
+    [{ sliding_window: 4096 }, "key-unread"],
+    [{ model_type: "qwen2", dual_chunk_attention_config: { chunk_size: 262144 } }, "key-unread"],
+    [{ partial_rotary_factor: 0.5 }, "partial-rotary"],
     [{ quantization_config: { bits: 4 } }, "quantized-unsupported"],
     [{ num_key_value_heads: 5 }, "heads-indivisible"],
     [{ head_dim: 127 }, "head-dim-odd"],
@@ -74,6 +102,49 @@ describe("reading config.json", () => {
     [{ rope_theta: "5e5" }, "malformed"],
   ])("%j gives %s", (change, kind) => {
     expect(kinds(change)).toContain(kind);
+  });
+
+  test("what the families have, by transformers' own defaults", () => {
+    const read = (config: object) => modelFromConfig({ ...LLAMA_3, ...config }, "x").model!;
+    const every = new Array<boolean>(32).fill(true);
+    expect(read({ attention_bias: true, mlp_bias: true })).toMatchObject({
+      qkv_bias: true,
+      o_bias: true,
+      mlp_bias: true,
+    });
+    // MistralConfig: 4096 where nothing is said.
+    expect(read({ model_type: "mistral" }).window).toEqual({ tokens: 4096, layers: every });
+    expect(read({ model_type: "mistral", sliding_window: null }).window).toBeNull();
+    expect(read({ model_type: "mistral", num_key_value_heads: undefined }).kv_heads).toBe(8);
+    const qwen2 = { model_type: "qwen2", sliding_window: 1024 };
+    expect(read(qwen2)).toMatchObject({ qkv_bias: true, o_bias: false, mlp_bias: false, qk_norm: false, window: null });
+    expect(read({ ...qwen2, use_sliding_window: true, max_window_layers: 30 }).window).toEqual({
+      tokens: 1024,
+      layers: every.map((_, layer) => layer >= 30),
+    });
+    expect(read({ ...qwen2, use_sliding_window: true, max_window_layers: 32 }).window).toBeNull();
+    expect(read({ model_type: "qwen3", num_attention_heads: 16 })).toMatchObject({ qk_norm: true, head_dim: 128 });
+    const types = every.map((_, layer) => (layer % 2 ? "full_attention" : "sliding_attention"));
+    const alternating = read({ model_type: "qwen3", use_sliding_window: true, layer_types: types });
+    expect(alternating.window!.layers.filter(Boolean)).toHaveLength(16);
+  });
+
+  test("a family's config.json reads back as the same model", () => {
+    const qwen = { model_type: "qwen3", attention_bias: true, use_sliding_window: true, sliding_window: 64 };
+    const types = Array.from({ length: 32 }, (_, layer) => (layer % 3 ? "full_attention" : "sliding_attention"));
+    for (const config of [
+      knownConfig("mistralai/Mistral-7B-v0.1")!,
+      knownConfig("mistralai/Mistral-7B-v0.3")!,
+      knownConfig("Qwen/Qwen2.5-7B")!,
+      knownConfig("Qwen/Qwen3-8B")!,
+      { ...LLAMA_3, attention_bias: true, mlp_bias: true },
+      { ...LLAMA_3, ...qwen, layer_types: types },
+      { ...LLAMA_3, ...qwen, max_window_layers: 20 },
+    ]) {
+      const model = modelFromConfig(config, "x").model!;
+      const written = writeModelConfig(model, model.rope, model.context, "bf16", config);
+      expect(modelFromConfig(written, "x").model).toEqual({ ...model, rope: expect.anything() });
+    }
   });
 
   test("lists of end tokens, null and negative ids", () => {

@@ -50,6 +50,11 @@ export const CASES = [
   "tied-yarn-d64",
   "untied-bf16-d128",
   "sharded-f16-d16",
+  "llama-biases-d16",
+  "mistral-window-d16",
+  "qwen2-windows-d12",
+  "qwen3-d32",
+  "qwen3-alternating-d16",
 ] as const;
 
 export const caseFolder = (name: string) => fileURLToPath(new URL(`../golden/models/${name}`, import.meta.url));

@@ -14,6 +14,11 @@ const shapes = fc.record({
   group: fc.integer({ min: 1, max: 3 }),
   head_dim: fc.integer({ min: 1, max: 20 }).map((half) => 2 * half),
   tie_word_embeddings: fc.boolean(),
+  qkv_bias: fc.boolean(),
+  o_bias: fc.boolean(),
+  mlp_bias: fc.boolean(),
+  qk_norm: fc.boolean(),
+  windowed: fc.option(fc.integer({ min: 1, max: 50 })),
 });
 
 const plans = fc.record({
@@ -25,36 +30,45 @@ const plans = fc.record({
   lossChunk: fc.integer({ min: 1, max: 600 }),
   kvCacheTokens: fc.integer({ min: 0, max: 500 }),
   ring: fc.integer({ min: 1, max: 4 }),
+  dtype: fc.constantFrom("f32" as const, "bf16" as const),
 });
 
 test("the ledger is what the engine allocates, to the byte", async () => {
   await fc.assert(
-    fc.asyncProperty(shapes, plans, async ({ group, ...model }, { chunkTokens, lora, alsoTrain, ...plan }) => {
-      const shape = { ...model, heads: model.kv_heads * group };
-      const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;
-      const engine = loadAddon().createEngine({
-        device: "cpu",
-        threads: 1,
-        ring: plan.ring,
-        model: {
-          vocabSize: shape.vocab_size,
-          hiddenSize: shape.hidden_size,
-          intermediateSize: shape.intermediate_size,
-          layers: shape.layers,
-          heads: shape.heads,
-          kvHeads: shape.kv_heads,
-          headDim: shape.head_dim,
-          rmsNormEps: 1e-5,
-          tieWordEmbeddings: shape.tie_word_embeddings,
-        },
-        training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
-        memory: { ...plan, maxTokens },
-      });
-      const { kvCache, ...terms } = engine.memory();
-      await engine.close();
-      const ledger = deviceLedger(shape, { ...plan, maxTokens, ...(lora ? { lora, alsoTrain } : {}) });
-      expect(ledger).toEqual({ ...terms, kv_cache: kvCache });
-    }),
+    fc.asyncProperty(
+      shapes,
+      plans,
+      async ({ group, windowed, ...model }, { chunkTokens, lora, alsoTrain, ...plan }) => {
+        const layers = Array.from({ length: model.layers }, (_, layer) => layer % 2 === 0);
+        const window = windowed === null ? null : { tokens: windowed, layers };
+        const shape = { ...model, heads: model.kv_heads * group, window };
+        const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;
+        const engine = loadAddon().createEngine({
+          device: "cpu",
+          threads: 1,
+          ring: plan.ring,
+          model: {
+            vocabSize: shape.vocab_size,
+            hiddenSize: shape.hidden_size,
+            intermediateSize: shape.intermediate_size,
+            layers: shape.layers,
+            heads: shape.heads,
+            kvHeads: shape.kv_heads,
+            headDim: shape.head_dim,
+            rmsNormEps: 1e-5,
+            tieWordEmbeddings: shape.tie_word_embeddings,
+            ...{ qkvBias: shape.qkv_bias, oBias: shape.o_bias, mlpBias: shape.mlp_bias, qkNorm: shape.qk_norm },
+            ...(window && { slidingWindow: window }),
+          },
+          training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
+          memory: { ...plan, maxTokens },
+        });
+        const { kvCache, ...terms } = engine.memory();
+        await engine.close();
+        const ledger = deviceLedger(shape, { ...plan, maxTokens, ...(lora ? { lora, alsoTrain } : {}) });
+        expect(ledger).toEqual({ ...terms, kv_cache: kvCache });
+      },
+    ),
     { numRuns: 300 },
   );
 });

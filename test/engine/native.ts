@@ -5,6 +5,7 @@ import { readModelConfig } from "../../compiler/model/index.ts";
 import type { NativeBatch, NativeEngine, NativeEngineOptions } from "../../runtime/engine/addon.ts";
 import { documentPositions, documentStarts } from "../../runtime/engine/documents.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
+import { modelShape } from "../../runtime/engine/model_shape.ts";
 import { readModelFolder } from "../../runtime/engine/safetensors.ts";
 import { caseFolder, type GoldenSequence } from "./golden.ts";
 
@@ -21,17 +22,7 @@ export async function goldenEngine(name: string, overrides: Overrides = {}): Pro
     device: "cpu",
     threads: 2,
     ring: 1,
-    model: {
-      vocabSize: model!.vocab_size,
-      hiddenSize: model!.hidden_size,
-      intermediateSize: model!.intermediate_size,
-      layers: model!.layers,
-      heads: model!.heads,
-      kvHeads: model!.kv_heads,
-      headDim: model!.head_dim,
-      rmsNormEps: model!.rms_norm_eps,
-      tieWordEmbeddings: model!.tie_word_embeddings,
-    },
+    model: modelShape(model!),
     memory: { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 100, kvCacheTokens: 0, ...memory },
     ...rest,
   });

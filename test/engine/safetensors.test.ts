@@ -137,7 +137,7 @@ describe("model folders", () => {
     const source = { name: "w", file: "m.safetensors", offset: 8, dtype: "F32" as const, shape: [2, 3] };
     expect(() => matchWeights("m", [], [{ name: "w", shape: [2, 3] }])).toThrow(/m: no tensor w \[2, 3\]/);
     expect(() => matchWeights("m", [source], [{ name: "w", shape: [3, 2] }])).toThrow(/\[2, 3\].*\[3, 2\]/);
-    expect(() => matchWeights("m", [source], [])).toThrow(/w is not part of the Llama model/);
+    expect(() => matchWeights("m", [source], [])).toThrow(/w is not part of the model/);
     const buffers = ["model.layers.0.self_attn.rotary_emb.inv_freq", "lm_head.weight"].map((name) => ({
       ...source,
       name,

@@ -57,41 +57,43 @@ test("five steps as torch.optim.AdamW with clipping", async () => {
   await engine.close();
 });
 
-test("LoRA: loss and gradients of adapters and norms as by autograd through merged weights", async () => {
-  const name = "untied-llama3-d32";
-  const { plain, lora } = readGolden(name);
-  const { rank, alpha, targets, also } = lora!;
-  const engine = await goldenEngine(name, { training: { lora: { rank, alpha, targets, seed: 1 }, alsoTrain: also } });
-  const frozen = engine.parameters().filter(({ trainable }) => !trainable);
-  expect(frozen.map((parameter) => parameter.name)).toContain("model.layers.0.self_attn.q_proj.weight");
-  expect(engine.memory().gradients).toBeLessThan(engine.memory().weights / 3);
+test.each(["untied-llama3-d32", "llama-biases-d16", "qwen2-windows-d12", "qwen3-d32"])(
+  "LoRA: loss and gradients of adapters and norms as by autograd through merged weights: %s",
+  async (name) => {
+    const { plain, lora } = readGolden(name);
+    const { rank, alpha, targets, also } = lora!;
+    const engine = await goldenEngine(name, { training: { lora: { rank, alpha, targets, seed: 1 }, alsoTrain: also } });
+    const frozen = engine.parameters().filter(({ trainable }) => !trainable);
+    expect(frozen.map((parameter) => parameter.name)).toContain("model.layers.0.self_attn.q_proj.weight");
+    expect(engine.memory().gradients).toBeLessThan(engine.memory().weights / 3);
 
-  // B is zero at first: the adapted model is the base model.
-  expect(Math.abs((await lossAndGradients(engine, plain)).loss - plain.loss)).toBeLessThan(1e-5);
+    // B is zero at first: the adapted model is the base model.
+    expect(Math.abs((await lossAndGradients(engine, plain)).loss - plain.loss)).toBeLessThan(1e-5);
 
-  await engine.load(await readSafetensors(join(caseFolder(name), "adapter.safetensors")), "value", true);
-  const { loss, gradients } = await lossAndGradients(engine, plain);
-  expect(Math.abs(loss - lora!.loss)).toBeLessThan(1e-5);
-  expect([...gradients.keys()].sort()).toEqual(Object.keys(lora!.gradients).sort());
-  for (const [parameter, entries] of Object.entries(lora!.gradients)) {
-    expect(gradientError(gradients.get(parameter)!, entries), parameter).toBeLessThan(1e-3);
-  }
+    await engine.load(await readSafetensors(join(caseFolder(name), "adapter.safetensors")), "value", true);
+    const { loss, gradients } = await lossAndGradients(engine, plain);
+    expect(Math.abs(loss - lora!.loss)).toBeLessThan(1e-5);
+    expect([...gradients.keys()].sort()).toEqual(Object.keys(lora!.gradients).sort());
+    for (const [parameter, entries] of Object.entries(lora!.gradients)) {
+      expect(gradientError(gradients.get(parameter)!, entries), parameter).toBeLessThan(1e-3);
+    }
 
-  // Merged weights give the same loss in a plain engine, and a step moves nothing that is frozen.
-  const merged = await goldenEngine(name, { memory: { train: false } });
-  for (const { name: parameter } of merged.parameters()) {
-    await merged.write(parameter, "value", await engine.read(parameter, "merged"));
-  }
-  const batch = toBatch(plain);
-  expect(Math.abs(lossOf((await merged.score(batch)).nll, batch) - lora!.loss)).toBeLessThan(1e-5);
-  const before = await readAll(engine, "value");
-  await engine.step(HYPER);
-  for (const { name: parameter, trainable } of engine.parameters()) {
-    const moved = distance(await engine.read(parameter, "value"), before.get(parameter)!) > 0;
-    expect(moved, parameter).toBe(trainable);
-  }
-  await Promise.all([engine.close(), merged.close()]);
-});
+    // Merged weights give the same loss in a plain engine, and a step moves nothing that is frozen.
+    const merged = await goldenEngine(name, { memory: { train: false } });
+    for (const { name: parameter } of merged.parameters()) {
+      await merged.write(parameter, "value", await engine.read(parameter, "merged"));
+    }
+    const batch = toBatch(plain);
+    expect(Math.abs(lossOf((await merged.score(batch)).nll, batch) - lora!.loss)).toBeLessThan(1e-5);
+    const before = await readAll(engine, "value");
+    await engine.step(HYPER);
+    for (const { name: parameter, trainable } of engine.parameters()) {
+      const moved = distance(await engine.read(parameter, "value"), before.get(parameter)!) > 0;
+      expect(moved, parameter).toBe(trainable);
+    }
+    await Promise.all([engine.close(), merged.close()]);
+  },
+);
 
 test("LoRA+: the learning rate of B is multiplied", async () => {
   const name = "untied-llama3-d32";
@@ -124,7 +126,14 @@ describe("the same gradients however they are computed", () => {
     await Promise.all([kept.close(), recomputed.close()]);
   });
 
-  test.each(["tied-default-d24", "untied-llama3-d32"])("ring 2 and 4 as one rank: %s", async (model) => {
+  test.each([
+    "tied-default-d24",
+    "untied-llama3-d32",
+    "llama-biases-d16",
+    "mistral-window-d16",
+    "qwen2-windows-d12",
+    "qwen3-alternating-d16",
+  ])("ring 2 and 4 as one rank: %s", async (model) => {
     const golden = readGolden(model);
     const one = await goldenEngine(model);
     for (const ring of [2, 4]) {
@@ -148,6 +157,24 @@ describe("the same gradients however they are computed", () => {
     }
     await one.close();
   });
+
+  test.each(["llama-biases-d16", "qwen2-windows-d12", "qwen3-alternating-d16"])(
+    "recomputing gives the same bytes as keeping everything, for any number of threads: %s",
+    async (model) => {
+      const { packed: sequence } = readGolden(model);
+      const digests = new Set<string>();
+      for (const [checkpointEvery, threads] of [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+      ] as const) {
+        const engine = await goldenEngine(model, { threads, memory: { checkpointEvery } });
+        digests.add(digest((await lossAndGradients(engine, sequence)).gradients));
+        await engine.close();
+      }
+      expect(digests.size).toBe(1);
+    },
+  );
 
   test("a loss chunk of any size", async () => {
     const expected = await goldenEngine(name);
@@ -189,6 +216,22 @@ test("adapters and random weights do not depend on threads", async () => {
   expect(norm(embedding) / Math.sqrt(embedding.length)).toBeCloseTo(0.02, 3);
 });
 
+test("new biases are zero, new norms one", async () => {
+  for (const name of ["llama-biases-d16", "qwen3-alternating-d16"]) {
+    const engine = await goldenEngine(name);
+    await engine.initialize(7, 0.02);
+    for (const [parameter, values] of await readAll(engine, "value")) {
+      const fixed = parameter.endsWith("bias") ? 0 : parameter.includes("norm") ? 1 : undefined;
+      if (fixed !== undefined)
+        expect(
+          values.every((value) => value === fixed),
+          parameter,
+        ).toBe(true);
+    }
+    await engine.close();
+  }
+});
+
 test("a gradient that is not finite changes no parameter and is reported", async () => {
   const engine = await goldenEngine("tied-default-d24");
   const batch = toBatch(readGolden("tied-default-d24").plain);
@@ -200,16 +243,19 @@ test("a gradient that is not finite changes no parameter and is reported", async
   await engine.close();
 });
 
-test("generation does not depend on how the prompt is cut", async () => {
-  const { plain, generate } = readGolden("untied-llama3-d32");
-  const ids = Int32Array.from(plain.ids.slice(0, generate.prompt));
-  for (const maxTokens of [1, 7, 64]) {
-    const memory = { maxTokens, train: false, lossChunk: 1, kvCacheTokens: 64 };
-    const engine = await goldenEngine("untied-llama3-d32", { memory });
-    expect([...(await engine.generate(ids, generate.new.length, []))]).toEqual(generate.new);
-    const stop = generate.new[4]!;
-    const stopped = await engine.generate(ids, generate.new.length, [stop]);
-    expect([...stopped]).toEqual(generate.new.slice(0, generate.new.indexOf(stop) + 1));
-    await engine.close();
-  }
-});
+test.each(["untied-llama3-d32", "mistral-window-d16", "qwen3-alternating-d16"])(
+  "generation does not depend on how the prompt is cut: %s",
+  async (name) => {
+    const { plain, generate } = readGolden(name);
+    const ids = Int32Array.from(plain.ids.slice(0, generate.prompt));
+    for (const maxTokens of [1, 7, 64]) {
+      const memory = { maxTokens, train: false, lossChunk: 1, kvCacheTokens: 64 };
+      const engine = await goldenEngine(name, { memory });
+      expect([...(await engine.generate(ids, generate.new.length, []))]).toEqual(generate.new);
+      const stop = generate.new[4]!;
+      const stopped = await engine.generate(ids, generate.new.length, [stop]);
+      expect([...stopped]).toEqual(generate.new.slice(0, generate.new.indexOf(stop) + 1));
+      await engine.close();
+    }
+  },
+);

@@ -1,6 +1,6 @@
-"""Small random Llama models by transformers, and what transformers and torch compute with them in float32.
+"""Small random models by transformers, and what transformers and torch compute with them in float32.
 
-    python test/golden/make_models.py          (torch 2.x, transformers 5.x)
+    python test/golden/make_models.py [CASE…]          (torch 2.x, transformers 5.x; all cases without a name)
 
 Writes test/golden/models/<case>/: config.json, the weights, and golden.json with token ids, targets, loss, rows of logits, each
 parameter's gradient norm and 48 of its entries, a packed case (two documents), a greedy continuation; for one case also five AdamW
@@ -9,10 +9,11 @@ steps, for another the gradients of LoRA adapters (adapter.safetensors).
 import json
 import pathlib
 import shutil
+import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent / "models"
 ROWS = [0, 1, 63, 64, 127, 128, 200, 255, 256, -2, -1]
@@ -41,7 +42,33 @@ CASES = {
         hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, head_dim=16, vocab_size=128,
         tie_word_embeddings=False, max_position_embeddings=512,
         rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=2.0), tokens=300, dtype=torch.float16, shard="20KB"),
+    "llama-biases-d16": dict(
+        hidden_size=48, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=16, vocab_size=96,
+        attention_bias=True, mlp_bias=True, tie_word_embeddings=False, max_position_embeddings=512,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0), tokens=300, dtype=torch.float32),
+    "mistral-window-d16": dict(
+        model_type="mistral", sliding_window=37,
+        hidden_size=48, intermediate_size=56, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=16, vocab_size=96,
+        tie_word_embeddings=False, max_position_embeddings=512, rope_parameters=dict(rope_type="default", rope_theta=10000.0),
+        tokens=320, dtype=torch.float32),
+    "qwen2-windows-d12": dict(
+        model_type="qwen2", use_sliding_window=True, sliding_window=50, max_window_layers=1,
+        hidden_size=48, intermediate_size=56, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, vocab_size=96,
+        tie_word_embeddings=True, max_position_embeddings=1024,
+        rope_parameters=dict(rope_type="yarn", rope_theta=1000000.0, factor=4.0, original_max_position_embeddings=256),
+        tokens=310, dtype=torch.float32),
+    "qwen3-d32": dict(
+        model_type="qwen3", hidden_size=40, intermediate_size=56, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=32,
+        vocab_size=96, tie_word_embeddings=False, max_position_embeddings=512, rope_parameters=dict(rope_type="default", rope_theta=1000000.0),
+        tokens=330, dtype=torch.float32),
+    "qwen3-alternating-d16": dict(
+        model_type="qwen3", attention_bias=True, use_sliding_window=True, sliding_window=29,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        hidden_size=32, intermediate_size=40, num_hidden_layers=3, num_attention_heads=3, num_key_value_heads=1, head_dim=16, vocab_size=96,
+        tie_word_embeddings=True, max_position_embeddings=512, rope_parameters=dict(rope_type="default", rope_theta=10000.0),
+        tokens=300, dtype=torch.float32),
 }
+LORA = ["untied-llama3-d32", "llama-biases-d16", "qwen2-windows-d12", "qwen3-d32"]
 
 
 def numbers(tensor):
@@ -52,16 +79,20 @@ def make(name, config, generator):
     tokens, dtype, shard = config.pop("tokens"), config.pop("dtype"), config.pop("shard", None)
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
-    model = LlamaForCausalLM(LlamaConfig(**config, bos_token_id=None, eos_token_id=None, pad_token_id=None))
+    family = config.pop("model_type", "llama")
+    config = AutoConfig.for_model(family, **config, bos_token_id=None, eos_token_id=None, pad_token_id=None)
+    model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():  # wider than transformers' default: attention and logits far from uniform
         for key, p in model.named_parameters():
-            if p.dim() == 1:
+            if key.endswith("bias"):
+                p.copy_(0.3 * torch.randn(p.shape, generator=generator))
+            elif p.dim() == 1:
                 p.copy_(1 + 0.2 * torch.randn(p.shape, generator=generator))
             else:
                 p.copy_(torch.randn(p.shape, generator=generator) * (0.7 if "embed" in key else 1.4 / p.shape[1] ** 0.5))
     model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
     (folder / "generation_config.json").unlink(missing_ok=True)
-    return folder, LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager"), tokens
+    return folder, AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager"), tokens
 
 
 def mean_loss(model, ids, targets, **kwargs):
@@ -90,13 +121,22 @@ def sequence(model, tokens, generator, **kwargs):
                 gradients=gradients(list(model.named_parameters()), loss, generator))
 
 
+def masks(model, visible, distance):
+    """The additive mask, for a model with windows one for each kind of layer."""
+    kinds = {"full_attention": visible, "sliding_attention": visible & (distance < (getattr(model.config, "sliding_window", None) or len(visible)))}
+    made = {kind: torch.where(seen, 0.0, torch.finfo(torch.float32).min)[None, None] for kind, seen in kinds.items()}
+    if getattr(model.config, "layer_types", None):
+        return made
+    return made["sliding_attention" if getattr(model.config, "sliding_window", None) else "full_attention"]
+
+
 def packed(model, tokens, generator):
     """Two documents in one row: positions restart, attention stays inside each."""
     second = tokens * 2 // 5
     positions = torch.cat([torch.arange(second), torch.arange(tokens - second)])
     i = torch.arange(tokens)
     visible = (i[None] <= i[:, None]) & ((i[None] >= second) == (i[:, None] >= second))
-    mask = torch.where(visible, 0.0, torch.finfo(torch.float32).min)[None, None]
+    mask = masks(model, visible, i[:, None] - i[None])
     return dict(documents=[0, second], **sequence(model, tokens, generator, position_ids=positions[None], attention_mask=mask))
 
 
@@ -134,7 +174,7 @@ def lora(model, golden, folder, generator):
     state, adapters = dict(model.named_parameters()), {}
     for name, p in list(state.items()):
         stem = name.removesuffix("weight")
-        if stem.split(".")[-2] not in targets:
+        if p.dim() == 1 or stem.split(".")[-2] not in targets:
             continue
         a = torch.randn(rank, p.shape[1], generator=generator) * 0.2
         b = torch.randn(p.shape[0], rank, generator=generator) * 0.2
@@ -151,11 +191,13 @@ def lora(model, golden, folder, generator):
 def main():
     torch.use_deterministic_algorithms(True)
     for index, (name, config) in enumerate(CASES.items()):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         generator = torch.Generator().manual_seed(1000 + index)
         folder, model, tokens = make(name, dict(config), generator)
         golden = dict(plain=sequence(model, tokens, generator), packed=packed(model, tokens, generator))
         golden["generate"] = continuation(model, golden["plain"]["ids"], 24)
-        if name == "untied-llama3-d32":
+        if name in LORA:
             golden["lora"] = lora(model, golden["plain"], folder, generator)
         if name == "tied-default-d24":
             golden["adamw"] = adamw(model, golden["plain"], generator)

@@ -1,4 +1,4 @@
-// movement.cc: zero, add, scale, and copy with every pair of dtypes. Conversions are compared with rounding done in float64.
+// movement.cc: zero, add, scale, add_row, sum_rows, and copy with every pair of dtypes. Conversions are compared with rounding done in float64.
 #include <algorithm>
 #include <array>
 
@@ -37,6 +37,50 @@ std::vector<float> hard_cases(std::mt19937 &random) {
 }
 
 const char *name_of(ctx_dtype t) { return t == CTX_F32 ? "f32" : t == CTX_BF16 ? "bf16" : "f16"; }
+
+void check_bias(Harness &h) {
+  for (auto [rows, cols, pad] : {std::array<int64_t, 3>{1, 1, 0}, {5, 7, 3}, {129, 33, 1}, {300, 64, 0}, {9000, 20, 4}}) {
+    std::mt19937 random(11);
+    const Matrix x(random, rows, cols, pad);
+    const auto row = random_floats(random, cols), sum = random_floats(random, cols);
+    Reference added = x.reference(), sums(sum.begin(), sum.end());
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t j = 0; j < cols; j++) {
+        added[x.index(i, j)] += row[j];
+        sums[j] += x.at(i, j);
+      }
+    h.expect(format("add_row %lld x %lld", (long long)rows, (long long)cols), 1e-6, added, [&](ctx_device *device, Output &out) {
+      Matrix y = x;
+      h.ok(device, h.backend->add_row(device, y.view(), row.data()));
+      out.add(y.data);
+    });
+    h.expect(format("sum_rows %lld x %lld", (long long)rows, (long long)cols), 1e-4, sums, [&](ctx_device *device, Output &out) {
+      Matrix y = x;
+      std::vector<float> s = sum;
+      h.ok(device, h.backend->sum_rows(device, s.data(), y.view()));
+      out.add(s);
+    });
+  }
+  // bf16: whole numbers up to 256 and their sums are exact, so rounding has no part in it.
+  const int64_t rows = 200, cols = 13;
+  std::mt19937 random(12);
+  std::vector<float> whole(rows * cols), row(cols, 3.0f);
+  for (float &v : whole) v = float(int(random() % 100));
+  Reference added, sums(cols, 0.0);
+  for (int64_t i = 0; i < rows * cols; i++) added.push_back(whole[i] + 3.0), sums[i % cols] += whole[i];
+  append(added, sums);
+  h.expect("add_row and sum_rows in bf16", 0, added, [&](ctx_device *device, Output &out) {
+    std::vector<float> x = whole, y(rows * cols), s(cols, 0.0f);
+    std::vector<uint16_t> half(rows * cols);
+    const ctx_mat narrow = {half.data(), rows, cols, cols, CTX_BF16};
+    h.ok(device, h.backend->copy(device, narrow, {x.data(), rows, cols, cols, CTX_F32}));
+    h.ok(device, h.backend->sum_rows(device, s.data(), narrow));
+    h.ok(device, h.backend->add_row(device, narrow, row.data()));
+    h.ok(device, h.backend->copy(device, {y.data(), rows, cols, cols, CTX_F32}, narrow));
+    out.add(y);
+    out.add(s);
+  });
+}
 
 void check_conversions(Harness &h) {
   std::mt19937 random(5);
@@ -78,6 +122,7 @@ void check_conversions(Harness &h) {
 
 void test_movement(Harness &h) {
   check_conversions(h);
+  check_bias(h);
   std::mt19937 random(6);
   for (auto [rows, cols, pad] : {std::array<int64_t, 3>{1, 1, 0}, {3, 7, 2}, {5, 64, 0}, {2, 40000, 0}, {2, 40000, 1}, {700, 65, 3}}) {
     const Matrix y0(random, rows, cols, pad);

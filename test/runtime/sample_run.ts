@@ -80,6 +80,7 @@ export function samplePlan(change: Partial<Plan> = {}): Plan {
       from: null,
       path: null,
       family: "llama",
+      ...{ qkv_bias: false, o_bias: false, mlp_bias: false, qk_norm: false, window: null },
       vocab_size: 400,
       hidden_size: 32,
       intermediate_size: 64,

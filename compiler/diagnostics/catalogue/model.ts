@@ -9,7 +9,7 @@ export const model = {
     "error",
     "architecture not supported",
     message`${"name"} ${"problem"}`,
-    message`this version trains the Llama family`,
+    message`this version trains Llama, Mistral, Qwen2 and Qwen3`,
   ),
   CTX8004: entry("error", "from or new", message`model ${"problem"}`, message`${"hint"}`),
   CTX8005: entry("error", "impossible shape", message`${"problem"}`, message`${"hint"}`),
