@@ -20,6 +20,7 @@ import {
   loraFrozenNorms,
   poseCoverage,
 } from "./training.ts";
+import { qwenTrainedLength, windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
 export const checks: readonly Check[] = [
@@ -30,6 +31,8 @@ export const checks: readonly Check[] = [
   scalingFactor,
   attentionTemperature,
   factorsFall,
+  windowHidesContext,
+  qwenTrainedLength,
   interpolationTooStrong,
   anglePrecision,
   huggingFaceForm,

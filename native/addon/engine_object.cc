@@ -181,7 +181,7 @@ Napi::Value EngineObject::parameters(const Napi::CallbackInfo &info) {
   for (const Parameter &p : engine_->parameters().all) {
     Napi::Object value = Napi::Object::New(env);
     Napi::Array shape = Napi::Array::New(env);
-    if (p.kind != Parameter::norm) shape.Set(shape.Length(), Napi::Number::New(env, (double)p.rows));
+    if (!p.is_vector()) shape.Set(shape.Length(), Napi::Number::New(env, (double)p.rows));
     shape.Set(shape.Length(), Napi::Number::New(env, (double)p.cols));
     value.Set("name", p.name);
     value.Set("shape", shape);

@@ -103,4 +103,16 @@ export const rope = {
     message`${"hint"}`,
     { lowerable: true },
   ),
+  CTX3018: entry(
+    "warning",
+    "window hides the context",
+    message`at ${"length"} tokens every layer still attends to the last ${"window"} alone`,
+    message`set sliding_window to null in the model's config.json to train attention over the whole length`,
+  ),
+  CTX3019: entry(
+    "warning",
+    "YaRN counts from the wrong length",
+    message`YaRN counts from ${"promised"} tokens, but Qwen3 was trained at ${"trained"}`,
+    message`original = ${"trained"} gives the published tables`,
+  ),
 } as const;
