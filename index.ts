@@ -1,5 +1,5 @@
 /**
- * ctx as a library: recipes as text, as trees and as plans; Llama models computed natively; attention by itself.
+ * ctx as a library: recipes as text, as trees and as plans; Llama, Mistral and Qwen models computed natively; attention by itself.
  *
  *     import { compile, Engine, nodeHost } from "ctx-recipe";
  *     const { plan, diagnostics } = compile(text, nodeHost(), { file: "recipe.ctx" });

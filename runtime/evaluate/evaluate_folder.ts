@@ -56,7 +56,7 @@ interface Subject {
 }
 
 /**
- * Evaluates a run, or any Hugging Face folder of the Llama family. With neither test asked for, a run gets what its own
+ * Evaluates a run, or any Hugging Face folder of a family that the engine computes. With neither test asked for, a run gets what its own
  * plan foresees.
  */
 export async function evaluateFolder(root: string, options: EvaluateFolderOptions): Promise<EvaluationResult> {

@@ -167,11 +167,23 @@ describe("reading config.json", () => {
 
   test("never throws, whatever the values are", () => {
     const value = fc.oneof(fc.jsonValue(), fc.constantFrom(0, -1, 1e300, 0.5, "x", null, [], {}, "yarn", "llama3"));
-    const keys = [...Object.keys(LLAMA_3), "rope_scaling", "rope_parameters", "head_dim", "tie_word_embeddings"];
+    const rare = ["sliding_window", "use_sliding_window", "max_window_layers", "layer_types", "attention_bias"];
+    const keys = [
+      ...Object.keys(LLAMA_3),
+      "rope_scaling",
+      "rope_parameters",
+      "head_dim",
+      "tie_word_embeddings",
+      ...rare,
+    ];
+    const families = fc.constantFrom("llama", "mistral", "qwen2", "qwen3");
     const rope = fc.record({ rope_type: value, factor: value, rope_theta: value, long_factor: value, type: value });
     fc.assert(
-      fc.property(fc.constantFrom(...keys), value, fc.option(rope), (key, wrong, scaling) => {
-        const { model, findings } = modelFromConfig({ ...LLAMA_3, rope_scaling: scaling, [key]: wrong }, "x");
+      fc.property(fc.constantFrom(...keys), value, fc.option(rope), families, (key, wrong, scaling, family) => {
+        const { model, findings } = modelFromConfig(
+          { ...LLAMA_3, model_type: family, rope_scaling: scaling, [key]: wrong },
+          "x",
+        );
         if (model) {
           expect(model.rope.inv_freq.every(Number.isFinite)).toBe(true);
         } else {
