@@ -192,8 +192,12 @@ function sizeKeys([hidden, intermediate, layers, heads, kvHeads]: [number, numbe
 const SMALL_VOCABULARY = { vocab_size: 151936, tie_word_embeddings: true };
 const QWEN25_05B = qwen25([896, 4864, 24, 14, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
 const QWEN25_15B = qwen25([1536, 8960, 28, 12, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 131072 });
+const QWEN25_3B = qwen25([2048, 11008, 36, 16, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
 const QWEN25_7B = qwen25([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
 const QWEN25_14B = qwen25([5120, 13824, 48, 40, 8], {
+  ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
+});
+const QWEN25_32B = qwen25([5120, 27648, 64, 40, 8], {
   ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
 });
 const QWEN3_8B = qwen3([4096, 12288, 36, 32, 8], false);
@@ -237,9 +241,11 @@ const KNOWN: { [name: string]: JsonObject } = {
   "Qwen/Qwen2.5-0.5B-Instruct": { ...QWEN25_05B, ...QWEN25_INSTRUCT },
   "Qwen/Qwen2.5-1.5B": QWEN25_15B,
   "Qwen/Qwen2.5-1.5B-Instruct": { ...QWEN25_15B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-3B": QWEN25_3B,
   "Qwen/Qwen2.5-7B": QWEN25_7B,
   "Qwen/Qwen2.5-7B-Instruct": { ...QWEN25_7B, ...QWEN25_INSTRUCT },
   "Qwen/Qwen2.5-14B": QWEN25_14B,
+  "Qwen/Qwen2.5-32B": QWEN25_32B,
   "Qwen/Qwen3-0.6B": qwen3([1024, 3072, 28, 16, 8], true),
   "Qwen/Qwen3-1.7B": qwen3([2048, 6144, 28, 16, 8], true),
   "Qwen/Qwen3-4B": qwen3([2560, 9728, 36, 32, 8], true),
