@@ -25,6 +25,7 @@ const plans = fc.record({
   lossChunk: fc.integer({ min: 1, max: 600 }),
   kvCacheTokens: fc.integer({ min: 0, max: 500 }),
   ring: fc.integer({ min: 1, max: 4 }),
+  dtype: fc.constantFrom("f32" as const, "bf16" as const),
 });
 
 test("the ledger is what the engine allocates, to the byte", async () => {
