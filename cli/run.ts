@@ -1,4 +1,4 @@
-import { copyFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { canonicalJson } from "../compiler/lower/canonical.ts";
@@ -113,11 +113,17 @@ async function start(file: string, options: Options): Promise<Started> {
     started: new Date().toISOString(),
     version: packageVersion(),
   };
-  writeJson(folder.origin, origin);
-  if (recipe !== null) copyFileSync(recipe, folder.recipe);
-  // Last, and whole: a folder with a plan is a run.
-  writeAtomic(folder.plan, canonicalJson(plan));
-  return { plan, folder, base };
+  try {
+    writeJson(folder.origin, origin);
+    if (recipe !== null) writeAtomic(folder.recipe, readFileSync(recipe));
+    // Last, and whole: a folder with a plan is a run.
+    writeAtomic(folder.plan, canonicalJson(plan));
+    // From here on it is the file that counts, down to the order of its keys: a resumed run has no other.
+    return { plan: readPlan(folder.plan), folder, base };
+  } catch (error) {
+    if (options.out === undefined) discardIfFresh(folder);
+    throw error;
+  }
 }
 
 /** The plan of the run's folder; a recipe named besides must compile to the same one. */

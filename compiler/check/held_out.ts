@@ -1,12 +1,10 @@
+import { holdsOutAny } from "../held_out.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDataSource, PlanEvaluate } from "../plan.ts";
 import { type Check, type CheckContext, replacing } from "./context.ts";
 
 /** Shares that a recipe would write, smallest first. */
 const usualShares = [0.05, 0.1, 0.2, 0.5];
-
-/** Whether the rule "every n-th, beginning with number n / 2" holds out any of so many documents. */
-const holdsOut = (documents: number, every: number) => documents > every >> 1;
 
 /** Sources that an evaluation reads, with so few documents that none of them is held out. */
 export const nothingHeldOut: Check = (context) => {
@@ -17,9 +15,9 @@ export const nothingHeldOut: Check = (context) => {
     const source = plan.data.sources[k];
     if (!source || source.holdout_every === 0 || seen.has(source.name)) return;
     const documents = textDocuments(source, context);
-    if (!documents || holdsOut(documents, source.holdout_every)) return;
+    if (!documents || holdsOutAny(documents, source.holdout_every)) return;
     seen.add(source.name);
-    const share = usualShares.find((candidate) => holdsOut(documents, Math.round(1 / candidate)));
+    const share = usualShares.find((candidate) => holdsOutAny(documents, Math.round(1 / candidate)));
     const written = share && `${share * 100}%`;
     const hint = written
       ? `write holdout = ${written}, or give the source more files`

@@ -19,3 +19,17 @@ export class DataError extends Error {
 export function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the system said about reading a file, as a fault of the file. */
+export function unreadable(file: string, error: unknown): DataError {
+  const code = (error as { code?: string } | null)?.code;
+  const advice =
+    code === "ENOENT"
+      ? "it was there when the files were listed; put it back, or take it out of the source"
+      : code === "EACCES" || code === "EPERM"
+        ? "give yourself the right to read it"
+        : code === "EMFILE" || code === "ENFILE"
+          ? "raise the limit on open files (ulimit -n)"
+          : "see whether the disk is sound, or copy the file anew";
+  return new DataError(`can't be read: ${reason(error)}; ${advice}`, { file });
+}

@@ -1,3 +1,4 @@
+import { isHeldOut } from "../../compiler/held_out.ts";
 import { DataError } from "./data_error.ts";
 import type { Random } from "./random.ts";
 import type { TokenFile } from "./token_file.ts";
@@ -208,12 +209,4 @@ export function partition(
     (isHeldOut(i, every) ? holdout : train).push(i);
   }
   return { train, holdout };
-}
-
-/**
- * Whether document `number` (counted from 0 in reading order, those without text not counted) is held out: every n-th,
- * beginning with number n / 2, so that a source of one document keeps it for training. 0: none.
- */
-export function isHeldOut(number: number, every: number): boolean {
-  return every > 0 && number % every === every >> 1;
 }

@@ -3,7 +3,8 @@ import { accessSync, constants, createReadStream, existsSync, statSync } from "n
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { DataError } from "./data_error.ts";
+import { makeFolders, removeIfPossible, writeFailure } from "../run/files.ts";
+import { unreadable } from "./data_error.ts";
 import type { DataFile } from "./files.ts";
 
 /**
@@ -40,7 +41,7 @@ export async function fingerprint(files: DataFile[]): Promise<{ name: string; fo
     try {
       for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) hash.update(chunk as Buffer);
     } catch (error) {
-      throw new DataError(`can't be read: ${(error as Error).message}`, { file: path });
+      throw unreadable(path, error);
     }
     prints.push({ name, format, sha256: hash.digest("hex") });
   }
@@ -69,21 +70,32 @@ export async function cached<T>(
         if (round > 3) throw error;
         await discard(cache, folder);
       }
-    await mkdir(cache, { recursive: true });
-    await writeFile(join(cache, ".gitignore"), "*\n");
-    await sweep(cache);
     const aside = join(cache, `${name}.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
-    await mkdir(aside);
     try {
+      makeFolders(cache);
+      await writeFile(join(cache, ".gitignore"), "*\n");
+      await sweep(cache);
+      await mkdir(aside);
       await build(aside);
       await rename(aside, folder).catch(async (error) => {
         // Another run was faster; its result is the same.
         if (!(await exists(folder))) throw error;
       });
+    } catch (error) {
+      // Faults of the input have their own messages; what the system calls an error is about the cache.
+      throw typeof (error as { syscall?: unknown } | null)?.syscall === "string"
+        ? cacheFailure(cache, folder, error)
+        : error;
     } finally {
-      await rm(aside, { recursive: true, force: true });
+      removeIfPossible(aside);
     }
   }
+}
+
+/** An error of the file system, told about the file in the cache where it happened. */
+function cacheFailure(cache: string, folder: string, error: unknown): Error {
+  const path = (error as { path?: string }).path;
+  return writeFailure(path?.startsWith(cache) ? path : folder, error);
 }
 
 async function exists(path: string): Promise<boolean> {

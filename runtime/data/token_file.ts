@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256 } from "../run/files.ts";
+import { sha256, writeSynced } from "../run/files.ts";
 import { DataError, reason } from "./data_error.ts";
 
 /**
@@ -101,10 +101,7 @@ export class TokenWriter {
       largest_id: this.largest,
       sha256: { tokens, index: await index.finish() },
     };
-    const file = await open(join(this.folder, "manifest.json"), "wx");
-    await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
-    await file.sync();
-    await file.close();
+    writeSynced(join(this.folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   }
 
   async abandon(): Promise<void> {

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeModelConfig } from "../../compiler/model/index.ts";
 import type { Plan, PlanExport, PlanRope } from "../../compiler/plan.ts";
@@ -125,7 +125,7 @@ function generationConfig(plan: Plan, config: JsonObject): JsonObject {
 /** Copies what there is, and tells the tokenizer the new length. */
 export function copyTokenizer(from: string, to: string, context: number): void {
   for (const name of TOKENIZER_FILES) {
-    if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
+    if (existsSync(join(from, name))) writeSynced(join(to, name), readFileSync(join(from, name)));
   }
   const config = join(from, "tokenizer_config.json");
   if (existsSync(config)) {

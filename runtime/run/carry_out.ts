@@ -202,8 +202,8 @@ class Run {
       if (!finished) throw new Failure("interrupted", `stopped in stage ${name}; the state is saved`);
       await this.#saveStage(engine, index, stage, data);
     } finally {
-      for (const track of tracks) track.close();
       await engine.close();
+      for (const track of tracks) track.close();
     }
   }
 
@@ -228,7 +228,6 @@ class Run {
     globalStep: number,
     adamStep: number,
   ): Promise<void> {
-    mkdirSync(this.#folder.checkpoints, { recursive: true });
     const state = {
       stage: stage.name,
       stage_index: index,

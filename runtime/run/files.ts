@@ -4,15 +4,17 @@ import {
   createReadStream,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Failure, messageOf } from "./failure.ts";
 
 /** Forces what a folder lists (new names, renames) to disk. Windows cannot open folders, and needs no such call. */
@@ -26,12 +28,38 @@ export function syncFolder(path: string): void {
   }
 }
 
+/**
+ * Makes a folder and those above it that are missing. Node's own recursive mkdir never ends below a folder where nothing
+ * can be made and the system says "no such file", such as /proc.
+ */
+export function makeFolders(path: string): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !isFolder(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      // Another process may have been faster.
+      if ((error as { code?: string }).code !== "EEXIST" || !isFolder(folder)) throw error;
+    }
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Writes all bytes to an open file: the system may take only a part at once. */
+export function writeAll(descriptor: number, content: string | Uint8Array): void {
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+}
+
 /** Writes a whole file and forces its bytes to disk. */
 export function writeSynced(path: string, content: string | Uint8Array): void {
-  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
   const descriptor = openSync(path, "w");
   try {
-    for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+    writeAll(descriptor, content);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
@@ -45,12 +73,12 @@ export function writeSynced(path: string, content: string | Uint8Array): void {
 export function writeAtomic(path: string, content: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     writeSynced(aside, content);
     renameSync(aside, path);
     syncFolder(dirname(path));
   } catch (error) {
-    rmSync(aside, { force: true });
+    removeIfPossible(aside);
     throw writeFailure(path, error);
   }
 }
@@ -72,8 +100,41 @@ export function sweepLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
     const [, ...pids] = /^\.writing-(\d+)-|\.(\d+)\.tmp$|^lock\.(\d+)(?:\.second)?$/.exec(name) ?? [];
     const pid = pids.find((found) => found !== undefined);
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+    if (pid !== undefined && !isRunning(Number(pid))) removeIfPossible(join(folder, name));
   }
+}
+
+/**
+ * Removes what is of no use any more. Where that fails, what is left over does no harm but take space: it has a name that
+ * nothing reads, and the next run tries again.
+ */
+export function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // See above.
+  }
+}
+
+/**
+ * Removes a folder that is read under its name: renamed first, so that nobody finds half of it.
+ *
+ * @returns false when it is still there
+ */
+export function retireFolder(path: string): boolean {
+  const aside = asideOf(path, "old-");
+  try {
+    renameSync(path, aside);
+  } catch {
+    return false;
+  }
+  removeIfPossible(aside);
+  return true;
+}
+
+/** Name for a folder that is no longer, or not yet, what `path` says; `sweepLeftovers` finds it. */
+function asideOf(path: string, prefix = ""): string {
+  return join(dirname(path), `.writing-${process.pid}-${prefix}${basename(path)}`);
 }
 
 /** SHA-256 of a file's bytes, in hexadecimal. */
@@ -88,13 +149,26 @@ export function writeJson(path: string, value: unknown): void {
   writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** A readable version of an error raised while reading `path`. */
+export function readFailure(path: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const { code } = (error ?? {}) as { code?: string };
+  const hint =
+    code === "ENOENT"
+      ? "see whether it was moved or deleted"
+      : code === "EACCES" || code === "EPERM"
+        ? "give yourself the right to read it"
+        : remedy(code, messageOf(error));
+  return new Failure("input", `cannot read ${path}: ${messageOf(error)}`, hint, error);
+}
+
 /** Reads a JSON file. Throws a Failure that names the file when it is missing or malformed. */
 export function readJson<T>(path: string): T {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new Failure("input", `cannot read ${path}: ${messageOf(error)}`, null, error);
+    throw readFailure(path, error);
   }
   try {
     return JSON.parse(text) as T;
@@ -106,9 +180,15 @@ export function readJson<T>(path: string): T {
 /** A readable version of an error raised while writing `path`; a full disk is named as such. */
 export function writeFailure(path: string, error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const code = (error as { code?: string } | null)?.code;
-  const full = code === "ENOSPC" || code === "EDQUOT" || /no space left|ENOSPC|quota/i.test(messageOf(error));
-  if (full) {
+  const { code, errno } = (error ?? {}) as { code?: string; errno?: number };
+  const text = messageOf(error);
+  // Node has no name for EDQUOT.
+  const quota = (process.platform === "linux" && errno === -122) || code === "EDQUOT" || /quota/i.test(text);
+  if (quota) {
+    const hint = "delete something of yours, or have the quota raised, and resume";
+    return new Failure("run", `your disk quota is used up: ${path} could not be written`, hint, error);
+  }
+  if (code === "ENOSPC" || /no space left|ENOSPC/i.test(text)) {
     return new Failure("run", `the disk is full: ${path} could not be written`, "free some space and resume", error);
   }
   if (code === "ENOTDIR" || code === "EEXIST")
@@ -116,7 +196,17 @@ export function writeFailure(path: string, error: unknown): Failure {
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
     return new Failure("run", `no permission to write ${path}`, "choose a place that you may write to", error);
   }
-  return new Failure("run", `cannot write ${path}: ${messageOf(error)}`, null, error);
+  return new Failure("run", `cannot write ${path}: ${text}`, remedy(code, text), error);
+}
+
+/** What to do about an error of the file system. */
+function remedy(code: string | undefined, text: string): string {
+  if (code === "EMFILE" || code === "ENFILE" || /too many open files/i.test(text))
+    return "raise the limit on open files (ulimit -n) and try again";
+  if (code === "EIO" || /input\/output error|i\/o error/i.test(text))
+    return "see whether the disk is sound (the system's log tells more), then try again; what was saved before is kept";
+  if (code === "ENOENT" || code === "EINVAL") return "name a folder in which files can be made";
+  return "see whether the folder is still there and may be written to, then try again; what was saved before is kept";
 }
 
 /**
@@ -125,18 +215,18 @@ export function writeFailure(path: string, error: unknown): Failure {
  */
 export async function writeFolder(path: string, fill: (aside: string) => Promise<void>): Promise<void> {
   const parent = dirname(path);
-  const aside = join(parent, `.writing-${process.pid}-${path.slice(parent.length + 1)}`);
+  const aside = asideOf(path);
   try {
-    mkdirSync(parent, { recursive: true });
+    makeFolders(parent);
     rmSync(aside, { recursive: true, force: true });
     mkdirSync(aside);
     await fill(aside);
     syncFolder(aside);
-    rmSync(path, { recursive: true, force: true });
+    if (lstatSync(path, { throwIfNoEntry: false })) retireFolder(path);
     renameSync(aside, path);
     syncFolder(parent);
   } catch (error) {
-    rmSync(aside, { recursive: true, force: true });
+    removeIfPossible(aside);
     throw error;
   }
 }

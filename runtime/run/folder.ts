@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import type { Plan } from "../../compiler/plan.ts";
 import { planFaults } from "../../compiler/validate_plan.ts";
 import { Failure } from "./failure.ts";
-import { readJson, writeFailure } from "./files.ts";
+import { makeFolders, readJson, writeFailure } from "./files.ts";
 
 /** Where everything of one run lies. */
 export interface RunFolder {
@@ -51,6 +51,9 @@ export function runFolder(root: string): RunFolder {
   };
 }
 
+/** What a start that was cut off before it wrote its plan leaves behind; the next start writes these anew. */
+const UNFINISHED = /^(run\.json|recipe\.ctx)$|\.\d+\.tmp$/;
+
 /**
  * Makes a new run folder: `out` when given, else the next free number below `runs/<recipe>/`.
  *
@@ -59,8 +62,8 @@ export function runFolder(root: string): RunFolder {
 export function createRunFolder(recipe: string, out: string | null, runs = "runs"): RunFolder {
   try {
     if (out !== null) {
-      mkdirSync(out, { recursive: true });
-      const held = readdirSync(out);
+      makeFolders(out);
+      const held = readdirSync(out).filter((name) => !UNFINISHED.test(name));
       if (held.includes("plan.json")) {
         throw new Failure(
           "usage",
@@ -72,7 +75,7 @@ export function createRunFolder(recipe: string, out: string | null, runs = "runs
       return runFolder(resolve(out));
     }
     const parent = join(runs, recipe);
-    mkdirSync(parent, { recursive: true });
+    makeFolders(parent);
     const numbers = readdirSync(parent).map((name) => (/^\d+$/.test(name) ? Number(name) : 0));
     for (let number = Math.max(0, ...numbers) + 1; ; number++) {
       const root = join(parent, String(number));

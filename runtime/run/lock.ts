@@ -2,7 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { Failure } from "./failure.ts";
-import { isRunning, writeFailure, writeSynced } from "./files.ts";
+import { isRunning, removeIfPossible, writeFailure, writeSynced } from "./files.ts";
 
 /** Who holds a run folder. `started` tells a process from a later one that got the same id. */
 interface Holder {
@@ -32,9 +32,17 @@ export function lockFolder(folder: string): Lock {
   } catch (error) {
     throw writeFailure(aside, error);
   } finally {
-    rmSync(aside, { force: true });
+    removeIfPossible(aside);
   }
-  return { release: () => releaseOwn(path, mine) };
+  return {
+    release: () => {
+      try {
+        releaseOwn(path, mine);
+      } catch {
+        // A lock that can't be removed belongs to a process that ends soon: the next one takes it over.
+      }
+    },
+  };
 }
 
 /**

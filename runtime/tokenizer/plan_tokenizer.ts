@@ -1,7 +1,7 @@
 import { isAbsolute, join } from "node:path";
+import { isHeldOut } from "../../compiler/held_out.ts";
 import type { Plan } from "../../compiler/plan.ts";
 import { DataError } from "../data/data_error.ts";
-import { isHeldOut } from "../data/documents.ts";
 import { expandFiles } from "../data/files.ts";
 import { readDocuments } from "../data/read.ts";
 import { cached, cacheKey, fingerprint } from "../data/token_cache.ts";

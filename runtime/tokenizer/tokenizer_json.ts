@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolders, writeSynced } from "../run/files.ts";
 import { countWords, SPLIT_PATTERN } from "./pretokenize.ts";
 import { type BpeModel, trainBpe } from "./train_bpe.ts";
 
@@ -45,9 +45,9 @@ export async function trainTokenizer(
 
 /** Writes tokenizer.json and tokenizer_config.json into a folder, which is made when missing. */
 export async function saveTokenizer(folder: string, trained: TrainedTokenizer): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "tokenizer.json"), trained.tokenizer);
-  await writeFile(join(folder, "tokenizer_config.json"), trained.config);
+  makeFolders(folder);
+  writeSynced(join(folder, "tokenizer.json"), trained.tokenizer);
+  writeSynced(join(folder, "tokenizer_config.json"), trained.config);
 }
 
 function tokenizerJson(model: BpeModel, specials: string[]): string {

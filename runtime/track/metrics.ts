@@ -1,5 +1,5 @@
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
-import { writeAtomic, writeFailure } from "../run/files.ts";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { readFailure, writeAll, writeAtomic, writeFailure } from "../run/files.ts";
 
 /** One line of metrics.jsonl: one optimizer step. Losses are mean negative log-likelihoods in nats. */
 export interface StepMetrics {
@@ -47,14 +47,18 @@ export class MetricsFile {
 
   add(metrics: StepMetrics): void {
     try {
-      writeSync(this.#descriptor, `${JSON.stringify(metrics)}\n`);
+      writeAll(this.#descriptor, `${JSON.stringify(metrics)}\n`);
     } catch (error) {
       throw writeFailure(this.#path, error);
     }
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    try {
+      closeSync(this.#descriptor);
+    } catch (error) {
+      throw writeFailure(this.#path, error);
+    }
   }
 }
 
@@ -62,7 +66,13 @@ export class MetricsFile {
 export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return [];
   const steps: StepMetrics[] = [];
-  for (const line of readFileSync(path, "utf8").split("\n")) {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+  for (const line of text.split("\n")) {
     if (line === "") continue;
     try {
       steps.push(JSON.parse(line) as StepMetrics);

@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { makeFolders, writeAll, writeFailure } from "../run/files.ts";
 import { maskedCrc32c } from "./crc32c.ts";
 
 /**
@@ -19,10 +20,14 @@ export class EventWriter {
    *   of the folder says about this and later steps.
    */
   constructor(folder: string, startSeconds: number, resumedAt: number | null = null) {
-    mkdirSync(folder, { recursive: true });
     const stamp = String(Math.floor(startSeconds)).padStart(10, "0");
     this.path = join(folder, `events.out.tfevents.${stamp}.${hostname()}.${process.pid}`);
-    this.#descriptor = openSync(this.path, "a");
+    try {
+      makeFolders(folder);
+      this.#descriptor = openSync(this.path, "a");
+    } catch (error) {
+      throw writeFailure(this.path, error);
+    }
     this.#record(event(startSeconds, 0, bytesField(3, Buffer.from("brain.Event:2"))));
     // SessionLog { status = START (1) }
     if (resumedAt !== null) this.#record(event(startSeconds, resumedAt, bytesField(7, varintField(1, 1))));
@@ -40,7 +45,11 @@ export class EventWriter {
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    try {
+      closeSync(this.#descriptor);
+    } catch (error) {
+      throw writeFailure(this.path, error);
+    }
   }
 
   #record(data: Buffer): void {
@@ -50,7 +59,11 @@ export class EventWriter {
     data.copy(record, 12);
     record.writeUInt32LE(maskedCrc32c(data), 12 + data.length);
     // One write for one record: a killed run loses at most the last record, never the middle of the file.
-    writeSync(this.#descriptor, record);
+    try {
+      writeAll(this.#descriptor, record);
+    } catch (error) {
+      throw writeFailure(this.path, error);
+    }
   }
 }
 

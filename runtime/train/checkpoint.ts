@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { NativeEngine, NativeSlot } from "../engine/addon.ts";
 import { readSafetensors } from "../engine/safetensors.ts";
 import { writeTensors } from "../export/shards.ts";
 import { messageOf } from "../run/failure.ts";
-import { readJson, sha256, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
+import { readJson, retireFolder, sha256, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
 
 /** Where in the run a checkpoint was taken. */
 export interface CheckpointState {
@@ -68,7 +68,7 @@ export async function saveCheckpoint(
     throw writeFailure(folder, error);
   }
   for (const name of checkpointNames(checkpoints).slice(0, -KEPT)) {
-    rmSync(join(checkpoints, name), { recursive: true, force: true });
+    retireFolder(join(checkpoints, name));
   }
   return folder;
 }
