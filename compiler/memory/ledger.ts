@@ -31,14 +31,15 @@ export interface LedgerOptions {
   /** Rows of logits formed at once. */
   lossChunk: number;
   kvCacheTokens: number;
+  /** Rows of the MLP computed at once; 0: all. Default: 1024. */
+  mlpTile?: number;
+  /** Layer inputs but the last two wait outside the arena. Default: false. */
+  offload?: boolean;
   /** Ranks that a sequence is cut over. */
   ring: number;
   /** Ranks that share this memory; default: all (threads of one process). 1 when every rank has a device of its own. */
   ranksHere?: number;
 }
-
-/** Rows of the MLP computed at once (native/model/layout.h). */
-const MLP_TILE_ROWS = 1024;
 
 /** Regions begin at multiples of 64 bytes. */
 const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
@@ -46,10 +47,10 @@ const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4
 
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
-  const { train, ring, lossChunk, maxTokens, ranksHere = ring } = options;
+  const { train, ring, lossChunk, ranksHere = ring } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
   const { weights, trained, adapterWidth } = parameterNumbers(model, options);
-  const n = ring === 1 ? maxTokens : 2 * Math.ceil(maxTokens / (2 * ring));
+  const n = localTokens(options);
   const { activations, checkpoints } = activationBytes(model, options, n);
   const terms = {
     weights: bytes(weights),
@@ -70,6 +71,25 @@ function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
   return { q, kv, qkv: q + 2 * kv };
 }
 
+/** Bytes of layer inputs that wait outside the arena, of all ranks that share this memory. */
+export function offloadedBytes(model: ModelShape, options: LedgerOptions): number {
+  const n = localTokens(options);
+  const { ranksHere = options.ring } = options;
+  return ranksHere * savedInputs(model, options).outside * bytes(n * model.hidden_size);
+}
+
+/** Most tokens of one rank. */
+function localTokens({ ring, maxTokens }: LedgerOptions): number {
+  return ring === 1 ? maxTokens : 2 * Math.ceil(maxTokens / (2 * ring));
+}
+
+/** Inputs of every n-th layer, in the arena and outside of it (native/model/offload.cc). */
+function savedInputs({ layers }: ModelShape, { train, checkpointEvery, offload }: LedgerOptions) {
+  const saved = train && checkpointEvery > 0 ? Math.ceil(layers / checkpointEvery) : 0;
+  const outside = offload ? Math.max(0, saved - 2) : 0;
+  return { inside: saved - outside, outside };
+}
+
 /** Saved activations and checkpoints of one rank. */
 function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const { layers, heads, hidden_size: hidden, intermediate_size: ffn } = model;
@@ -78,20 +98,19 @@ function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const keepsAll = options.train && every === 0;
   const slots = !options.train ? 1 : keepsAll ? layers : Math.min(every, layers);
   const layer = bytes(n, n * qkv, n * q, n * heads, n * hidden, n) + (keepsAll ? bytes(n * 2 * ffn) : 0);
-  const checkpoints = every > 0 ? Math.ceil(layers / every) : 0;
   const inputs = !options.train ? 1 : (keepsAll ? layers : Math.min(every, layers) - 1) + 1;
   return {
     activations: slots * layer + inputs * bytes(n * hidden) + bytes(n),
-    checkpoints: checkpoints * bytes(n * hidden),
+    checkpoints: savedInputs(model, options).inside * bytes(n * hidden),
   };
 }
 
 /** Scratch of one rank. */
 function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, adapterWidth: number): number {
   const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
-  const { train, checkpointEvery, lossChunk } = options;
+  const { train, checkpointEvery, lossChunk, mlpTile = 1024 } = options;
   const { q, qkv } = widths(model);
-  const tile = Math.min(n, MLP_TILE_ROWS);
+  const tile = mlpTile === 0 ? n : Math.min(n, mlpTile);
   const tokenLists = 6 * bytes(n);
   return (
     bytes(n * Math.max(hidden, q), tile * ffn, n * adapterWidth) +

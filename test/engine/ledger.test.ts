@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { deviceLedger } from "../../compiler/memory/index.ts";
+import { deviceLedger, offloadedBytes } from "../../compiler/memory/index.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 
 const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
@@ -25,11 +25,13 @@ const plans = fc.record({
   lossChunk: fc.integer({ min: 1, max: 600 }),
   kvCacheTokens: fc.integer({ min: 0, max: 500 }),
   ring: fc.integer({ min: 1, max: 4 }),
+  mlpTile: fc.integer({ min: 0, max: 700 }),
+  offload: fc.boolean(),
 });
 
 test("the ledger is what the engine allocates, to the byte", async () => {
   await fc.assert(
-    fc.asyncProperty(shapes, plans, async ({ group, ...model }, { chunkTokens, lora, alsoTrain, ...plan }) => {
+    fc.asyncProperty(shapes, plans, async ({ group, ...model }, { chunkTokens, lora, alsoTrain, offload, ...plan }) => {
       const shape = { ...model, heads: model.kv_heads * group };
       const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;
       const engine = loadAddon().createEngine({
@@ -48,11 +50,13 @@ test("the ledger is what the engine allocates, to the byte", async () => {
           tieWordEmbeddings: shape.tie_word_embeddings,
         },
         training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
-        memory: { ...plan, maxTokens },
+        memory: { ...plan, maxTokens, ...(offload ? { offload: { to: "host" } } : {}) },
       });
-      const { kvCache, ...terms } = engine.memory();
+      const { kvCache, offloaded, ...terms } = engine.memory();
       await engine.close();
-      const ledger = deviceLedger(shape, { ...plan, maxTokens, ...(lora ? { lora, alsoTrain } : {}) });
+      const options = { ...plan, maxTokens, offload, ...(lora ? { lora, alsoTrain } : {}) };
+      const ledger = deviceLedger(shape, options);
+      expect(offloaded).toBe(offloadedBytes(shape, options));
       expect(ledger).toEqual({ ...terms, kv_cache: kvCache });
     }),
     { numRuns: 300 },
