@@ -3,7 +3,8 @@ import type { PlanLedger } from "../plan.ts";
 
 /**
  * The memory of an engine, to the byte, before anything is allocated. Mirrors native/model/layout.cc region by region; a
- * test holds the two against each other. Tokens n are those of one ring rank; all numbers are fp32 or int32 (4 bytes).
+ * test holds the two against each other. Tokens n are those of one ring rank. Activations are fp32 or bf16, as `dtype`
+ * says; all other numbers are fp32 or int32 (4 bytes).
  *
  *   weights      parameters and adapters
  *   gradients    trained parameters, once for each ring rank in this memory
@@ -35,6 +36,8 @@ export interface LedgerOptions {
   mlpTile?: number;
   /** Layer inputs but the last two wait outside the arena. Default: false. */
   offload?: boolean;
+  /** Of activations and of the key-value cache. Default: f32. */
+  dtype?: "f32" | "bf16";
   /** Ranks that a sequence is cut over. */
   ring: number;
   /** Ranks that share this memory; default: all (threads of one process). 1 when every rank has a device of its own. */
@@ -44,6 +47,11 @@ export interface LedgerOptions {
 /** Regions begin at multiples of 64 bytes. */
 const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
 const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4 * aligned(numbers), 0);
+/** Bytes of regions of activations. */
+const activationRegions =
+  ({ dtype }: LedgerOptions) =>
+  (...regions: number[]) =>
+    bytes(...regions.map((numbers) => (dtype === "bf16" ? Math.ceil(numbers / 2) : numbers)));
 
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
@@ -58,9 +66,9 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
     optimizer: train ? 2 * bytes(trained) : 0,
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
-    logits: ranksHere * bytes(lossChunk * vocab, lossChunk * hidden),
+    logits: ranksHere * (bytes(lossChunk * vocab) + activationRegions(options)(lossChunk * hidden)),
     workspace: ranksHere * workspaceBytes(model, options, n, adapterWidth),
-    kv_cache: bytes(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
+    kv_cache: activationRegions(options)(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
   };
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
 }
@@ -75,7 +83,7 @@ function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
 export function offloadedBytes(model: ModelShape, options: LedgerOptions): number {
   const n = localTokens(options);
   const { ranksHere = options.ring } = options;
-  return ranksHere * savedInputs(model, options).outside * bytes(n * model.hidden_size);
+  return ranksHere * savedInputs(model, options).outside * activationRegions(options)(n * model.hidden_size);
 }
 
 /** Most tokens of one rank. */
@@ -94,14 +102,15 @@ function savedInputs({ layers }: ModelShape, { train, checkpointEvery, offload }
 function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const { layers, heads, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, qkv } = widths(model);
+  const saved = activationRegions(options);
   const every = options.train ? options.checkpointEvery : 0;
   const keepsAll = options.train && every === 0;
   const slots = !options.train ? 1 : keepsAll ? layers : Math.min(every, layers);
-  const layer = bytes(n, n * qkv, n * q, n * heads, n * hidden, n) + (keepsAll ? bytes(n * 2 * ffn) : 0);
+  const layer = bytes(n, n * heads, n) + saved(n * qkv, n * q, n * hidden) + (keepsAll ? saved(n * 2 * ffn) : 0);
   const inputs = !options.train ? 1 : (keepsAll ? layers : Math.min(every, layers) - 1) + 1;
   return {
-    activations: slots * layer + inputs * bytes(n * hidden) + bytes(n),
-    checkpoints: savedInputs(model, options).inside * bytes(n * hidden),
+    activations: slots * layer + inputs * saved(n * hidden) + bytes(n),
+    checkpoints: savedInputs(model, options).inside * saved(n * hidden),
   };
 }
 
@@ -110,12 +119,14 @@ function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, ad
   const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
   const { train, checkpointEvery, lossChunk, mlpTile = 1024 } = options;
   const { q, qkv } = widths(model);
+  const activation = activationRegions(options);
   const tile = mlpTile === 0 ? n : Math.min(n, mlpTile);
   const tokenLists = 6 * bytes(n);
   return (
-    bytes(n * Math.max(hidden, q), tile * ffn, n * adapterWidth) +
-    (train && checkpointEvery === 0 ? 0 : bytes(tile * 2 * ffn)) +
-    (train ? bytes(n * hidden, n * qkv, tile * ffn, n * adapterWidth) : 0) +
+    activation(n * Math.max(hidden, q), tile * ffn) +
+    bytes(n * adapterWidth) +
+    (train && checkpointEvery === 0 ? 0 : activation(tile * 2 * ffn)) +
+    (train ? bytes(n * hidden, n * qkv, n * adapterWidth) + activation(tile * ffn) : 0) +
     bytes((n * headDim) / 2, (n * headDim) / 2, headDim) +
     tokenLists +
     bytes(lossChunk, Math.ceil(lossChunk / 4)) +
@@ -123,11 +134,17 @@ function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, ad
   );
 }
 
-/** Keys and values at hand and arriving; backward also their gradients, at hand, arriving and leaving, and delta. */
-function ringBytes(model: ModelShape, { ring, train }: LedgerOptions, n: number): number {
-  const packet = bytes(2 * n * widths(model).kv);
-  const travelling = ring === 1 ? 0 : (train ? 5 : 2) * packet;
-  return travelling + (train ? bytes(n * model.heads) : 0);
+/**
+ * Keys and values at hand and arriving; forward also the merged output in fp32 where activations are bf16, backward the
+ * gradients of keys and values, at hand, arriving and leaving, and delta. The two share their place.
+ */
+function ringBytes(model: ModelShape, options: LedgerOptions, n: number): number {
+  const { ring, train, dtype } = options;
+  const { q, kv } = widths(model);
+  const travels = ring > 1 ? 2 * activationRegions(options)(2 * n * kv) : 0;
+  const forward = travels + (ring > 1 && dtype === "bf16" ? bytes(n * q) : 0);
+  const backward = travels + (ring > 1 ? 3 * bytes(2 * n * kv) : 0) + bytes(n * model.heads);
+  return train ? Math.max(forward, backward) : forward;
 }
 
 /** A parameter as the arena holds it; `joined`: it follows the one before without a gap. */

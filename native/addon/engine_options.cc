@@ -29,7 +29,7 @@ Training parse_training(const Options &o) {
   return t;
 }
 
-MemoryPlan parse_memory(const Options &o) {
+MemoryPlan parse_memory(Napi::Env env, const Options &o) {
   MemoryPlan m;
   m.max_tokens = o.integer("maxTokens");
   m.train = o.boolean("train");
@@ -44,6 +44,9 @@ MemoryPlan parse_memory(const Options &o) {
     if (m.offload == Offload::file) m.offload_folder = offload.string("folder");
   }
   m.kv_cache_tokens = o.integer("kvCacheTokens");
+  const std::string dtype = o.has("dtype") ? o.string("dtype") : "f32";
+  if (dtype != "f32" && dtype != "bf16") type_error(env, o.at("dtype") + " is \"" + dtype + "\", expected f32 or bf16");
+  m.activations = dtype == "bf16" ? CTX_BF16 : CTX_F32;
   return m;
 }
 
@@ -75,7 +78,7 @@ EngineOptions parse_engine_options(Napi::Value value) {
   e.ring = o.small("ring");
   e.model = parse_shape(o.object("model"));
   if (o.has("training")) e.training = parse_training(o.object("training"));
-  e.memory = parse_memory(o.object("memory"));
+  e.memory = parse_memory(value.Env(), o.object("memory"));
   if (device == "cuda" && e.memory.offload == Offload::file)
     type_error(value.Env(), "createEngine: options.memory.offload.to is \"file\", but layer inputs of a CUDA device wait in the host's memory: expected \"host\"");
   return e;

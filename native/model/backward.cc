@@ -45,8 +45,8 @@ void Llama::feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat 
   for (int64_t from = 0; from < n_; from += layout_.mlp_rows) {
     const int64_t count = std::min(layout_.mlp_rows, n_ - from);
     const ctx_mat h = rows(hidden(), from, count), d_out = rows(dx, from, count);
-    const ctx_mat act = matrix(at(layout_.act), count, shape_.ffn), d_act = matrix(at(layout_.d_act), count, shape_.ffn);
-    const ctx_mat gate_up = b.gate_up.data ? rows(b.gate_up, from, count) : matrix(at(layout_.gate_up), count, 2 * shape_.ffn);
+    const ctx_mat act = activation(layout_.act, count, shape_.ffn), d_act = activation(layout_.d_act, count, shape_.ffn);
+    const ctx_mat gate_up = b.gate_up.data ? rows(b.gate_up, from, count) : activation(layout_.gate_up, count, 2 * shape_.ffn);
     if (!b.gate_up.data) linear(gate_up, h, p.gate_up);
 
     adapter_gradient(p.down, d_out);
@@ -65,7 +65,7 @@ void Llama::feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat 
 void Llama::attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const {
   const LayerParameters &p = parameters_.layers[(size_t)layer];
   const int64_t q = shape_.q_width(), kv = shape_.kv_width();
-  const ctx_mat d_o = local(layout_.h, q), dqkv = local(layout_.dqkv, shape_.qkv_width());
+  const ctx_mat d_o = activation(layout_.h, n_, q), dqkv = local(layout_.dqkv, shape_.qkv_width());
 
   adapter_gradient(p.o, dx);
   weight_gradient(p.o, b.o, dx);

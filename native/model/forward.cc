@@ -42,16 +42,16 @@ ctx_mat Llama::gradient_matrix(int index) const {
 }
 
 // Forward only, all layers share the first input's buffer and the first slot.
-ctx_mat Llama::layer_input(int64_t layer, bool keep) const { return local(layout_.x[keep ? (size_t)layer : 0], shape_.hidden); }
+ctx_mat Llama::layer_input(int64_t layer, bool keep) const { return activation(layout_.x[keep ? (size_t)layer : 0], n_, shape_.hidden); }
 
 LayerBuffers Llama::buffers(int64_t layer, bool keep) const {
   const LayerSpans &s = layout_.slots[keep ? (size_t)layer % layout_.slots.size() : 0];
   LayerBuffers b;
   b.x = layer_input(layer, keep);
-  b.qkv = local(s.qkv, shape_.qkv_width());
-  b.o = local(s.o, shape_.q_width());
-  b.x2 = local(s.x2, shape_.hidden);
-  b.gate_up = layout_.keeps_gate_up ? local(s.gate_up, 2 * shape_.ffn) : no_matrix;
+  b.qkv = activation(s.qkv, n_, shape_.qkv_width());
+  b.o = activation(s.o, n_, shape_.q_width());
+  b.x2 = activation(s.x2, n_, shape_.hidden);
+  b.gate_up = layout_.keeps_gate_up ? activation(s.gate_up, n_, 2 * shape_.ffn) : no_matrix;
   b.rstd1 = at(s.rstd1);
   b.rstd2 = at(s.rstd2);
   b.lse = at(s.lse);
@@ -132,8 +132,8 @@ void Llama::feed_forward(int64_t layer, const LayerBuffers &b, ctx_mat out) cons
   const LayerParameters &p = parameters_.layers[(size_t)layer];
   for (int64_t from = 0; from < n_; from += layout_.mlp_rows) {
     const int64_t count = std::min(layout_.mlp_rows, n_ - from);
-    const ctx_mat gate_up = b.gate_up.data ? rows(b.gate_up, from, count) : matrix(at(layout_.gate_up), count, 2 * shape_.ffn);
-    const ctx_mat act = matrix(at(layout_.act), count, shape_.ffn);
+    const ctx_mat gate_up = b.gate_up.data ? rows(b.gate_up, from, count) : activation(layout_.gate_up, count, 2 * shape_.ffn);
+    const ctx_mat act = activation(layout_.act, count, shape_.ffn);
     linear(gate_up, rows(hidden(), from, count), p.gate_up);
     ops_.swiglu(act, cols(gate_up, 0, shape_.ffn), cols(gate_up, shape_.ffn, shape_.ffn));
     linear(rows(out, from, count), act, p.down);
@@ -164,8 +164,8 @@ void Llama::forward_cached(const int32_t *ids, int64_t count, int64_t past) {
 
 void Llama::attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) const {
   const int64_t q = shape_.q_width(), kv = shape_.kv_width();
-  const ctx_mat keys = matrix(kv_cache_ + 2 * layer * kv_capacity_ * kv, kv_capacity_, kv);
-  const ctx_mat values = matrix(floats(keys) + kv_capacity_ * kv, kv_capacity_, kv);
+  const ctx_mat cache = matrix(kv_cache_, 2 * shape_.layers * kv_capacity_, kv, layout_.dtype);
+  const ctx_mat keys = rows(cache, 2 * layer * kv_capacity_, kv_capacity_), values = rows(cache, (2 * layer + 1) * kv_capacity_, kv_capacity_);
   ops_.copy(rows(keys, past, n_), cols(b.qkv, q, kv));
   ops_.copy(rows(values, past, n_), cols(b.qkv, q + kv, kv));
   ctx_attention a{};

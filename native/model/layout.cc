@@ -11,12 +11,12 @@ namespace {
 // Hands out aligned regions one after the other and adds their bytes to a term of the ledger.
 class Placer {
  public:
-  int64_t take(int64_t &term, int64_t rows, int64_t cols = 1) {
+  int64_t take(int64_t &term, int64_t rows, int64_t cols = 1, ctx_dtype dtype = CTX_F32) {
     int64_t size = 0, bytes = 0;
     if (__builtin_mul_overflow(rows, cols, &size) || size > (int64_t(1) << 58))
       fail(CTX_ERR_MEMORY, "memory plan: a region of %lld x %lld numbers does not fit in memory", (long long)rows, (long long)cols);
     const int64_t place = floats_;
-    size = align_floats(size);
+    size = align_floats(dtype == CTX_F32 ? size : (size + 1) / 2);
     bytes = size * 4;
     if (__builtin_add_overflow(floats_, size, &floats_) || __builtin_add_overflow(term, bytes, &term))
       fail(CTX_ERR_MEMORY, "memory plan: the arena does not fit in memory");
@@ -34,20 +34,21 @@ void check_plan(const MemoryPlan &p, int ring) {
   for (const auto &size : sizes)
     if (size.value < size.least || size.value > (int64_t(1) << 31) - 1)
       fail(CTX_ERR_ARGUMENT, "memory plan: %s is %lld, expected %lld … 2^31 - 1", size.name, (long long)size.value, (long long)size.least);
+  if (p.activations != CTX_F32 && p.activations != CTX_BF16) fail(CTX_ERR_ARGUMENT, "memory plan: activations must be f32 or bf16");
   if (ring < 1 || ring > 1024) fail(CTX_ERR_ARGUMENT, "ring is %d, expected 1 … 1024", ring);
   if (ring > 1 && p.max_tokens % (2 * ring) != 0)
     fail(CTX_ERR_ARGUMENT, "maxTokens %lld does not divide into 2 x ring = %d zigzag chunks", (long long)p.max_tokens, 2 * ring);
 }
 
-LayerSpans place_layer(Placer &placer, int64_t &term, const ModelShape &s, int64_t n, bool gate_up) {
+LayerSpans place_layer(Placer &placer, int64_t &term, const ModelShape &s, int64_t n, bool gate_up, ctx_dtype dtype) {
   LayerSpans spans;
   spans.rstd1 = placer.take(term, n);
-  spans.qkv = placer.take(term, n, s.qkv_width());
-  spans.o = placer.take(term, n, s.q_width());
+  spans.qkv = placer.take(term, n, s.qkv_width(), dtype);
+  spans.o = placer.take(term, n, s.q_width(), dtype);
   spans.lse = placer.take(term, n, s.heads);
-  spans.x2 = placer.take(term, n, s.hidden);
+  spans.x2 = placer.take(term, n, s.hidden, dtype);
   spans.rstd2 = placer.take(term, n);
-  spans.gate_up = gate_up ? placer.take(term, n, 2 * s.ffn) : 0;
+  spans.gate_up = gate_up ? placer.take(term, n, 2 * s.ffn, dtype) : 0;
   return spans;
 }
 
@@ -56,18 +57,19 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   RankLayout r;
   Placer placer;
   const int64_t n = r.tokens = zigzag_local_max(plan.max_tokens, ring);
+  const ctx_dtype dtype = r.dtype = plan.activations;
   const int64_t every = plan.train ? plan.checkpoint_every : 0;
   r.mlp_rows = plan.mlp_tile == 0 ? n : std::min(n, plan.mlp_tile);
   r.keeps_gate_up = plan.train && every == 0;
 
   // Saved layers: all of them, one segment of them, or (forward only) one that every layer reuses.
   const int64_t slots = !plan.train ? 1 : every == 0 ? s.layers : std::min(every, s.layers);
-  for (int64_t i = 0; i < slots; i++) r.slots.push_back(place_layer(placer, ledger.activations, s, n, r.keeps_gate_up));
+  for (int64_t i = 0; i < slots; i++) r.slots.push_back(place_layer(placer, ledger.activations, s, n, r.keeps_gate_up, dtype));
 
   // Layer inputs. With checkpoints each segment's first is kept and the others are shared between segments. With offload
   // the first ones share two places (offload.cc).
   if (!plan.train) {
-    r.x.assign((size_t)s.layers + 1, placer.take(ledger.activations, n, s.hidden));
+    r.x.assign((size_t)s.layers + 1, placer.take(ledger.activations, n, s.hidden, dtype));
   } else {
     std::vector<int64_t> inner, turns;
     r.segment = every > 0 ? slots : 0;
@@ -75,36 +77,36 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
       const bool checkpoint = every > 0 && i % every == 0;
       if (checkpoint && turns.size() == 2) r.x.push_back(turns[(size_t)(i / every) % 2]);
       else if (every == 0 || checkpoint) {
-        r.x.push_back(placer.take(checkpoint ? ledger.checkpoints : ledger.activations, n, s.hidden));
+        r.x.push_back(placer.take(checkpoint ? ledger.checkpoints : ledger.activations, n, s.hidden, dtype));
         if (plan.offload != Offload::none && checkpoint) turns.push_back(r.x.back());
       } else {
         const size_t place = (size_t)(i % every) - 1;
-        if (place == inner.size()) inner.push_back(placer.take(ledger.activations, n, s.hidden));
+        if (place == inner.size()) inner.push_back(placer.take(ledger.activations, n, s.hidden, dtype));
         r.x.push_back(inner[place]);
       }
     }
-    r.x.push_back(placer.take(ledger.activations, n, s.hidden));
+    r.x.push_back(placer.take(ledger.activations, n, s.hidden, dtype));
     if (turns.size() == 2) {
       r.offload_slots = (s.layers + every - 1) / every - 2;
       Placer outside;
-      for (int64_t i = 0; i < r.offload_slots; i++) outside.take(ledger.offloaded, n, s.hidden);
+      for (int64_t i = 0; i < r.offload_slots; i++) outside.take(ledger.offloaded, n, s.hidden, dtype);
       if (r.offload_slots > 0) r.offload_bytes = ledger.offloaded / r.offload_slots;
     }
   }
   r.final_rstd = placer.take(ledger.activations, n);
 
   r.logits = placer.take(ledger.logits, plan.loss_chunk, s.vocab);
-  r.picked = placer.take(ledger.logits, plan.loss_chunk, s.hidden);
+  r.picked = placer.take(ledger.logits, plan.loss_chunk, s.hidden, dtype);
 
   int64_t &work = ledger.workspace;
-  r.h = placer.take(work, n, std::max(s.hidden, s.q_width()));
-  r.act = placer.take(work, r.mlp_rows, s.ffn);
-  if (!r.keeps_gate_up) r.gate_up = placer.take(work, r.mlp_rows, 2 * s.ffn);
+  r.h = placer.take(work, n, std::max(s.hidden, s.q_width()), dtype);
+  r.act = placer.take(work, r.mlp_rows, s.ffn, dtype);
+  if (!r.keeps_gate_up) r.gate_up = placer.take(work, r.mlp_rows, 2 * s.ffn, dtype);
   r.xa = placer.take(work, n, adapter_width);
   if (plan.train) {
     r.dx = placer.take(work, n, s.hidden);
     r.dqkv = placer.take(work, n, s.qkv_width());
-    r.d_act = placer.take(work, r.mlp_rows, s.ffn);
+    r.d_act = placer.take(work, r.mlp_rows, s.ffn, dtype);
     r.dxa = placer.take(work, n, adapter_width);
   }
   r.cos = placer.take(work, n, s.head_dim / 2);
@@ -113,9 +115,9 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   for (int64_t *list : {&r.ids, &r.positions, &r.starts, &r.picks, &r.targets, &r.target_weights}) *list = placer.take(work, n);
   r.nll = placer.take(work, plan.loss_chunk);
   r.correct = placer.take(work, (plan.loss_chunk + 3) / 4);
-  size_t ring_bytes = ring_forward_workspace(plan.max_tokens, ring, (int32_t)s.kv_heads, (int32_t)s.head_dim);
+  size_t ring_bytes = ring_forward_workspace(plan.max_tokens, ring, (int32_t)s.heads, (int32_t)s.kv_heads, (int32_t)s.head_dim, dtype);
   if (plan.train)
-    ring_bytes = std::max(ring_bytes, ring_backward_workspace(plan.max_tokens, ring, (int32_t)s.heads, (int32_t)s.kv_heads, (int32_t)s.head_dim));
+    ring_bytes = std::max(ring_bytes, ring_backward_workspace(plan.max_tokens, ring, (int32_t)s.heads, (int32_t)s.kv_heads, (int32_t)s.head_dim, dtype));
   r.ring = placer.take(work, (int64_t)(ring_bytes + 3) / 4);
   r.floats = placer.floats();
   return r;
@@ -134,7 +136,7 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   placer.take(a.ledger.weights, parameters.weight_floats);
   a.adam_m = placer.take(a.ledger.optimizer, a.gradient_floats);
   a.adam_v = placer.take(a.ledger.optimizer, a.gradient_floats);
-  a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens);
+  a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens, plan.activations);
   a.first_rank = placer.floats();
   a.rank_stride = a.gradient_floats + a.rank.floats;
   for (int i = 0; i < ring; i++) {

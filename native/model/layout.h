@@ -18,31 +18,33 @@ struct Ledger {
   int64_t total() const { return weights + gradients + optimizer + activations + checkpoints + logits + workspace + kv_cache; }
 };
 
-// Places below count floats from the start of a rank's block; n = RankLayout::tokens.
+// Places below count floats from the start of a rank's block; n = RankLayout::tokens. Those marked * hold activations: numbers of
+// RankLayout::dtype. The others hold fp32, or what is said.
 
 // What a layer's backward pass reads.
 struct LayerSpans {
   int64_t rstd1, rstd2; // [n]
-  int64_t qkv;          // [n, qkv_width] after RoPE
-  int64_t o, lse;       // [n, q_width], [heads, n]
-  int64_t x2;           // [n, hidden] after the attention's residual
-  int64_t gate_up;      // [n, 2 ffn]; only where every activation is kept
+  int64_t qkv;          // * [n, qkv_width] after RoPE
+  int64_t o, lse;       // * [n, q_width], and [heads, n]
+  int64_t x2;           // * [n, hidden] after the attention's residual
+  int64_t gate_up;      // * [n, 2 ffn]; only where every activation is kept
 };
 
 struct RankLayout {
   int64_t tokens = 0;   // n: most tokens of one rank
+  ctx_dtype dtype = CTX_F32; // of activations
   // Rows of the MLP computed at once: gate, up and their gradients exist for this many tokens only (tiled MLP, ALST,
   // Bekman et al. 2025, arXiv 2506.13996), except where every activation is kept.
   int64_t mlp_rows = 0;
   bool keeps_gate_up = false;
   std::vector<LayerSpans> slots; // layer i uses slot i % slots.size()
-  std::vector<int64_t> x;        // [n, hidden] input of layer i, and at the end that of the final norm
+  std::vector<int64_t> x;        // * [n, hidden] input of layer i, and at the end that of the final norm
   int64_t segment = 0;           // layers between checkpoints; 0: none
   int64_t offload_slots = 0, offload_bytes = 0; // inputs that wait outside the arena, and the size of each
   int64_t final_rstd = 0;
-  int64_t logits = 0, picked = 0;      // [loss_chunk, vocab], [loss_chunk, hidden]
-  int64_t h = 0, dx = 0, dqkv = 0;     // [n, max(hidden, q_width)], [n, hidden], [n, qkv_width]
-  int64_t gate_up = 0, act = 0, d_act = 0; // [mlp_rows, 2 ffn], [mlp_rows, ffn] twice
+  int64_t logits = 0, picked = 0;      // [loss_chunk, vocab], * [loss_chunk, hidden]
+  int64_t h = 0, dx = 0, dqkv = 0;     // * [n, max(hidden, q_width)], [n, hidden], [n, qkv_width]
+  int64_t gate_up = 0, act = 0, d_act = 0; // * [mlp_rows, 2 ffn], * [mlp_rows, ffn] twice
   int64_t xa = 0, dxa = 0;             // [n, adapter_width]: x A^T and its gradient
   int64_t cos = 0, sin = 0, inv_freq = 0; // [n, head_dim / 2] twice; head_dim / 2 doubles
   int64_t ids = 0, positions = 0, starts = 0, picks = 0, targets = 0, target_weights = 0; // [n], 4 bytes each

@@ -78,10 +78,11 @@ class Llama {
 
   float *at(int64_t place) const { return block_ + place; }
   ctx_mat local(int64_t place, int64_t width) const { return matrix(at(place), n_, width); }
+  ctx_mat activation(int64_t place, int64_t count, int64_t width) const { return matrix(at(place), count, width, layout_.dtype); }
   ctx_mat weight(int index) const;
   float *gradient(int index) const; // null when frozen
   ctx_mat gradient_matrix(int index) const;
-  ctx_mat hidden() const { return local(layout_.h, shape_.hidden); }
+  ctx_mat hidden() const { return activation(layout_.h, n_, shape_.hidden); }
   LayerBuffers buffers(int64_t layer, bool keep) const;
   ctx_mat layer_input(int64_t layer, bool keep) const;
   void upload(int64_t place, const void *data, size_t bytes) const { ops_.upload(at(place), data, bytes); }

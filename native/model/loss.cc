@@ -22,7 +22,7 @@ void Llama::loss(LocalTargets &t, bool with_gradient) {
   for (int64_t from = 0; from < wanted; from += loss_chunk_) {
     const int64_t count = std::min(loss_chunk_, wanted - from);
     const int32_t *picks = reinterpret_cast<const int32_t *>(at(layout_.picks)) + from;
-    const ctx_mat picked = matrix(at(layout_.picked), count, shape_.hidden), logits = matrix(at(layout_.logits), count, shape_.vocab);
+    const ctx_mat picked = activation(layout_.picked, count, shape_.hidden), logits = matrix(at(layout_.logits), count, shape_.vocab);
     ops_.embed_forward(picked, h, picks);
     ops_.matmul_nt(logits, picked, w);
     ops_.cross_entropy(logits, reinterpret_cast<const int32_t *>(at(layout_.targets)) + from, with_gradient ? at(layout_.target_weights) + from : nullptr,

@@ -1,22 +1,28 @@
 // ops.h: the backend's table of operations as methods that throw, and views of matrices, so that the model's code reads
 // like the formulas.
-// defines: Ops, matrix, rows, cols
+// defines: Ops, size_of, matrix, behind, rows, cols
 #pragma once
 #include "failure.h"
 
 namespace ctx {
 
-// A dense fp32 matrix [rows, cols] at `data`.
-inline ctx_mat matrix(float *data, int64_t rows, int64_t cols) { return {data, rows, cols, cols, CTX_F32}; }
+inline int64_t size_of(ctx_dtype dtype) { return dtype == CTX_F32 ? 4 : 2; }
+// A dense matrix [rows, cols] at `data`; fp32 unless said otherwise.
+inline ctx_mat matrix(void *data, int64_t rows, int64_t cols, ctx_dtype dtype = CTX_F32) { return {data, rows, cols, cols, dtype}; }
+// x from element `from` on.
+inline ctx_mat behind(ctx_mat x, int64_t from) {
+  x.data = static_cast<char *>(x.data) + from * size_of(x.dtype);
+  return x;
+}
 // Rows [from, from + count) of x.
 inline ctx_mat rows(ctx_mat x, int64_t from, int64_t count) {
-  x.data = static_cast<float *>(x.data) + from * x.ld;
+  x = behind(x, from * x.ld);
   x.rows = count;
   return x;
 }
 // Columns [from, from + count) of x.
 inline ctx_mat cols(ctx_mat x, int64_t from, int64_t count) {
-  x.data = static_cast<float *>(x.data) + from;
+  x = behind(x, from);
   x.cols = count;
   return x;
 }

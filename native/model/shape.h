@@ -1,6 +1,8 @@
 // shape.h: the numbers that describe a model, its training and the memory it may use. They come from the plan.
 // defines: ModelShape, LoraOptions, Training, MemoryPlan
 #pragma once
+#include "../include/ctx_backend.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,6 +48,9 @@ struct MemoryPlan {
   Offload offload = Offload::none; // of checkpoints; the last two stay in the arena
   std::string offload_folder;   // of the file
   int64_t kv_cache_tokens = 0;  // capacity of the key-value cache; 0: none
+  // What layers hand to each other, and with it the operands of every matrix product. bf16 halves what is saved for the backward
+  // pass. Weights, their gradients, the optimizer, log-sum-exps, logits and the loss are fp32 either way.
+  ctx_dtype activations = CTX_F32;
 };
 
 } // namespace ctx

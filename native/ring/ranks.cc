@@ -66,7 +66,7 @@ RingAttention describe(const Sequence &s, int64_t rows) {
 }
 
 ctx_status forward(const Ranks &ranks, Device &device, RingContext &ring, const RingAttention &call, std::vector<float> &memory) {
-  memory.resize(ring_forward_workspace(call.tokens, ring.world, call.kv_heads, call.head_dim) / sizeof(float));
+  memory.resize(ring_forward_workspace(call.tokens, ring.world, call.heads, call.kv_heads, call.head_dim) / sizeof(float));
   return ring_attention_forward(*ranks.backend, device.handle, ring, call, memory.data());
 }
 

@@ -10,6 +10,7 @@ namespace {
 enum Channel { keys_values = 0, gradients = 1 };
 
 size_t round_64(size_t bytes) { return (bytes + 63) / 64 * 64; }
+size_t size_of(ctx_dtype dtype) { return dtype == CTX_F32 ? 4 : 2; }
 
 // Numbers in one travelling buffer: K and V (or dK and dV) of the rank with the most rows.
 int64_t packet(int64_t tokens, int world, int32_t kv_heads, int32_t head_dim) {
@@ -17,27 +18,31 @@ int64_t packet(int64_t tokens, int world, int32_t kv_heads, int32_t head_dim) {
 }
 
 ctx_mat rows_of(const ctx_mat &x, int64_t begin, int64_t n) {
-  return {(float *)x.data + begin * x.ld, n, x.cols, x.ld, x.dtype};
+  return {(char *)x.data + begin * x.ld * size_of(x.dtype), n, x.cols, x.ld, x.dtype};
 }
 
 // K and V (or dK and dV) of some rank's local rows, one after the other.
 struct Pair {
   ctx_mat first, second;
-  Pair(float *data, int64_t rows, int64_t cols)
-      : first{data, rows, cols, cols, CTX_F32}, second{data + rows * cols, rows, cols, cols, CTX_F32} {}
+  Pair(void *data, int64_t rows, int64_t cols, ctx_dtype dtype)
+      : first{data, rows, cols, cols, dtype}, second{(char *)data + rows * cols * size_of(dtype), rows, cols, cols, dtype} {}
 };
 
 // One rank's call: checks, the blocks of a step, and statuses that reach all ranks.
 class Rank {
 public:
   Rank(const ctx_backend &backend, ctx_device *device, RingContext &ring, const RingAttention &call, void *workspace)
-      : backend(backend), device(device), ring(ring), call(call), memory((float *)workspace),
-        size(packet(call.tokens, ring.world, call.kv_heads, call.head_dim)) {}
+      : backend(backend), device(device), ring(ring), call(call), memory((char *)workspace),
+        size(packet(call.tokens, ring.world, call.kv_heads, call.head_dim)), kv_bytes(size * size_of(call.k.dtype)),
+        gradient_bytes(size * sizeof(float)) {}
 
   int64_t local(int rank) const { return zigzag_local(call.tokens, ring.world, rank); }
   int64_t kv_width() const { return (int64_t)call.kv_heads * call.head_dim; }
-  float *buffer(int i) const { return memory + i * round_64(size * sizeof(float)) / sizeof(float); }
-  Pair pair(float *data, int rank) const { return {data, local(rank), kv_width()}; }
+  // The workspace: two packets of keys and values, then three of their gradients, then the rest.
+  void *keys_values_buffer(int i) const { return memory + i * round_64(kv_bytes); }
+  float *gradient_buffer(int i) const { return (float *)(memory + 2 * round_64(kv_bytes) + i * round_64(gradient_bytes)); }
+  Pair kv_pair(void *data, int rank) const { return {data, local(rank), kv_width(), call.k.dtype}; }
+  Pair gradient_pair(float *data, int rank) const { return {data, local(rank), kv_width(), CTX_F32}; }
 
   // Passes a status on. A failure of this rank is told to the others; one that came through the ring takes its message from there.
   ctx_status check(ctx_status status) {
@@ -75,7 +80,9 @@ public:
     if (const ctx_status s = has("q", call.q, width)) return s;
     if (const ctx_status s = has("k", call.k, kv_width())) return s;
     if (const ctx_status s = has("v", call.v, kv_width())) return s;
-    return has("o", call.o, width);
+    if (const ctx_status s = has("o", call.o, width)) return s;
+    const bool same = call.q.dtype == call.k.dtype && call.k.dtype == call.v.dtype && (call.q.dtype == CTX_F32 || call.q.dtype == CTX_BF16);
+    return check_argument(same, "ring attention: q, k and v must all be f32 or all bf16");
   }
 
   int64_t half_begin(int rank, int half) const { return half ? zigzag_half(call.tokens, ring.world, rank, 0).length : 0; }
@@ -114,8 +121,9 @@ public:
   ctx_device *const device;
   RingContext &ring;
   const RingAttention &call;
-  float *const memory;
-  const int64_t size;
+  char *const memory;
+  const int64_t size; // numbers of a packet
+  const size_t kv_bytes, gradient_bytes;
 };
 
 } // namespace
@@ -126,28 +134,34 @@ public:
     if (status_ != CTX_OK) return status_;        \
   } while (0)
 
-// Two buffers: the keys and values at hand, and those that arrive.
-size_t ring_forward_workspace(int64_t tokens, int world, int32_t kv_heads, int32_t head_dim) {
-  return world == 1 ? 0 : 2 * round_64(packet(tokens, world, kv_heads, head_dim) * sizeof(float));
+// Two buffers: the keys and values at hand, and those that arrive. Blocks merge in fp32: where o is bf16, beside it.
+size_t ring_forward_workspace(int64_t tokens, int world, int32_t heads, int32_t kv_heads, int32_t head_dim, ctx_dtype dtype) {
+  if (world == 1) return 0;
+  const size_t merged = dtype == CTX_F32 ? 0 : round_64(zigzag_local_max(tokens, world) * heads * head_dim * sizeof(float));
+  return 2 * round_64(packet(tokens, world, kv_heads, head_dim) * size_of(dtype)) + merged;
 }
 
-// The two of the forward, three for dK and dV (this step's, arriving, leaving), and delta.
-size_t ring_backward_workspace(int64_t tokens, int world, int32_t heads, int32_t kv_heads, int32_t head_dim) {
+// The two packets of the forward, three for dK and dV (this step's, arriving, leaving), and delta.
+size_t ring_backward_workspace(int64_t tokens, int world, int32_t heads, int32_t kv_heads, int32_t head_dim, ctx_dtype dtype) {
   const size_t delta = round_64(zigzag_local_max(tokens, world) * heads * sizeof(float));
-  return delta + (world == 1 ? 0 : 5 * round_64(packet(tokens, world, kv_heads, head_dim) * sizeof(float)));
+  if (world == 1) return delta;
+  const size_t numbers = packet(tokens, world, kv_heads, head_dim);
+  return delta + 2 * round_64(numbers * size_of(dtype)) + 3 * round_64(numbers * sizeof(float));
 }
 
 ctx_status ring_attention_forward(const ctx_backend &backend, ctx_device *device, RingContext &ring, const RingAttention &call,
                                   void *workspace) {
-  Rank self(backend, device, ring, call, workspace);
+  RingAttention merged = call; // o in fp32
+  Rank self(backend, device, ring, merged, workspace);
   RING_TRY(self.arguments());
   if (ring.world == 1) {
     const ctx_attention a = self.whole();
     return self.check(backend.attention_forward(device, &a));
   }
 
-  float *at_hand = self.buffer(0), *arriving = self.buffer(1);
-  const Pair own = self.pair(at_hand, ring.rank);
+  if (call.o.dtype != CTX_F32) merged.o = {self.gradient_buffer(0), call.o.rows, call.o.cols, call.o.cols, CTX_F32};
+  void *at_hand = self.keys_values_buffer(0), *arriving = self.keys_values_buffer(1);
+  const Pair own = self.kv_pair(at_hand, ring.rank);
   RING_TRY(self.check(backend.copy(device, own.first, call.k)));
   RING_TRY(self.check(backend.copy(device, own.second, call.v)));
   RING_TRY(self.check(backend.synchronize(device)));
@@ -155,12 +169,12 @@ ctx_status ring_attention_forward(const ctx_backend &backend, ctx_device *device
   bool written[2] = {false, false}; // has this half of o and lse had a block?
   for (int t = 0; t < ring.world; t++) {
     const bool travels = t + 1 < ring.world;
-    if (travels) RING_TRY(self.arrived(ring.transport->start(keys_values, at_hand, arriving, self.size * sizeof(float))));
+    if (travels) RING_TRY(self.arrived(ring.transport->start(keys_values, at_hand, arriving, self.kv_bytes)));
     const int source = zigzag_source(ring.rank, ring.world, t);
     for (int a = 0; a < 2; a++)
       for (int b = 0; b < 2; b++) {
         ctx_attention block;
-        if (!self.block(source, a, b, self.pair(at_hand, source), block)) continue;
+        if (!self.block(source, a, b, self.kv_pair(at_hand, source), block)) continue;
         block.merge = written[a];
         written[a] = true;
         RING_TRY(self.check(backend.attention_forward(device, &block)));
@@ -169,7 +183,7 @@ ctx_status ring_attention_forward(const ctx_backend &backend, ctx_device *device
     if (travels) RING_TRY(self.arrived(ring.transport->wait(keys_values)));
     std::swap(at_hand, arriving);
   }
-  return CTX_OK;
+  return call.o.dtype == CTX_F32 ? CTX_OK : self.check(backend.copy(device, call.o, merged.o));
 }
 
 ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *device, RingContext &ring, const RingAttentionGrad &grad,
@@ -177,7 +191,7 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
   const RingAttention &call = grad.fwd;
   Rank self(backend, device, ring, call, workspace);
   RING_TRY(self.arguments());
-  float *const delta = self.buffer(ring.world == 1 ? 0 : 5);
+  float *const delta = ring.world == 1 ? (float *)workspace : self.gradient_buffer(3);
 
   if (ring.world == 1) {
     ctx_attention_grad g{};
@@ -193,27 +207,26 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
                                                 call.heads, call.head_dim)));
   }
 
-  float *at_hand = self.buffer(0), *arriving = self.buffer(1);
-  float *fresh = self.buffer(2), *sum = self.buffer(3), *leaving = self.buffer(4);
-  const Pair own = self.pair(at_hand, ring.rank);
+  void *at_hand = self.keys_values_buffer(0), *arriving = self.keys_values_buffer(1);
+  float *fresh = self.gradient_buffer(0), *sum = self.gradient_buffer(1), *leaving = self.gradient_buffer(2);
+  const Pair own = self.kv_pair(at_hand, ring.rank);
   RING_TRY(self.check(backend.copy(device, own.first, call.k)));
   RING_TRY(self.check(backend.copy(device, own.second, call.v)));
   RING_TRY(self.check(backend.synchronize(device)));
 
-  const size_t bytes = self.size * sizeof(float);
   for (int t = 0; t < ring.world; t++) {
     const bool travels = t + 1 < ring.world;
-    if (travels) RING_TRY(self.arrived(ring.transport->start(keys_values, at_hand, arriving, bytes)));
+    if (travels) RING_TRY(self.arrived(ring.transport->start(keys_values, at_hand, arriving, self.kv_bytes)));
 
     // This step's dK, dV, while the sum of the ranks before is on its way here.
     const int source = zigzag_source(ring.rank, ring.world, t);
-    const Pair mine = self.pair(fresh, source);
+    const Pair mine = self.gradient_pair(fresh, source);
     RING_TRY(self.check(backend.zero(device, mine.first)));
     RING_TRY(self.check(backend.zero(device, mine.second)));
     for (int a = 0; a < 2; a++)
       for (int b = 0; b < 2; b++) {
         ctx_attention_grad g{};
-        if (!self.block(source, a, b, self.pair(at_hand, source), g.fwd)) continue;
+        if (!self.block(source, a, b, self.kv_pair(at_hand, source), g.fwd)) continue;
         const int64_t q0 = self.half_begin(ring.rank, a), k0 = self.half_begin(source, b);
         g.d_o = rows_of(grad.d_o, q0, g.fwd.q.rows);
         g.delta = delta + q0 * call.heads;
@@ -225,19 +238,19 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
 
     if (t > 0) {
       RING_TRY(self.arrived(ring.transport->wait(gradients)));
-      const Pair before = self.pair(sum, source);
+      const Pair before = self.gradient_pair(sum, source);
       RING_TRY(self.check(backend.add(device, mine.first, 1.0f, before.first)));
       RING_TRY(self.check(backend.add(device, mine.second, 1.0f, before.second)));
     }
     RING_TRY(self.check(backend.synchronize(device)));
     std::swap(fresh, leaving); // the buffer that left before is free again
-    RING_TRY(self.arrived(ring.transport->start(gradients, leaving, sum, bytes)));
+    RING_TRY(self.arrived(ring.transport->start(gradients, leaving, sum, self.gradient_bytes)));
     if (travels) RING_TRY(self.arrived(ring.transport->wait(keys_values)));
     std::swap(at_hand, arriving);
   }
 
   RING_TRY(self.arrived(ring.transport->wait(gradients))); // the last hop brings them home
-  const Pair home = self.pair(sum, ring.rank);
+  const Pair home = self.gradient_pair(sum, ring.rank);
   RING_TRY(self.check(backend.add(device, grad.dk, 1.0f, home.first)));
   RING_TRY(self.check(backend.add(device, grad.dv, 1.0f, home.second)));
   return self.check(backend.synchronize(device));

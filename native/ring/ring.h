@@ -4,7 +4,8 @@
 //   forward   at step t attend to the keys and values of rank (r - t) mod P while they travel on; blocks merge by their log-sum-exp
 //   backward  the same with the whole row's lse and delta; dK, dV travel with a lag of one step and are home after P hops
 //
-// Bytes sent by a rank: forward (P - 1) * 2 * local * kv_heads * head_dim * 4, backward (2P - 1) / (P - 1) times as much.
+// Bytes sent by a rank, with a packet of 2 * local * kv_heads * head_dim numbers: forward P - 1 packets of K and V in their dtype,
+// backward as many again and P packets of dK and dV in fp32.
 // With one rank it is the plain operation, bit for bit. Results depend on the number of ranks by rounding alone, never on timing.
 //
 // defines: RingContext, RingAttention, RingAttentionGrad, ring_forward_workspace, ring_backward_workspace, ring_attention_forward,
@@ -23,7 +24,7 @@ struct RingContext {
 };
 
 // All matrices hold the rank's local rows, zigzag_local(tokens, world, rank) of them: those of chunk `rank`, then those of chunk
-// 2 * world - 1 - rank. fp32.
+// 2 * world - 1 - rank. q, k, v and o are all fp32 or all bf16.
 struct RingAttention {
   int64_t tokens;       // of the whole sequence
   ctx_mat q;            // [local, heads * head_dim]
@@ -43,8 +44,9 @@ struct RingAttentionGrad {
 };
 
 // Bytes of device memory (64-byte aligned) that the calls need besides their arguments.
-size_t ring_forward_workspace(int64_t tokens, int world, int32_t kv_heads, int32_t head_dim);
-size_t ring_backward_workspace(int64_t tokens, int world, int32_t heads, int32_t kv_heads, int32_t head_dim);
+// `dtype` is that of q, k, v and o.
+size_t ring_forward_workspace(int64_t tokens, int world, int32_t heads, int32_t kv_heads, int32_t head_dim, ctx_dtype dtype = CTX_F32);
+size_t ring_backward_workspace(int64_t tokens, int world, int32_t heads, int32_t kv_heads, int32_t head_dim, ctx_dtype dtype = CTX_F32);
 
 // Status: that of the failing operation on the rank where it failed (CTX_ERR_CANCELLED included), CTX_ERR_DEVICE on all the others,
 // with the cause in ring.error everywhere. A ring that has failed stays failed until LocalRing::reset.

@@ -45,6 +45,8 @@ export interface NativeMemoryPlan {
   offload?: { to: "file"; folder: string } | { to: "host" };
   /** KV-cache capacity in tokens for `generate`; 0 allocates none. */
   kvCacheTokens: number;
+  /** Of what layers hand to each other and of the operands of matrix products; sums, weights, loss stay fp32. Default: f32. */
+  dtype?: "f32" | "bf16";
 }
 
 export interface NativeEngineOptions {

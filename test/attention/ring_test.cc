@@ -127,7 +127,7 @@ struct RingRun {
     call.fwd = {p.q_rows, q.mat(), k.mat(), v.mat(), out.mat(), local_lse.data(), p.heads, p.kv_heads, p.head_dim, (float)p.scale,
                 p.start.empty() ? nullptr : start.data(), p.causal};
     call.d_o = g.mat(), call.dq = d_q.mat(), call.dk = d_k.mat(), call.dv = d_v.mat();
-    std::vector<float> memory(std::max(ctx::ring_forward_workspace(p.q_rows, world, p.kv_heads, p.head_dim),
+    std::vector<float> memory(std::max(ctx::ring_forward_workspace(p.q_rows, world, p.heads, p.kv_heads, p.head_dim),
                                        ctx::ring_backward_workspace(p.q_rows, world, p.heads, p.kv_heads, p.head_dim)) / sizeof(float) + 1, NAN);
     ctx_status status = ring_attention_forward(*backend, device, context, call.fwd, memory.data());
     if (status == CTX_OK) status = ring_attention_backward(*backend, device, context, call, memory.data());

@@ -27,6 +27,7 @@ const plans = fc.record({
   ring: fc.integer({ min: 1, max: 4 }),
   mlpTile: fc.integer({ min: 0, max: 700 }),
   offload: fc.boolean(),
+  dtype: fc.constantFrom("f32" as const, "bf16" as const),
 });
 
 test("the ledger is what the engine allocates, to the byte", async () => {
