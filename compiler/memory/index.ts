@@ -1,2 +1,2 @@
-/** What a run needs in memory, to the byte. */
-export { deviceLedger, type LedgerOptions } from "./ledger.ts";
+/** How much memory an engine takes, before it takes any. */
+export { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";

@@ -32,6 +32,10 @@ export interface LedgerOptions {
   /** Rows of logits formed at once. */
   lossChunk: number;
   kvCacheTokens: number;
+  /** Rows of the MLP computed at once; 0: all. Default: 1024. */
+  mlpTile?: number;
+  /** Layer inputs but the last two wait outside the arena. Default: false. */
+  offload?: boolean;
   /** Of activations and of the key-value cache. Default: f32. */
   dtype?: "f32" | "bf16";
   /** Ranks that a sequence is cut over. */
@@ -39,9 +43,6 @@ export interface LedgerOptions {
   /** Ranks that share this memory; default: all (threads of one process). 1 when every rank has a device of its own. */
   ranksHere?: number;
 }
-
-/** Rows of the MLP computed at once (native/model/layout.h). */
-const MLP_TILE_ROWS = 1024;
 
 /** Regions begin at multiples of 64 bytes. */
 const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
@@ -54,10 +55,10 @@ const activationRegions =
 
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
-  const { train, ring, lossChunk, maxTokens, ranksHere = ring } = options;
+  const { train, ring, lossChunk, ranksHere = ring } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
   const { weights, trained, adapterWidth } = parameterNumbers(model, options);
-  const n = ring === 1 ? maxTokens : 2 * Math.ceil(maxTokens / (2 * ring));
+  const n = localTokens(options);
   const { activations, checkpoints } = activationBytes(model, options, n);
   const terms = {
     weights: bytes(weights),
@@ -78,6 +79,25 @@ function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
   return { q, kv, qkv: q + 2 * kv };
 }
 
+/** Bytes of layer inputs that wait outside the arena, of all ranks that share this memory. */
+export function offloadedBytes(model: ModelShape, options: LedgerOptions): number {
+  const n = localTokens(options);
+  const { ranksHere = options.ring } = options;
+  return ranksHere * savedInputs(model, options).outside * activationRegions(options)(n * model.hidden_size);
+}
+
+/** Most tokens of one rank. */
+function localTokens({ ring, maxTokens }: LedgerOptions): number {
+  return ring === 1 ? maxTokens : 2 * Math.ceil(maxTokens / (2 * ring));
+}
+
+/** Inputs of every n-th layer, in the arena and outside of it (native/model/offload.cc). */
+function savedInputs({ layers }: ModelShape, { train, checkpointEvery, offload }: LedgerOptions) {
+  const saved = train && checkpointEvery > 0 ? Math.ceil(layers / checkpointEvery) : 0;
+  const outside = offload ? Math.max(0, saved - 2) : 0;
+  return { inside: saved - outside, outside };
+}
+
 /** Saved activations and checkpoints of one rank. */
 function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const { layers, heads, hidden_size: hidden, intermediate_size: ffn } = model;
@@ -87,21 +107,20 @@ function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
   const keepsAll = options.train && every === 0;
   const slots = !options.train ? 1 : keepsAll ? layers : Math.min(every, layers);
   const layer = bytes(n, n * heads, n) + saved(n * qkv, n * q, n * hidden) + (keepsAll ? saved(n * 2 * ffn) : 0);
-  const checkpoints = every > 0 ? Math.ceil(layers / every) : 0;
   const inputs = !options.train ? 1 : (keepsAll ? layers : Math.min(every, layers) - 1) + 1;
   return {
     activations: slots * layer + inputs * saved(n * hidden) + bytes(n),
-    checkpoints: checkpoints * saved(n * hidden),
+    checkpoints: savedInputs(model, options).inside * saved(n * hidden),
   };
 }
 
 /** Scratch of one rank. */
 function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, adapterWidth: number): number {
   const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
-  const { train, checkpointEvery, lossChunk } = options;
+  const { train, checkpointEvery, lossChunk, mlpTile = 1024 } = options;
   const { q, qkv } = widths(model);
   const activation = activationRegions(options);
-  const tile = Math.min(n, MLP_TILE_ROWS);
+  const tile = mlpTile === 0 ? n : Math.min(n, mlpTile);
   const tokenLists = (model.window ? 7 : 6) * bytes(n);
   const normalized = model.qk_norm ? model.heads + model.kv_heads : 0;
   return (

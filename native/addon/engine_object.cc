@@ -218,6 +218,7 @@ Napi::Value EngineObject::memory(const Napi::CallbackInfo &info) {
   set("workspace", memory_.workspace);
   set("kvCache", memory_.kv_cache);
   set("total", memory_.total());
+  set("offloaded", memory_.offloaded);
   return value;
 }
 

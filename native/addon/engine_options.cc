@@ -52,6 +52,14 @@ MemoryPlan parse_memory(Napi::Env env, const Options &o) {
   m.train = o.boolean("train");
   m.checkpoint_every = o.integer("checkpointEvery");
   m.loss_chunk = o.integer("lossChunk");
+  if (o.has("mlpTile")) m.mlp_tile = o.integer("mlpTile");
+  if (o.has("offload")) {
+    const Options offload = o.object("offload");
+    const std::string to = offload.string("to");
+    if (to != "file" && to != "host") type_error(offload.get("to").Env(), offload.at("to") + " is \"" + to + "\", expected file or host");
+    m.offload = to == "file" ? Offload::file : Offload::host;
+    if (m.offload == Offload::file) m.offload_folder = offload.string("folder");
+  }
   m.kv_cache_tokens = o.integer("kvCacheTokens");
   const std::string dtype = o.has("dtype") ? o.string("dtype") : "f32";
   if (dtype != "f32" && dtype != "bf16") type_error(env, o.at("dtype") + " is \"" + dtype + "\", expected f32 or bf16");
@@ -88,6 +96,8 @@ EngineOptions parse_engine_options(Napi::Value value) {
   e.model = parse_shape(o.object("model"));
   if (o.has("training")) e.training = parse_training(o.object("training"));
   e.memory = parse_memory(value.Env(), o.object("memory"));
+  if (device == "cuda" && e.memory.offload == Offload::file)
+    type_error(value.Env(), "createEngine: options.memory.offload.to is \"file\", but layer inputs of a CUDA device wait in the host's memory: expected \"host\"");
   return e;
 }
 

@@ -12,7 +12,10 @@ void Llama::backward() {
   const int64_t segment = (int64_t)layout_.slots.size();
   const int64_t last_segment = (shape_.layers - 1) / segment * segment;
   for (int64_t layer = shape_.layers - 1; layer >= 0; layer--) {
-    if (layer < last_segment && (layer + 1) % segment == 0) rebuild(layer + 1 - segment, layer);
+    if (layer < last_segment && (layer + 1) % segment == 0) {
+      fetch_input(layer + 1 - segment);
+      rebuild(layer + 1 - segment, layer);
+    }
     const LayerBuffers b = buffers(layer, true);
     feed_forward_backward(layer, b, dx);
     attention_backward(layer, b, dx);

@@ -14,10 +14,12 @@ struct Engine::Rank {
   int index = 0;
   Ops ops;
   RingContext ring;
+  std::unique_ptr<CheckpointStore> store; // for layer inputs that the arena does not hold
   std::unique_ptr<Llama> model;
 
   ~Rank() {
     model.reset();
+    store.reset();
     if (ops.device) ops.table->destroy(ops.device);
   }
 };
@@ -38,6 +40,10 @@ Engine::Engine(const EngineOptions &options)
     // The flag is read through a volatile int by kernels; a lock-free atomic int has the same representation.
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t) && std::atomic<int32_t>::is_always_lock_free);
     options.backend->set_cancel(rank->ops.device, reinterpret_cast<const volatile int32_t *>(options.cancelled));
+    const RankLayout &share = layout_.rank; // the store first: what it throws leaves no arena behind
+    if (share.offload_slots > 0)
+      rank->store = options.memory.offload == Offload::host ? host_store(rank->ops, share.offload_slots, share.offload_bytes)
+                                                            : file_store(options.memory.offload_folder, share.offload_slots, share.offload_bytes);
     ranks_.push_back(std::move(rank));
   }
   arena_ = static_cast<float *>(ops().alloc((size_t)layout_.ledger.total()));
@@ -47,11 +53,12 @@ Engine::Engine(const EngineOptions &options)
     float *own = gradients(rank->index);
     rank->model = std::make_unique<Llama>(options_.model, parameters_, layout_.rank, scaling, rank->ops, rank->ring, arena_, train ? own : nullptr,
                                           own + layout_.gradient_floats, options.memory.kv_cache_tokens > 0 ? arena_ + layout_.kv_cache : nullptr,
-                                          options.memory.kv_cache_tokens, options.memory.loss_chunk);
+                                          options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get());
   }
 }
 
 Engine::~Engine() {
+  for (auto &rank : ranks_) rank->store.reset(); // before the memory that it reads and writes
   if (arena_) ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
 }
 

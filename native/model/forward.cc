@@ -17,9 +17,10 @@
 namespace ctx {
 
 Llama::Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
-             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk)
+             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store)
     : shape_(shape), parameters_(parameters), layout_(layout), lora_scaling_(lora_scaling), ops_(ops), ring_(ring), weights_(weights),
-      gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk) {}
+      gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store),
+      tickets_((size_t)layout.offload_slots) {}
 
 void Llama::set_rope(const std::vector<double> &inv_freq, double attention_factor) {
   upload(layout_.inv_freq, inv_freq.data(), inv_freq.size() * sizeof(double));
@@ -60,6 +61,7 @@ LayerBuffers Llama::buffers(int64_t layer, bool keep) const {
 
 // Uploads the batch and forms the rotation table of its positions.
 void Llama::stage(const LocalTokens &tokens) {
+  if (store_) store_->begin();
   n_ = tokens.count();
   sequence_ = tokens.sequence;
   const size_t bytes = (size_t)n_ * 4;
@@ -78,8 +80,10 @@ void Llama::forward(const LocalTokens &tokens, bool keep) {
   for (int64_t layer = 0; layer < shape_.layers; layer++) {
     const LayerBuffers b = buffers(layer, keep);
     project_qkv(layer, b, residual);
+    if (keep) save_input(layer);
     attend(layer, b);
     attention_output(layer, b);
+    if (keep) claim_input(layer + 1);
     feed_forward(layer, b, layer_input(layer + 1, keep));
     residual = b.x2;
   }

@@ -30,7 +30,7 @@ class Placer {
 
 void check_plan(const MemoryPlan &p, int ring) {
   const struct { const char *name; int64_t value, least; } sizes[] = {
-      {"maxTokens", p.max_tokens, 1}, {"checkpointEvery", p.checkpoint_every, 0}, {"lossChunk", p.loss_chunk, 1}, {"kvCacheTokens", p.kv_cache_tokens, 0}};
+      {"maxTokens", p.max_tokens, 1}, {"checkpointEvery", p.checkpoint_every, 0}, {"lossChunk", p.loss_chunk, 1}, {"mlpTile", p.mlp_tile, 0}, {"kvCacheTokens", p.kv_cache_tokens, 0}};
   for (const auto &size : sizes)
     if (size.value < size.least || size.value > (int64_t(1) << 31) - 1)
       fail(CTX_ERR_ARGUMENT, "memory plan: %s is %lld, expected %lld … 2^31 - 1", size.name, (long long)size.value, (long long)size.least);
@@ -59,28 +59,39 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   const int64_t n = r.tokens = zigzag_local_max(plan.max_tokens, ring);
   const ctx_dtype dtype = r.dtype = plan.activations;
   const int64_t every = plan.train ? plan.checkpoint_every : 0;
-  r.mlp_rows = std::min(n, mlp_tile_rows);
+  r.mlp_rows = plan.mlp_tile == 0 ? n : std::min(n, plan.mlp_tile);
   r.keeps_gate_up = plan.train && every == 0;
 
   // Saved layers: all of them, one segment of them, or (forward only) one that every layer reuses.
   const int64_t slots = !plan.train ? 1 : every == 0 ? s.layers : std::min(every, s.layers);
   for (int64_t i = 0; i < slots; i++) r.slots.push_back(place_layer(placer, ledger.activations, s, n, r.keeps_gate_up, dtype));
 
-  // Layer inputs. With checkpoints each segment's first is kept and the others are shared between segments.
+  // Layer inputs. With checkpoints each segment's first is kept and the others are shared between segments. With offload
+  // the first ones share two places (offload.cc).
   if (!plan.train) {
     r.x.assign((size_t)s.layers + 1, placer.take(ledger.activations, n, s.hidden, dtype));
   } else {
-    std::vector<int64_t> inner;
+    std::vector<int64_t> inner, turns;
+    r.segment = every > 0 ? slots : 0;
     for (int64_t i = 0; i < s.layers; i++) {
       const bool checkpoint = every > 0 && i % every == 0;
-      if (every == 0 || checkpoint) r.x.push_back(placer.take(checkpoint ? ledger.checkpoints : ledger.activations, n, s.hidden, dtype));
-      else {
+      if (checkpoint && turns.size() == 2) r.x.push_back(turns[(size_t)(i / every) % 2]);
+      else if (every == 0 || checkpoint) {
+        r.x.push_back(placer.take(checkpoint ? ledger.checkpoints : ledger.activations, n, s.hidden, dtype));
+        if (plan.offload != Offload::none && checkpoint) turns.push_back(r.x.back());
+      } else {
         const size_t place = (size_t)(i % every) - 1;
         if (place == inner.size()) inner.push_back(placer.take(ledger.activations, n, s.hidden, dtype));
         r.x.push_back(inner[place]);
       }
     }
     r.x.push_back(placer.take(ledger.activations, n, s.hidden, dtype));
+    if (turns.size() == 2) {
+      r.offload_slots = (s.layers + every - 1) / every - 2;
+      Placer outside;
+      for (int64_t i = 0; i < r.offload_slots; i++) outside.take(ledger.offloaded, n, s.hidden, dtype);
+      if (r.offload_slots > 0) r.offload_bytes = ledger.offloaded / r.offload_slots;
+    }
   }
   r.final_rstd = placer.take(ledger.activations, n);
 
@@ -137,6 +148,7 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
     placer.take(a.ledger.checkpoints, rank.checkpoints / 4);
     placer.take(a.ledger.logits, rank.logits / 4);
     placer.take(a.ledger.workspace, rank.workspace / 4);
+    a.ledger.offloaded += rank.offloaded;
   }
   return a;
 }

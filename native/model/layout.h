@@ -3,7 +3,7 @@
 //
 //   weights | adam m | adam v | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
 //
-// defines: Ledger, LayerSpans, RankLayout, ArenaLayout, lay_out, mlp_tile_rows
+// defines: Ledger, LayerSpans, RankLayout, ArenaLayout, lay_out
 #pragma once
 #include <vector>
 
@@ -11,13 +11,10 @@
 
 namespace ctx {
 
-// Rows of the MLP computed at once: gate, up and their gradients exist for this many tokens only (tiled MLP, ALST,
-// Bekman et al. 2025, arXiv 2506.13996), except where every activation is kept.
-constexpr int64_t mlp_tile_rows = 1024;
-
 // Bytes by term, all ranks together.
 struct Ledger {
   int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, checkpoints = 0, logits = 0, workspace = 0, kv_cache = 0;
+  int64_t offloaded = 0; // outside the arena, not in the total
   int64_t total() const { return weights + gradients + optimizer + activations + checkpoints + logits + workspace + kv_cache; }
 };
 
@@ -36,10 +33,14 @@ struct LayerSpans {
 struct RankLayout {
   int64_t tokens = 0;   // n: most tokens of one rank
   ctx_dtype dtype = CTX_F32; // of activations
-  int64_t mlp_rows = 0; // rows of the MLP's buffers
+  // Rows of the MLP computed at once: gate, up and their gradients exist for this many tokens only (tiled MLP, ALST,
+  // Bekman et al. 2025, arXiv 2506.13996), except where every activation is kept.
+  int64_t mlp_rows = 0;
   bool keeps_gate_up = false;
   std::vector<LayerSpans> slots; // layer i uses slot i % slots.size()
   std::vector<int64_t> x;        // * [n, hidden] input of layer i, and at the end that of the final norm
+  int64_t segment = 0;           // layers between checkpoints; 0: none
+  int64_t offload_slots = 0, offload_bytes = 0; // inputs that wait outside the arena, and the size of each
   int64_t final_rstd = 0;
   int64_t logits = 0, picked = 0;      // [loss_chunk, vocab], * [loss_chunk, hidden]
   int64_t h = 0, dx = 0, dqkv = 0;     // * [n, max(hidden, q_width)], [n, hidden], [n, qkv_width]

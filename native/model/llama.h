@@ -7,6 +7,7 @@
 // defines: LocalTokens, LocalTargets, LayerBuffers, Llama
 #pragma once
 #include "../ring/ring.h"
+#include "checkpoint_store.h"
 #include "layout.h"
 #include "ops.h"
 
@@ -37,9 +38,9 @@ struct LayerBuffers {
 
 class Llama {
  public:
-  // `block`: this rank's block of the arena; `kv_cache` and `gradients` may be null.
+  // `block`: this rank's block of the arena; `kv_cache`, `gradients` and `store` (for offloaded layer inputs) may be null.
   Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
-        float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk);
+        float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store);
 
   // inv_freq: head_dim / 2 angular frequencies in radians per token; cos and sin are multiplied by the factor (YaRN's temperature).
   void set_rope(const std::vector<double> &inv_freq, double attention_factor);
@@ -71,6 +72,8 @@ class Llama {
   RingContext &ring_;
   float *const weights_, *const gradients_, *const block_, *const kv_cache_;
   const int64_t kv_capacity_, loss_chunk_;
+  CheckpointStore *const store_;
+  std::vector<int64_t> tickets_; // of each offloaded input's last transfer
   double attention_factor_ = 1;
   int64_t sequence_ = 0, n_ = 0; // of the batch at hand
 
@@ -103,6 +106,11 @@ class Llama {
   void attend_cached(int64_t layer, const LayerBuffers &b, int64_t past) const;
   void attention_output(int64_t layer, const LayerBuffers &b) const;
   void feed_forward(int64_t layer, const LayerBuffers &b, ctx_mat out) const;
+
+  // offload.cc
+  void claim_input(int64_t layer);
+  void save_input(int64_t layer);
+  void fetch_input(int64_t layer);
 
   // backward.cc
   void queries_keys_backward(int64_t layer, const LayerBuffers &b, ctx_mat dqk) const;

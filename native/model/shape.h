@@ -44,11 +44,17 @@ struct Training {
   std::vector<std::string> also_train;  // parts of parameter names trained besides the adapters
 };
 
+// Where saved layer inputs wait between forward and backward pass.
+enum class Offload { none, file, host };
+
 struct MemoryPlan {
   int64_t max_tokens = 0;       // of one micro batch, over all ranks of the ring
   bool train = false;           // false: no gradients, no optimizer state, no saved activations
   int64_t checkpoint_every = 0; // 0: keep every activation; n: keep each n-th layer's input, recompute the rest
   int64_t loss_chunk = 0;       // rows of logits formed at once
+  int64_t mlp_tile = 1024;      // rows of the MLP computed at once; 0: all
+  Offload offload = Offload::none; // of checkpoints; the last two stay in the arena
+  std::string offload_folder;   // of the file
   int64_t kv_cache_tokens = 0;  // capacity of the key-value cache; 0: none
   // What layers hand to each other, and with it the operands of every matrix product. bf16 halves what is saved for the backward
   // pass. Weights, their gradients, the optimizer, log-sum-exps, logits and the loss are fp32 either way.

@@ -44,6 +44,13 @@ export interface NativeMemoryPlan {
   checkpointEvery: number;
   /** Rows of logits formed at once by the loss. */
   lossChunk: number;
+  /** Rows of the MLP computed at once; 0: all. Default: 1024. */
+  mlpTile?: number;
+  /**
+   * Saved layer inputs (all but the last two) wait outside the arena: in a file without a name in `folder`, on a disk, or in
+   * the host's memory. Absent: in the arena.
+   */
+  offload?: { to: "file"; folder: string } | { to: "host" };
   /** KV-cache capacity in tokens for `generate`; 0 allocates none. */
   kvCacheTokens: number;
   /** Of what layers hand to each other and of the operands of matrix products; sums, weights, loss stay fp32. Default: f32. */
@@ -136,7 +143,10 @@ export interface NativeMemoryReport {
   logits: number;
   workspace: number;
   kvCache: number;
+  /** The arena. */
   total: number;
+  /** Layer inputs outside the arena, in a file or in the host's memory. */
+  offloaded: number;
 }
 
 export interface NativeEngine {

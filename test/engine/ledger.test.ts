@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { deviceLedger } from "../../compiler/memory/index.ts";
+import { deviceLedger, offloadedBytes } from "../../compiler/memory/index.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 
 const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
@@ -30,6 +30,8 @@ const plans = fc.record({
   lossChunk: fc.integer({ min: 1, max: 600 }),
   kvCacheTokens: fc.integer({ min: 0, max: 500 }),
   ring: fc.integer({ min: 1, max: 4 }),
+  mlpTile: fc.integer({ min: 0, max: 700 }),
+  offload: fc.boolean(),
   dtype: fc.constantFrom("f32" as const, "bf16" as const),
 });
 
@@ -38,7 +40,7 @@ test("the ledger is what the engine allocates, to the byte", async () => {
     fc.asyncProperty(
       shapes,
       plans,
-      async ({ group, windowed, ...model }, { chunkTokens, lora, alsoTrain, ...plan }) => {
+      async ({ group, windowed, ...model }, { chunkTokens, lora, alsoTrain, offload, ...plan }) => {
         const layers = Array.from({ length: model.layers }, (_, layer) => layer % 2 === 0);
         const window = windowed === null ? null : { tokens: windowed, layers };
         const shape = { ...model, heads: model.kv_heads * group, window };
@@ -61,11 +63,13 @@ test("the ledger is what the engine allocates, to the byte", async () => {
             ...(window && { slidingWindow: window }),
           },
           training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
-          memory: { ...plan, maxTokens },
+          memory: { ...plan, maxTokens, ...(offload ? { offload: { to: "host" } } : {}) },
         });
-        const { kvCache, ...terms } = engine.memory();
+        const { kvCache, offloaded, ...terms } = engine.memory();
         await engine.close();
-        const ledger = deviceLedger(shape, { ...plan, maxTokens, ...(lora ? { lora, alsoTrain } : {}) });
+        const options = { ...plan, maxTokens, offload, ...(lora ? { lora, alsoTrain } : {}) };
+        const ledger = deviceLedger(shape, options);
+        expect(offloaded).toBe(offloadedBytes(shape, options));
         expect(ledger).toEqual({ ...terms, kv_cache: kvCache });
       },
     ),
