@@ -5,6 +5,7 @@
 #pragma once
 #include "../include/ctx_backend.h"
 #include "microkernel.h"
+#include "packing.h"
 
 #include <algorithm>
 #include <cmath>
