@@ -177,7 +177,7 @@ ctx_status gemm(ctx_device *device, int32_t trans_a, int32_t trans_b, float alph
   const int64_t panels = std::max(KC * NC, round_up(K, W) * NR);
   CTX_TRY(device->reserve(panels, MC * KC + TILE_SLACK + (c.dtype == CTX_BF16 ? MC * MAX_COLUMNS : 0)));
   if (!round) multiply<float, float, false>(device, g);
-  else with_types([&](auto ta, auto tb) { multiply<decltype(ta), decltype(tb), true>(device, g); }, a, b);
+  else with_types([&]<class TA, class TB>(TA, TB) { multiply<TA, TB, true>(device, g); }, a, b);
   return finish(device, "gemm");
 }
 

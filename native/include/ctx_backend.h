@@ -10,8 +10,8 @@
 //     index of the first token that token i may see. It never decreases, and start[i] <= i.
 //   * `+=` in a comment means that the operation adds to what is there.
 //   * Matrices of activations may be fp32 or bf16, each for itself unless said otherwise; arithmetic is fp32 and what is stored as bf16
-//     is rounded once, to nearest even. Those are every matrix of zero, copy, add, scale, rmsnorm, rope, swiglu, y of embed_forward, dy of
-//     embed_backward, and q, k, v (of one dtype), o and d_o of attention. Everything else is fp32.
+//     is rounded once, to nearest even. Those are every matrix of zero, copy, add, scale, gemm, embedding, rmsnorm, rope, swiglu,
+//     and q, k, v (of one dtype), o and d_o of attention. Everything else is fp32.
 //   * Every operation returns a ctx_status; `last_error(device)` then says what was wrong, with the shapes.
 //   * Results do not depend on the number of threads: work may be cut by thread, sums may not.
 #pragma once
@@ -102,6 +102,7 @@ typedef struct {
   ctx_status (*scale)(ctx_device *, ctx_mat y, float alpha);                 // y *= alpha
 
   // ---- matrix product: C = alpha op(A) op(B) + beta C;  op(A) is [M, K], op(B) [K, N], C [M, N] ----
+  // If any of the three is bf16, A and B are rounded to bf16 first, so that hardware products of bf16 may be used; sums are fp32.
   ctx_status (*gemm)(ctx_device *, int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c);
 
   // ---- embedding ----

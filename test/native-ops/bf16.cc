@@ -131,6 +131,39 @@ void test_bf16(Harness &h) {
                 [&](ctx_device *d, const Mats &m, auto &) { return b->rope(d, m[0], 3, head_dim, cos.data(), sin.data(), inverse); });
     }
   const auto ids = random_ids(random, R, 0, 11);
-  every_mix(h, "embed_forward", {{R, C}, {11, C}}, 0, 0, [&](ctx_device *d, const Mats &m, auto &) { return b->embed_forward(d, m[0], m[1], ids.data()); }, 2);
+  every_mix(h, "embed_forward", {{R, C}, {11, C}}, 0, 0, [&](ctx_device *d, const Mats &m, auto &) { return b->embed_forward(d, m[0], m[1], ids.data()); });
+  // Into a bf16 table each row at most once: a sum of several would be rounded each time.
   every_mix(h, "embed_backward", {{11, C}, {R, C}}, 0, 0, [&](ctx_device *d, const Mats &m, auto &) { return b->embed_backward(d, m[0], m[1], ids.data()); }, 1);
+  std::vector<int32_t> once(R);
+  for (int64_t i = 0; i < R; i++) once[(size_t)i] = int32_t(2 * i);
+  every_mix(h, "embed_backward once", {{2 * R, C}, {R, C}}, 0, 0, [&](ctx_device *d, const Mats &m, auto &) { return b->embed_backward(d, m[0], m[1], once.data()); });
+
+  // Operands that bf16 holds: the mix does not show. Tiles, ragged edges, several blocks of the sum, and a few rows of A alone.
+  struct Product { int64_t M, N, K; };
+  for (const Product p : {Product{3, 37, 300}, Product{31, 7, 513}, Product{61, 129, 70}, Product{8, 600, 20}, Product{145, 530, 33}})
+    for (int t = 0; t < 4; t++)
+      for (float beta : {0.0f, 1.0f})
+        every_mix(h, format("gemm %c%c %lldx%lldx%lld beta %g", t & 1 ? 'T' : 'N', t & 2 ? 'T' : 'N', (long long)p.M, (long long)p.N, (long long)p.K, beta).c_str(),
+                  {{p.M, p.N}, t & 1 ? Shape{p.K, p.M} : Shape{p.M, p.K}, t & 2 ? Shape{p.N, p.K} : Shape{p.K, p.N}}, 0, 0,
+                  [&](ctx_device *d, const Mats &m, auto &) { return b->gemm(d, t & 1, (t & 2) / 2, 0.5f, m[1], m[2], beta, m[0]); });
+
+  // Operands that it does not hold are rounded where any matrix is bf16.
+  for (const Product p : {Product{2, 33, 70}, Product{29, 33, 300}})
+    for (int t = 0; t < 4; t++) {
+      const bool ta = t & 1, tb = t & 2;
+      Matrix a(random, ta ? p.K : p.M, ta ? p.M : p.K, 1), c(random, p.M, p.N, 0);
+      Either half(random, tb ? p.N : p.K, tb ? p.K : p.N, 2, 3.0f);
+      half.store_as(true);
+      Reference want(size_t(p.M * p.N));
+      for (int64_t i = 0; i < p.M; i++)
+        for (int64_t j = 0; j < p.N; j++)
+          for (int64_t k = 0; k < p.K; k++)
+            want[size_t(i * p.N + j)] += nearest(ta ? a.at(k, i) : a.at(i, k)) * (tb ? half.m.at(j, k) : half.m.at(k, j));
+      h.expect(format("gemm rounds fp32 beside bf16 %lldx%lldx%lld %d", (long long)p.M, (long long)p.N, (long long)p.K, t), 1e-6 * std::sqrt(double(p.K)) * 9, want,
+               [&](ctx_device *d, Output &out) {
+                 Matrix to = c;
+                 h.ok(d, b->gemm(d, ta, tb, 1, a.view(), half.view(), 0, to.view()));
+                 out.add(to.data);
+               });
+    }
 }
