@@ -12,14 +12,7 @@ import { attentionTemperature, factorsFall, huggingFaceForm, scalingFactor } fro
 import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused, textRunsOut } from "./sources.ts";
 import { thetaFalls, thetaOvershoot } from "./theta.ts";
 import { trainedArc } from "./trained_arc.ts";
-import {
-  carriedMoments,
-  dtypeOnCpu,
-  learningRate,
-  learningRateJump,
-  loraFrozenNorms,
-  poseCoverage,
-} from "./training.ts";
+import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms, poseCoverage } from "./training.ts";
 import { qwenTrainedLength, windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
@@ -53,7 +46,6 @@ export const checks: readonly Check[] = [
 
 /** Rules that also read how a stage trains; left out when a `train` block could not be read. */
 export const trainingChecks: readonly Check[] = [
-  dtypeOnCpu,
   learningRate,
   learningRateJump,
   loraFrozenNorms,

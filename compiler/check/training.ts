@@ -26,16 +26,6 @@ export const learningRate: Check = ({ plan, trace, report }) => {
   }
 };
 
-/** A CPU computes in f32, whatever the recipe foresees for GPUs. */
-export const dtypeOnCpu: Check = ({ plan, trace, report }) => {
-  if (plan.hardware.kind !== "cpu") return;
-  for (const { stage, pointer } of steps(plan)) {
-    if (stage.train.dtype === "f32") continue;
-    const values = { name: `dtype = ${stage.train.dtype}`, hint: "it computes in f32, which is more exact" };
-    report.add("CTX7010", trace.nearest(`${pointer}/train/dtype`), values);
-  }
-};
-
 /** A sudden rise of the learning rate between stages, without warmup. */
 export const learningRateJump: Check = (context) => {
   const { trace, report } = context;

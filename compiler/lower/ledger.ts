@@ -26,6 +26,7 @@ export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"]): Pla
     checkpointEvery: stage.checkpointEvery,
     lossChunk: stage.lossChunk,
     kvCacheTokens: 0,
+    dtype: stage.train.dtype,
     ring: stage.ring,
   });
   if (kind === "cpu" || stage.ring === 1) return ledger;

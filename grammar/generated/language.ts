@@ -835,7 +835,7 @@ export const language: LanguageDefinition = {
         },
         "dtype": {
           "name": "dtype",
-          "doc": "Arithmetic of the matrix products; sums, weights and optimizer stay in f32. A CPU computes in f32 always, and neither the memory nor the time of a plan goes by it.",
+          "doc": "Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums, weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

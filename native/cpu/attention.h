@@ -1,4 +1,5 @@
-// attention.h: flash attention on the CPU, fp32 (FlashAttention-2: Dao 2023, arXiv 2307.08691), over the contract of ctx_attention.
+// attention.h: flash attention on the CPU (FlashAttention-2: Dao 2023, arXiv 2307.08691), over the contract of ctx_attention. Computes in
+// fp32; bf16 queries, keys, values and gradients are widened as their tiles are copied and packed, and P and dS are never rounded.
 //
 // For query row i, with the keys j that it may see (documents: start; causality: indices):
 //

@@ -96,12 +96,13 @@ struct Buffers {
   float *kt, *vt, *k, *dk, *dv; // [KEYS] keys: K^T and V^T panels, K panels, sums
   float *q, *d_o, *dq;          // [ROWS] query rows
   float *p, *ds;                // [ROWS][KEYS]
+  float *stage;                 // [max(ROWS, KEYS)][head_dim]: rows of bf16, widened
   Buffers(float *work, int64_t hd) {
     const int64_t width = round_up(hd, NR);
     const auto take = [&](int64_t n) { return std::exchange(work, work + n); };
     kt = take(KEYS * hd), vt = take(KEYS * hd), k = take(KEYS * width), dk = take(KEYS * width), dv = take(KEYS * width);
     q = take(ROWS * width), d_o = take(ROWS * width), dq = take(ROWS * width);
-    p = take(ROWS * KEYS), ds = take(ROWS * KEYS);
+    p = take(ROWS * KEYS), ds = take(ROWS * KEYS), stage = work;
   }
 };
 
@@ -110,13 +111,14 @@ void query_tile(const ctx_attention_grad &g, const Buffers &w, int64_t head, int
   const ctx_attention &a = g.fwd;
   const int64_t hd = a.head_dim, width = round_up(hd, W);
   const float *const lse = a.lse + head * a.q.rows, *const delta = g.delta + head * a.q.rows;
-  const float *const q = (const float *)a.q.data + i0 * a.q.ld + head * hd, *const d_o = (const float *)g.d_o.data + i0 * g.d_o.ld + head * hd;
-  copy_rows(w.q, width, q, a.q.ld, rows, hd, 1.0f);
-  copy_rows(w.d_o, width, d_o, g.d_o.ld, rows, hd, 1.0f);
+  const RowsF32 q = read_rows(a.q, i0, head * hd, rows, hd, w.stage);
+  copy_rows(w.q, width, q.data, q.ld, rows, hd, 1.0f);
+  const RowsF32 d_o = read_rows(g.d_o, i0, head * hd, rows, hd, w.stage);
+  copy_rows(w.d_o, width, d_o.data, d_o.ld, rows, hd, 1.0f);
   const int64_t next = std::min(ROWS, a.q.rows - i0 - rows);
-  prefetch_rows(q + rows * a.q.ld, a.q.ld, next, hd);
-  prefetch_rows(d_o + rows * g.d_o.ld, g.d_o.ld, next, hd);
-  prefetch_rows((const float *)g.dq.data + i0 * g.dq.ld + head * hd, g.dq.ld, rows, hd);
+  prefetch_rows(a.q, i0 + rows, head * hd, next, hd);
+  prefetch_rows(g.d_o, i0 + rows, head * hd, next, hd);
+  prefetch_rows(g.dq, i0, head * hd, rows, hd);
 
   for (int64_t r0 = 0; r0 < rows; r0 += STRIP) {
     const int64_t strip = std::min(STRIP, rows - r0), i = i0 + r0;
@@ -151,7 +153,7 @@ int64_t backward_turns(int64_t q_rows, int64_t heads) { return query_tiles(q_row
 
 int64_t backward_workspace(int64_t head_dim) {
   const int64_t width = round_up(head_dim, NR);
-  return KEYS * (2 * head_dim + 3 * width) + ROWS * (3 * width + 2 * KEYS);
+  return KEYS * (2 * head_dim + 3 * width) + ROWS * (3 * width + 2 * KEYS) + std::max(ROWS, KEYS) * head_dim;
 }
 
 // The first key block that will add to each query tile.
@@ -172,10 +174,11 @@ void backward_unit(const ctx_device &device, const ctx_attention_grad &g, int64_
   if (seen_by.begin >= seen_by.end) return;
 
   const Buffers w(work, hd);
-  const float *const k = (const float *)a.k.data + c0 * a.k.ld + kv_head * hd, *const v = (const float *)a.v.data + c0 * a.v.ld + kv_head * hd;
-  pack_transposed(w.kt, k, a.k.ld, n, hd);
-  pack_transposed(w.vt, v, a.v.ld, n, hd);
-  pack_values(w.k, k, a.k.ld, n, KEYS, hd);
+  const RowsF32 v = read_rows(a.v, c0, kv_head * hd, n, hd, w.stage);
+  pack_transposed(w.vt, v.data, v.ld, n, hd);
+  const RowsF32 k = read_rows(a.k, c0, kv_head * hd, n, hd, w.stage);
+  pack_transposed(w.kt, k.data, k.ld, n, hd);
+  pack_values(w.k, k.data, k.ld, n, KEYS, hd);
   std::fill(w.dk, w.dk + KEYS * width, 0.0f);
   std::fill(w.dv, w.dv + KEYS * width, 0.0f);
 

@@ -37,7 +37,7 @@ int64_t decode_units(const ctx_attention &a) {
   return seen.empty() ? 0 : segments(seen.end - seen.begin) * a.kv_heads;
 }
 
-int64_t decode_workspace(int64_t heads, int64_t head_dim) { return heads * (head_dim + KEYS) + KEYS * round_up(head_dim, NR); }
+int64_t decode_workspace(int64_t heads, int64_t head_dim) { return heads * (head_dim + KEYS) + KEYS * (round_up(head_dim, NR) + 2 * head_dim); }
 
 int64_t decode_partials(int64_t heads, int64_t head_dim) { return SEGMENTS * heads * partial_width(head_dim); }
 
@@ -48,9 +48,11 @@ void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit,
   const int64_t begin = seen.begin + segment * step, end = std::min(seen.end, begin + step);
 
   const int64_t width = partial_width(hd), padded = width - 2;
-  float *const q = work, *const p = q + a.heads * hd, *const packed = p + a.heads * KEYS;
+  float *const q = work, *const p = q + a.heads * hd, *const packed = p + a.heads * KEYS, *const k_stage = packed + KEYS * round_up(hd, NR),
+        *const v_stage = k_stage + KEYS * hd;
   float *const o = partials + (segment * a.heads + kv_head * sharing) * width;
-  for (int64_t d = 0; d < sharing * hd; d++) q[d] = ((const float *)a.q.data)[kv_head * sharing * hd + d] * (a.scale * LOG2E);
+  const RowsF32 q_row = read_rows(a.q, 0, kv_head * sharing * hd, 1, sharing * hd, q);
+  for (int64_t d = 0; d < sharing * hd; d++) q[d] = q_row.data[d] * (a.scale * LOG2E);
   for (int64_t g = 0; g < sharing; g++) {
     std::fill(o + g * width, o + g * width + padded, 0.0f);
     o[g * width + padded] = -INFINITY;
@@ -60,11 +62,11 @@ void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit,
   for (int64_t tile = begin; tile < end; tile += KEYS) {
     if (device.cancelled()) return;
     const int64_t n = std::min(KEYS, end - tile);
-    const float *const k = (const float *)a.k.data + tile * a.k.ld + kv_head * hd;
-    const float *const v = (const float *)a.v.data + tile * a.v.ld + kv_head * hd;
+    const RowsF32 k_rows = read_rows(a.k, tile, kv_head * hd, n, hd, k_stage), v_rows = read_rows(a.v, tile, kv_head * hd, n, hd, v_stage);
+    const float *const k = k_rows.data, *const v = v_rows.data;
 
     for (int64_t j = 0; j < n; j++)
-      for (int64_t g = 0; g < sharing; g++) p[g * KEYS + j] = dot(q + g * hd, k + j * a.k.ld, hd);
+      for (int64_t g = 0; g < sharing; g++) p[g * KEYS + j] = dot(q + g * hd, k + j * k_rows.ld, hd);
 
     for (int64_t g = 0; g < sharing; g++) {
       float &m = o[g * width + padded], &l = o[g * width + padded + 1];
@@ -88,9 +90,9 @@ void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit,
 
     for (int64_t d = 0; d < hd; d += NR) {
       const bool whole = hd - d >= NR; // otherwise the panel would read past the row
-      if (!whole) pack_panel_rows(packed, NR, v + d, a.v.ld, n, hd - d);
+      if (!whole) pack_panel_rows(packed, NR, v + d, v_rows.ld, n, hd - d);
       for (int64_t g = 0; g < sharing; g += MR)
-        microkernel_rows<MR, NV, true>(sharing - g, n, p + g * KEYS, KEYS, 1, whole ? v + d : packed, whole ? a.v.ld : NR,
+        microkernel_rows<MR, NV, true>(sharing - g, n, p + g * KEYS, KEYS, 1, whole ? v + d : packed, whole ? v_rows.ld : NR,
                                        o + g * width + d, width);
     }
   }
@@ -102,7 +104,6 @@ void decode_merge(const ctx_attention &a, const float *partials) {
   const int64_t count = seen.empty() ? 0 : segments(seen.end - seen.begin);
   for (int64_t h = 0; h < a.heads; h++) {
     const auto partial = [&](int64_t s) { return partials + (s * a.heads + h) * width; };
-    float *const o = (float *)a.o.data + h * hd;
     const float carried = a.merge ? a.lse[h] * LOG2E : -INFINITY;
     float m = carried;
     bool nothing = carried == -INFINITY; // l is NaN where all scores were
@@ -111,17 +112,20 @@ void decode_merge(const ctx_attention &a, const float *partials) {
       nothing &= partial(s)[padded + 1] == 0.0f;
     }
     if (nothing) {
-      std::fill(o, o + hd, 0.0f);
+      with_types([&]<class O>(O) { std::fill_n(at<O>(a.o, 0, h * hd), hd, O{}); }, a.o);
       a.lse[h] = -INFINITY;
       continue;
     }
     float l = exp2f(carried - m);
     for (int64_t s = 0; s < count; s++) l += exp2f(partial(s)[padded] - m) * partial(s)[padded + 1];
-    for (int64_t d = 0; d < hd; d += W) {
-      vf sum = a.merge ? load_up_to(o + d, hd - d) * exp2f(carried - m) : zero();
-      for (int64_t s = 0; s < count; s++) sum = fma(load(partial(s) + d), set1(exp2f(partial(s)[padded] - m)), sum);
-      store_up_to(o + d, sum / l, hd - d);
-    }
+    with_types([&]<class O>(O) {
+      O *const o = at<O>(a.o, 0, h * hd);
+      for (int64_t d = 0; d < hd; d += W) {
+        vf sum = a.merge ? get(o + d, hd - d) * exp2f(carried - m) : ctx_simd::zero();
+        for (int64_t s = 0; s < count; s++) sum = fma(load(partial(s) + d), set1(exp2f(partial(s)[padded] - m)), sum);
+        put(o + d, sum / l, hd - d);
+      }
+    }, a.o);
     a.lse[h] = (m + log2f(l)) * LN2;
   }
 }

@@ -74,7 +74,7 @@ int64_t forward_units(const ctx_attention &a) {
 
 int64_t forward_workspace(int64_t head_dim) {
   const int64_t width = round_up(head_dim, NR);
-  return FORWARD_KEYS * (head_dim + width) + FORWARD_ROWS * (head_dim + width + 2) + STRIP * FORWARD_KEYS + 64;
+  return FORWARD_KEYS * (head_dim + width) + FORWARD_ROWS * (head_dim + width + 2) + STRIP * FORWARD_KEYS + 64 + std::max(FORWARD_ROWS, FORWARD_KEYS) * head_dim;
 }
 
 // Units are numbered from the last rows to the first: with causal attention the longest come first.
@@ -88,14 +88,14 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
 
   float *const kt = work, *const v = kt + FORWARD_KEYS * hd, *const q = v + FORWARD_KEYS * round_up(hd, NR);
   float *const o = q + FORWARD_ROWS * hd, *const s = o + FORWARD_ROWS * width;
-  float *const m = s + STRIP * FORWARD_KEYS, *const l = m + FORWARD_ROWS;
-  const auto out = [&](int64_t head, int64_t r) { return (float *)a.o.data + (i0 + r) * a.o.ld + head * hd; };
+  float *const m = s + STRIP * FORWARD_KEYS, *const l = m + FORWARD_ROWS, *const stage = l + FORWARD_ROWS + 64;
 
   for (int64_t g = 0; g < b.together; g++) {
     const int64_t head = head0 + g, at = g * b.rows;
-    copy_rows(q + at * hd, hd, (const float *)a.q.data + i0 * a.q.ld + head * hd, a.q.ld, rows, hd, a.scale * LOG2E);
+    const RowsF32 q_rows = read_rows(a.q, i0, head * hd, rows, hd, stage);
+    copy_rows(q + at * hd, hd, q_rows.data, q_rows.ld, rows, hd, a.scale * LOG2E);
     if (a.merge)
-      copy_rows(o + at * width, width, out(head, 0), a.o.ld, rows, hd, 1.0f);
+      copy_rows(o + at * width, width, ctx_cpu::at<float>(a.o, i0, head * hd), a.o.ld, rows, hd, 1.0f);
     else
       std::fill(o + at * width, o + (at + round_up(rows, MR)) * width, 0.0f);
     for (int64_t r = 0; r < rows; r++) {
@@ -107,13 +107,13 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
   for (int64_t tile = keys.begin; tile < keys.end; tile += FORWARD_KEYS) {
     if (device.cancelled()) return;
     const int64_t n = std::min(FORWARD_KEYS, keys.end - tile);
-    const float *const k_rows = (const float *)a.k.data + tile * a.k.ld + kv_head * hd;
-    const float *const v_rows = (const float *)a.v.data + tile * a.v.ld + kv_head * hd;
-    pack_transposed(kt, k_rows, a.k.ld, n, hd);
-    pack_values(v, v_rows, a.v.ld, n, FORWARD_KEYS, hd);
+    const RowsF32 k_rows = read_rows(a.k, tile, kv_head * hd, n, hd, stage);
+    pack_transposed(kt, k_rows.data, k_rows.ld, n, hd);
+    const RowsF32 v_rows = read_rows(a.v, tile, kv_head * hd, n, hd, stage);
+    pack_values(v, v_rows.data, v_rows.ld, n, FORWARD_KEYS, hd);
     const int64_t next = std::min(FORWARD_KEYS, keys.end - tile - n);
-    prefetch_rows(k_rows + n * a.k.ld, a.k.ld, next, hd);
-    prefetch_rows(v_rows + n * a.v.ld, a.v.ld, next, hd);
+    prefetch_rows(a.k, tile + n, kv_head * hd, next, hd);
+    prefetch_rows(a.v, tile + n, kv_head * hd, next, hd);
 
     for (int64_t g = 0; g < b.together; g++)
       for (int64_t r0 = 0; r0 < rows; r0 += STRIP) {
@@ -139,8 +139,10 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
     for (int64_t r = 0; r < rows; r++) {
       const int64_t at = g * b.rows + r;
       const float weight = l[at] == 0.0f ? 0.0f : 1.0f / l[at];
-      float *const row = out(head0 + g, r);
-      for (int64_t d = 0; d < hd; d += W) store_up_to(row + d, load(o + at * width + d) * weight, hd - d);
+      with_types([&]<class O>(O) {
+        O *const row = ctx_cpu::at<O>(a.o, i0 + r, (head0 + g) * hd);
+        for (int64_t d = 0; d < hd; d += W) put(row + d, load(o + at * width + d) * weight, hd - d);
+      }, a.o);
       a.lse[(head0 + g) * a.q.rows + i0 + r] = l[at] == 0.0f ? -INFINITY : (m[at] + log2f(l[at])) * LN2;
     }
 }

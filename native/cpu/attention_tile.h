@@ -1,10 +1,12 @@
 // attention_tile.h: tile sizes, visibility, and the few verbs in which the attention kernels are written.
 //
 // defines: STRIP, FORWARD_ROWS, FORWARD_KEYS, BACKWARD_ROWS, BACKWARD_KEYS, round_up, load_up_to, store_up_to, Keys, visible_keys,
-//          seen_by_all, multiply, copy_rows, prefetch_rows, pack_transposed, pack_values, hide
+//          seen_by_all, multiply, RowsF32, read_rows, copy_rows, prefetch_rows, pack_transposed, pack_values, hide
 #pragma once
 #include "../include/ctx_backend.h"
+#include "elements.h"
 #include "microkernel.h"
+#include "packing.h"
 
 #include <algorithm>
 #include <cmath>
@@ -83,10 +85,30 @@ CTX_INLINE void copy_rows(float *dst, int64_t width, const float *src, int64_t l
   std::fill(dst + rows * width, dst + round_up(rows, MR) * width, 0.0f);
 }
 
-// Asks for rows that the next tile will copy or pack. They lie far apart, so the hardware does not foresee them.
-CTX_INLINE void prefetch_rows(const float *x, int64_t ld, int64_t rows, int64_t n) {
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(x + i * ld + j, 0, 2);
+// A block of rows in fp32.
+struct RowsF32 {
+  const float *data;
+  int64_t ld;
+};
+
+// Elements [row, row + rows) x [col, col + n) of x: where they are if x is fp32, else widened into `stage` [rows][n].
+CTX_INLINE RowsF32 read_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n, float *stage) {
+  if (x.dtype == CTX_F32) return {at<float>(x, row, col), x.ld};
+  for (int64_t i = 0; i < rows; i++) {
+    const Bf16 *const from = at<Bf16>(x, row + i, col);
+    vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) { put(stage + i * n + j, get(from + j, left), left); });
+  }
+  return {stage, n};
+}
+
+// Asks for elements [row, row + rows) x [col, col + n) of x, which the next tile will copy or pack. The rows lie far apart, so the
+// hardware does not foresee them.
+CTX_INLINE void prefetch_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n) {
+  const int64_t size = x.dtype == CTX_F32 ? 4 : 2;
+  for (int64_t i = 0; i < rows; i++) {
+    const char *const from = static_cast<const char *>(x.data) + ((row + i) * x.ld + col) * size;
+    for (int64_t j = 0; j < n * size; j += 64) __builtin_prefetch(from + j, 0, 2);
+  }
 }
 
 // Panels of NR keys for S = Q K^T: dst[j / NR][k][j % NR] = X[j][k], zeros beyond n keys.

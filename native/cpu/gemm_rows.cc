@@ -1,10 +1,10 @@
 // gemm_rows.cc: see gemm_rows.h. Each C[m][n] is the dot product of two contiguous rows, summed in vector lanes.
 //
-// Bound by reading B once (4 N K bytes; 2 M FLOPs a float): nothing is packed, COLUMNS rows of B are read side by side.
+// Bound by reading B once (N K numbers; 2 M FLOPs each): nothing is packed, COLUMNS rows of B are read side by side.
 #include "gemm_rows.h"
 
-#include "device.h"
-#include "simd.h"
+#include "../include/half.h"
+#include "packing.h"
 
 namespace ctx_cpu {
 namespace {
@@ -13,46 +13,61 @@ using namespace ctx_simd;
 
 constexpr int COLUMNS = 4;
 
-// C[0..rows][0..columns]: all dot products of `rows` rows of A with `columns` rows of B.
-template <int rows, int columns>
-CTX_INLINE void dots(int64_t K, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, float alpha, bool accumulate) {
-  vf s[rows][columns] = {};
-  int64_t k = 0;
-  for (; k + W <= K; k += W) {
-    vf x[rows];
-#pragma GCC unroll 4
-    for (int m = 0; m < rows; m++) x[m] = load(a + m * lda + k);
-#pragma GCC unroll 4
-    for (int n = 0; n < columns; n++) {
-      const vf w = load(b + n * ldb + k);
-#pragma GCC unroll 4
-      for (int m = 0; m < rows; m++) s[m][n] = fma(x[m], w, s[m][n]);
-    }
-  }
-  if (k < K)
-    for (int n = 0; n < columns; n++)
-      for (int m = 0; m < rows; m++) s[m][n] = fma(load_n(a + m * lda + k, K - k), load_n(b + n * ldb + k, K - k), s[m][n]);
-  for (int m = 0; m < rows; m++)
-    for (int n = 0; n < columns; n++) {
-      const float d = alpha * reduce_add(s[m][n]);
-      c[m * ldc + n] = accumulate ? c[m * ldc + n] + d : d;
-    }
-}
+// The dtypes of A and B, and whether fp32 numbers are rounded to bf16.
+template <class TA, class TB, bool ROUND> struct Dots {
+  const TA *a;
+  const TB *b;
+  int64_t K, lda, ldb;
 
-template <int rows>
-void columns(int64_t first, int64_t last, int64_t K, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, float alpha,
-             bool accumulate) {
-  int64_t n = first;
-  for (; n + COLUMNS <= last; n += COLUMNS) dots<rows, COLUMNS>(K, a, lda, b + n * ldb, ldb, c + n, ldc, alpha, accumulate);
-  for (; n < last; n++) dots<rows, 1>(K, a, lda, b + n * ldb, ldb, c + n, ldc, alpha, accumulate);
+  // write(m, n, dot) for `rows` rows of A with `columns` rows of B from n0 on.
+  template <int rows, int columns, class Write> __attribute__((always_inline)) inline void tile(int64_t n0, const Write &write) const {
+    vf s[rows][columns] = {};
+    vectors(K, [&](int64_t k, int64_t left) {
+      vf x[rows];
+#pragma GCC unroll 4
+      for (int m = 0; m < rows; m++) x[m] = operand<TA, ROUND>(a + m * lda + k, left);
+#pragma GCC unroll 4
+      for (int n = 0; n < columns; n++) {
+        const vf w = operand<TB, ROUND>(b + (n0 + n) * ldb + k, left);
+#pragma GCC unroll 4
+        for (int m = 0; m < rows; m++) s[m][n] = fma(x[m], w, s[m][n]);
+      }
+    });
+    for (int m = 0; m < rows; m++)
+      for (int n = 0; n < columns; n++) write(m, n0 + n, reduce_add(s[m][n]));
+  }
+
+  template <int rows, class Write> void columns(int64_t first, int64_t last, const Write &write) const {
+    int64_t n = first;
+    for (; n + COLUMNS <= last; n += COLUMNS) tile<rows, COLUMNS>(n, write);
+    for (; n < last; n++) tile<rows, 1>(n, write);
+  }
+};
+
+template <class TA, class TB, bool ROUND> void run(ctx_device *device, const ctx_mat &a, const ctx_mat &b, const ctx_mat &c, float alpha, bool accumulate) {
+  const Dots<TA, TB, ROUND> dots{at<TA>(a, 0), at<TB>(b, 0), a.cols, a.ld, b.ld};
+  const auto write = [&](int64_t m, int64_t n, float dot) {
+    if (c.dtype == CTX_F32) {
+      float &x = *at<float>(c, m, n);
+      x = accumulate ? x + alpha * dot : alpha * dot;
+    } else {
+      uint16_t &x = at<Bf16>(c, m, n)->bits;
+      x = ctx::to_bf16(accumulate ? ctx::from_bf16(x) + alpha * dot : alpha * dot);
+    }
+  };
+  parallel_rows(device, b.rows, b.cols, [&](int64_t first, int64_t last, int) {
+    if (a.rows == 1) dots.template columns<1>(first, last, write);
+    else if (a.rows == 2) dots.template columns<2>(first, last, write);
+    else if (a.rows == 3) dots.template columns<3>(first, last, write);
+    else dots.template columns<4>(first, last, write);
+  });
 }
 
 } // namespace
 
-void gemm_rows(ctx_device *device, int64_t M, int64_t N, int64_t K, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
-               int64_t ldc, float alpha, bool accumulate) {
-  const auto run = M == 1 ? columns<1> : M == 2 ? columns<2> : M == 3 ? columns<3> : columns<4>;
-  parallel_rows(device, N, K, [&](int64_t first, int64_t last, int) { run(first, last, K, a, lda, b, ldb, c, ldc, alpha, accumulate); });
+void gemm_rows(ctx_device *device, ctx_mat a, ctx_mat b, ctx_mat c, float alpha, bool accumulate, bool round) {
+  if (!round) run<float, float, false>(device, a, b, c, alpha, accumulate);
+  else with_types([&]<class TA, class TB>(TA, TB) { run<TA, TB, true>(device, a, b, c, alpha, accumulate); }, a, b);
 }
 
 } // namespace ctx_cpu

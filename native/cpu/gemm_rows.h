@@ -8,8 +8,7 @@ namespace ctx_cpu {
 
 constexpr int64_t GEMM_ROWS = 4; // most rows of A
 
-// A [M, K] with M <= GEMM_ROWS, B [N, K], C [M, N].
-void gemm_rows(ctx_device *device, int64_t M, int64_t N, int64_t K, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
-               int64_t ldc, float alpha, bool accumulate);
+// A [M, K] with M <= GEMM_ROWS, B [N, K], C [M, N], each fp32 or bf16; `round`: operands are rounded to bf16 first.
+void gemm_rows(ctx_device *device, ctx_mat a, ctx_mat b, ctx_mat c, float alpha, bool accumulate, bool round);
 
 } // namespace ctx_cpu

@@ -1,4 +1,4 @@
-// microkernel.h: the register tile that does all matrix work on the CPU, and the packing of its B operand.
+// microkernel.h: the register tile that does all matrix work on the CPU; packing.h lays its operands out.
 //
 //   C[MR][NR] (+)= sum_k A[m * am + k * ak] * B[k * ldb + n],   NR = NV * W
 //
@@ -7,7 +7,7 @@
 // matrix whose width is a multiple of NR. Each element of C is one chain of fused multiply-adds over k, in order, whatever the
 // tile's size: results don't depend on how a matrix is cut into tiles.
 //
-// defines: MR, NV, NR, microkernel, microkernel_rows, pack_panel_rows, pack_panel_columns
+// defines: MR, NV, NR, microkernel, microkernel_rows
 #pragma once
 #include "simd.h"
 
@@ -75,31 +75,6 @@ CTX_INLINE void microkernel_rows(int64_t rows, int64_t K, const float *A, int64_
   } else if constexpr (mr > 1) {
     microkernel_rows<mr - 1, nv, ACC>(rows, K, A, am, ak, B, ldb, C, ldc, n);
   }
-}
-
-// Packs K rows of X [K, n] (row distance ld) into dst[K][width]: panel column j is column j of X, columns from n on are 0.
-CTX_INLINE void pack_panel_rows(float *dst, int width, const float *X, int64_t ld, int64_t K, int64_t n) {
-  for (int64_t k = 0; k < K; k++, dst += width, X += ld)
-    for (int j = 0; j < width; j += W) store(dst + j, n >= j + W ? load(X + j) : load_n(X + j, n - j));
-}
-
-// Packs n rows of X [n, K] (row distance ld) into dst[K][width]: panel column j is row j of X, columns from n on are 0.
-// Transposes W x W blocks in registers.
-CTX_INLINE void pack_panel_columns(float *dst, int width, const float *X, int64_t ld, int64_t K, int64_t n) {
-  for (int j = 0; j < width; j += W)
-    for (int64_t k = 0; k < K; k += W) {
-      vf r[W];
-#pragma GCC unroll 16
-      for (int i = 0; i < W; i++) {
-        if (j + i >= n) r[i] = zero();
-        else r[i] = K - k >= W ? load(X + (j + i) * ld + k) : load_n(X + (j + i) * ld + k, K - k);
-      }
-      transpose(r);
-      float *d = dst + k * width + j;
-#pragma GCC unroll 16
-      for (int i = 0; i < W; i++)
-        if (i < K - k) store(d + i * width, r[i]);
-    }
 }
 
 } // namespace ctx_simd

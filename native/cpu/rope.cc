@@ -4,13 +4,12 @@
 //   forward   y_i = x_i cos_i - x_{i+h} sin_i,   y_{i+h} = x_{i+h} cos_i + x_i sin_i,   h = head_dim / 2
 //   inverse   the transpose: sin changes its sign
 //
-// x [tokens, heads * head_dim] in place; cos, sin [tokens, h]. 3 FLOPs and 8 bytes an element. float64 angles are exact to 1e-9
+// x [tokens, heads * head_dim] in place, fp32 or bf16; cos, sin [tokens, h] fp32. 3 FLOPs and 8 (4) bytes an element. float64 angles are exact to 1e-9
 // rad at position 4 million, where a float32 product is off by 0.3.
 #include <cmath>
 
-#include "device.h"
+#include "elements.h"
 #include "operations.h"
-#include "simd.h"
 
 namespace ctx_cpu {
 
@@ -31,30 +30,26 @@ ctx_status rope_table(ctx_device *device, float *cos, float *sin, const double *
 }
 
 ctx_status rope(ctx_device *device, ctx_mat x, int32_t heads, int32_t head_dim, const float *cos, const float *sin, int32_t inverse) {
-  CTX_TRY(check_f32(device, "rope: x", x));
+  CTX_TRY(check_activation(device, "rope: x", x));
   if (heads < 1 || head_dim < 2 || head_dim % 2 || x.cols != int64_t(heads) * head_dim)
     return fail(device, CTX_ERR_ARGUMENT, "rope: x has %lld columns, %d heads of even size %d were expected", (long long)x.cols, heads, head_dim);
   const int64_t half = head_dim / 2;
   const float sign = inverse ? -1.0f : 1.0f;
-  parallel_rows(device, x.rows, x.cols, [&](int64_t first, int64_t last, int) {
-    for (int64_t t = first; t < last; t++) {
-      const float *c = cos + t * half, *s = sin + t * half;
-      for (int32_t h = 0; h < heads; h++) {
-        float *a = row(x, t) + int64_t(h) * head_dim, *b = a + half;
-        int64_t i = 0;
-        for (; i + W <= half; i += W) {
-          const vf av = load(a + i), bv = load(b + i), cv = load(c + i), sv = load(s + i) * set1(sign);
-          store(a + i, av * cv - bv * sv);
-          store(b + i, bv * cv + av * sv);
-        }
-        for (; i < half; i++) {
-          const float av = a[i], bv = b[i], sv = s[i] * sign;
-          a[i] = av * c[i] - bv * sv;
-          b[i] = bv * c[i] + av * sv;
+  with_types([&]<class X>(X) {
+    parallel_rows(device, x.rows, x.cols, [&](int64_t first, int64_t last, int) {
+      for (int64_t t = first; t < last; t++) {
+        const float *const c = cos + t * half, *const s = sin + t * half;
+        for (int32_t h = 0; h < heads; h++) {
+          X *const a = at<X>(x, t, int64_t(h) * head_dim), *const b = a + half;
+          vectors(half, [&](int64_t i, int64_t left) __attribute__((always_inline)) {
+            const vf av = get(a + i, left), bv = get(b + i, left), cv = get(c + i, left), sv = get(s + i, left) * sign;
+            put(a + i, av * cv - bv * sv, left);
+            put(b + i, bv * cv + av * sv, left);
+          });
         }
       }
-    }
-  });
+    });
+  }, x);
   return finish(device, "rope");
 }
 

@@ -3,10 +3,10 @@
 //   forward    y = silu(g) * u,   silu(g) = g s,   s = 1 / (1 + exp(-g))
 //   backward   du = dy * silu(g);   dg = dy * u * s * (1 + g (1 - s))
 //
-// All [tokens, intermediate]. About 20 FLOPs an element; 12 bytes an element forward, 20 backward (24 with y).
-#include "device.h"
+// All [tokens, intermediate], each fp32 or bf16. About 20 FLOPs an element; in fp32 12 bytes an element forward, 20 backward (24 with
+// y), in bf16 half of that. Every element is read once and written once.
+#include "elements.h"
 #include "operations.h"
-#include "simd.h"
 
 namespace ctx_cpu {
 namespace {
@@ -20,50 +20,48 @@ CTX_INLINE vf sigmoid(vf g) {
   return g < set1(-87.0f) ? set1(0.0f) : s; // below 2e-38, where exp(-g) leaves the range of exp2v
 }
 
-// Calls body(j, left) for each vector; in the last one left may be below W.
-template <class Body> CTX_INLINE void vectors(int64_t n, const Body &body) {
-  int64_t j = 0;
-  for (; j + W <= n; j += W) body(j, int64_t(W));
-  if (j < n) body(j, n - j);
-}
-
-CTX_INLINE vf get(const float *p, int64_t left) { return left >= W ? load(p) : load_n(p, left); }
-CTX_INLINE void put(float *p, vf x, int64_t left) { left >= W ? store(p, x) : store_n(p, x, left); }
-
 } // namespace
 
 ctx_status swiglu_forward(ctx_device *device, ctx_mat y, ctx_mat gate, ctx_mat up) {
-  CTX_TRY(check_f32(device, "swiglu_forward: gate", gate));
-  CTX_TRY(check_f32(device, "swiglu_forward: up", up, gate.rows, gate.cols));
-  CTX_TRY(check_f32(device, "swiglu_forward: y", y, gate.rows, gate.cols));
-  parallel_spans(device, y.rows, y.cols, contiguous(y) && contiguous(gate) && contiguous(up), [&](int64_t i, int64_t first, int64_t n) {
-    float *yp = row(y, i) + first;
-    const float *gp = row(gate, i) + first, *up_ = row(up, i) + first;
-    vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
-      const vf g = get(gp + j, left);
-      put(yp + j, g * sigmoid(g) * get(up_ + j, left), left);
+  CTX_TRY(check_activation(device, "swiglu_forward: gate", gate));
+  CTX_TRY(check_activation(device, "swiglu_forward: up", up, gate.rows, gate.cols));
+  CTX_TRY(check_activation(device, "swiglu_forward: y", y, gate.rows, gate.cols));
+  const bool flat = contiguous(y) && contiguous(gate) && contiguous(up);
+  with_types([&]<class Y, class G, class U>(Y, G, U) {
+    parallel_spans(device, y.rows, y.cols, flat, [&](int64_t i, int64_t first, int64_t n) {
+      Y *const yp = at<Y>(y, i, first);
+      const G *const gp = at<G>(gate, i, first);
+      const U *const up_ = at<U>(up, i, first);
+      vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
+        const vf g = get(gp + j, left);
+        put(yp + j, g * sigmoid(g) * get(up_ + j, left), left);
+      });
     });
-  });
+  }, y, gate, up);
   return finish(device, "swiglu_forward");
 }
 
 ctx_status swiglu_backward(ctx_device *device, ctx_mat gate, ctx_mat up, ctx_mat y, ctx_mat dy) {
-  CTX_TRY(check_f32(device, "swiglu_backward: gate", gate));
-  CTX_TRY(check_f32(device, "swiglu_backward: up", up, gate.rows, gate.cols));
-  CTX_TRY(check_f32(device, "swiglu_backward: dy", dy, gate.rows, gate.cols));
-  if (y.data) CTX_TRY(check_f32(device, "swiglu_backward: y", y, gate.rows, gate.cols));
+  CTX_TRY(check_activation(device, "swiglu_backward: gate", gate));
+  CTX_TRY(check_activation(device, "swiglu_backward: up", up, gate.rows, gate.cols));
+  CTX_TRY(check_activation(device, "swiglu_backward: dy", dy, gate.rows, gate.cols));
+  if (y.data) CTX_TRY(check_activation(device, "swiglu_backward: y", y, gate.rows, gate.cols));
   const bool flat = contiguous(gate) && contiguous(up) && contiguous(dy) && (!y.data || contiguous(y));
-  parallel_spans(device, gate.rows, gate.cols, flat, [&](int64_t i, int64_t first, int64_t n) {
-    float *gp = row(gate, i) + first, *up_ = row(up, i) + first, *yp = y.data ? row(y, i) + first : nullptr;
-    const float *dp = row(dy, i) + first;
-    vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
-      const vf g = get(gp + j, left), u = get(up_ + j, left), d = get(dp + j, left);
-      const vf s = sigmoid(g), silu = g * s;
-      put(gp + j, d * u * s * (set1(1.0f) + (g - g * s)), left);
-      put(up_ + j, d * silu, left);
-      if (yp) put(yp + j, silu * u, left);
+  with_types([&]<class G, class U, class Y, class D>(G, U, Y, D) {
+    parallel_spans(device, gate.rows, gate.cols, flat, [&](int64_t i, int64_t first, int64_t n) {
+      G *const gp = at<G>(gate, i, first);
+      U *const up_ = at<U>(up, i, first);
+      Y *const yp = y.data ? at<Y>(y, i, first) : nullptr;
+      const D *const dp = at<D>(dy, i, first);
+      vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
+        const vf g = get(gp + j, left), u = get(up_ + j, left), d = get(dp + j, left);
+        const vf s = sigmoid(g), silu = g * s;
+        put(gp + j, d * u * s * (set1(1.0f) + (g - g * s)), left);
+        put(up_ + j, d * silu, left);
+        if (yp) put(yp + j, silu * u, left);
+      });
     });
-  });
+  }, gate, up, y, dy);
   return finish(device, "swiglu_backward");
 }
 

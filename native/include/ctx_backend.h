@@ -9,6 +9,9 @@
 //   * One flat sequence of N tokens per call. Rows of a batch and packed documents are the same thing: `start[i]` is the
 //     index of the first token that token i may see. It never decreases, and start[i] <= i.
 //   * `+=` in a comment means that the operation adds to what is there.
+//   * Matrices of activations may be fp32 or bf16, each for itself unless said otherwise; arithmetic is fp32 and what is stored as bf16
+//     is rounded once, to nearest even. Those are every matrix of zero, copy, add, scale, gemm, embedding, rmsnorm, rope, swiglu,
+//     and q, k, v (of one dtype), o and d_o of attention. Everything else is fp32.
 //   * Every operation returns a ctx_status; `last_error(device)` then says what was wrong, with the shapes.
 //   * Results do not depend on the number of threads: work may be cut by thread, sums may not.
 #pragma once
@@ -50,7 +53,7 @@ typedef struct {
 typedef struct {
   ctx_mat q;            // [q_rows, heads * head_dim]
   ctx_mat k, v;         // [k_rows, kv_heads * head_dim]
-  ctx_mat o;            // [q_rows, heads * head_dim], fp32
+  ctx_mat o;            // [q_rows, heads * head_dim]; fp32 with merge
   float *lse;           // [heads][q_rows]
   int32_t heads, kv_heads, head_dim;
   float scale;          // usually 1 / sqrt(head_dim)
@@ -103,6 +106,7 @@ typedef struct {
   ctx_status (*sum_rows)(ctx_device *, float *sum, ctx_mat x);               // sum += the sum of x's rows, same bits for any thread count
 
   // ---- matrix product: C = alpha op(A) op(B) + beta C;  op(A) is [M, K], op(B) [K, N], C [M, N] ----
+  // If any of the three is bf16, A and B are rounded to bf16 first, so that hardware products of bf16 may be used; sums are fp32.
   ctx_status (*gemm)(ctx_device *, int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c);
 
   // ---- embedding ----

@@ -13,7 +13,10 @@ export interface EngineLoadOptions {
   device?: "cpu" | "cuda";
   /** Default: the cores that this process may use. */
   threads?: number;
-  /** Dtype of the computation. The CPU computes in f32, whatever the checkpoint's dtype. Default: f32. */
+  /**
+   * Dtype of the operands of matrix products and of what layers hand to each other, whatever the checkpoint's dtype; weights,
+   * sums and the loss are f32. Default: f32.
+   */
   dtype?: "f32" | "bf16";
   /** Frequency table to use instead of the one that config.json asks for. */
   rope?: Pick<PlanRope, "inv_freq" | "attention_factor">;
@@ -40,6 +43,7 @@ interface Resolved {
   device: "cpu" | "cuda";
   threads: number;
   rope: Pick<PlanRope, "inv_freq" | "attention_factor">;
+  dtype: "f32" | "bf16";
 }
 
 /** What the native engine at hand was made for. */
@@ -79,14 +83,9 @@ export class Engine {
   static async load(folder: string, options: EngineLoadOptions = {}): Promise<Engine> {
     const { device = "cpu", threads = loadAddon().describe().cores, dtype = "f32" } = options;
     if (dtype !== "f32" && dtype !== "bf16") throw new Error(`dtype must be f32 or bf16, not ${JSON.stringify(dtype)}`);
-    if (dtype === "bf16") {
-      throw new Error(
-        'dtype "bf16" is not available: the engine computes in fp32 (bf16 checkpoints are read); use "f32"',
-      );
-    }
     const model = await readConfig(folder);
     const rope = options.rope ?? model.rope;
-    const engine = new Engine(folder, model, await readModelFolder(folder), { device, threads, rope });
+    const engine = new Engine(folder, model, await readModelFolder(folder), { device, threads, rope, dtype });
     await engine.#prepare({ tokens: 1, cache: 0, train: false });
     return engine;
   }
@@ -181,13 +180,16 @@ export class Engine {
   }
 
   async #make({ tokens, cache, train }: Capacity): Promise<NativeEngine> {
-    const { device, threads, rope } = this.#options;
+    const { device, threads, rope, dtype } = this.#options;
     const native = loadAddon().createEngine({
       device,
       threads,
       ring: 1,
       model: modelShape(this.model),
-      memory: { maxTokens: tokens, train, checkpointEvery: 0, lossChunk: Math.min(tokens, 1024), kvCacheTokens: cache },
+      memory: {
+        ...{ maxTokens: tokens, train, dtype },
+        ...{ checkpointEvery: 0, lossChunk: Math.min(tokens, 1024), kvCacheTokens: cache },
+      },
     });
     try {
       native.setRope(Float64Array.from(rope.inv_freq), rope.attention_factor);

@@ -158,9 +158,6 @@ class Run {
     const { listen, stop, machine } = this.#options;
     const { name, length, context, steps } = stage;
     listen({ kind: "stage", name, index, count: this.#plan.stages.length, length, context, steps });
-    if (stage.train.dtype === "bf16" && machine.device === "cpu") {
-      listen({ kind: "note", text: "the plan foresees bf16; the CPU computes in fp32, which is more exact" });
-    }
     const newest = await this.#newestCheckpoint();
     const engine = trainingEngine(machine, this.#plan, stage);
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);

@@ -30,6 +30,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
       checkpointEvery: stage.memory.checkpoint_every,
       lossChunk: stage.memory.loss_chunk,
       kvCacheTokens: 0,
+      dtype: stage.train.dtype,
     },
     ring: stage.parallel.ring,
   });

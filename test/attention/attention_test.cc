@@ -236,6 +236,74 @@ void reference_gradients() {
   compare(p.v, r.dv, "dv");
 }
 
+// bf16 inputs in every mix that is allowed. What bf16 holds is widened exactly and the arithmetic is fp32, so only a stored bf16 o may
+// differ more from float64 than fp32 does: by half a unit of its 8 bits, and through delta that error reaches the gradients.
+struct Halves {
+  int64_t rows, cols;
+  std::vector<uint16_t> data;
+  Halves(int64_t rows, int64_t cols, const Numbers *from) : rows(rows), cols(cols), data(rows * cols, 0x7fc0) {
+    for (int64_t i = 0; from && i < rows * cols; i++) {
+      const float x = (float)(*from)[i];
+      uint32_t word;
+      std::memcpy(&word, &x, 4);
+      data[i] = (uint16_t)(word >> 16);
+    }
+  }
+  ctx_mat mat() { return {data.data(), rows, cols, cols, CTX_BF16}; }
+  ctx_mat slice(int64_t row, int64_t n) { return {data.data() + row * cols, n, cols, cols, CTX_BF16}; }
+};
+
+void half_precision() {
+  const double half_unit = 0x1p-9;
+  for (int n = 0; n < 40; n++) {
+    Problem p = random_problem(n % 4 == 0 ? 64 : n % 4 == 1 ? 30 : n % 4 == 2 ? 80 : 128);
+    if (n % 5 == 0) { // one row takes its own path
+      p.q_rows = 1, p.q_index = p.k_index + p.k_rows - 1, p.start.clear();
+      fill(p, rng);
+    }
+    for (Numbers *x : {&p.q, &p.k, &p.v, &p.d_o})
+      for (double &y : *x) { // cut to 8 bits
+        const double unit = y == 0 ? 1 : std::ldexp(1.0, std::ilogb(y) - 7);
+        y = std::trunc(y / unit) * unit;
+      }
+    const Result want = solve(p);
+    const bool half_o = n & 1, half_d_o = n & 2;
+    Run got(p);
+    Halves q(p.q_rows, p.heads * p.head_dim, &p.q), k(p.k_rows, p.kv_heads * p.head_dim, &p.k), v(p.k_rows, p.kv_heads * p.head_dim, &p.v),
+        d_o(p.q_rows, p.heads * p.head_dim, &p.d_o), o(p.q_rows, p.heads * p.head_dim, nullptr);
+    Device device(2);
+    ctx_attention a = got.call(0, p.k_rows);
+    a.q = q.mat(), a.k = k.mat(), a.v = v.mat();
+    if (half_o) a.o = o.mat();
+    ctx_attention_grad g{};
+    g.fwd = a, g.delta = got.delta.data(), g.d_o = half_d_o ? d_o.mat() : got.d_o.mat();
+    g.dq = got.dq.mat(), g.dk = got.dk.mat(), g.dv = got.dv.mat();
+    const bool ok = backend->attention_forward(device.handle, &a) == CTX_OK &&
+                    backend->attention_delta(device.handle, got.delta.data(), g.d_o, a.o, p.heads, p.head_dim) == CTX_OK &&
+                    backend->attention_backward(device.handle, &g) == CTX_OK;
+    const std::string what = describe(p) + (half_o ? " bf16 o" : "") + (half_d_o ? " bf16 d_o" : "");
+    check(ok, "bf16 %s: %s", what.c_str(), backend->last_error(device.handle));
+    if (half_o)
+      for (int64_t i = 0; i < o.rows * o.cols; i++) {
+        const uint32_t word = (uint32_t)o.data[i] << 16;
+        float x;
+        std::memcpy(&x, &word, 4);
+        const double y = want.o[i];
+        check(std::fabs(x - y) <= 2 * half_unit * std::fabs(y) * 1.001 + 3e-6, "bf16 %s: o[%lld] is %g instead of %g", what.c_str(), (long long)i, x, y);
+      }
+    else
+      check(error(got.o, want.o) <= 3e-6, "bf16 %s: o is off by %.1e", what.c_str(), error(got.o, want.o));
+    check(error(got.lse.data(), want.lse.data(), want.lse.size()) <= 3e-6, "bf16 %s: lse", what.c_str());
+    Numbers dq = want.dq, dk = want.dk, dv = want.dv;
+    for (Numbers *x : {&dq, &dk, &dv})
+      for (double &y : *x) y += Run::initial;
+    const double tolerance = half_o ? 4 * half_unit : 4e-6;
+    check(error(got.dq, dq) <= tolerance, "bf16 %s: dq is off by %.1e", what.c_str(), error(got.dq, dq));
+    check(error(got.dk, dk) <= tolerance, "bf16 %s: dk is off by %.1e", what.c_str(), error(got.dk, dk));
+    check(error(got.dv, dv) <= 4e-6, "bf16 %s: dv is off by %.1e", what.c_str(), error(got.dv, dv));
+  }
+}
+
 void refusals() {
   Problem p;
   p.heads = 4, p.kv_heads = 2, p.head_dim = 8, p.q_rows = p.k_rows = 12;
@@ -253,7 +321,9 @@ void refusals() {
   a = good, a.head_dim = 0, refused(a, "head_dim");
   a = good, a.q.cols = 31, refused(a, "expected 12 x 32");
   a = good, a.v.rows = 11, refused(a, "expected 12 x 16");
-  a = good, a.k.dtype = CTX_BF16, refused(a, "fp32");
+  a = good, a.k.dtype = CTX_BF16, refused(a, "one dtype");
+  a = good, a.k.dtype = CTX_F16, refused(a, "fp32 or bf16");
+  a = good, a.o.dtype = CTX_BF16, a.merge = 1, refused(a, "merge");
   a = good, a.lse = nullptr, refused(a, "lse");
   const std::vector<int32_t> start = {0, 0, 0, 2, 1, 1, 1, 1, 1, 1, 1, 1};
   a = good, a.start = start.data(), refused(a, "start[4] = 1 comes after 2");
@@ -278,6 +348,7 @@ int main(int argc, char **argv) {
   huge_scores();
   nan_is_seen();
   same_bits_for_any_thread_count();
+  half_precision();
   refusals();
   std::printf("%s: %d checks, %d failures\n", backend->name, checks, failures);
   return failures ? 1 : 0;

@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Engine } from "../../runtime/engine/engine.ts";
-import { CASES, caseFolder, distance, type Golden, gradientError, readGolden } from "./golden.ts";
+import { CASES, caseFolder, distance, type Golden, gradientError, norm, readGolden } from "./golden.ts";
 
 /** Logits, loss, gradients and greedy continuations held against transformers in float32. */
 describe.each(CASES)("%s", (name) => {
@@ -44,5 +45,34 @@ describe.each(CASES)("%s", (name) => {
     const { prompt, new: expected } = golden.generate;
     const ids = golden.plain.ids.slice(0, prompt);
     expect([...(await engine.generate(ids, { maxNewTokens: expected.length }))]).toEqual(expected);
+  });
+});
+
+/** Of transformers in bf16 against itself in float32; see test/golden/bf16_errors.py. */
+const bf16Errors = JSON.parse(readFileSync(new URL("../golden/bf16_errors.json", import.meta.url), "utf8")) as {
+  [name: string]: { logits: number; gradients: number; loss: number };
+};
+
+describe.each(CASES)("%s in bf16", (name) => {
+  test("logits, loss and gradients are at most twice as far from float32 as transformers in bf16", async () => {
+    const { ids, targets, rows, logits, loss, gradients } = readGolden(name).plain;
+    const engine = await Engine.load(caseFolder(name), { threads: 2, dtype: "bf16" });
+    const theirs = bf16Errors[name]!;
+    const vocab = engine.model.vocab_size;
+    const all = await engine.logits(Int32Array.from(ids));
+    const ours = rows.flatMap((row) => [...all.subarray(row * vocab, (row + 1) * vocab)]);
+    const error = norm(ours.map((logit, i) => logit - logits[i]!)) / norm(logits);
+    expect(error).toBeLessThan(2 * theirs.logits);
+    expect(error, "bf16 was not used").toBeGreaterThan(1e-4);
+    expect(Math.abs((await engine.loss(ids, targets)) - loss)).toBeLessThan(2 * theirs.loss + 0.005);
+
+    const own = await engine.gradients(ids, targets);
+    const entries = Object.entries(gradients).flatMap(([parameter, { norm: length, at, values }]) => {
+      const gradient = own.get(parameter)!;
+      const unit = length / Math.sqrt(gradient.length);
+      return at.map((index, i) => (gradient[index]! - values[i]!) / unit);
+    });
+    expect(norm(entries) / Math.sqrt(entries.length)).toBeLessThan(2 * theirs.gradients);
+    await engine.close();
   });
 });

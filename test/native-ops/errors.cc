@@ -8,7 +8,7 @@ void test_errors(Harness &h) {
   const auto bad = [&](const char *name, const char *words, std::function<ctx_status(ctx_device *)> call) { h.expect_status(name, CTX_ERR_ARGUMENT, words, call); };
 
   bad("error gemm shapes", "op(a) is 4 x 8, op(b) 7 x 4, c 4 x 4", [&](ctx_device *d) { return b->gemm(d, 0, 0, 1, mat(x, 4, 8), mat(y, 7, 4), 0, mat(z, 4, 4)); });
-  bad("error gemm dtype", "only fp32", [&](ctx_device *d) { return b->gemm(d, 0, 0, 1, {x.data(), 4, 4, 4, CTX_BF16}, mat(y, 4, 4), 0, mat(z, 4, 4)); });
+  bad("error gemm dtype", "fp32 or bf16", [&](ctx_device *d) { return b->gemm(d, 0, 0, 1, {x.data(), 4, 4, 4, CTX_F16}, mat(y, 4, 4), 0, mat(z, 4, 4)); });
   bad("error ld", "ld 3", [&](ctx_device *d) { return b->zero(d, {x.data(), 4, 4, 3, CTX_F32}); });
   bad("error null", "add: x", [&](ctx_device *d) { return b->add(d, mat(x, 4, 4), 1, {nullptr, 4, 4, 4, CTX_F32}); });
   bad("error copy", "dst is 4 x 4, src is 4 x 5", [&](ctx_device *d) { return b->copy(d, mat(x, 4, 4), mat(y, 4, 5)); });

@@ -80,4 +80,5 @@ void test_movement(Harness &);
 void test_elementwise(Harness &);
 void test_norm_and_rope(Harness &);
 void test_embedding_and_loss(Harness &);
+void test_bf16(Harness &);
 void test_errors(Harness &);

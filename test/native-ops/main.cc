@@ -29,6 +29,7 @@ int main(int argc, char **argv) {
   test_elementwise(harness);
   test_norm_and_rope(harness);
   test_embedding_and_loss(harness);
+  test_bf16(harness);
   test_errors(harness);
   std::printf("%s: %d cases, %d failed\n", backend->name, harness.cases(), harness.failures());
   return harness.failures() ? 1 : 0;
