@@ -192,6 +192,48 @@ describe("the same gradients however they are computed", () => {
   });
 });
 
+describe("activations in bf16", () => {
+  const model = "untied-llama3-d32";
+  const { packed } = readGolden(model);
+  const bf16 = { dtype: "bf16" } as const;
+
+  test("recomputing, offload and threads give the same bytes; what is saved takes half", async () => {
+    const digests = new Set<string>();
+    for (const [threads, memory] of [
+      [1, { checkpointEvery: 0 }],
+      [2, { checkpointEvery: 1 }],
+      [3, { checkpointEvery: 1, offload: { to: "host" } }],
+    ] as const) {
+      const engine = await goldenEngine(model, { threads, memory: { ...bf16, ...memory } });
+      digests.add(digest((await lossAndGradients(engine, packed)).gradients));
+      if (threads === 1) {
+        const full = await goldenEngine(model);
+        expect(engine.memory().activations / full.memory().activations).toBeLessThan(0.53);
+        expect(engine.memory().weights).toBe(full.memory().weights);
+        await full.close();
+      }
+      await engine.close();
+    }
+    expect(digests.size).toBe(1);
+  });
+
+  test("ring 2 and 4 are as close to one rank as bf16 allows", async () => {
+    const one = await goldenEngine(model, { memory: bf16 });
+    const expected = await lossAndGradients(one, packed);
+    for (const ring of [2, 4]) {
+      const many = await goldenEngine(model, { ring, threads: 2, memory: bf16 });
+      const ours = await lossAndGradients(many, packed);
+      expect(Math.abs(ours.loss - expected.loss)).toBeLessThan(2e-3);
+      for (const [parameter, gradient] of expected.gradients) {
+        const difference = gradient.map((x, i) => x - ours.gradients.get(parameter)![i]!);
+        expect(norm(difference) / norm(gradient), parameter).toBeLessThan(0.02);
+      }
+      await many.close();
+    }
+    await one.close();
+  });
+});
+
 test("the same bytes for 1, 2 and 4 threads after 3 steps", async () => {
   const one = await trained({ threads: 1 });
   expect(await trained({ threads: 2 })).toBe(one);
