@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
@@ -18,7 +18,7 @@ import { checkMachine } from "./check_machine.ts";
 import { checkText } from "./check_text.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
-import { readJson, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
+import { readJson, readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
 import { planHash } from "./resume.ts";
@@ -72,7 +72,7 @@ class Run {
     this.#options = options;
     this.#plan = options.plan;
     this.#folder = options.folder;
-    this.#hash = planHash(readFileSync(options.folder.plan, "utf8"));
+    this.#hash = planHash(readText(options.folder.plan));
   }
 
   async carryOut(): Promise<RunOutcome> {

@@ -162,14 +162,18 @@ export function readFailure(path: string, error: unknown): Failure {
   return new Failure("input", `cannot read ${path}: ${messageOf(error)}`, hint, error);
 }
 
-/** Reads a JSON file. Throws a Failure that names the file when it is missing or malformed. */
-export function readJson<T>(path: string): T {
-  let text: string;
+/** Reads a whole text file. Throws a Failure that names it. */
+export function readText(path: string): string {
   try {
-    text = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     throw readFailure(path, error);
   }
+}
+
+/** Reads a JSON file. Throws a Failure that names the file when it is missing or malformed. */
+export function readJson<T>(path: string): T {
+  const text = readText(path);
   try {
     return JSON.parse(text) as T;
   } catch (error) {
