@@ -37,14 +37,20 @@ export function isFamily(name: unknown): name is Family {
  * norms always. Both qwens: a window by `use_sliding_window`, in the layers that `layer_types` or `max_window_layers` names.
  */
 export function familyFeatures(family: Family, keys: Keys, layers: number): FamilyFeatures {
+  const innate = innateFeatures(family);
   const attentionBias = (family === "llama" || family === "qwen3") && keys.flag("attention_bias", false);
   return {
-    qkv_bias: family === "qwen2" || attentionBias,
+    qkv_bias: innate.qkv_bias || attentionBias,
     o_bias: attentionBias,
     mlp_bias: family === "llama" && keys.flag("mlp_bias", false),
-    qk_norm: family === "qwen3",
+    qk_norm: innate.qk_norm,
     window: readWindow(family, keys, layers),
   };
+}
+
+/** What every model of a family has, whatever its config.json says. */
+export function innateFeatures(family: Family): Pick<FamilyFeatures, "qkv_bias" | "qk_norm"> {
+  return { qkv_bias: family === "qwen2", qk_norm: family === "qwen3" };
 }
 
 function readWindow(family: Family, keys: Keys, layers: number): PlanWindow | null {

@@ -1,6 +1,6 @@
 import type { PlanModel } from "../plan.ts";
 import { ropeTable } from "../rope/index.ts";
-import type { Family } from "./family.ts";
+import { type Family, innateFeatures } from "./family.ts";
 import { countParameters } from "./parameters.ts";
 
 /** `new = llama(…)` and its like: a model that starts from random weights. Sizes in elements, context in tokens. */
@@ -64,10 +64,9 @@ export function newModel(args: NewModel): PlanModel {
     kv_heads: kvHeads,
     head_dim: headDim,
     tie_word_embeddings: args.tie ?? false,
-    qkv_bias: family === "qwen2",
+    ...innateFeatures(family),
     o_bias: false,
     mlp_bias: false,
-    qk_norm: family === "qwen3",
     window: window === null ? null : { tokens: window, layers: new Array<boolean>(args.layers).fill(true) },
   };
   return {

@@ -3,7 +3,7 @@
 // defines: STRIP, FORWARD_ROWS, FORWARD_KEYS, BACKWARD_ROWS, BACKWARD_KEYS, round_up, load_up_to, store_up_to, Keys, visible_keys,
 //          seen_by_all, multiply, RowsF32, read_rows, copy_rows, prefetch_rows, pack_transposed, pack_values, hide
 #pragma once
-#include "../include/ctx_backend.h"
+#include "../include/dtype.h"
 #include "elements.h"
 #include "microkernel.h"
 #include "packing.h"
@@ -104,7 +104,7 @@ CTX_INLINE RowsF32 read_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t
 // Asks for elements [row, row + rows) x [col, col + n) of x, which the next tile will copy or pack. The rows lie far apart, so the
 // hardware does not foresee them.
 CTX_INLINE void prefetch_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n) {
-  const int64_t size = x.dtype == CTX_F32 ? 4 : 2;
+  const int64_t size = ctx::size_of(x.dtype);
   for (int64_t i = 0; i < rows; i++) {
     const char *const from = static_cast<const char *>(x.data) + ((row + i) * x.ld + col) * size;
     for (int64_t j = 0; j < n * size; j += 64) __builtin_prefetch(from + j, 0, 2);

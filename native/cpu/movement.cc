@@ -4,6 +4,7 @@
 // and scale compute in fp32 whatever they read and write.
 #include <cstring>
 
+#include "../include/dtype.h"
 #include "../include/half.h"
 #include "elements.h"
 #include "operations.h"
@@ -12,9 +13,7 @@ namespace ctx_cpu {
 namespace {
 
 using namespace ctx_simd;
-using ctx::from_bf16, ctx::from_f16, ctx::to_bf16, ctx::to_f16;
-
-size_t size_of(ctx_dtype t) { return t == CTX_F32 ? 4 : 2; }
+using ctx::from_bf16, ctx::from_f16, ctx::size_of, ctx::to_bf16, ctx::to_f16;
 
 void copy_span(void *to, ctx_dtype to_type, const void *from, ctx_dtype from_type, int64_t n) {
   if (to_type == from_type) {

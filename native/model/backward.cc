@@ -9,12 +9,11 @@ void Llama::backward() {
   ops_.rmsnorm_backward(dx, false, gradient(parameters_.norm), hidden(), layer_input(shape_.layers, true), at(layout_.final_rstd),
                         floats(weight(parameters_.norm)));
   // The last segment's activations are still there; those of an earlier one are computed again when its last layer is reached.
-  const int64_t segment = (int64_t)layout_.slots.size();
-  const int64_t last_segment = (shape_.layers - 1) / segment * segment;
+  const int64_t last_segment = (shape_.layers - 1) / segment() * segment();
   for (int64_t layer = shape_.layers - 1; layer >= 0; layer--) {
-    if (layer < last_segment && (layer + 1) % segment == 0) {
-      fetch_input(layer + 1 - segment);
-      rebuild(layer + 1 - segment, layer);
+    if (layer < last_segment && (layer + 1) % segment() == 0) {
+      fetch_input(layer + 1 - segment());
+      rebuild(layer + 1 - segment(), layer);
     }
     const LayerBuffers b = buffers(layer, true);
     feed_forward_backward(layer, b, dx);

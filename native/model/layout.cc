@@ -72,7 +72,6 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
     r.x.assign((size_t)s.layers + 1, placer.take(ledger.activations, n, s.hidden, dtype));
   } else {
     std::vector<int64_t> inner, turns;
-    r.segment = every > 0 ? slots : 0;
     for (int64_t i = 0; i < s.layers; i++) {
       const bool checkpoint = every > 0 && i % every == 0;
       if (checkpoint && turns.size() == 2) r.x.push_back(turns[(size_t)(i / every) % 2]);

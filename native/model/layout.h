@@ -39,7 +39,6 @@ struct RankLayout {
   bool keeps_gate_up = false;
   std::vector<LayerSpans> slots; // layer i uses slot i % slots.size()
   std::vector<int64_t> x;        // * [n, hidden] input of layer i, and at the end that of the final norm
-  int64_t segment = 0;           // layers between checkpoints; 0: none
   int64_t offload_slots = 0, offload_bytes = 0; // inputs that wait outside the arena, and the size of each
   int64_t final_rstd = 0;
   int64_t logits = 0, picked = 0;      // [loss_chunk, vocab], * [loss_chunk, hidden]

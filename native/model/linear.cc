@@ -1,5 +1,5 @@
-// linear.cc: y = x W^T + b with its LoRA adapters, and the gradients. Few models have the bias b. A Linear may be several weights side by side (q, k, v): one
-// product serves them all; adapters and frozen weights are then taken part by part.
+// linear.cc: y = x W^T + b with its LoRA adapters, and the gradients. Few models have the bias b. A Linear may be several weights side
+// by side (q, k, v): one product serves them all; adapters and frozen weights are then taken part by part.
 //
 //   forward     y  = x W^T + b + s (x A^T) B^T        s = alpha / rank, per part
 //   backward    dZ = s dy B          (adapter_gradient)

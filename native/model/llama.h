@@ -107,6 +107,9 @@ class Llama {
   void attention_output(int64_t layer, const LayerBuffers &b) const;
   void feed_forward(int64_t layer, const LayerBuffers &b, ctx_mat out) const;
 
+  // Layers between saved inputs.
+  int64_t segment() const { return (int64_t)layout_.slots.size(); }
+
   // offload.cc
   void claim_input(int64_t layer);
   void save_input(int64_t layer);

@@ -10,33 +10,33 @@
 namespace ctx {
 
 namespace {
-size_t matrix_bytes(ctx_mat x) { return (size_t)(x.rows * x.cols) * (x.dtype == CTX_F32 ? 4 : 2); }
+size_t bytes(ctx_mat x) { return (size_t)(x.rows * x.cols * size_of(x.dtype)); }
 } // namespace
 
 // `layer`'s input is about to be written: what was in its place is safe.
 void Llama::claim_input(int64_t layer) {
-  if (!store_ || layer == shape_.layers || layer % layout_.segment != 0) return;
-  const int64_t k = layer / layout_.segment;
+  if (!store_ || layer == shape_.layers || layer % segment() != 0) return;
+  const int64_t k = layer / segment();
   if (k >= 2) store_->wait(tickets_[(size_t)k - 2]);
 }
 
 // `layer`'s input is complete.
 void Llama::save_input(int64_t layer) {
-  if (!store_ || layer % layout_.segment != 0) return;
-  const int64_t k = layer / layout_.segment;
+  if (!store_ || layer % segment() != 0) return;
+  const int64_t k = layer / segment();
   if (k >= layout_.offload_slots) return;
   const ctx_mat x = layer_input(layer, true);
-  tickets_[(size_t)k] = store_->put(k, x.data, matrix_bytes(x));
+  tickets_[(size_t)k] = store_->put(k, x.data, bytes(x));
 }
 
 // The input of the segment that begins at `layer` is there when this returns, and that of the one before is on its way.
 void Llama::fetch_input(int64_t layer) {
   if (!store_) return;
-  const int64_t k = layer / layout_.segment;
+  const int64_t k = layer / segment();
   if (k < layout_.offload_slots) store_->wait(tickets_[(size_t)k]);
   if (k == 0 || k - 1 >= layout_.offload_slots) return;
-  const ctx_mat x = layer_input(layer - layout_.segment, true);
-  tickets_[(size_t)k - 1] = store_->get(k - 1, x.data, matrix_bytes(x));
+  const ctx_mat x = layer_input(layer - segment(), true);
+  tickets_[(size_t)k - 1] = store_->get(k - 1, x.data, bytes(x));
 }
 
 } // namespace ctx

@@ -1,12 +1,12 @@
 // ops.h: the backend's table of operations as methods that throw, and views of matrices, so that the model's code reads
 // like the formulas.
-// defines: Ops, size_of, matrix, behind, rows, cols
+// defines: Ops, matrix, behind, rows, cols
 #pragma once
+#include "../include/dtype.h"
 #include "failure.h"
 
 namespace ctx {
 
-inline int64_t size_of(ctx_dtype dtype) { return dtype == CTX_F32 ? 4 : 2; }
 // A dense matrix [rows, cols] at `data`; fp32 unless said otherwise.
 inline ctx_mat matrix(void *data, int64_t rows, int64_t cols, ctx_dtype dtype = CTX_F32) { return {data, rows, cols, cols, dtype}; }
 // x from element `from` on.

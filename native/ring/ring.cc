@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "../include/dtype.h"
+
 namespace ctx {
 
 namespace {
@@ -10,7 +12,6 @@ namespace {
 enum Channel { keys_values = 0, gradients = 1 };
 
 size_t round_64(size_t bytes) { return (bytes + 63) / 64 * 64; }
-size_t size_of(ctx_dtype dtype) { return dtype == CTX_F32 ? 4 : 2; }
 
 // Numbers in one travelling buffer: K and V (or dK and dV) of the rank with the most rows.
 int64_t packet(int64_t tokens, int world, int32_t kv_heads, int32_t head_dim) {

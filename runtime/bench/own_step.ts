@@ -1,4 +1,5 @@
 import { loadAddon } from "../engine/load.ts";
+import { modelShape } from "../engine/model_shape.ts";
 import type { Stepper, Timing, Workload } from "./stepper.ts";
 
 /** Our engine's training step: forward, backward, clipping, AdamW. */
@@ -7,17 +8,7 @@ export async function ownStepper({ shape, tokens, threads, checkpoint }: Workloa
     device: "cpu",
     threads,
     ring: 1,
-    model: {
-      vocabSize: shape.vocab_size,
-      hiddenSize: shape.hidden_size,
-      intermediateSize: shape.intermediate_size,
-      layers: shape.layers,
-      heads: shape.heads,
-      kvHeads: shape.kv_heads,
-      headDim: shape.head_dim,
-      rmsNormEps: 1e-6,
-      tieWordEmbeddings: shape.tie_word_embeddings,
-    },
+    model: modelShape({ ...shape, rms_norm_eps: 1e-6 }),
     memory: {
       maxTokens: tokens,
       train: true,

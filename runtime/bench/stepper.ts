@@ -1,3 +1,5 @@
+import type { ModelShape } from "../../compiler/model/index.ts";
+
 /** Seconds of one step: by the clock, and of all cores together. */
 export interface Timing {
   wall: number;
@@ -17,16 +19,7 @@ export interface Stepper {
 /** A model to be trained on one row of random tokens. */
 export interface Workload {
   name: string;
-  shape: {
-    vocab_size: number;
-    hidden_size: number;
-    intermediate_size: number;
-    layers: number;
-    heads: number;
-    kv_heads: number;
-    head_dim: number;
-    tie_word_embeddings: boolean;
-  };
+  shape: ModelShape;
   tokens: number;
   threads: number;
   /** Recompute activations. */

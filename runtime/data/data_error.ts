@@ -20,6 +20,11 @@ export function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Whether the file system, not a check of ours, raised an error. */
+export function isSystemError(error: unknown): boolean {
+  return typeof (error as { syscall?: unknown } | null)?.syscall === "string";
+}
+
 /** What the system said about reading a file, as a fault of the file. */
 export function unreadable(file: string, error: unknown): DataError {
   const code = (error as { code?: string } | null)?.code;

@@ -1,4 +1,4 @@
-import { unreadable } from "./data_error.ts";
+import { isSystemError, unreadable } from "./data_error.ts";
 import type { DocumentColumns, SourceDocument } from "./document.ts";
 import type { DataFile } from "./files.ts";
 import { readJsonlZst, readParquet } from "./read_duckdb.ts";
@@ -15,7 +15,7 @@ export async function* readDocuments(file: DataFile, columns: DocumentColumns): 
     yield* documentsOf(file, columns);
   } catch (error) {
     // An error of whoever takes the documents does not come through here: a generator throws only its own.
-    if (typeof (error as { syscall?: unknown } | null)?.syscall !== "string") throw error;
+    if (!isSystemError(error)) throw error;
     throw unreadable(file.path, error);
   }
 }

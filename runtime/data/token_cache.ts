@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { makeFolders, removeIfPossible, writeFailure } from "../run/files.ts";
-import { unreadable } from "./data_error.ts";
+import { isSystemError, unreadable } from "./data_error.ts";
 import type { DataFile } from "./files.ts";
 
 /**
@@ -83,9 +83,7 @@ export async function cached<T>(
       });
     } catch (error) {
       // Faults of the input have their own messages; what the system calls an error is about the cache.
-      throw typeof (error as { syscall?: unknown } | null)?.syscall === "string"
-        ? cacheFailure(cache, folder, error)
-        : error;
+      throw isSystemError(error) ? cacheFailure(cache, folder, error) : error;
     } finally {
       removeIfPossible(aside);
     }

@@ -117,19 +117,16 @@ export function removeIfPossible(path: string): void {
 }
 
 /**
- * Removes a folder that is read under its name: renamed first, so that nobody finds half of it.
- *
- * @returns false when it is still there
+ * Removes a folder that is read under its name: renamed first, so that nobody finds half of it. Where that fails it stays.
  */
-export function retireFolder(path: string): boolean {
+export function retireFolder(path: string): void {
   const aside = asideOf(path, "old-");
   try {
     renameSync(path, aside);
   } catch {
-    return false;
+    return;
   }
   removeIfPossible(aside);
-  return true;
 }
 
 /** Name for a folder that is no longer, or not yet, what `path` says; `sweepLeftovers` finds it. */
@@ -150,7 +147,7 @@ export function writeJson(path: string, value: unknown): void {
 }
 
 /** A readable version of an error raised while reading `path`. */
-export function readFailure(path: string, error: unknown): Failure {
+function readFailure(path: string, error: unknown): Failure {
   if (error instanceof Failure) return error;
   const { code } = (error ?? {}) as { code?: string };
   const hint =

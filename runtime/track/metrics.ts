@@ -1,5 +1,5 @@
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
-import { readFailure, writeAll, writeAtomic, writeFailure } from "../run/files.ts";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { readText, writeAll, writeAtomic, writeFailure } from "../run/files.ts";
 
 /** One line of metrics.jsonl: one optimizer step. Losses are mean negative log-likelihoods in nats. */
 export interface StepMetrics {
@@ -66,13 +66,7 @@ export class MetricsFile {
 export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return [];
   const steps: StepMetrics[] = [];
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw readFailure(path, error);
-  }
-  for (const line of text.split("\n")) {
+  for (const line of readText(path).split("\n")) {
     if (line === "") continue;
     try {
       steps.push(JSON.parse(line) as StepMetrics);

@@ -57,6 +57,16 @@ export const CASES = [
   "qwen3-alternating-d16",
 ] as const;
 
+/** One for each thing that a family does otherwise: ties, biases, windows, norms of heads. */
+export const FAMILY_CASES = [
+  "tied-default-d24",
+  "untied-llama3-d32",
+  "llama-biases-d16",
+  "mistral-window-d16",
+  "qwen2-windows-d12",
+  "qwen3-alternating-d16",
+] as const;
+
 export const caseFolder = (name: string) => fileURLToPath(new URL(`../golden/models/${name}`, import.meta.url));
 
 export function readGolden(name: string): Golden {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { deviceLedger, offloadedBytes } from "../../compiler/memory/index.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
+import { modelShape } from "../../runtime/engine/model_shape.ts";
 
 const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
@@ -49,19 +50,7 @@ test("the ledger is what the engine allocates, to the byte", async () => {
           device: "cpu",
           threads: 1,
           ring: plan.ring,
-          model: {
-            vocabSize: shape.vocab_size,
-            hiddenSize: shape.hidden_size,
-            intermediateSize: shape.intermediate_size,
-            layers: shape.layers,
-            heads: shape.heads,
-            kvHeads: shape.kv_heads,
-            headDim: shape.head_dim,
-            rmsNormEps: 1e-5,
-            tieWordEmbeddings: shape.tie_word_embeddings,
-            ...{ qkvBias: shape.qkv_bias, oBias: shape.o_bias, mlpBias: shape.mlp_bias, qkNorm: shape.qk_norm },
-            ...(window && { slidingWindow: window }),
-          },
+          model: modelShape({ ...shape, rms_norm_eps: 1e-5 }),
           training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
           memory: { ...plan, maxTokens, ...(offload ? { offload: { to: "host" } } : {}) },
         });

@@ -2,12 +2,24 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readModelConfig } from "../../compiler/model/index.ts";
-import type { NativeBatch, NativeEngine, NativeEngineOptions } from "../../runtime/engine/addon.ts";
+import type { NativeAdamW, NativeBatch, NativeEngine, NativeEngineOptions } from "../../runtime/engine/addon.ts";
 import { documentPositions, documentStarts } from "../../runtime/engine/documents.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { modelShape } from "../../runtime/engine/model_shape.ts";
 import { readModelFolder } from "../../runtime/engine/safetensors.ts";
 import { caseFolder, type GoldenSequence } from "./golden.ts";
+
+/** Of a first step. */
+export const HYPER: NativeAdamW = {
+  lr: 3e-3,
+  beta1: 0.9,
+  beta2: 0.95,
+  eps: 1e-8,
+  weightDecay: 0.1,
+  clipNorm: 1,
+  step: 1,
+  loraPlusRatio: 1,
+};
 
 export type Overrides = Partial<Omit<NativeEngineOptions, "memory">> & {
   memory?: Partial<NativeEngineOptions["memory"]>;

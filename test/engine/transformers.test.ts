@@ -6,8 +6,8 @@ import { afterAll, expect, test, vi } from "vitest";
 import { readModelConfig, writeModelConfig } from "../../compiler/model/index.ts";
 import { Engine } from "../../runtime/engine/engine.ts";
 import { tensorHeader } from "../../runtime/export/tensor_header.ts";
-import { caseFolder, distance, readGolden } from "./golden.ts";
-import { goldenEngine, toBatch } from "./native.ts";
+import { caseFolder, distance, FAMILY_CASES, readGolden } from "./golden.ts";
+import { goldenEngine, HYPER, toBatch } from "./native.ts";
 
 /** A Python with torch and transformers; the test is left out where there is none. */
 const python = process.env.CTX_ORACLE_PYTHON;
@@ -27,55 +27,40 @@ assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mi
 with torch.no_grad(): print(json.dumps(model(input_ids=torch.tensor([ids])).logits[0].flatten().tolist()))
 `;
 
-test
-  .skipIf(!python)
-  .each([
-    "tied-default-d24",
-    "untied-llama3-d32",
-    "llama-biases-d16",
-    "mistral-window-d16",
-    "qwen2-windows-d12",
-    "qwen3-alternating-d16",
-  ])("a checkpoint of %s that we trained and wrote loads in transformers with identical logits", async (name) => {
-  const path = join(folder, name);
-  cpSync(caseFolder(name), path, { recursive: true });
-  const { plain } = readGolden(name);
-  const native = await goldenEngine(name);
-  await native.accumulate(toBatch(plain));
-  await native.step({
-    lr: 1e-2,
-    beta1: 0.9,
-    beta2: 0.95,
-    eps: 1e-8,
-    weightDecay: 0.1,
-    clipNorm: 1,
-    step: 1,
-    loraPlusRatio: 1,
-  });
-  const base = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
-  const { model } = readModelConfig(JSON.stringify(base), name);
-  writeFileSync(
-    join(path, "config.json"),
-    JSON.stringify(writeModelConfig(model!, model!.rope, model!.context, "f32", base)),
-  );
-  const parameters = native.parameters();
-  const header = tensorHeader(parameters.map(({ name: tensor, shape }) => ({ name: tensor, shape, dtype: "F32" })));
-  const sinks = parameters.map(({ name: tensor }) => ({
-    name: tensor,
-    slot: "value" as const,
-    dtype: "F32" as const,
-  }));
-  await native.save(join(path, "model.safetensors"), header, sinks);
-  await native.close();
+test.skipIf(!python).each(FAMILY_CASES)(
+  "a checkpoint of %s that we trained and wrote loads in transformers with identical logits",
+  async (name) => {
+    const path = join(folder, name);
+    cpSync(caseFolder(name), path, { recursive: true });
+    const { plain } = readGolden(name);
+    const native = await goldenEngine(name);
+    await native.accumulate(toBatch(plain));
+    await native.step({ ...HYPER, lr: 1e-2 });
+    const base = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
+    const { model } = readModelConfig(JSON.stringify(base), name);
+    writeFileSync(
+      join(path, "config.json"),
+      JSON.stringify(writeModelConfig(model!, model!.rope, model!.context, "f32", base)),
+    );
+    const parameters = native.parameters();
+    const header = tensorHeader(parameters.map(({ name: tensor, shape }) => ({ name: tensor, shape, dtype: "F32" })));
+    const sinks = parameters.map(({ name: tensor }) => ({
+      name: tensor,
+      slot: "value" as const,
+      dtype: "F32" as const,
+    }));
+    await native.save(join(path, "model.safetensors"), header, sinks);
+    await native.close();
 
-  const ids = plain.ids.slice(0, 200);
-  const theirs = JSON.parse(
-    execFileSync(python!, ["-c", SCRIPT, path, JSON.stringify(ids)], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }),
-  );
-  const engine = await Engine.load(path);
-  expect(distance(await engine.logits(ids), theirs)).toBeLessThan(2e-4);
-  await engine.close();
-});
+    const ids = plain.ids.slice(0, 200);
+    const theirs = JSON.parse(
+      execFileSync(python!, ["-c", SCRIPT, path, JSON.stringify(ids)], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }),
+    );
+    const engine = await Engine.load(path);
+    expect(distance(await engine.logits(ids), theirs)).toBeLessThan(2e-4);
+    await engine.close();
+  },
+);

@@ -1,41 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { planFaults } from "../../compiler/validate_plan.ts";
 import { readMetrics } from "../../runtime/track/metrics.ts";
+import { ctx, type Ended, launch } from "../soak/tiny_cli.ts";
 import { corpus, plan } from "./tiny_run.ts";
 
 // Processes are started by the dozen here: a busy machine must not make that a failure.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-
-// The real program, as users start it. `npm test` builds it first.
-const program = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist", "cli", "ctx.js");
-
-interface Ended {
-  status: number | null;
-  signal: string | null;
-  stdout: string;
-  stderr: string;
-}
-
-function launch(words: string[], cwd: string): { child: ChildProcess; ended: Promise<Ended> } {
-  const { FORCE_COLOR: _, ...env } = process.env;
-  const child = spawn(process.execPath, [program, ...words], { cwd, env });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (data) => (stdout += data));
-  child.stderr.on("data", (data) => (stderr += data));
-  const ended = new Promise<Ended>((resolve) => {
-    child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
-  });
-  return { child, ended };
-}
-
-const ctx = (words: string[], cwd: string) => launch(words, cwd).ended;
 
 /** One thread: the tests beside this one want the other core. */
 const run = (...words: string[]) => ["run", ...words, "--threads", "1"];
@@ -48,14 +22,14 @@ async function signalAfter(
   steps: number,
   signal: NodeJS.Signals,
 ): Promise<Ended> {
-  const { child, ended } = launch(words, cwd);
+  const { kill, ended } = launch(words, cwd);
   let over = false;
   ended.then(() => {
     over = true;
   });
   while (!over && readMetrics(join(root, "metrics.jsonl")).length < steps)
     await new Promise((wake) => setTimeout(wake, 2));
-  child.kill(signal);
+  kill(signal);
   return ended;
 }
 
@@ -126,9 +100,9 @@ test("a second run in the same folder is refused while the first one lives", asy
   const first = launch(run(file, "--out", root, "--quiet"), folder);
   while (!existsSync(join(root, "lock"))) await new Promise((wake) => setTimeout(wake, 2));
   // It holds still until the second one has met the lock.
-  first.child.kill("SIGSTOP");
+  first.kill("SIGSTOP");
   const second = await ctx(["run", "--resume", root], folder);
-  first.child.kill("SIGCONT");
+  first.kill("SIGCONT");
   expect(second.status).toBe(3);
   expect(second.stderr).toMatch(/is in use by process \d+/);
   expect((await first.ended).status).toBe(0);
