@@ -74,10 +74,8 @@ void multiply_transposed(int64_t keys, int64_t head_dim, const Rows *rows, const
       const auto [begin, end] = rows[m / MR];
       const float *const a = A + begin * KEYS + m, *const b = B + begin * width + n;
       float *const c = C + m * width + n;
-      if (head_dim - n > W)
-        microkernel<MR, NV, true>(end - begin, a, 1, KEYS, b, width, c, width);
-      else
-        microkernel<MR, 1, true>(end - begin, a, 1, KEYS, b, width, c, width);
+      if (head_dim - n >= NR) microkernel<Single, true>(end - begin, a, 1, KEYS, b, width, c, width);
+      else edge_tile<Single, true>(MR, round_up(head_dim - n, W), end - begin, a, 1, KEYS, b, width, c, width);
     }
 }
 
@@ -127,8 +125,8 @@ void query_tile(const ctx_attention_grad &g, const Buffers &w, int64_t head, int
     const int64_t c0 = any.empty() ? 0 : any.begin / NR * NR, c1 = any.empty() ? 0 : round_up(any.end, NR);
     float *const p = w.p + r0 * KEYS, *const ds = w.ds + r0 * KEYS;
 
-    multiply<false>(strip, c1 - c0, hd, w.q + r0 * width, width, 1, w.kt + c0 * hd, NR * hd, NR, p + c0, KEYS);
-    multiply<false>(strip, c1 - c0, hd, w.d_o + r0 * width, width, 1, w.vt + c0 * hd, NR * hd, NR, ds + c0, KEYS);
+    multiply<Single, false>(strip, c1 - c0, hd, w.q + r0 * width, width, 1, w.kt + c0 * hd, NR * hd, NR, p + c0, KEYS);
+    multiply<Single, false>(strip, c1 - c0, hd, w.d_o + r0 * width, width, 1, w.vt + c0 * hd, NR * hd, NR, ds + c0, KEYS);
     const bool masked = all.begin > c0 || c1 > all.end;
     for (int64_t r = 0; r < strip; r++) {
       float *const p_row = p + r * KEYS, *const ds_row = ds + r * KEYS;
@@ -141,7 +139,7 @@ void query_tile(const ctx_attention_grad &g, const Buffers &w, int64_t head, int
         std::fill(row + c1, row + KEYS, 0.0f);
       }
     }
-    multiply<false>(strip, hd, c1 - c0, ds + c0, KEYS, 1, w.k + c0 * NR, KEYS * NR, NR, w.dq + r0 * width, width);
+    multiply<Single, false>(strip, hd, c1 - c0, ds + c0, KEYS, 1, w.k + c0 * NR, KEYS * NR, NR, w.dq + r0 * width, width);
   }
 }
 

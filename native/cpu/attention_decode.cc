@@ -90,10 +90,10 @@ void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit,
 
     for (int64_t d = 0; d < hd; d += NR) {
       const bool whole = hd - d >= NR; // otherwise the panel would read past the row
-      if (!whole) pack_panel_rows(packed, NR, v + d, v_rows.ld, n, hd - d);
+      if (!whole) pack_panel_rows<Single>(packed, NR, v + d, v_rows.ld, n, hd - d);
       for (int64_t g = 0; g < sharing; g += MR)
-        microkernel_rows<MR, NV, true>(sharing - g, n, p + g * KEYS, KEYS, 1, whole ? v + d : packed, whole ? v_rows.ld : NR,
-                                       o + g * width + d, width);
+        edge_tile<Single, true>(std::min<int64_t>(MR, sharing - g), std::min<int64_t>(NR, round_up(hd - d, W)), n, p + g * KEYS, KEYS, 1,
+                                whole ? v + d : packed, whole ? v_rows.ld : NR, o + g * width + d, width);
     }
   }
 }

@@ -123,7 +123,7 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
         if (any.empty()) continue;
         const int64_t c0 = any.begin / NR * NR, c1 = round_up(any.end, NR);
 
-        multiply<false>(strip, c1 - c0, hd, q + at * hd, hd, 1, kt + c0 * hd, NR * hd, NR, s + c0, FORWARD_KEYS);
+        multiply<Single, false>(strip, c1 - c0, hd, q + at * hd, hd, 1, kt + c0 * hd, NR * hd, NR, s + c0, FORWARD_KEYS);
         if (all.begin <= c0 && c1 <= all.end)
           for (int64_t r = 0; r < strip; r++)
             softmax_row<false>(s + r * FORWARD_KEYS, c0, c1, all, m[at + r], l[at + r], o + (at + r) * width, width);
@@ -131,7 +131,7 @@ void forward_unit(const ctx_device &device, const ctx_attention &a, int64_t unit
           for (int64_t r = 0; r < strip; r++)
             softmax_row<true>(s + r * FORWARD_KEYS, c0, c1, here(visible_keys(a, i0 + r0 + r)), m[at + r], l[at + r],
                               o + (at + r) * width, width);
-        multiply<true>(strip, hd, c1 - c0, s + c0, FORWARD_KEYS, 1, v + c0 * NR, FORWARD_KEYS * NR, NR, o + at * width, width);
+        multiply<Single, true>(strip, hd, c1 - c0, s + c0, FORWARD_KEYS, 1, v + c0 * NR, FORWARD_KEYS * NR, NR, o + at * width, width);
       }
   }
 

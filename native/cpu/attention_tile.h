@@ -30,8 +30,6 @@ constexpr int64_t BACKWARD_KEYS = W == 16 ? 192 : 96, BACKWARD_ROWS = 96;
 static_assert(STRIP % MR == 0 && FORWARD_ROWS % STRIP == 0 && BACKWARD_ROWS % STRIP == 0, "strips are whole register tiles");
 static_assert(FORWARD_KEYS % NR == 0 && BACKWARD_KEYS % NR == 0 && BACKWARD_KEYS % MR == 0, "tiles are whole panels");
 
-CTX_INLINE int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-
 // The first n lanes at p. Whole vectors take the plain path: masked moves, stores above all, are many times slower on AMD.
 CTX_INLINE vf load_up_to(const float *p, int64_t n) { return n >= W ? load(p) : load_n(p, n); }
 CTX_INLINE void store_up_to(float *p, vf x, int64_t n) {
@@ -66,15 +64,15 @@ CTX_INLINE Keys intersect(Keys a, Keys b) { return {std::max(a.begin, b.begin), 
 
 // C[M][N] (+)= A B with A[m * am + k * ak] and B in panels of NR columns: B[n / NR * panel + k * ldb + n % NR].
 // M is rounded up to whole register tiles and N to whole vectors: buffers are padded.
-template <bool ACC>
+template <class E, bool ACC>
 static void multiply(int64_t M, int64_t N, int64_t K, const float *A, int64_t am, int64_t ak, const float *B, int64_t panel, int64_t ldb,
                      float *C, int64_t ldc) {
-  for (int64_t n = 0; n < N; n += NR, B += panel) {
-    if (N - n > W)
-      for (int64_t m = 0; m < M; m += MR) microkernel<MR, NV, ACC>(K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
-    else
-      for (int64_t m = 0; m < M; m += MR) microkernel<MR, 1, ACC>(K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
-  }
+  for (int64_t n = 0; n < N; n += NR, B += panel)
+    for (int64_t m = 0; m < M; m += MR) {
+      const int64_t left = round_up(N - n, W);
+      if (left >= NR) microkernel<E, ACC>(K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
+      else edge_tile<E, ACC>(MR, left, K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
+    }
 }
 
 // dst[rows][width] = alpha * src[rows][n], zeros to the right of n and down to whole register tiles.
@@ -113,14 +111,14 @@ CTX_INLINE void prefetch_rows(const ctx_mat &x, int64_t row, int64_t col, int64_
 
 // Panels of NR keys for S = Q K^T: dst[j / NR][k][j % NR] = X[j][k], zeros beyond n keys.
 CTX_INLINE void pack_transposed(float *dst, const float *X, int64_t ld, int64_t n, int64_t head_dim) {
-  for (int64_t j = 0; j < n; j += NR) pack_panel_columns(dst + j * head_dim, NR, X + j * ld, ld, head_dim, n - j);
+  for (int64_t j = 0; j < n; j += NR) pack_panel_columns<Single>(dst + j * head_dim, NR, X + j * ld, ld, head_dim, n - j);
 }
 
 // Panels of NR columns for O += P V: dst[d / NR][j][d % NR] = X[j][d], `keys` rows to a panel, zeros beyond n keys and head_dim.
 CTX_INLINE void pack_values(float *dst, const float *X, int64_t ld, int64_t n, int64_t keys, int64_t head_dim) {
   for (int64_t d = 0; d < head_dim; d += NR) {
     float *panel = dst + d * keys;
-    pack_panel_rows(panel, NR, X + d, ld, n, head_dim - d);
+    pack_panel_rows<Single>(panel, NR, X + d, ld, n, head_dim - d);
     std::fill(panel + n * NR, panel + std::min(round_up(n, NR), keys) * NR, 0.0f);
   }
 }

@@ -81,7 +81,7 @@ typedef struct {
 
 typedef struct {
   int32_t version;      // CTX_BACKEND_VERSION
-  const char *name;     // "cpu-avx2", "cpu-avx512", "cpu-portable", "cuda"
+  const char *name;     // "cpu-avx512bf16", "cpu-avx512", "cpu-avx2", "cpu-portable", "cuda"
   int32_t (*score)(void); // 0: cannot run on this machine; otherwise the highest wins
 
   // ---- device and memory ----
