@@ -12,6 +12,7 @@ void bench_shape(Bench &b, ctx_dtype dtype, int64_t T, int32_t heads, int32_t kv
   const double flops = 2.0 * double(T) * double(T) * double(q_cols), bytes = double(ctx::size_of(dtype)) * double(T) * double(2 * q_cols + 2 * kv_cols);
   char shape[64];
   std::snprintf(shape, sizeof shape, "%sT %lld heads %d/%d of %d", dtype == CTX_BF16 ? "bf16 " : "", (long long)T, heads, kv_heads, head_dim);
+  const std::string forward_name = std::string("attention_forward ") + shape, backward_name = std::string("attention_backward ") + shape;
   const auto geometry = [&] {
     ctx_attention a = {};
     a.q = b.matrix(T, q_cols, dtype);
@@ -24,9 +25,11 @@ void bench_shape(Bench &b, ctx_dtype dtype, int64_t T, int32_t heads, int32_t kv
     a.causal = 1;
     return a;
   };
-  const ctx_attention forward = geometry();
-  b.run(std::string("attention_forward ") + shape, flops, bytes, [&] { return b.backend->attention_forward(b.device, &forward); }, dtype);
-
+  if (b.wants(forward_name)) {
+    const ctx_attention forward = geometry();
+    b.run(forward_name, flops, bytes, [&] { return b.backend->attention_forward(b.device, &forward); }, dtype);
+  }
+  if (!b.wants(backward_name)) return;
   ctx_attention_grad grad = {};
   grad.fwd = geometry();
   grad.d_o = b.matrix(T, q_cols, dtype);
@@ -35,7 +38,7 @@ void bench_shape(Bench &b, ctx_dtype dtype, int64_t T, int32_t heads, int32_t kv
   grad.dq = b.matrix(T, q_cols), grad.dk = b.matrix(T, kv_cols), grad.dv = b.matrix(T, kv_cols);
   b.backend->attention_forward(b.device, &grad.fwd);
   b.backend->attention_delta(b.device, delta, grad.d_o, grad.fwd.o, heads, head_dim);
-  b.run(std::string("attention_backward ") + shape, 2.5 * flops, 2 * bytes, [&] { return b.backend->attention_backward(b.device, &grad); }, dtype);
+  b.run(backward_name, 2.5 * flops, 2 * bytes, [&] { return b.backend->attention_backward(b.device, &grad); }, dtype);
 }
 
 } // namespace

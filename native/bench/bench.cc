@@ -54,7 +54,7 @@ void Bench::release() {
 }
 
 void Bench::run(const std::string &name, double flops, double bytes, const std::function<ctx_status()> &call, ctx_dtype dtype) {
-  if (name.find(filter_) != std::string::npos) {
+  if (wants(name)) {
     const auto timed = [&](int calls) {
       const double start = clock_seconds(threads);
       for (int i = 0; i < calls; i++)

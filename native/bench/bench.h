@@ -27,6 +27,9 @@ public:
   // programs on the machine disturb less; with more in wall time.
   void run(const std::string &name, double flops, double bytes, const std::function<ctx_status()> &call, ctx_dtype dtype = CTX_F32);
 
+  // False: run would pass over this case, so its operands need not be made.
+  bool wants(const std::string &name) const { return name.find(filter_) != std::string::npos; }
+
   // Device memory filled with small numbers of both signs; lives as long as the bench.
   void *numbers(int64_t n, ctx_dtype dtype);
   float *floats(int64_t n) { return static_cast<float *>(numbers(n, CTX_F32)); }

@@ -27,6 +27,7 @@ void bench_gemm(Bench &b) {
       const bool ta = s.trans[0] == 'T', tb = s.trans[1] == 'T';
       char name[96];
       std::snprintf(name, sizeof name, "gemm %s%s %lldx%lldx%lld", dtype == CTX_BF16 ? "bf16 " : "", s.trans, (long long)s.M, (long long)s.N, (long long)s.K);
+      if (!b.wants(name)) continue;
       const ctx_dtype weight = CTX_F32, b_dtype = ta ? dtype : weight, c_dtype = ta ? weight : dtype;
       const ctx_mat A = ta ? b.matrix(s.K, s.M, dtype) : b.matrix(s.M, s.K, dtype), C = b.matrix(s.M, s.N, c_dtype);
       const ctx_mat B = tb ? b.matrix(s.N, s.K, b_dtype) : b.matrix(s.K, s.N, b_dtype);

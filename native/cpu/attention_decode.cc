@@ -26,8 +26,21 @@ int64_t partial_width(int64_t head_dim) { return round_up(head_dim, NR) + 2; }
 
 float dot(const float *x, const float *y, int64_t n) {
   vf sum = zero();
-  for (int64_t d = 0; d < n; d += W) sum = fma(load_up_to(x + d, n - d), load_up_to(y + d, n - d), sum);
+  for (int64_t d = 0; d < n; d += W) sum = fma(get(x + d, n - d), get(y + d, n - d), sum);
   return reduce_add(sum);
+}
+
+// A block of rows in fp32.
+struct RowsF32 {
+  const float *data;
+  int64_t ld;
+};
+
+// Elements [row, row + rows) x [col, col + n) of x: where they are if x is fp32, else widened into `stage` [rows][n].
+RowsF32 read_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n, float *stage) {
+  if (x.dtype == CTX_F32) return {at<float>(x, row, col), x.ld};
+  pack_rows<Single>(stage, n, at<Bf16>(x, row, col), x.ld, rows, n);
+  return {stage, n};
 }
 
 } // namespace

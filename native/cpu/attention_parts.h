@@ -25,7 +25,7 @@ void decode_merge(const ctx_attention &a, const float *partials);
 // attention_backward.cc: a block of keys of one key-value head, all query rows that see them.
 using Turn = std::atomic<int32_t>;
 int64_t backward_units(const ctx_attention &a);
-int64_t backward_turns(int64_t q_rows, int64_t heads); // counters, 4 bytes each
+int64_t backward_turns(const ctx_attention &a); // counters, 4 bytes each
 int64_t backward_workspace(int64_t head_dim);
 void start_turns(const ctx_attention &a, Turn *turns);
 void backward_unit(const ctx_device &device, const ctx_attention_grad &g, int64_t unit, float *work, Turn *turns);

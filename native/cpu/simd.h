@@ -179,20 +179,33 @@ CTX_INLINE void transpose_block(float *dst, int64_t dst_ld, const float *src, in
 #endif
 }
 
-// 2^x for x <= 126; anything below -126 gives (almost) 0. Degree-5 polynomial on [-1/2, 1/2], relative error below 3e-7.
-CTX_INLINE vf exp2v(vf x) {
+// The polynomial in f in [-1/2, 1/2] with these coefficients, highest first.
+template <class... Rest> CTX_INLINE vf polynomial(vf f, float highest, Rest... rest) {
+  vf p = set1(highest);
+  ((p = fma(p, f, set1(rest))), ...);
+  return p;
+}
+
+// 2^x for x <= 126; below -126 it is (almost) 0. 2^x = 2^n 2^f, n the nearest integer, 2^f a polynomial of the given degree: relative error
+// below 1e-7 for degree 5, 3e-6 for degree 4, which is ample for what is rounded to bf16 (minimax, before the rounding of fp32).
+template <int degree = 5> CTX_INLINE vf exp2v(vf x) {
   x = vmax(set1(-126.0f), x); // in this order a NaN stays a NaN
+#if defined(__AVX512F__)
+  const vf n = (vf)_mm512_roundscale_ps((__m512)x, 8), f = x - n;
+#else
   const vf magic = set1(12582912.0f); // 1.5 * 2^23: adding it rounds to the nearest integer
   const vf shifted = x + magic;
   const vf f = x - (shifted - magic);
-  vf p = set1(0.00132764718f);
-  p = fma(p, f, set1(0.00967554133f));
-  p = fma(p, f, set1(0.0555071327f));
-  p = fma(p, f, set1(0.240221197f));
-  p = fma(p, f, set1(0.693146967f));
-  p = fma(p, f, set1(1.00000007f));
-  const vi n = ((vi)shifted - (vi)magic) << 23; // integer part, moved into the exponent
+#endif
+  static_assert(degree == 4 || degree == 5);
+  const vf p = degree == 4 ? polynomial(f, 0.00957010107f, 0.0559178603f, 0.240247448f, 0.693121815f, 0.999999261f)
+                           : polynomial(f, 0.00132764718f, 0.00967554133f, 0.0555071327f, 0.240221197f, 0.693146967f, 1.00000007f);
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  const vi n = ((vi)shifted - (vi)magic) << 23; // moved into the exponent
   return (vf)((vi)p + n);
+#endif
 }
 
 } // namespace ctx_simd

@@ -11,8 +11,10 @@
 // Words are kept in float buffers and vectors whatever they hold; only the functions below look into them. A matrix whose rows are summed
 // over (A of a product) is made of words `along` its rows; one whose columns are (B) of words `across` TERMS rows.
 //
-// defines: Single, Rounded, Pairs, Bf16Words, words
+// defines: Single, Rounded, Pairs, Bf16Words, WordsOf, words
 #pragma once
+#include <type_traits>
+
 #include "elements.h"
 
 namespace ctx_cpu {
@@ -93,6 +95,9 @@ using Bf16Words = Pairs;
 #else
 using Bf16Words = Rounded;
 #endif
+
+// The words in which numbers stored as Ts are multiplied without rounding them: bf16 in pairs, where there are pairs.
+template <class T> using WordsOf = std::conditional_t<sizeof(T) == sizeof(float) || Bf16Words::TERMS == 1, Single, Bf16Words>;
 
 // Words that hold n terms.
 template <class E> constexpr int64_t words(int64_t n) { return (n + E::TERMS - 1) / E::TERMS; }
