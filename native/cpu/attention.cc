@@ -6,7 +6,7 @@
 #include <new>
 
 #include "attention_parts.h"
-#include "elements.h"
+#include "microkernel.h"
 
 namespace ctx_cpu {
 
@@ -46,13 +46,13 @@ ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   if (a.merge && a.o.dtype != CTX_F32)
     return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
   if (a.q.rows == 1) {
-    CTX_TRY(device->reserve(decode_partials(a.heads, a.head_dim), decode_workspace(a.heads, a.head_dim)));
+    CTX_TRY(device->reserve(decode_partials(TILE, a.heads, a.head_dim), decode_floats(TILE, a.heads, a.head_dim)));
     device->pool.parallel_for(decode_units(a), [&](int64_t unit, int thread) {
       decode_unit(*device, a, unit, device->scratch[thread].data(), device->shared.data());
     });
     decode_merge(a, device->shared.data());
   } else {
-    CTX_TRY(device->reserve(0, forward_workspace(a.head_dim)));
+    CTX_TRY(device->reserve(0, forward_floats(TILE, a.head_dim)));
     device->pool.parallel_for(forward_units(a), [&](int64_t unit, int thread) {
       forward_unit(*device, a, unit, device->scratch[thread].data());
     });
@@ -90,8 +90,8 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
   CTX_TRY(check_f32(device, "attention_backward: dv", call->dv, a.k.rows, kv_width));
   if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
 
-  const int64_t count = backward_turns(a);
-  CTX_TRY(device->reserve(count, backward_workspace(a.head_dim)));
+  const int64_t terms = backward_terms(a), count = backward_turns(terms, a.q.rows, a.heads);
+  CTX_TRY(device->reserve(count, backward_floats(TILE, terms, a.head_dim)));
   static_assert(sizeof(Turn) == sizeof(float));
   Turn *const turns = reinterpret_cast<Turn *>(device->shared.data());
   for (int64_t t = 0; t < count; t++) new (turns + t) Turn(0);

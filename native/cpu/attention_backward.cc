@@ -15,7 +15,7 @@
 // FLOPs 10 head_dim per visible pair. Bytes per unit and query tile: Q, dO read, dQ read and written, 16 head_dim bytes a row for
 // 10 head_dim BACKWARD_KEYS FLOPs, 60 FLOPs a byte.
 //
-// defines: backward_units, backward_turns, backward_workspace, start_turns, backward_unit
+// defines: backward_terms, backward_units, start_turns, backward_unit
 #include "attention_parts.h"
 #include "attention_tile.h"
 
@@ -111,7 +111,7 @@ CTX_INLINE void add_rows(float *y, int64_t ld, const float *x, int64_t width, in
     }
 }
 
-// A unit's memory, carved from the thread's workspace. "Along" and "across" as in words.h: where a word is one number they are the same.
+// A unit's memory, carved from the thread's scratch (backward_floats in scratch.h). "Along" and "across" as in words.h: where a word is one number they are the same.
 template <class E> struct Buffers {
   float *kt, *vt, *k, *dk, *dv; // [KEYS] keys: K^T and V^T panels, K panels, sums
   float *q, *d_o;               // words of query rows, across
@@ -126,10 +126,6 @@ template <class E> struct Buffers {
     q = take(rows * width), d_o = take(rows * width), dq = take(ROWS<E> * width);
     q_along = E::TERMS == 1 ? q : take(ROWS<E> * depth), d_o_along = E::TERMS == 1 ? d_o : take(ROWS<E> * depth);
     p = take(rows * STRIDE), ds = take(rows * STRIDE), s = take(STRIP * STRIDE), dp = work;
-  }
-  static int64_t floats(int64_t hd) {
-    const int64_t width = round_up(hd, NR), depth = words<E>(hd), rows = words<E>(ROWS<E>), along = E::TERMS == 1 ? 0 : ROWS<E> * depth;
-    return KEYS * (2 * depth + 2 * width) + words<E>(KEYS) * width + (2 * rows + ROWS<E>) * width + 2 * along + 2 * (rows + STRIP) * STRIDE;
   }
 };
 
@@ -225,21 +221,15 @@ template <class T> void backward(const ctx_device &device, const ctx_attention_g
   add_rows((float *)g.dv.data + c0 * g.dv.ld + kv_head * hd, g.dv.ld, w.dv, width, n, hd, 1.0f);
 }
 
-int64_t rows_at_a_time(ctx_dtype dtype) { return dtype == CTX_F32 ? ROWS<WordsOf<float>> : ROWS<WordsOf<Bf16>>; }
-
 } // namespace
+
+int64_t backward_terms(const ctx_attention &a) { return a.q.dtype == CTX_F32 ? WordsOf<float>::TERMS : WordsOf<Bf16>::TERMS; }
 
 int64_t backward_units(const ctx_attention &a) { return ceil_div(a.k.rows, KEYS) * a.kv_heads; }
 
-int64_t backward_turns(const ctx_attention &a) { return ceil_div(a.q.rows, rows_at_a_time(a.q.dtype)) * a.heads; }
-
-int64_t backward_workspace(int64_t head_dim) {
-  return std::max(Buffers<WordsOf<float>>::floats(head_dim), Buffers<WordsOf<Bf16>>::floats(head_dim));
-}
-
 // The first key block that will add to each query tile.
 void start_turns(const ctx_attention &a, Turn *turns) {
-  const int64_t rows = rows_at_a_time(a.q.dtype), tiles = ceil_div(a.q.rows, rows);
+  const int64_t rows = backward_terms(a) * BACKWARD_ROWS, tiles = ceil_div(a.q.rows, rows);
   for (int64_t h = 0; h < a.heads; h++)
     for (int64_t t = 0; t < tiles; t++) turns[h * tiles + t].store((int32_t)(visible_keys(a, t * rows).begin / KEYS));
 }

@@ -6,7 +6,7 @@
 //
 // FLOPs 4 head_dim heads keys; bytes 8 head_dim kv_heads keys. Segments don't depend on the number of threads, nor do the bits.
 //
-// defines: decode_units, decode_workspace, decode_partials, decode_unit, decode_merge
+// defines: decode_units, decode_unit, decode_merge
 #include "attention_parts.h"
 #include "attention_tile.h"
 
@@ -15,8 +15,8 @@ namespace ctx_cpu {
 namespace {
 
 constexpr float LOG2E = 1.44269504f, LN2 = 0.693147181f;
-constexpr int64_t SEGMENTS = 32; // at most; of at least 512 keys
-constexpr int64_t KEYS = 64;     // at a time: 16 KiB of K at head_dim 64, still in L1 when the next query head comes
+constexpr int64_t SEGMENTS = DECODE_SEGMENTS; // at most; of at least 512 keys
+constexpr int64_t KEYS = DECODE_KEYS;         // at a time: 16 KiB of K at head_dim 64, still in L1 when the next query head comes
 
 int64_t segment_keys(int64_t keys) { return std::max<int64_t>(512, round_up((keys + SEGMENTS - 1) / SEGMENTS, KEYS)); }
 int64_t segments(int64_t keys) { return (keys + segment_keys(keys) - 1) / segment_keys(keys); }
@@ -49,10 +49,6 @@ int64_t decode_units(const ctx_attention &a) {
   const Keys seen = visible_keys(a, 0);
   return seen.empty() ? 0 : segments(seen.end - seen.begin) * a.kv_heads;
 }
-
-int64_t decode_workspace(int64_t heads, int64_t head_dim) { return heads * (head_dim + KEYS) + KEYS * (round_up(head_dim, NR) + 2 * head_dim); }
-
-int64_t decode_partials(int64_t heads, int64_t head_dim) { return SEGMENTS * heads * partial_width(head_dim); }
 
 void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit, float *work, float *partials) {
   const int64_t hd = a.head_dim, sharing = a.heads / a.kv_heads, kv_head = unit % a.kv_heads, segment = unit / a.kv_heads;

@@ -12,7 +12,7 @@
 // FLOPs 4 head_dim per visible pair. Bytes from memory per unit: its Q and O once, K and V of all visible keys once:
 // 2 head_dim 4 bytes a key for 4 head_dim FORWARD_ROWS FLOPs, 96 FLOPs a byte.
 //
-// defines: forward_units, forward_workspace, forward_unit
+// defines: forward_units, forward_unit
 #include "attention_parts.h"
 #include "attention_tile.h"
 
@@ -75,7 +75,7 @@ template <class E> CTX_INLINE void softmax_row(float *s, const Columns &columns,
 template <class T> void forward(const ctx_device &device, const ctx_attention &a, int64_t unit, float *work) {
   using E = WordsOf<T>;
   const Blocks b(a);
-  const int64_t hd = a.head_dim, depth = words<E>(hd), width = round_up(hd, W), KEYS = forward_keys(hd);
+  const int64_t hd = a.head_dim, depth = words<E>(hd), width = round_up(hd, W), KEYS = forward_keys(TILE, hd);
   const int64_t i0 = (b.per_head - 1 - unit / b.groups) * b.rows, rows = std::min(b.rows, a.q.rows - i0);
   const int64_t head0 = unit % b.groups * b.together, kv_head = head0 / (a.heads / a.kv_heads);
   const Keys keys = visible_keys(a, i0, i0 + rows);
@@ -145,11 +145,6 @@ template <class T> void forward(const ctx_device &device, const ctx_attention &a
 int64_t forward_units(const ctx_attention &a) {
   const Blocks b(a);
   return b.per_head * b.groups;
-}
-
-int64_t forward_workspace(int64_t head_dim) {
-  const int64_t width = round_up(head_dim, NR), keys = forward_keys(head_dim);
-  return keys * (head_dim + width) + FORWARD_ROWS * (head_dim + width + 2) + STRIP * (keys + PAD);
 }
 
 // Units are numbered from the last rows to the first: with causal attention the longest come first.

@@ -1,7 +1,7 @@
-// attention_tile.h: tile sizes, visibility, and the few verbs in which the attention kernels are written.
+// attention_tile.h: visibility, and the few verbs in which the attention kernels are written. Sizes of tiles: scratch.h.
 //
-// defines: STRIP, FORWARD_ROWS, forward_keys, BACKWARD_ROWS, BACKWARD_KEYS, PAD, Keys, visible_keys, seen_by_all, multiply, prefetch_rows,
-//          pack_transposed, pack_values, hide, Columns, exp2_of
+// defines: FORWARD_ROWS, BACKWARD_KEYS, Keys, visible_keys, seen_by_all, multiply, prefetch_rows, pack_transposed, pack_values, hide,
+//          Columns, exp2_of
 #pragma once
 #include "../include/dtype.h"
 #include "elements.h"
@@ -13,24 +13,8 @@
 
 namespace ctx_cpu {
 
-// Tile sizes, each with what it must fit (bytes at head_dim 64, in fp32; half where words are pairs of bf16). Multiples of MR and NR.
-//
-//                      portable  AVX2  AVX-512    what lies where
-//   STRIP                 24      24      24      rows of S, softmax and O at a time: S 12 KiB in L1, 49 KiB in L2 with AVX-512
-//   forward_keys         128     128     512      keys packed at a time: K and V 64 (256) KiB, in L2; fewer for longer heads
-//   FORWARD_ROWS         192     192     192      query rows over which one packing is shared: Q and O 96 KiB, in L2
-//   BACKWARD_KEYS         96      96     192      keys of a unit: K, K^T, V^T, dK, dV 120 (240) KiB, in L2
-//   BACKWARD_ROWS         96      96      96      words of query rows at a time: P and dS 72 (144) KiB, Q, dO, dQ 72 KiB, in L2
-constexpr int64_t STRIP = 24;
-constexpr int64_t FORWARD_ROWS = W == 16 ? 384 : 192;
-constexpr int64_t BACKWARD_KEYS = W == 16 ? 192 : 96, BACKWARD_ROWS = 96;
-
-// Rows of S are this much longer than their keys, so that they don't fall on each other in L1.
-constexpr int64_t PAD = 16;
-
-CTX_INLINE int64_t forward_keys(int64_t head_dim) {
-  return W == 16 ? std::clamp<int64_t>(512 * 64 / head_dim / NR * NR, 128, 512) : 128;
-}
+// Tile sizes (scratch.h) of this instruction set.
+constexpr int64_t FORWARD_ROWS = forward_rows(TILE), BACKWARD_KEYS = backward_keys(TILE);
 
 static_assert(STRIP % MR == 0 && FORWARD_ROWS % STRIP == 0 && BACKWARD_ROWS % STRIP == 0, "strips are whole register tiles");
 static_assert(128 % NR == 0 && BACKWARD_KEYS % NR == 0 && BACKWARD_KEYS % MR == 0 && NR % (2 * W) == 0, "tiles are whole panels");

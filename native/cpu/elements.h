@@ -3,15 +3,12 @@
 // bf16 is the upper half of an fp32 number: reading shifts, writing rounds once to nearest, ties to even (NaNs stay NaNs). Arithmetic
 // between the two is fp32.
 //
-// defines: ceil_div, round_up, Bf16, bits, get, put, rounded, vectors, at, check_activation, with_types
+// defines: Bf16, bits, get, put, rounded, vectors, at, check_activation, with_types
 #pragma once
 #include "device.h"
 #include "simd.h"
 
 namespace ctx_cpu {
-
-CTX_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-CTX_INLINE int64_t round_up(int64_t x, int64_t to) { return ceil_div(x, to) * to; }
 
 struct Bf16 {
   uint16_t bits;

@@ -10,8 +10,8 @@
 // If any of the three is bf16, both operands are rounded to bf16 as they are packed, and multiplied as Bf16Words (words.h); sums are fp32.
 // A pass is one block of the sum; into a bf16 C it is the whole sum, formed beside C and rounded once.
 //
-// The sum over K is never cut by thread and its blocks depend on K alone, so any thread count gives the same bits. How much scratch there
-// is at most: scratch.h.
+// The sum over K is never cut by thread and its blocks depend on K alone, so any thread count gives the same bits. How C is cut and how
+// much scratch that takes: scratch.h.
 #include <algorithm>
 
 #include "gemm_rows.h"
@@ -143,7 +143,7 @@ ctx_status gemm(ctx_device *device, int32_t trans_a, int32_t trans_b, float alph
     return finish(device, "gemm");
   }
   const Product g{M, N, K, {a.data, trans_a ? 1 : a.ld, trans_a ? a.ld : 1}, {b.data, trans_b ? 1 : b.ld, trans_b ? b.ld : 1}, c, alpha, beta != 0};
-  const GemmCut cut(M, N, K, round ? Bf16Words::TERMS : 1, c.dtype == CTX_BF16, device->pool.threads());
+  const GemmCut cut(TILE, M, N, K, round ? Bf16Words::TERMS : 1, c.dtype == CTX_BF16, device->pool.threads());
   CTX_TRY(device->reserve(cut.shared_floats(), cut.thread_floats()));
   if (!round) multiply<Single, float, float>(device, g, cut);
   else with_types([&]<class TA, class TB>(TA, TB) { multiply<Bf16Words, TA, TB>(device, g, cut); }, a, b);

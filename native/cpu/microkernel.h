@@ -7,8 +7,9 @@
 // a copy), B has rows of NR contiguous words: a packed panel, or a matrix whose width is a multiple of NR. Each element of C is one chain
 // of multiply-adds over k, in order, whatever the tile's size: results don't depend on how a matrix is cut into tiles.
 //
-// defines: MR, NV, NR, microkernel, edge_tile
+// defines: MR, NV, NR, TILE, microkernel, edge_tile
 #pragma once
+#include "scratch.h"
 #include "words.h"
 
 namespace ctx_cpu {
@@ -23,6 +24,8 @@ constexpr int NV = 4; // 24 of 32 registers, 10 loads for 24 multiply-adds
 constexpr int NV = 2; // 12 of 16 registers, 8 loads for 12
 #endif
 constexpr int NR = NV * W;
+constexpr TileShape TILE = {W, MR, NR};
+static_assert(TILE == TILES[W == 4 ? 0 : W == 8 ? 1 : 2], "scratch.h counts with other tiles");
 
 // One tile of mr <= MR rows and nv <= NV vectors known at compile time, K words to the sum. ACC adds to C, otherwise C is overwritten.
 // Only the first n <= nv * W columns of C are touched. B must be readable for all nv * W columns.
