@@ -19,6 +19,9 @@ std::string folder_of(const std::string &path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Of what is no finite number.
+const char *spelling(float number) { return number != number ? "NaN" : number > 0 ? "infinity" : "minus infinity"; }
+
 } // namespace
 
 TensorReader::~TensorReader() { close(); }
@@ -61,6 +64,9 @@ void TensorReader::read(const TensorSource &source, int64_t count, const std::fu
       done += (size_t)got;
     }
     to_f32(numbers_.data(), bytes_.data(), numbers, source.dtype);
+    if (const int64_t bad = first_beyond(numbers_.data(), numbers, FileDtype::f32); bad >= 0)
+      fail(CTX_ERR_IO, "load: %s: tensor %s holds %s (number %lld of %lld)", source.file.c_str(), source.name.c_str(), spelling(numbers_[(size_t)bad]),
+           (long long)(from + bad + 1), (long long)count);
     take(from, numbers_.data(), numbers);
   }
 }

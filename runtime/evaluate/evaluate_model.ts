@@ -2,6 +2,7 @@ import type { PlanEvaluate, PlanModel, PlanRope } from "../../compiler/plan.ts";
 import type { PlanDataset } from "../data/data.ts";
 import { needleSample } from "../data/needle.ts";
 import { Random } from "../data/random.ts";
+import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { type Machine, scoringEngine } from "../train/stage_engine.ts";
@@ -39,8 +40,8 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   try {
     engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
     const sources = matchWeights(options.folder, await readModelFolder(options.folder), engine.parameters());
-    await engine.load(sources, "value", false);
-    const shared = { engine, maxTokens, stop: options.stop };
+    await loadWeights(engine, sources, "value", false);
+    const shared = { name: options.name, engine, maxTokens, stop: options.stop };
     let needle: EvaluationResult["needle"] = null;
     if (evaluate.needle) {
       listen({ kind: "phase", title: `needle test, ${options.name}` });

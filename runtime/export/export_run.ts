@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
+import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder, readSafetensors } from "../engine/safetensors.ts";
 import type { Listener } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
@@ -106,7 +107,7 @@ async function writeModel(
 ): Promise<void> {
   const engine = scoringEngine({ addon: options.addon, device: "cpu", threads: 1 }, plan.model, 16);
   try {
-    await engine.load(matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
+    await loadWeights(engine, matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
     await writeFolder(target, (aside) =>
       fillModelFolder(aside, {
         engine,
@@ -152,7 +153,7 @@ async function writeAdapter(
   try {
     const tensors = await readSafetensors(adapter);
     const sources = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
-    await engine.load(sources, "value", true);
+    await loadWeights(engine, sources, "value", true);
     await writeFolder(target, async (aside) => {
       await fillAdapterFolder(aside, engine, lora, dtype, base);
       // PEFT keeps no config of the model: without this one the base would run with its old frequency table.

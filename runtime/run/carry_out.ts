@@ -193,6 +193,7 @@ class Run {
         },
         checkpoint: (step) => this.#checkpoint(engine, stage, index, step, globalBefore + step, adamBefore + step),
         checkpointEvery: this.#options.checkpointEvery,
+        lastCheckpoint: newest?.folder ?? null,
         listen,
         stop,
       });
@@ -224,7 +225,7 @@ class Run {
     step: number,
     globalStep: number,
     adamStep: number,
-  ): Promise<void> {
+  ): Promise<string> {
     const state = {
       stage: stage.name,
       stage_index: index,
@@ -235,6 +236,7 @@ class Run {
     };
     const folder = await saveCheckpoint(this.#folder.checkpoints, engine, state);
     this.#options.listen({ kind: "checkpoint", folder, step });
+    return folder;
   }
 
   /** The stage's weights as a Hugging Face folder in fp32, adapters merged; the adapter besides, as PEFT reads it. */

@@ -8,8 +8,8 @@ export interface StepMetrics {
   step: number;
   /** Step of the whole run, from 1. */
   global_step: number;
-  /** What is minimised: mean over all targets by their weights. */
-  loss: number;
+  /** What is minimised: mean over all targets by their weights; null where it was no finite number. */
+  loss: number | null;
   /** Plain mean over ordinary text targets; null when the step had none. */
   text_loss: number | null;
   /** Plain mean over the answers of synthetic questions; null when the step had none. */
@@ -17,8 +17,8 @@ export interface StepMetrics {
   /** Share of answer tokens that were the most likely token. */
   answer_accuracy: number | null;
   lr: number;
-  /** Global gradient norm before clipping. */
-  grad_norm: number;
+  /** Global gradient norm before clipping; null where it was no finite number: the step changed no weight then. */
+  grad_norm: number | null;
   tokens: number;
   tokens_per_second: number;
   /** Wall time of the step. */
