@@ -44,7 +44,10 @@ export class Divergence {
     const text = `step ${step} of stage ${this.#stage.name}: the ${what} is ${spelled(value)}, so no weight was changed`;
     if (this.inRow < MOST_IN_ROW) return `${text} (${this.inRow} in a row; ${MOST_IN_ROW} end the run)`;
     const first = this.#row[0]!;
-    const kept = checkpoint === null ? "there is no checkpoint before it" : `the last checkpoint with finite weights is ${checkpoint}`;
+    const kept =
+      checkpoint === null
+        ? "there is no checkpoint before it"
+        : `the last checkpoint with finite weights is ${checkpoint}`;
     throw new Failure(
       "run",
       `the ${what} is ${spelled(value)} at step ${step} of stage ${this.#stage.name}, the ${MOST_IN_ROW}rd step in a row that could change no weight (since step ${first.step}); ${kept}`,
