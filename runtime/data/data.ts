@@ -64,7 +64,10 @@ export class PlanDataset {
         if (!synthesize) continue;
         const haystack = sources.get(synthesize.haystack);
         if (!haystack && synthesize.kind !== "copy")
-          throw new DataError(`source ${name}: its haystack ${synthesize.haystack} is not a source of files`);
+          throw new DataError(
+            `source ${name}: its haystack ${synthesize.haystack} is not a source of files`,
+            "name a source that has files",
+          );
         synthetic.set(name, await SyntheticSource.create(name, synthesize, haystack?.train ?? null, tokenizer));
       }
     } catch (error) {
@@ -149,7 +152,8 @@ export class PlanDataset {
     const { vocab_size } = this.plan.model;
     if (file.manifest.largest_id >= vocab_size)
       throw new DataError(
-        `the tokenizer in ${this.tokenizer.folder} gives id ${file.manifest.largest_id}, but the model's vocabulary has ${vocab_size} entries; they don't belong together`,
+        `the tokenizer in ${this.tokenizer.folder} gives id ${file.manifest.largest_id}, but the model's vocabulary has ${vocab_size} entries`,
+        "they don't belong together: use the model's own tokenizer",
       );
     return file;
   }

@@ -106,7 +106,11 @@ async function encodeChat(
 ): Promise<{ ids: Int32Array; noLoss: Uint8Array | undefined }> {
   const { messages, place } = document;
   if (!tokenizer.chat)
-    throw new DataError("this source holds chat messages, but the model's tokenizer has no chat template", place);
+    throw new DataError(
+      "this source holds chat messages, but the model's tokenizer has no chat template",
+      'put chat_template.jinja beside tokenizer.json, or name a column with plain text: text = "…"',
+      place,
+    );
   try {
     if (loss === "all")
       return { ids: (await tokenizer.encodeRendered(tokenizer.chat.render(messages, false))).ids, noLoss: undefined };
@@ -114,7 +118,9 @@ async function encodeChat(
     const { ids, offsets } = await tokenizer.encodeRendered(text);
     return { ids, noLoss: outsideTurns(text, assistant, offsets) };
   } catch (error) {
-    throw error instanceof DataError && error.file === undefined ? new DataError(error.message, place) : error;
+    throw error instanceof DataError && error.file === undefined
+      ? new DataError(error.message, error.hint, place)
+      : error;
   }
 }
 

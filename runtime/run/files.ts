@@ -210,23 +210,37 @@ function remedy(code: string | undefined, text: string): string {
   return "see whether the folder is still there and may be written to, then try again; what was saved before is kept";
 }
 
+/** Removes what processes that were killed while they wrote this very folder left beside it. */
+function sweepAsides(path: string): void {
+  for (const name of readdirSync(dirname(path))) {
+    const [, pid, rest] = /^\.writing-(\d+)-(.*)$/.exec(name) ?? [];
+    const own = rest === basename(path) || rest === `old-${basename(path)}`;
+    if (own && !isRunning(Number(pid))) removeIfPossible(join(dirname(path), name));
+  }
+}
+
 /**
  * Builds a folder aside and puts it in place by one rename, so that a reader never meets a half-written one. What `fill`
- * leaves in the folder must already be fsynced. An existing folder of that name is replaced.
+ * leaves in the folder must already be fsynced. An existing folder of that name is replaced. A folder whose rename cannot be forced to
+ * disk is taken back: after a power cut it might not be there, and whoever was told of the error would not expect it either.
  */
 export async function writeFolder(path: string, fill: (aside: string) => Promise<void>): Promise<void> {
   const parent = dirname(path);
   const aside = asideOf(path);
+  let placed = false;
   try {
     makeFolders(parent);
+    sweepAsides(path);
     rmSync(aside, { recursive: true, force: true });
     mkdirSync(aside);
     await fill(aside);
     syncFolder(aside);
     if (lstatSync(path, { throwIfNoEntry: false })) retireFolder(path);
     renameSync(aside, path);
+    placed = true;
     syncFolder(parent);
   } catch (error) {
+    if (placed) retireFolder(path);
     removeIfPossible(aside);
     throw error;
   }

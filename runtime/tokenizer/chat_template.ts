@@ -38,7 +38,8 @@ export class ChatTemplate {
       where = file;
     }
     if (source === undefined || source === null) return null;
-    if (typeof source !== "string") throw new DataError("chat_template must be text", { file: where });
+    if (typeof source !== "string")
+      throw new DataError("chat_template must be text", "take it over from the model's own folder", { file: where });
     const spelled = (key: string) => {
       const token = config?.[key];
       const content = typeof token === "string" ? token : (token as { content?: string } | null | undefined)?.content;
@@ -47,7 +48,9 @@ export class ChatTemplate {
     try {
       return new ChatTemplate(source, new Template(source), { ...spelled("bos_token"), ...spelled("eos_token") });
     } catch (error) {
-      throw new DataError(`the chat template can't be parsed: ${reason(error)}`, { file: where });
+      throw new DataError(`the chat template can't be parsed: ${reason(error)}`, "mend it, or take it over anew", {
+        file: where,
+      });
     }
   }
 
@@ -56,7 +59,10 @@ export class ChatTemplate {
     try {
       return this.template.render({ ...this.variables, messages, add_generation_prompt: addGenerationPrompt });
     } catch (error) {
-      throw new DataError(`the chat template refuses these messages: ${reason(error)}`);
+      throw new DataError(
+        `the chat template refuses these messages: ${reason(error)}`,
+        "mend the conversation, or take it out of the file",
+      );
     }
   }
 
@@ -76,7 +82,8 @@ export class ChatTemplate {
       const end = before === undefined ? undefined : this.turnEnd(text, before, messages, i, specials);
       if (end === undefined)
         throw new DataError(
-          `assistant turn ${i + 1} can't be located in what the chat template renders; use loss = all for this source`,
+          `assistant turn ${i + 1} can't be located in what the chat template renders`,
+          "use loss = all for this source",
         );
       assistant.push({ start: before!, end });
     }

@@ -19,7 +19,8 @@ export async function planTokenizer(plan: Plan, folder: string, cache: string): 
   if (kind === "bpe") return trained(plan, folder, cache);
   if (kind === "none" || path === null)
     throw new DataError(
-      `no tokenizer was found for ${plan.model.from ?? "the model"}: put tokenizer.json into the model's folder`,
+      `no tokenizer was found for ${plan.model.from ?? "the model"}`,
+      "put tokenizer.json into the model's folder",
     );
   const { bos_token_id: bos, eos_token_id: eos } = plan.model;
   return Tokenizer.load(isAbsolute(path) ? path : join(folder, path), { bos, eos });
@@ -27,7 +28,11 @@ export async function planTokenizer(plan: Plan, folder: string, cache: string): 
 
 async function trained(plan: Plan, folder: string, cache: string): Promise<Tokenizer> {
   const { vocab } = plan.tokenizer;
-  if (vocab === null) throw new DataError("a tokenizer that is to be trained needs the size of its vocabulary");
+  if (vocab === null)
+    throw new DataError(
+      "a tokenizer that is to be trained needs the size of its vocabulary",
+      "make the plan anew from its recipe",
+    );
   const special = { bos: plan.model.bos_token_id !== null, eos: plan.model.eos_token_id !== null };
   const sources = await Promise.all(
     plan.data.sources
@@ -66,6 +71,7 @@ async function trained(plan: Plan, folder: string, cache: string): Promise<Token
   if (tokenizer.bos !== bos || tokenizer.eos !== eos)
     throw new DataError(
       `the model's bos_token_id ${bos} and eos_token_id ${eos} don't fit a trained tokenizer, which has ${tokenizer.bos} and ${tokenizer.eos}`,
+      "make the plan anew from its recipe",
     );
   return tokenizer;
 }

@@ -28,18 +28,21 @@ export interface AddedToken {
 /** Larger files are not tokenizers. The largest in use (256K tokens with merges) are about 35 MB. */
 const LARGEST_FILE = 256 * 2 ** 20;
 
+/** What to do about a tokenizer's file that is not as it should be. */
+export const ANEW = "copy the tokenizer's files anew from the model";
+
 /** Reads a JSON file of at most 256 MiB. */
 export async function readJson(file: string): Promise<unknown> {
   const size = await stat(file).then(
     (s) => (s.isFile() ? s.size : undefined),
     () => undefined,
   );
-  if (size === undefined) throw new DataError("no such file", { file });
-  if (size > LARGEST_FILE) throw new DataError(`${size} bytes is too large for a tokenizer's file`, { file });
+  if (size === undefined) throw new DataError("no such file", "put the model's tokenizer.json there", { file });
+  if (size > LARGEST_FILE) throw new DataError(`${size} bytes is too large for a tokenizer's file`, ANEW, { file });
   try {
     return JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    throw new DataError(`not valid JSON (${reason(error)}); the file may be truncated`, { file });
+    throw new DataError(`not valid JSON (${reason(error)})`, `the file may be truncated: ${ANEW}`, { file });
   }
 }
 
@@ -48,9 +51,9 @@ export async function readTokenizerFile(file: string): Promise<TokenizerFile> {
   const json = (await readJson(file)) as TokenizerFile | null;
   const vocab = json?.model?.vocab;
   if (typeof vocab !== "object" || vocab === null)
-    throw new DataError('expected a Hugging Face tokenizer.json with "model" and "vocab"', { file });
+    throw new DataError('expected a Hugging Face tokenizer.json with "model" and "vocab"', ANEW, { file });
   if (json?.added_tokens !== undefined && !Array.isArray(json.added_tokens))
-    throw new DataError('"added_tokens" must be a list', { file });
+    throw new DataError('"added_tokens" must be a list', ANEW, { file });
   return { ...json!, added_tokens: json?.added_tokens ?? [] };
 }
 

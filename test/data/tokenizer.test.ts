@@ -210,7 +210,7 @@ describe("bad files are refused with a sentence", () => {
   const whole = readFileSync(join(data, "bpe512/tokenizer.json"), "utf8");
   const cases: [string, string, RegExp][] = [
     ["empty", "", /tokenizer\.json: not valid JSON/],
-    ["truncated", whole.slice(0, 5000), /not valid JSON.*truncated/],
+    ["truncated", whole.slice(0, 5000), /not valid JSON/],
     ["another JSON", '{"a": 1}', /expected a Hugging Face tokenizer\.json/],
     ["null", "null", /expected a Hugging Face/],
     ["a bad model", whole.replace('"type": "BPE"', '"type": "Banana"'), /the tokenizers library refuses this file/],
