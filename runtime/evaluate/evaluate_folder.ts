@@ -11,7 +11,7 @@ import type {
   PlanRope,
 } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
-import { checkEvaluation } from "../run/check_machine.ts";
+import { checkEvaluation, checkThreads } from "../run/check_machine.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readJson } from "../run/files.ts";
@@ -62,6 +62,7 @@ interface Subject {
 export async function evaluateFolder(root: string, options: EvaluateFolderOptions): Promise<EvaluationResult> {
   const subject = isRunFolder(root) ? ofRun(root, options.stage) : ofModel(root, options);
   const evaluate = whatToEvaluate(subject, options);
+  checkThreads(options.machine, 1);
   checkEvaluation("the evaluation", evaluate, subject.plan.model, options.machine);
   options.listen({ kind: "phase", title: "tokenising" });
   const data = await PlanDataset.open(subject.plan, subject.base, {

@@ -9,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -68,9 +69,19 @@ export function writeSynced(path: string, content: string | Uint8Array): void {
 
 /**
  * Replaces a file so that at any moment, power cuts included, `path` holds either the old or the new content in full:
- * written aside, fsynced, renamed.
+ * written aside, fsynced, renamed. A link stays one; what is no file (/dev/stdout, a pipe) is written to as it is.
  */
 export function writeAtomic(path: string, content: string | Uint8Array): void {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found && !found.isFile() && !found.isDirectory()) writeThrough(path, content);
+    else replaceFile(found ? realpathSync(path) : path, content);
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+function replaceFile(path: string, content: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
     makeFolders(dirname(path));
@@ -79,7 +90,16 @@ export function writeAtomic(path: string, content: string | Uint8Array): void {
     syncFolder(dirname(path));
   } catch (error) {
     removeIfPossible(aside);
-    throw writeFailure(path, error);
+    throw error;
+  }
+}
+
+function writeThrough(path: string, content: string | Uint8Array): void {
+  const descriptor = openSync(path, "w");
+  try {
+    writeAll(descriptor, content);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -204,6 +224,8 @@ export function writeFailure(path: string, error: unknown): Failure {
 function remedy(code: string | undefined, text: string): string {
   if (code === "EMFILE" || code === "ENFILE" || /too many open files/i.test(text))
     return "raise the limit on open files (ulimit -n) and try again";
+  if (code === "EFBIG" || /file too large/i.test(text))
+    return "raise the limit on the size of files (ulimit -f) and resume";
   if (code === "EIO" || /input\/output error|i\/o error/i.test(text))
     return "see whether the disk is sound (the system's log tells more), then try again; what was saved before is kept";
   if (code === "ENOENT" || code === "EINVAL") return "name a folder in which files can be made";

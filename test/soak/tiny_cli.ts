@@ -22,10 +22,16 @@ export interface Launched {
   ended: Promise<Ended>;
 }
 
-/** Starts `ctx <words>`; the environment is ours, without colours, and `env`. */
-export function launch(words: string[], cwd: string, env: NodeJS.ProcessEnv = {}): Launched {
+/**
+ * Starts `ctx <words>`; the environment is ours, without colours, and `env`.
+ *
+ * @param limit options of the shell's `ulimit`, such as `-n 32`
+ */
+export function launch(words: string[], cwd: string, env: NodeJS.ProcessEnv = {}, limit?: string): Launched {
   const { FORCE_COLOR: _, ...own } = process.env;
-  const child = spawn(process.execPath, [program, ...words], { cwd, env: { ...own, ...env } });
+  const limited = limit === undefined ? [] : ["sh", "-c", `ulimit ${limit}; exec "$0" "$@"`];
+  const [command, ...rest] = [...limited, process.execPath, program, ...words];
+  const child = spawn(command!, rest, { cwd, env: { ...own, ...env } });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (data) => (stdout += data));
