@@ -108,8 +108,9 @@ onLinux("what is no file is written to as it is: a full device is named, and sta
   const reader = spawn("cat", [pipe]);
   let read = "";
   reader.stdout.on("data", (data) => (read += data));
+  const closed = once(reader, "close");
   expect((await ctx(["report", join(folder, "whole"), "--out", pipe, "--quiet"], folder)).stderr).toBe("");
-  await once(reader, "close");
+  await closed;
   expect(read.trimEnd().endsWith("</html>")).toBe(true);
   // A link stays a link, and what it leads to is replaced.
   const [file, link] = [join(folder, "kept.html"), join(folder, "link.html")];
