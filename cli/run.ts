@@ -68,9 +68,14 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   const { plan, folder, base } = started;
   const progress = new Progress((options.quiet || options.json) ?? false);
   const shown = folder.root.startsWith(`${process.cwd()}/`) ? folder.root.slice(process.cwd().length + 1) : folder.root;
-  const { stop, release } = stopOnInterrupt(() => {
-    progress.listen({ kind: "note", text: "stopping after this step; press Ctrl-C again to stop at once" });
-  });
+  const stop = stopOnInterrupt(
+    () => progress.listen({ kind: "note", text: "stopping after this step; press Ctrl-C again to stop at once" }),
+    () => {
+      progress.close();
+      const text = `stopped at once; what was saved before is intact: go on with ctx run --resume ${shown}`;
+      progress.listen({ kind: "note", text });
+    },
+  );
   try {
     progress.listen({ kind: "note", text: `run folder ${shown}` });
     const outcome = await carryOut({
@@ -92,8 +97,6 @@ async function run(file: string | undefined, options: Options): Promise<void> {
     const interrupted = (error as Partial<Failure> | null)?.kind === "interrupted";
     if (options.resume === undefined && options.out === undefined && !interrupted) discardIfFresh(folder);
     throw withResume(error, shown);
-  } finally {
-    release();
   }
 }
 

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Plan, PlanDataSource } from "../../compiler/plan.ts";
+import { StopSignal } from "../run/events.ts";
 import { planTokenizer } from "../tokenizer/plan_tokenizer.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { DataError } from "./data_error.ts";
@@ -18,6 +19,8 @@ export interface OpenDataOptions {
   /** Where tokens are kept; when absent, see `cachePlace`. */
   cache?: string;
   onProgress?: TokenizeProgress;
+  /** Ends the work when asked to. */
+  stop?: StopSignal;
 }
 
 /** A source of files, tokenised. */
@@ -52,7 +55,7 @@ export class PlanDataset {
    */
   static async open(plan: Plan, folder: string, options: OpenDataOptions = {}): Promise<PlanDataset> {
     const cache = resolve(options.cache ?? cachePlace(resolve(folder)));
-    const tokenizer = await planTokenizer(plan, folder, cache);
+    const tokenizer = await planTokenizer(plan, folder, cache, options.stop);
     const sources = new Map<string, DataSource>();
     const synthetic = new Map<string, SyntheticSource>();
     const files: TokenFile[] = [];
@@ -146,8 +149,8 @@ export class PlanDataset {
     loss: "all" | "assistant",
   ): Promise<TokenFile> {
     const files = expandFiles(patterns, this.folder, format);
-    const { cache, onProgress } = this.options;
-    const file = await tokenize({ source, files, columns, loss, tokenizer: this.tokenizer, cache, onProgress });
+    const { cache, onProgress, stop = new StopSignal() } = this.options;
+    const file = await tokenize({ source, files, columns, loss, tokenizer: this.tokenizer, cache, onProgress, stop });
     this.open.push(file);
     const { vocab_size } = this.plan.model;
     if (file.manifest.largest_id >= vocab_size)

@@ -68,6 +68,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
   const data = await PlanDataset.open(subject.plan, subject.base, {
     onProgress: ({ files, ofFiles }) =>
       options.listen({ kind: "progress", done: files, total: ofFiles, unit: "files" }),
+    stop: options.stop,
   });
   options.listen({ kind: "done", title: "text ready" });
   try {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
 import type { NativeEngine } from "../engine/addon.ts";
+import { cancelOnStop } from "../engine/cancel.ts";
 import { evaluateModel } from "../evaluate/evaluate_model.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { fillAdapterFolder } from "../export/adapter_folder.ts";
@@ -126,10 +127,8 @@ class Run {
     const title = this.#plan.tokenizer.kind === "bpe" ? "training the tokenizer and tokenising" : "tokenising";
     listen({ kind: "phase", title });
     const data = await PlanDataset.open(this.#plan, base, {
-      onProgress: ({ files, ofFiles }) => {
-        stop.throwIfRequested();
-        listen({ kind: "progress", done: files, total: ofFiles, unit: "files" });
-      },
+      onProgress: ({ files, ofFiles }) => listen({ kind: "progress", done: files, total: ofFiles, unit: "files" }),
+      stop,
     });
     const tokens = [...data.sources.values()].reduce((sum, source) => sum + source.statistics.train.tokens, 0);
     listen({ kind: "done", title: `data ready: ${tokens.toLocaleString("en-US")} tokens to learn from` });
@@ -163,7 +162,8 @@ class Run {
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);
     const tracks: { close(): void }[] = [];
     try {
-      const { done, adamStep } = await loadStart({ ...this.#options, engine, index, newest });
+      const load = () => loadStart({ ...this.#options, engine, index, newest });
+      const { done, adamStep } = await cancelOnStop(engine, stop, load);
       if (done > 0) listen({ kind: "note", text: `going on after step ${done} of stage ${name}` });
       truncateMetrics(this.#folder.metrics, globalBefore + done);
       const metrics = new MetricsFile(this.#folder.metrics);

@@ -85,6 +85,11 @@ function replaceFile(path: string, content: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
     makeFolders(dirname(path));
+    // What processes that were killed while they wrote this very file left beside it.
+    for (const name of readdirSync(dirname(path))) {
+      const pid = /^\.(\d+)\.tmp$/.exec(name.startsWith(basename(path)) ? name.slice(basename(path).length) : "")?.[1];
+      if (pid !== undefined && !isRunning(Number(pid))) removeIfPossible(join(dirname(path), name));
+    }
     writeSynced(aside, content);
     renameSync(aside, path);
     syncFolder(dirname(path));

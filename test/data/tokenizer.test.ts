@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { Documents } from "../../runtime/data/documents.ts";
 import { NO_LOSS } from "../../runtime/data/token_file.ts";
 import { tokenize } from "../../runtime/data/tokenize.ts";
+import { StopSignal } from "../../runtime/run/events.ts";
 import { ChatTemplate } from "../../runtime/tokenizer/chat_template.ts";
 import { cut } from "../../runtime/tokenizer/split.ts";
 import { Tokenizer } from "../../runtime/tokenizer/tokenizer.ts";
@@ -143,6 +144,7 @@ describe("chat", () => {
       loss: "assistant",
       tokenizer,
       cache: join(folder, "cache"),
+      stop: new StopSignal(),
     });
     const documents = new Documents(
       "chats",

@@ -104,6 +104,7 @@ static int fault(const char *kind, const char *path) {
   if (strcmp(error, "KILL") == 0) kill(getpid(), SIGKILL);
   if (strcmp(error, "INT") == 0) {
     kill(getpid(), SIGINT);
+    usleep(200000); // so that on another thread than the event loop's the operation is under way when the key is heard
     return 0;
   }
   if (strcmp(error, "SHORT") == 0) return strcmp(kind, "write") == 0;

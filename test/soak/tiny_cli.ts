@@ -19,6 +19,8 @@ export interface Ended {
 export interface Launched {
   pid: number;
   kill(signal: NodeJS.Signals): void;
+  /** From now on nobody reads what it tells. */
+  closeStderr(): void;
   ended: Promise<Ended>;
 }
 
@@ -39,7 +41,7 @@ export function launch(words: string[], cwd: string, env: NodeJS.ProcessEnv = {}
   const ended = new Promise<Ended>((resolve) => {
     child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
   });
-  return { pid: child.pid!, kill: (signal) => child.kill(signal), ended };
+  return { pid: child.pid!, kill: (signal) => child.kill(signal), closeStderr: () => child.stderr.destroy(), ended };
 }
 
 export const ctx = (words: string[], cwd: string, env: NodeJS.ProcessEnv = {}) => launch(words, cwd, env).ended;
