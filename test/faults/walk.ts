@@ -18,9 +18,15 @@ export async function operationsOf(
   library: string,
   words: string[],
   cwd: string,
-  fault: Pick<Fault, "folder" | "kinds">,
+  fault: Pick<Fault, "folder" | "kinds" | "path">,
 ): Promise<Operation[]> {
-  const { env, operations } = faultEnvironment(library, { ...fault, at: 0, error: "EIO" });
+  const { env, operations } = faultEnvironment(library, {
+    folder: fault.folder,
+    kinds: fault.kinds,
+    ...(fault.path === undefined ? {} : { path: fault.path }),
+    at: 0,
+    error: "EIO",
+  });
   const { status, stderr } = await ctx(words, cwd, env);
   if (status !== 0) throw new Error(`ctx ${words.join(" ")} ended with ${status}: ${stderr}`);
   return operations();
