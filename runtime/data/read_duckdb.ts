@@ -1,6 +1,7 @@
 import { columnAdvice, DataError, EMPTY, reason } from "./data_error.ts";
 import type { DocumentColumns, SourceDocument } from "./document.ts";
 import { documentOfJson, documentOfValue } from "./read_jsonl.ts";
+import { expectWholeFrames } from "./zstd_frames.ts";
 
 /** Largest JSON object read from a compressed file, in bytes. */
 const LARGEST_OBJECT = 2 ** 28;
@@ -39,6 +40,7 @@ async function* rows(sql: string, file: string): AsyncGenerator<unknown[]> {
 
 /** The documents of a zstd-compressed jsonl file. */
 export async function* readJsonlZst(file: string, columns: DocumentColumns): AsyncGenerator<SourceDocument> {
+  expectWholeFrames(file);
   const sql = `select json from read_ndjson_objects(${path(file)}, compression = 'zstd', maximum_object_size = ${LARGEST_OBJECT})`;
   let line = 0;
   for await (const [json] of rows(sql, file)) yield documentOfJson(json as string, columns, { file, line: ++line });
