@@ -6,7 +6,7 @@ import type { Plan } from "../compiler/plan.ts";
 import { loadAddon } from "../runtime/engine/load.ts";
 import { carryOut } from "../runtime/run/carry_out.ts";
 import { Failure } from "../runtime/run/failure.ts";
-import { readJson, writeAtomic, writeJson } from "../runtime/run/files.ts";
+import { writeAtomic, writeJson } from "../runtime/run/files.ts";
 import {
   createRunFolder,
   discardIfFresh,
@@ -16,6 +16,7 @@ import {
   readPlan,
 } from "../runtime/run/folder.ts";
 import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
+import { readOrigin } from "../runtime/run/shapes.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
 import { printJson } from "./outcome.ts";
@@ -133,7 +134,7 @@ async function start(file: string, options: Options): Promise<Started> {
 async function resume(root: string, file: string | undefined, options: Options): Promise<Started> {
   const folder = openRunFolder(resolve(root));
   const plan = readPlan(folder.plan);
-  const { base } = readJson<RunOrigin>(folder.origin);
+  const { base } = readOrigin(folder.origin);
   if (file !== undefined) {
     const { plan: now } = await planFrom(file, options.set);
     const differences = planDifferences(plan, now);

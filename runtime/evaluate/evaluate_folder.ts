@@ -15,7 +15,8 @@ import { checkEvaluation, checkThreads } from "../run/check_machine.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readJson } from "../run/files.ts";
-import { isRunFolder, type RunOrigin, readPlan, runFolder } from "../run/folder.ts";
+import { isRunFolder, readPlan, runFolder } from "../run/folder.ts";
+import { readOrigin } from "../run/shapes.ts";
 import { baseFolder } from "../run/start_weights.ts";
 import type { Machine } from "../train/stage_engine.ts";
 import { evaluateModel } from "./evaluate_model.ts";
@@ -94,7 +95,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
 function ofRun(root: string, wanted: string | null): Subject {
   const folder = runFolder(root);
   const plan = readPlan(folder.plan);
-  const { base } = readJson<RunOrigin>(folder.origin);
+  const { base } = readOrigin(folder.origin);
   if (wanted === "before") {
     const weights = baseFolder(plan, base);
     if (weights === null) throw new Failure("usage", "this run started from nothing: there is no model before it");

@@ -7,8 +7,9 @@ import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder, readSafetensors } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
-import { readJson, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
-import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
+import { writeFailure, writeFolder, writeSynced } from "../run/files.ts";
+import { openRunFolder, readPlan } from "../run/folder.ts";
+import { readOrigin } from "../run/shapes.ts";
 import { baseFolder, baseName } from "../run/start_weights.ts";
 import { adapterEngine, scoringEngine } from "../train/stage_engine.ts";
 import { fillAdapterFolder, parameterName } from "./adapter_folder.ts";
@@ -64,7 +65,7 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   const merge = options.merge || plan.export.merge || stage.train.lora === null;
   const dtype = options.dtype ?? plan.export.dtype;
   const context = Math.max(stage.length, stage.context);
-  const { base } = readJson<RunOrigin>(folder.origin);
+  const { base } = readOrigin(folder.origin);
   options.listen({ kind: "phase", title: `writing ${to}` });
   try {
     if (!merge) {

@@ -19,10 +19,11 @@ import { checkMachine } from "./check_machine.ts";
 import { checkText } from "./check_text.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
-import { readJson, readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
+import { readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
 import { planHash } from "./resume.ts";
+import { readEvaluation } from "./shapes.ts";
 import { adapterOrigin, baseFolder, baseName, loadStart } from "./start_weights.ts";
 
 export interface CarryOutOptions {
@@ -144,7 +145,7 @@ class Run {
     data: PlanDataset,
   ): Promise<EvaluationResult> {
     const path = join(this.#folder.evaluations, `${name}.json`);
-    if (existsSync(path)) return readJson<EvaluationResult>(path);
+    if (existsSync(path)) return readEvaluation(path);
     const { machine, listen, stop } = this.#options;
     const shared = { machine, listen, stop, data, model: this.#plan.model, seed: this.#plan.seed };
     const result = await evaluateModel({ ...shared, name, folder: weights, rope, context, evaluate });

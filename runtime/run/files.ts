@@ -199,7 +199,12 @@ export function readJson<T>(path: string): T {
   try {
     return JSON.parse(text) as T;
   } catch (error) {
-    throw new Failure("input", `${path} is not valid JSON: ${messageOf(error)}`, null, error);
+    throw new Failure(
+      "input",
+      `${path} is not valid JSON: ${messageOf(error)}`,
+      "put an unbroken copy of it back",
+      error,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { type Context, createContext, Script } from "node:vm";
 import { Template } from "@huggingface/jinja";
 import { DataError, reason } from "../data/data_error.ts";
 
@@ -17,11 +18,29 @@ export interface RenderedChat {
   assistant: { start: number; end: number }[];
 }
 
+/** Milliseconds that a template may take for one conversation: real ones take a few, but a file from elsewhere may hold any loop. */
+const LONGEST = 10_000;
+
+const clock = new Script("work()");
+const place: Context = createContext({ work: null });
+
+/** The result of `work`. @throws Error when it takes too long; it is ended then, wherever it is */
+function withinTime<T>(work: () => T): T {
+  place.work = work;
+  try {
+    return clock.runInContext(place, { timeout: LONGEST }) as T;
+  } finally {
+    place.work = null;
+  }
+}
+
 /** A model's Jinja chat template. */
 export class ChatTemplate {
   private constructor(
     /** The template's text. */
     readonly source: string,
+    /** The file that it stands in, for messages. */
+    private readonly where: string,
     private readonly template: Template,
     /** Spellings of special tokens that the template may name. */
     readonly variables: { bos_token?: string; eos_token?: string },
@@ -46,7 +65,10 @@ export class ChatTemplate {
       return content === undefined ? {} : { [key]: content };
     };
     try {
-      return new ChatTemplate(source, new Template(source), { ...spelled("bos_token"), ...spelled("eos_token") });
+      return new ChatTemplate(source, where, new Template(source), {
+        ...spelled("bos_token"),
+        ...spelled("eos_token"),
+      });
     } catch (error) {
       throw new DataError(`the chat template can't be parsed: ${reason(error)}`, "mend it, or take it over anew", {
         file: where,
@@ -57,10 +79,11 @@ export class ChatTemplate {
   /** Renders messages as transformers' `apply_chat_template(tokenize=False)` does. */
   render(messages: ChatMessage[], addGenerationPrompt: boolean): string {
     try {
-      return this.template.render({ ...this.variables, messages, add_generation_prompt: addGenerationPrompt });
+      const variables = { ...this.variables, messages, add_generation_prompt: addGenerationPrompt };
+      return withinTime(() => this.template.render(variables));
     } catch (error) {
       throw new DataError(
-        `the chat template refuses these messages: ${reason(error)}`,
+        `the chat template of ${this.where} refuses these messages: ${reason(error)}`,
         "mend the conversation, or take it out of the file",
       );
     }

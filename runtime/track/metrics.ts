@@ -1,5 +1,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
+import { Failure, messageOf } from "../run/failure.ts";
 import { readText, writeAll, writeAtomic, writeFailure } from "../run/files.ts";
+import { stepFault } from "../run/shapes.ts";
 
 /** One line of metrics.jsonl: one optimizer step. Losses are mean negative log-likelihoods in nats. */
 export interface StepMetrics {
@@ -62,17 +64,28 @@ export class MetricsFile {
   }
 }
 
-/** All complete lines of metrics.jsonl; a last line cut off by a kill is left out. Empty when there is no file. */
+/**
+ * All complete lines of metrics.jsonl; a last line cut off by a kill is left out. Empty when there is no file.
+ *
+ * @throws Failure naming the line that is no step's, wherever else it stands: what follows it must not be lost for its sake
+ */
 export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return [];
   const steps: StepMetrics[] = [];
-  for (const line of readText(path).split("\n")) {
+  const lines = readText(path).split("\n");
+  for (const [k, line] of lines.entries()) {
     if (line === "") continue;
+    let step: unknown;
+    let fault: string | null;
     try {
-      steps.push(JSON.parse(line) as StepMetrics);
-    } catch {
-      break;
+      step = JSON.parse(line);
+      fault = stepFault(step);
+    } catch (error) {
+      fault = messageOf(error);
     }
+    if (fault === null) steps.push(step as StepMetrics);
+    else if (k < lines.length - 1)
+      throw new Failure("input", `${path}:${k + 1} does not tell of a step: ${fault}`, "mend this line, or delete it");
   }
   return steps;
 }
