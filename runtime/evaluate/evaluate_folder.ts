@@ -186,7 +186,10 @@ function readModel(root: string): PlanModel {
   const config = readJson<{ [key: string]: unknown }>(join(root, "config.json"));
   const { model, findings } = modelFromConfig(config, root);
   const errors = findings.filter((finding) => finding.severity === "error").map((finding) => finding.message);
-  if (!model) throw new Failure("input", `${join(root, "config.json")}: ${errors.join(" ")}`);
+  if (!model) {
+    const hint = "correct config.json, or take it over from the model anew";
+    throw new Failure("input", `${join(root, "config.json")}: ${errors.join(" ")}`, hint);
+  }
   return model;
 }
 
