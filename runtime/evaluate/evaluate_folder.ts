@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { modelFromConfig } from "../../compiler/model/index.ts";
+import { readModelConfig } from "../../compiler/model/index.ts";
 import type {
   Plan,
   PlanDataSource,
@@ -14,7 +14,7 @@ import { PlanDataset } from "../data/data.ts";
 import { checkEvaluation, checkThreads } from "../run/check_machine.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
-import { readJson } from "../run/files.ts";
+import { readText } from "../run/files.ts";
 import { isRunFolder, readPlan, runFolder } from "../run/folder.ts";
 import { readOrigin } from "../run/shapes.ts";
 import { baseFolder } from "../run/start_weights.ts";
@@ -183,8 +183,7 @@ function heldOutWhole(name: string, files: string[]): PlanDataSource {
 }
 
 function readModel(root: string): PlanModel {
-  const config = readJson<{ [key: string]: unknown }>(join(root, "config.json"));
-  const { model, findings } = modelFromConfig(config, root);
+  const { model, findings } = readModelConfig(readText(join(root, "config.json")), root);
   const errors = findings.filter((finding) => finding.severity === "error").map((finding) => finding.message);
   if (!model) {
     const hint = "correct config.json, or take it over from the model anew";

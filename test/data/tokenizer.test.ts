@@ -176,6 +176,23 @@ describe("chat", () => {
     expect(await ChatTemplate.load(folder, {})).toBe(null);
   });
 
+  test("a template that never ends, or asks for more than there is room for, is ended and named", async () => {
+    const load = (chat_template: string) => ChatTemplate.load(temporaryFolder(), { chat_template });
+    const numbers = await load(
+      "{% for k in range(3, 12, 4) %}{{ k }} {% endfor %}{{ range(2)|length }}{{ messages[0].range }}",
+    );
+    const message = { role: "user", content: "x", range: "kept" };
+    expect(numbers!.render([message], false)).toBe("3 7 11 2kept");
+    for (const source of ["{% for k in range(999999999) %}x{% endfor %}", "{{ range(0, 5, 0) }}"])
+      await expect(load(source).then((template) => template!.render([], false))).rejects.toMatchObject({
+        message: expect.stringMatching(
+          /tokenizer_config\.json refuses these messages: range\(\) of more than 1000000 numbers/,
+        ),
+      });
+    const endless = "{% for a in range(999999) %}{% for b in range(999999) %}{% endfor %}{% endfor %}";
+    await expect(load(endless).then((template) => template!.render([], false))).rejects.toThrow(/timed out/);
+  });
+
   test("Qwen3's own template renders as in transformers, and turns are found though it rewrites them", () => {
     const chats = golden.chats.map((c) => c.messages).filter((m) => m[0]!.role !== "assistant");
     for (const [i, messages] of chats.entries()) {

@@ -38,9 +38,14 @@ export async function readCase(subject: Subject, seeds: string, folder: string, 
 /** The changed file, its folder, or one that it leads to. */
 function named(subject: Subject, text: string): boolean {
   const folder = dirname(subject.file);
-  return [basename(subject.file), `${basename(folder)}/`, `${basename(folder)} `, ".safetensors"].some((name) =>
-    text.includes(name),
-  );
+  return [
+    basename(subject.file),
+    `${basename(folder)}/`,
+    `${basename(folder)} `,
+    `${basename(folder)}:`,
+    ".safetensors",
+    "looked under",
+  ].some((name) => text.includes(name));
 }
 
 /** As `readCase`, for a command in a folder of its own below `place`, in which nothing else may be read. */

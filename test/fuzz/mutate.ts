@@ -82,7 +82,9 @@ export function mutateBytes(bytes: Buffer, dice: Dice): Buffer {
   return result;
 }
 
-const deep = (depth: number) => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`);
+/** Stands for a list in a list in a list …, deeper than JSON.stringify can follow. */
+const DEEP = "a list in a list";
+const deepText = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
 /** Values that readers of JSON stumble over: of every kind, at the ends of ranges, and hostile ones. */
 const VALUES: (() => unknown)[] = [
@@ -108,7 +110,7 @@ const VALUES: (() => unknown)[] = [
   () => "{{ 0/0 }}{% for a in range(999999999) %}x{% endfor %}",
   () => "(a+)+$",
   () => Array.from({ length: 3000 }, (_, k) => k),
-  () => deep(2000),
+  () => DEEP,
   () => ({ __proto__: null, constructor: 1, toString: 2, length: -1 }),
 ];
 
@@ -160,5 +162,6 @@ export function mutateJson(text: string, dice: Dice): string {
         holder[key] = dice.of(VALUES)();
     }
   }
-  return JSON.stringify(root.document) ?? "";
+  const depth = dice.of([2000, 100_000]);
+  return (JSON.stringify(root.document) ?? "").replaceAll(JSON.stringify(DEEP), deepText(depth));
 }
