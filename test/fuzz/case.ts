@@ -67,13 +67,20 @@ export async function commandCase(
   const watch =
     library && faultEnvironment(library, { folder: place, kinds: ["open-read", "open-write"], at: 0, error: "EIO" });
   const ended = await withPatience(words, folder, watch ? watch.env : {});
-  const outside = watch ? watch.operations().find(({ path }) => !normalize(path).startsWith(`${folder}/`)) : undefined;
+  const outside = watch
+    ? watch.operations().find(({ path }) => !`${normalize(path)}/`.startsWith(`${folder}/`))
+    : undefined;
   if (outside) return `opened ${outside.path}`;
   return typeof ended === "string" ? ended : complaint(subject, ended);
 }
 
 /** A command that takes long (a plan may ask for it) must end soon after Ctrl-C. */
-async function withPatience(words: string[], folder: string, env: NodeJS.ProcessEnv): Promise<Ended | string> {
+async function withPatience(
+  words: string[],
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  again = false,
+): Promise<Ended | string> {
   const { kill, ended } = launch(words, folder, { NODE_OPTIONS: "--max-old-space-size=1500", ...env });
   const interrupt = setTimeout(() => kill("SIGINT"), PATIENCE);
   let hung = false;
@@ -84,6 +91,9 @@ async function withPatience(words: string[], folder: string, env: NodeJS.Process
   const result = await ended;
   clearTimeout(interrupt);
   clearTimeout(end);
+  // A machine that stood still for a while is no fault: once more.
+  const slow = hung || result.signal === "SIGINT";
+  if (slow && !again) return withPatience(words, folder, env, true);
   return hung ? `hung: ${result.stderr}` : result;
 }
 

@@ -33,8 +33,7 @@ test.each(subjects.filter(({ read }) => read))(
   async (subject) => {
     const folder = mkdtempSync(join(tmpdir(), "ctx-fuzz-"));
     cpSync(seeds, folder, { recursive: true });
-    const first = Array.from({ length: 25 }, (_, seed) => seed + 1);
-    for (const seed of [...first, ...(REMEMBERED[subject.name] ?? [])])
+    for (let seed = 1; seed <= 30; seed++)
       expect([seed, await readCase(subject, seeds, folder, seed)]).toEqual([seed, null]);
   },
 );
