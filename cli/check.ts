@@ -8,7 +8,7 @@ import { toJson } from "../compiler/diagnostics/json.ts";
 import { toSarif } from "../compiler/diagnostics/sarif.ts";
 import { Failure } from "../runtime/run/failure.ts";
 import { printJson, STATUS } from "./outcome.ts";
-import { analyzeFile, countText, printDiagnostics, readRecipe } from "./recipe_file.ts";
+import { analyzeFile, countText, expectOneStdin, printDiagnostics, readRecipe, STDIN } from "./recipe_file.ts";
 import { packageVersion } from "./version.ts";
 
 interface Options {
@@ -24,7 +24,7 @@ export function register(program: Command): void {
   program
     .command("check")
     .description("parse and check recipes")
-    .argument("<file...>", "recipes")
+    .argument("<file...>", "recipes; -: standard input")
     .option("--json", "print one JSON document")
     .option("--sarif", "print one SARIF 2.1.0 log")
     .option("--watch", "check again whenever a file changes")
@@ -34,6 +34,14 @@ export function register(program: Command): void {
     .action((files: string[], options: Options) => {
       if ((options.json || options.sarif) && options.watch) {
         throw new Failure("usage", "--watch prints for people; it can't be combined with --json or --sarif");
+      }
+      expectOneStdin(files);
+      if (files.includes(STDIN) && (options.watch || options.fix)) {
+        const option = options.watch ? "--watch" : "--fix";
+        throw new Failure(
+          "usage",
+          `${option} needs files; standard input can't be ${options.watch ? "watched" : "changed"}`,
+        );
       }
       if (options.json && options.sarif) throw new Failure("usage", "choose one of --json and --sarif");
       if (options.watch) watchFiles(files, options);

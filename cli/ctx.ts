@@ -49,6 +49,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;
 });
+// Nor does a run end because nobody reads its progress any more.
+process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+});
 main(words).catch((error: unknown) => {
   // commander has printed its own message; anything but help and version is wrong usage.
   if (error instanceof CommanderError) {

@@ -75,7 +75,7 @@ async function run(folder: string, options: Options): Promise<void> {
     throw new Failure("input", `${folder} is neither a model folder (no config.json) nor a run folder (no plan.json)`);
   }
   const progress = new Progress((options.quiet || options.json) ?? false);
-  const { stop, release } = stopOnInterrupt(() => progress.listen({ kind: "note", text: "stopping" }));
+  const stop = stopOnInterrupt(() => progress.listen({ kind: "note", text: "stopping" }));
   try {
     const result = await evaluateFolder(root, {
       machine: { addon: loadAddon(), device: options.device ?? "cpu", threads: threadsOf(options) },
@@ -97,7 +97,6 @@ async function run(folder: string, options: Options): Promise<void> {
     else print(result);
   } finally {
     progress.close();
-    release();
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { loadAddon } from "../runtime/engine/load.ts";
-import { exportRun } from "../runtime/export/export_run.ts";
+import { type ExportResult, exportRun } from "../runtime/export/export_run.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
 import { printJson } from "./outcome.ts";
 import { Progress } from "./progress.ts";
 
@@ -30,14 +31,20 @@ export function register(program: Command): void {
 
 async function run(folder: string, options: Options): Promise<void> {
   const progress = new Progress((options.quiet || options.json) ?? false);
-  const result = await exportRun(folder, options.to, {
-    addon: loadAddon(),
-    stage: options.stage ?? null,
-    merge: options.merge ?? false,
-    dtype: options.dtype ?? null,
-    listen: progress.listen,
-  });
-  progress.close();
+  const stop = stopOnInterrupt(() => progress.listen({ kind: "note", text: "stopping" }));
+  let result: ExportResult;
+  try {
+    result = await exportRun(folder, options.to, {
+      addon: loadAddon(),
+      stage: options.stage ?? null,
+      merge: options.merge ?? false,
+      dtype: options.dtype ?? null,
+      listen: progress.listen,
+      stop,
+    });
+  } finally {
+    progress.close();
+  }
   if (options.json) printJson(result);
   else if (!options.quiet) process.stdout.write(`${result.sentence}\n`);
 }

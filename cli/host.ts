@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { cpus, homedir, totalmem } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import type { CpuFacts } from "../compiler/cost/hardware.ts";
 import type { Host } from "../compiler/host.ts";
 import { DataError } from "../runtime/data/data_error.ts";
 import { matchingFiles } from "../runtime/data/files.ts";
+import { messageOf } from "../runtime/run/failure.ts";
 
 /** Largest text file that the compiler is handed: a recipe or a config.json is far below. */
 const largestText = 16 * 2 ** 20;
@@ -38,9 +39,31 @@ export function nodeHost(base: string = process.cwd()): Host {
         return undefined;
       }
     },
+    head: (path, bytes) => headOf(at(path), bytes),
     hubFolder,
     machine,
   };
+}
+
+/** The first bytes of a file, or what the system says against it. */
+function headOf(path: string, bytes: number): Uint8Array | string | undefined {
+  try {
+    if (!statSync(path).isFile()) return undefined;
+    const descriptor = openSync(path, "r");
+    try {
+      const head = Buffer.alloc(bytes);
+      let done = 0;
+      for (let got = -1; got !== 0 && done < bytes; done += got)
+        got = readSync(descriptor, head, done, bytes - done, done);
+      return head.subarray(0, done);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    return code === "EACCES" || code === "EPERM" ? "permission denied" : messageOf(error);
+  }
 }
 
 /**

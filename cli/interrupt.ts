@@ -1,24 +1,23 @@
 import { StopSignal } from "../runtime/run/events.ts";
 
 /**
- * Ctrl-C, or SIGTERM, once: ask the run to finish its step and save. Twice: end now; the last checkpoint is intact.
+ * Ctrl-C, or SIGTERM, once: ask the work to come to its next good end. Twice: end now; what was saved before is intact. It stays so
+ * until the process ends, so that a second key while the first is being answered gives the same exit status.
  *
- * @returns the signal for the run, and a function that gives the keys back
+ * @param onFirst tells the user what happens now
+ * @param onSecond has the last word
  */
-export function stopOnInterrupt(onFirst: () => void): { stop: StopSignal; release: () => void } {
+export function stopOnInterrupt(onFirst: () => void, onSecond: () => void = () => {}): StopSignal {
   const stop = new StopSignal();
   const handle = () => {
-    if (stop.requested) process.exit(130);
+    if (stop.requested) {
+      onSecond();
+      process.exit(130);
+    }
     stop.request();
     onFirst();
   };
   process.on("SIGINT", handle);
   process.on("SIGTERM", handle);
-  return {
-    stop,
-    release: () => {
-      process.off("SIGINT", handle);
-      process.off("SIGTERM", handle);
-    },
-  };
+  return stop;
 }

@@ -15,7 +15,14 @@ const INPUT_ERRORS = ["DataError", "SafetensorsError"];
 /** Told by shape, not class: the bundle and the library may each hold a copy of the class. */
 function asFailure(error: unknown): (Error & FailureShape) | null {
   if (error instanceof Error && INPUT_ERRORS.includes(error.name))
-    return Object.assign(error, { kind: "input" as const, hint: null });
+    return Object.assign(error, { kind: "input" as const, hint: (error as { hint?: string }).hint ?? null });
+  const code = (error as { code?: unknown } | null)?.code;
+  // Also where the program's own parts are loaded.
+  if (error instanceof Error && (code === "EMFILE" || code === "ENFILE"))
+    return Object.assign(error, {
+      kind: "run" as const,
+      hint: "raise the limit on open files (ulimit -n) and try again",
+    });
   const kind = (error as Partial<FailureShape> | null)?.kind;
   return error instanceof Error && typeof kind === "string" && kind in STATUS ? (error as Error & FailureShape) : null;
 }

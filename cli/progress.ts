@@ -127,7 +127,7 @@ function stepText(event: Extract<RunEvent, { kind: "step" }>, terminal: boolean)
   ].filter((part) => part !== "");
   const parts = [
     `${bar(metrics.step, steps, terminal)} step ${integer(metrics.step)} of ${integer(steps)}`.trimStart(),
-    losses.length > 0 ? `loss ${losses.join(", ")}` : `loss ${metrics.loss.toFixed(3)}`,
+    losses.length > 0 ? `loss ${losses.join(", ")}` : `loss ${metrics.loss?.toFixed(3) ?? "not a number"}`,
     `lr ${significant(metrics.lr)}`,
     `${short(metrics.tokens_per_second)} tokens/s`,
     bytes(metrics.memory_bytes),

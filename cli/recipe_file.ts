@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, readSync, statSync } from "node:fs";
 import { type Analysis, analyze } from "../compiler/analyze.ts";
 import type { Diagnostic } from "../compiler/diagnostics/diagnostic.ts";
 import { render } from "../compiler/diagnostics/render.ts";
@@ -8,16 +8,22 @@ import { nodeHost } from "./host.ts";
 /** Largest recipe that is read, in bytes; real ones have a few thousand. */
 const largest = 4 * 2 ** 20;
 
+/** What a command names a recipe that it reads from its standard input. */
+export const STDIN = "-";
+
 /**
  * Reads a recipe's text.
  *
+ * @param file `-`: standard input
  * @throws Failure when it is not there, no file, too large or not UTF-8
  */
 export function readRecipe(file: string): string {
   try {
-    const { size } = statSync(file);
-    if (size > largest) throw new Failure("input", `${file} has ${size} bytes; no recipe is that long`);
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
+    const { size } = file === STDIN ? { size: 0 } : statSync(file);
+    const bytes = file === STDIN ? readStdin() : size > largest ? null : readFileSync(file);
+    if (bytes === null || bytes.length > largest)
+      throw new Failure("input", `${file} has more than ${largest} bytes; no recipe is that long`, "name a recipe");
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     if (error instanceof Failure) throw error;
     const code = (error as NodeJS.ErrnoException).code;
@@ -28,9 +34,38 @@ export function readRecipe(file: string): string {
   }
 }
 
+/** Standard input to its end, or a little more than a recipe may have of it. */
+function readStdin(): Buffer {
+  const parts: Buffer[] = [];
+  for (let total = 0; total <= largest; ) {
+    const part = Buffer.alloc(2 ** 16);
+    let got: number;
+    try {
+      got = readSync(0, part, 0, part.length, null);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EOF") break; // Windows says so at the end of a pipe
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10); // nothing there yet
+      continue;
+    }
+    if (got === 0) break;
+    parts.push(part.subarray(0, got));
+    total += got;
+  }
+  return Buffer.concat(parts);
+}
+
+/** Refuses standard input named twice: it can be read once. */
+export function expectOneStdin(files: readonly string[]): void {
+  if (files.filter((file) => file === STDIN).length > 1)
+    throw new Failure("usage", "- is named twice, but standard input can be read only once", "name it once");
+}
+
 /**
  * Compiles a recipe file as far as it goes.
  *
+ * @param file `-`: standard input, whose paths start from the current folder
  * @param settings `name=value` for the recipe's params
  */
 export function analyzeFile(file: string, settings: readonly string[] = []): Analysis {

@@ -6,7 +6,7 @@ import type { Plan } from "../compiler/plan.ts";
 import { loadAddon } from "../runtime/engine/load.ts";
 import { carryOut } from "../runtime/run/carry_out.ts";
 import { Failure } from "../runtime/run/failure.ts";
-import { readJson, writeAtomic, writeJson } from "../runtime/run/files.ts";
+import { writeAtomic, writeJson } from "../runtime/run/files.ts";
 import {
   createRunFolder,
   discardIfFresh,
@@ -16,6 +16,7 @@ import {
   readPlan,
 } from "../runtime/run/folder.ts";
 import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
+import { readOrigin } from "../runtime/run/shapes.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
 import { printJson } from "./outcome.ts";
@@ -68,9 +69,14 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   const { plan, folder, base } = started;
   const progress = new Progress((options.quiet || options.json) ?? false);
   const shown = folder.root.startsWith(`${process.cwd()}/`) ? folder.root.slice(process.cwd().length + 1) : folder.root;
-  const { stop, release } = stopOnInterrupt(() => {
-    progress.listen({ kind: "note", text: "stopping after this step; press Ctrl-C again to stop at once" });
-  });
+  const stop = stopOnInterrupt(
+    () => progress.listen({ kind: "note", text: "stopping after this step; press Ctrl-C again to stop at once" }),
+    () => {
+      progress.close();
+      const text = `stopped at once; what was saved before is intact: go on with ctx run --resume ${shown}`;
+      progress.listen({ kind: "note", text });
+    },
+  );
   try {
     progress.listen({ kind: "note", text: `run folder ${shown}` });
     const outcome = await carryOut({
@@ -92,8 +98,6 @@ async function run(file: string | undefined, options: Options): Promise<void> {
     const interrupted = (error as Partial<Failure> | null)?.kind === "interrupted";
     if (options.resume === undefined && options.out === undefined && !interrupted) discardIfFresh(folder);
     throw withResume(error, shown);
-  } finally {
-    release();
   }
 }
 
@@ -130,7 +134,7 @@ async function start(file: string, options: Options): Promise<Started> {
 async function resume(root: string, file: string | undefined, options: Options): Promise<Started> {
   const folder = openRunFolder(resolve(root));
   const plan = readPlan(folder.plan);
-  const { base } = readJson<RunOrigin>(folder.origin);
+  const { base } = readOrigin(folder.origin);
   if (file !== undefined) {
     const { plan: now } = await planFrom(file, options.set);
     const differences = planDifferences(plan, now);

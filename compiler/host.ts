@@ -18,6 +18,12 @@ export interface Host {
   /** Size of a file in bytes; undefined when unknown. */
   size(path: string): number | undefined;
 
+  /**
+   * The first bytes of a file, at most `bytes`; where the system refuses them, what it says; undefined when there is no such file, or the
+   * host can't look into files.
+   */
+  head?(path: string, bytes: number): Uint8Array | string | undefined;
+
   /** Folder that holds the downloaded files of a Hub model; undefined when there is none. */
   hubFolder(name: string): string | undefined;
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [target…]`. With
-// `--sanitize memory` (bad memory accesses, undefined behaviour) or `--sanitize threads` (data races) into a folder below it, and slower.
+// `--sanitize memory` (bad memory accesses, undefined behaviour) or `--sanitize threads` (data races) into a folder below it, and slower;
+// with `--fuzz` the fuzzers of test/fuzz, which need Clang.
 // Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -44,13 +45,14 @@ function nodeModules() {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { sanitize: { type: "string" }, jobs: { type: "string" } },
+  options: { sanitize: { type: "string" }, fuzz: { type: "boolean", default: false }, jobs: { type: "string" } },
 });
 if (values.sanitize !== undefined && !SANITIZERS[values.sanitize])
   stop(`--sanitize is one of ${Object.keys(SANITIZERS).join(", ")}, not ${values.sanitize}`);
+if (values.fuzz && !has("clang++")) stop("--fuzz needs Clang (clang++), whose libFuzzer drives the fuzzers");
 if (!has("cmake")) stop("CMake is not installed (3.20 or newer is needed)");
 
-const build = join(source, "build", values.sanitize ? `sanitize-${values.sanitize}` : "");
+const build = join(source, "build", values.fuzz ? "fuzz" : values.sanitize ? `sanitize-${values.sanitize}` : "");
 const generator = has("ninja") ? "Ninja" : "Unix Makefiles";
 const cache = join(build, "CMakeCache.txt");
 const configured = existsSync(cache) && readFileSync(cache, "utf8").includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
@@ -66,6 +68,7 @@ if (!configured) {
     "-DCMAKE_BUILD_TYPE=Release",
     `-DCTX_SANITIZE=${values.sanitize ? SANITIZERS[values.sanitize] : ""}`,
     `-DCTX_NODE_MODULES=${nodeModules()}`,
+    ...(values.fuzz ? ["-DCTX_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++"] : []),
   ]);
 }
 const jobs = values.jobs ?? String(availableParallelism());

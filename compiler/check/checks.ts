@@ -1,5 +1,6 @@
 import type { Check } from "./context.ts";
 import { evaluatedBeyond, jumpTooLarge, lengthsFall } from "./curriculum.ts";
+import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
 import { nothingToMerge } from "./export.ts";
 import { nothingHeldOut } from "./held_out.ts";
@@ -33,6 +34,7 @@ export const checks: readonly Check[] = [
   jumpTooLarge,
   evaluatedBeyond,
   filesMissing,
+  dataFilesReadable,
   sourceUnused,
   evaluatedOnTraining,
   evaluationFilesTrained,

@@ -1,5 +1,6 @@
 import type { PlanModel, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
 import { numberArgument, numbersArgument } from "../types/typed.ts";
+import { showRatio } from "../values/show.ts";
 import { lowerLora } from "./lora.ts";
 import type { Reader } from "./reader.ts";
 
@@ -72,6 +73,11 @@ function lowerSchedule(reader: Reader, steps: number): PlanSchedule {
   if (warmupSteps >= steps && warmupSteps > 0) {
     const at = call?.arguments.get("warmup")?.at ?? reader.at("schedule");
     reader.lowering.report.add("CTX6003", at, { warmup: warmupSteps, steps });
+  }
+  if (warmup > 0 && warmupSteps === 0) {
+    const at = call?.arguments.get("warmup")?.at ?? reader.at("schedule");
+    const fixes = [{ title: "warm up for 1 step", safety: "review" as const, edits: [{ ...at, text: "1" }] }];
+    reader.lowering.report.add("CTX6009", at, { share: showRatio(warmup), steps }, { fixes });
   }
   return {
     kind: (call?.name as PlanSchedule["kind"] | undefined) ?? "constant",

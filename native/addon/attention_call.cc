@@ -1,6 +1,8 @@
 // attention_call.cc: see attention_call.h.
 #include "attention_call.h"
 
+#include <system_error>
+
 #include "../model/failure.h"
 #include "../ring/ranks.h"
 #include "backend_library.h"
@@ -75,7 +77,11 @@ std::shared_ptr<Call> parse(const Napi::CallbackInfo &info, const std::string &n
 using Jobs = std::shared_ptr<std::unique_ptr<JobThread>>;
 
 JobThread &thread_of(const Jobs &jobs, Napi::Env env) {
-  if (!*jobs) *jobs = std::make_unique<JobThread>(env);
+  try {
+    if (!*jobs) *jobs = std::make_unique<JobThread>(env);
+  } catch (const std::system_error &error) {
+    throw Napi::Error::New(env, std::string("attention: cannot start a thread: ") + error.what());
+  }
   return **jobs;
 }
 

@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <thread>
+#include <vector>
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -88,6 +91,22 @@ Napi::Value describe(const Napi::CallbackInfo &info) {
   cuda.Set("devices", Napi::Array::New(env));
   value.Set("cuda", cuda);
   return value;
+}
+
+Napi::Value startable_threads(const Napi::CallbackInfo &info) {
+  const double count = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+  if (!(count >= 0 && count <= 65536)) throw Napi::TypeError::New(info.Env(), "startableThreads: count must lie in 0 … 65536");
+  std::atomic<bool> ending{false};
+  std::vector<std::thread> threads;
+  threads.reserve((size_t)count);
+  try {
+    while ((double)threads.size() < count) threads.emplace_back([&] { ending.wait(false); });
+  } catch (const std::system_error &) {
+  }
+  ending = true;
+  ending.notify_all();
+  for (std::thread &thread : threads) thread.join();
+  return Napi::Number::New(info.Env(), (double)threads.size());
 }
 
 } // namespace ctx

@@ -1,10 +1,14 @@
 // describe.h: what this machine offers (NativeDescription of runtime/engine/addon.ts).
-// defines: describe
+// defines: describe, startable_threads
 #pragma once
 #include <napi.h>
 
 namespace ctx {
 
 Napi::Value describe(const Napi::CallbackInfo &info);
+
+// (count): how many threads, up to `count`, this process can start at once: a limit on processes (ulimit -u, a container's) shows no
+// other way. They end before it returns.
+Napi::Value startable_threads(const Napi::CallbackInfo &info);
 
 } // namespace ctx

@@ -1,5 +1,7 @@
 #include "engine_object.h"
 
+#include <system_error>
+
 #include "engine_options.h"
 
 namespace ctx {
@@ -65,6 +67,8 @@ EngineObject::EngineObject(const Napi::CallbackInfo &info) : Napi::ObjectWrap<En
     throw Napi::Error::New(info.Env(), std::string("createEngine: ") + failure.what());
   } catch (const std::bad_alloc &) {
     throw Napi::Error::New(info.Env(), "createEngine: out of memory");
+  } catch (const std::system_error &error) {
+    throw Napi::Error::New(info.Env(), std::string("createEngine: cannot start a thread: ") + error.what());
   }
   memory_ = engine_->memory();
   vocab_ = engine_->shape().vocab;

@@ -138,8 +138,13 @@ JobThread::JobThread(Napi::Env env) : state_(std::make_shared<State>()) {
     throw Napi::Error::New(env, "cannot create a thread-safe function");
   }
   napi_unref_threadsafe_function(env, state.done);
+  try {
+    state.thread = std::thread([&state] { state.loop(); });
+  } catch (...) {
+    state.stop();
+    throw;
+  }
   napi_add_env_cleanup_hook(env, State::environment_ends, &state);
-  state.thread = std::thread([&state] { state.loop(); });
 }
 
 JobThread::~JobThread() {

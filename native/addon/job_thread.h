@@ -18,7 +18,7 @@ class JobThread {
   using Work = std::function<void()>;                  // on the job thread; throws on failure
   using Result = std::function<Napi::Value(Napi::Env)>; // afterwards on the event loop: the promise's value
 
-  explicit JobThread(Napi::Env env);
+  explicit JobThread(Napi::Env env); // throws std::system_error where no thread can be started
   ~JobThread(); // waits for the running job, which is cancelled
   JobThread(const JobThread &) = delete;
   JobThread &operator=(const JobThread &) = delete;

@@ -7,6 +7,7 @@ static Napi::Object start(Napi::Env env, Napi::Object exports) {
   ctx::EngineObject::define(env);
   ctx::register_attention(env, exports);
   exports.Set("describe", Napi::Function::New(env, ctx::describe, "describe"));
+  exports.Set("startableThreads", Napi::Function::New(env, ctx::startable_threads, "startableThreads"));
   exports.Set("createEngine", Napi::Function::New(env, ctx::EngineObject::create, "createEngine"));
   return exports;
 }

@@ -1,5 +1,5 @@
 // float_formats.h: the number formats of files (little-endian), to and from fp32.
-// defines: FileDtype, dtype_bytes, dtype_name, to_f32, from_f32
+// defines: FileDtype, dtype_bytes, dtype_name, to_f32, from_f32, first_beyond
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -35,6 +35,25 @@ inline void from_f32(uint8_t *bytes, const float *in, int64_t count, FileDtype d
     const uint16_t half = dtype == FileDtype::bf16 ? to_bf16(in[i]) : to_f16(in[i]);
     std::memcpy(bytes + 2 * i, &half, 2);
   }
+}
+
+// Index of the first of `count` numbers that `dtype` cannot hold as a number: NaN, infinite, or rounded to infinity; -1: it holds all.
+inline int64_t first_beyond(const float *numbers, int64_t count, FileDtype dtype) {
+  // Without the sign bit the bits of an fp32 grow with its magnitude; the last are infinity and the NaNs.
+  const uint32_t limit = dtype == FileDtype::f32 ? 0x7f800000u : dtype == FileDtype::bf16 ? 0x7f7f8000u : 0x477ff000u;
+  constexpr int64_t block = 4096;
+  for (int64_t from = 0; from < count; from += block) {
+    const int64_t to = from + block < count ? from + block : count;
+    uint32_t largest = 0; // without a branch inside, so that it is computed many at a time
+    for (int64_t i = from; i < to; i++) {
+      const uint32_t magnitude = __builtin_bit_cast(uint32_t, numbers[i]) & 0x7fffffffu;
+      largest = magnitude > largest ? magnitude : largest;
+    }
+    if (largest < limit) continue;
+    for (int64_t i = from; i < to; i++)
+      if ((__builtin_bit_cast(uint32_t, numbers[i]) & 0x7fffffffu) >= limit) return i;
+  }
+  return -1;
 }
 
 } // namespace ctx

@@ -19,6 +19,9 @@ std::string folder_of(const std::string &path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Of what is no finite number.
+const char *spelling(float number) { return number != number ? "NaN" : number > 0 ? "infinity" : "minus infinity"; }
+
 } // namespace
 
 TensorReader::~TensorReader() { close(); }
@@ -44,9 +47,9 @@ void TensorReader::open(const TensorSource &source) {
 void TensorReader::read(const TensorSource &source, int64_t count, const std::function<void(int64_t, const float *, int64_t)> &take) {
   open(source);
   const int64_t width = dtype_bytes(source.dtype);
-  if (source.offset < 0 || source.offset > size_ || count > (size_ - source.offset) / width)
-    fail(CTX_ERR_IO, "load: %s: tensor %s needs %lld bytes at offset %lld, but the file has %lld bytes (truncated?)", source.file.c_str(),
-         source.name.c_str(), (long long)(count * width), (long long)source.offset, (long long)size_);
+  if (count < 0 || source.offset < 0 || source.offset > size_ || count > (size_ - source.offset) / width)
+    fail(CTX_ERR_IO, "load: %s: tensor %s needs %lld numbers of %d bytes at offset %lld, but the file has %lld bytes (truncated?)", source.file.c_str(),
+         source.name.c_str(), (long long)count, (int)width, (long long)source.offset, (long long)size_);
   bytes_.resize((size_t)(std::min(count, piece) * width));
   numbers_.resize((size_t)std::min(count, piece));
   for (int64_t from = 0; from < count; from += piece) {
@@ -61,6 +64,9 @@ void TensorReader::read(const TensorSource &source, int64_t count, const std::fu
       done += (size_t)got;
     }
     to_f32(numbers_.data(), bytes_.data(), numbers, source.dtype);
+    if (const int64_t bad = first_beyond(numbers_.data(), numbers, FileDtype::f32); bad >= 0)
+      fail(CTX_ERR_IO, "load: %s: tensor %s holds %s (number %lld of %lld)", source.file.c_str(), source.name.c_str(), spelling(numbers_[(size_t)bad]),
+           (long long)(from + bad + 1), (long long)count);
     take(from, numbers_.data(), numbers);
   }
 }

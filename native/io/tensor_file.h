@@ -28,7 +28,7 @@ class TensorReader {
   TensorReader(const TensorReader &) = delete;
   TensorReader &operator=(const TensorReader &) = delete;
 
-  // Calls take(first element, fp32 numbers, count) for consecutive pieces of the tensor's `count` numbers.
+  // Calls take(first element, fp32 numbers, count) for consecutive pieces of the tensor's `count` numbers. NaN and infinity are refused.
   void read(const TensorSource &source, int64_t count, const std::function<void(int64_t, const float *, int64_t)> &take);
 
  private:

@@ -36,7 +36,7 @@ Engine::Engine(const EngineOptions &options)
     rank->ring.transport = options.ring > 1 ? &ring_->end(r) : nullptr;
     rank->ops.table = options.backend;
     const ctx_status created = options.backend->create(std::max(1, options.threads / options.ring), &rank->ops.device);
-    if (created != CTX_OK) fail(created, "cannot create a %s device with %d threads", options.backend->name, options.threads);
+    if (created != CTX_OK) fail(created, "cannot create a %s device with %d threads: %s", options.backend->name, options.threads, options.backend->last_error(nullptr));
     // The flag is read through a volatile int by kernels; a lock-free atomic int has the same representation.
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t) && std::atomic<int32_t>::is_always_lock_free);
     options.backend->set_cancel(rank->ops.device, reinterpret_cast<const volatile int32_t *>(options.cancelled));

@@ -162,6 +162,9 @@ void Engine::save(const std::string &path, const std::vector<uint8_t> &header, c
   for (const TensorSink &sink : sinks) {
     const std::vector<float> data = read(sink.name, sink.slot);
     const int64_t size = (int64_t)data.size(), width = dtype_bytes(sink.dtype);
+    if (const int64_t bad = first_beyond(data.data(), size, sink.dtype); bad >= 0) // a file with NaN would be of no use, and hide the one before
+      fail(CTX_ERR_ARGUMENT, "save: number %lld of %lld of %s is %g, which %s cannot hold", (long long)(bad + 1), (long long)size, sink.name.c_str(),
+           (double)data[(size_t)bad], dtype_name(sink.dtype));
     bytes.resize((size_t)(std::min(size, piece) * width));
     for (int64_t from = 0; from < size; from += piece) {
       check_cancelled();

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Plan, PlanDataSource } from "../../compiler/plan.ts";
+import { StopSignal } from "../run/events.ts";
 import { planTokenizer } from "../tokenizer/plan_tokenizer.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { DataError } from "./data_error.ts";
@@ -18,6 +19,8 @@ export interface OpenDataOptions {
   /** Where tokens are kept; when absent, see `cachePlace`. */
   cache?: string;
   onProgress?: TokenizeProgress;
+  /** Ends the work when asked to. */
+  stop?: StopSignal;
 }
 
 /** A source of files, tokenised. */
@@ -52,7 +55,7 @@ export class PlanDataset {
    */
   static async open(plan: Plan, folder: string, options: OpenDataOptions = {}): Promise<PlanDataset> {
     const cache = resolve(options.cache ?? cachePlace(resolve(folder)));
-    const tokenizer = await planTokenizer(plan, folder, cache);
+    const tokenizer = await planTokenizer(plan, folder, cache, options.stop);
     const sources = new Map<string, DataSource>();
     const synthetic = new Map<string, SyntheticSource>();
     const files: TokenFile[] = [];
@@ -64,7 +67,10 @@ export class PlanDataset {
         if (!synthesize) continue;
         const haystack = sources.get(synthesize.haystack);
         if (!haystack && synthesize.kind !== "copy")
-          throw new DataError(`source ${name}: its haystack ${synthesize.haystack} is not a source of files`);
+          throw new DataError(
+            `source ${name}: its haystack ${synthesize.haystack} is not a source of files`,
+            "name a source that has files",
+          );
         synthetic.set(name, await SyntheticSource.create(name, synthesize, haystack?.train ?? null, tokenizer));
       }
     } catch (error) {
@@ -143,13 +149,14 @@ export class PlanDataset {
     loss: "all" | "assistant",
   ): Promise<TokenFile> {
     const files = expandFiles(patterns, this.folder, format);
-    const { cache, onProgress } = this.options;
-    const file = await tokenize({ source, files, columns, loss, tokenizer: this.tokenizer, cache, onProgress });
+    const { cache, onProgress, stop = new StopSignal() } = this.options;
+    const file = await tokenize({ source, files, columns, loss, tokenizer: this.tokenizer, cache, onProgress, stop });
     this.open.push(file);
     const { vocab_size } = this.plan.model;
     if (file.manifest.largest_id >= vocab_size)
       throw new DataError(
-        `the tokenizer in ${this.tokenizer.folder} gives id ${file.manifest.largest_id}, but the model's vocabulary has ${vocab_size} entries; they don't belong together`,
+        `the tokenizer in ${this.tokenizer.folder} gives id ${file.manifest.largest_id}, but the model's vocabulary has ${vocab_size} entries`,
+        "they don't belong together: use the model's own tokenizer",
       );
     return file;
   }

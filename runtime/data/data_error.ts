@@ -1,15 +1,17 @@
-/** A fault in the user's data or tokenizer files. The message names the file (and line), what was expected and how to mend it. */
+/** A fault in the user's data or tokenizer files. The message names the file (and line) and what was expected, `hint` how to mend it. */
 export class DataError extends Error {
   override name = "DataError";
+  readonly hint: string;
   /** The file at fault, when there is one. */
   readonly file: string | undefined;
   /** Line in the file, from 1. */
   readonly line: number | undefined;
 
-  constructor(message: string, place: { file?: string; line?: number } = {}) {
+  constructor(message: string, hint: string, place: { file?: string; line?: number } = {}) {
     const at =
       place.file === undefined ? "" : place.line === undefined ? `${place.file}: ` : `${place.file}:${place.line}: `;
     super(at + message);
+    this.hint = hint;
     this.file = place.file;
     this.line = place.line;
   }
@@ -36,5 +38,15 @@ export function unreadable(file: string, error: unknown): DataError {
         : code === "EMFILE" || code === "ENFILE"
           ? "raise the limit on open files (ulimit -n)"
           : "see whether the disk is sound, or copy the file anew";
-  return new DataError(`can't be read: ${reason(error)}; ${advice}`, { file });
+  return new DataError(`can't be read: ${reason(error)}`, advice, { file });
+}
+
+/** What to do about a file without documents. */
+export const EMPTY = "take the file out of the source";
+
+/** What to do about a row that lacks the column that is read. */
+export function columnAdvice({ text, chat }: { text: string | null; chat: string | null }): string {
+  const property = chat === null ? "text" : "chat";
+  const now = chat ?? text;
+  return `name the column that holds the ${chat === null ? "text" : "messages"} in the source: ${property} = "…"${now === null ? "" : ` (now ${JSON.stringify(now)})`}`;
 }

@@ -93,7 +93,7 @@ export class Documents {
   text(length: number, random: Random): Int32Array {
     const out = new Int32Array(length);
     if (length === 0) return out;
-    if (this.tokens === 0) throw new DataError(`${this.name} has no documents`);
+    if (this.tokens === 0) throw new DataError(`${this.name} has no documents`, "give it some, or hold fewer out");
     let i = this.at(random.between(0, this.tokens - 1));
     let { from, to } = this.body(i);
     if (to - from >= length) from += random.between(0, to - from - length);
@@ -101,7 +101,8 @@ export class Documents {
     for (let visited = 0; ; visited++) {
       if (visited >= this.count)
         throw new DataError(
-          `${this.name} has fewer than the ${length} tokens of text that one row needs; give it more or longer documents`,
+          `${this.name} has fewer than the ${length} tokens of text that one row needs`,
+          "give it more or longer documents",
         );
       const take = Math.min(length - filled, to - from);
       out.set(this.read(i, from, from + take), filled);
@@ -135,7 +136,10 @@ export class Documents {
     const whole = this.textTokens();
     const stretches = cut([whole], length, count, random);
     if (stretches.length === 0)
-      throw new DataError(`${this.name} has ${whole} tokens of text, fewer than the ${length} of one window`);
+      throw new DataError(
+        `${this.name} has ${whole} tokens of text, fewer than the ${length} of one window`,
+        "give it more text, or evaluate at shorter lengths",
+      );
     let k = 0;
     let before = 0; // tokens of the bodies before body k
     return stretches.map(({ at }) => {

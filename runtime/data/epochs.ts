@@ -48,7 +48,7 @@ export class EpochStream {
       documents.count > 0
         ? ` of at most ${longest} tokens (overflow = drop leaves out longer ones)`
         : " after filter and holdout";
-    throw new DataError(`${documents.name} has no documents${why}`);
+    throw new DataError(`${documents.name} has no documents${why}`, "give it more documents, or let more of them pass");
   }
 
   /** Where token `position` of the stream lies. */

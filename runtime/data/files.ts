@@ -35,7 +35,10 @@ export function expandFiles(patterns: string[], folder: string, format: DataForm
     const { base, prefix, paths } = matchingFiles(pattern, folder);
     if (paths.length === 0) {
       const where = isAbsolute(pattern) ? "" : ` (looked under ${base})`;
-      throw new DataError(`no file matches ${JSON.stringify(pattern)}${where}`);
+      throw new DataError(
+        `no file matches ${JSON.stringify(pattern)}${where}`,
+        "correct the pattern; it starts from the recipe's folder",
+      );
     }
     for (const path of paths) {
       const name = prefix ? prefix + slashes(relative(base, path)) : slashes(relative(folder, path));
@@ -53,7 +56,8 @@ function formatOf(path: string): DataFormat {
   const known = ENDINGS.find(([ending]) => ending.test(path));
   if (known) return known[1];
   throw new DataError(
-    "can't tell the format from the file's ending: use .txt, .jsonl, .jsonl.zst or .parquet, or set format",
+    "can't tell the format from the file's ending",
+    "use .txt, .jsonl, .jsonl.zst or .parquet, or set format in the source",
     {
       file: path,
     },
@@ -80,12 +84,16 @@ function startOf(pattern: string, folder: string): { base: string; rest: string;
   if (npm) {
     const [, name, rest] = npm as unknown as [string, string, string];
     if (name.split("/").includes("..") || rest.split("/").includes(".."))
-      throw new DataError(`${JSON.stringify(pattern)}: a path inside an npm package can't contain ".."`);
+      throw new DataError(
+        `${JSON.stringify(pattern)}: a path inside an npm package can't contain ".."`,
+        "name the file from the package's own folder on",
+      );
     return { base: packageFolder(name, folder), rest, prefix: `npm:${name}/` };
   }
   if (pattern.startsWith("npm:"))
     throw new DataError(
-      `${JSON.stringify(pattern)}: write npm:<package>/<pattern of files>, for example npm:@scope/texts/data/*.txt`,
+      `${JSON.stringify(pattern)} names no files`,
+      "write npm:<package>/<pattern of files>, for example npm:@scope/texts/data/*.txt",
     );
   // A leading path without pattern characters may go up or start at the root.
   if (isAbsolute(pattern)) return { base: parse(pattern).root, rest: slashes(pattern), prefix: null };
@@ -100,5 +108,5 @@ function packageFolder(name: string, folder: string): string {
       if (existsSync(join(candidate, "package.json"))) return candidate;
       if (dirname(at) === at) break;
     }
-  throw new DataError(`the npm package ${name} is not installed; run: npm install ${name}`);
+  throw new DataError(`the npm package ${name} is not installed`, `run: npm install ${name}`);
 }

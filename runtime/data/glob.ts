@@ -106,7 +106,7 @@ class Search {
     const found = entries(folder);
     this.#looked += found.length;
     if (this.#looked > MOST)
-      throw new DataError(`the pattern looks at more than ${MOST} files; name a narrower folder`);
+      throw new DataError(`the pattern looks at more than ${MOST} files`, "name a narrower folder");
     return found;
   }
 }

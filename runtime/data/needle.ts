@@ -63,11 +63,13 @@ export async function needleSample(
     const least = length - around;
     throw new DataError(
       `a needle sample needs at least ${least} tokens with this tokenizer, but the length is ${length}`,
+      "ask at longer lengths, or for fewer digits",
     );
   }
   if (haystack.length < around)
     throw new DataError(
       `a needle sample of ${length} tokens needs ${around} tokens of text, but there are ${haystack.length}`,
+      "give the haystack more text",
     );
 
   const place = Math.round(Math.min(1, Math.max(0, depth)) * around);

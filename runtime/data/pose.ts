@@ -22,7 +22,10 @@ export function posePositions(
   within?: { from: number; to: number },
 ): Int32Array {
   if (chunks < 1 || chunks > length || context < length)
-    throw new DataError(`PoSE can't cut ${length} tokens into ${chunks} chunks within ${context} positions`);
+    throw new DataError(
+      `PoSE can't cut ${length} tokens into ${chunks} chunks within ${context} positions`,
+      "use fewer chunks, or a context that is longer than the row",
+    );
   const cuts = cutPlaces(length, chunks, random, within);
   const positions = new Int32Array(length);
   let skip = 0;

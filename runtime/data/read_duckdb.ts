@@ -1,6 +1,7 @@
-import { DataError, reason } from "./data_error.ts";
+import { columnAdvice, DataError, EMPTY, reason } from "./data_error.ts";
 import type { DocumentColumns, SourceDocument } from "./document.ts";
 import { documentOfJson, documentOfValue } from "./read_jsonl.ts";
+import { expectWholeFrames } from "./zstd_frames.ts";
 
 /** Largest JSON object read from a compressed file, in bytes. */
 const LARGEST_OBJECT = 2 ** 28;
@@ -27,7 +28,8 @@ async function* rows(sql: string, file: string): AsyncGenerator<unknown[]> {
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(
-      `can't be read: ${reason(error).split("\n")[0]}; the file may be truncated or of another format`,
+      `can't be read: ${reason(error).split("\n")[0]}`,
+      "the file may be truncated or of another format: copy it anew, or set the source's format",
       { file },
     );
   } finally {
@@ -38,10 +40,11 @@ async function* rows(sql: string, file: string): AsyncGenerator<unknown[]> {
 
 /** The documents of a zstd-compressed jsonl file. */
 export async function* readJsonlZst(file: string, columns: DocumentColumns): AsyncGenerator<SourceDocument> {
+  expectWholeFrames(file);
   const sql = `select json from read_ndjson_objects(${path(file)}, compression = 'zstd', maximum_object_size = ${LARGEST_OBJECT})`;
   let line = 0;
   for await (const [json] of rows(sql, file)) yield documentOfJson(json as string, columns, { file, line: ++line });
-  if (line === 0) throw new DataError("the file holds no documents", { file });
+  if (line === 0) throw new DataError("the file holds no documents", EMPTY, { file });
 }
 
 /** The documents of a parquet file, in row order. */
@@ -51,12 +54,16 @@ export async function* readParquet(file: string, columns: DocumentColumns): Asyn
   for await (const row of rows(`describe select * from read_parquet(${path(file)})`, file))
     present.push(String(row[0]));
   if (!present.includes(column))
-    throw new DataError(`no column ${JSON.stringify(column)} (the file has: ${present.join(", ")})`, { file });
+    throw new DataError(
+      `no column ${JSON.stringify(column)} (the file has: ${present.join(", ")})`,
+      columnAdvice(columns),
+      { file },
+    );
   const value = columns.chat === null ? name(column) : `to_json(${name(column)})`;
   let row = 0;
   for await (const [cell] of rows(`select ${value} from read_parquet(${path(file)})`, file)) {
     const place = { file, line: ++row };
     yield documentOfValue(columns.chat === null ? cell : JSON.parse(cell as string), columns, place);
   }
-  if (row === 0) throw new DataError("the file holds no documents", { file });
+  if (row === 0) throw new DataError("the file holds no documents", EMPTY, { file });
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import type { ChatMessage } from "../tokenizer/chat_template.ts";
-import { DataError, reason } from "./data_error.ts";
+import { columnAdvice, DataError, EMPTY, reason } from "./data_error.ts";
 import type { DocumentColumns, DocumentPlace, SourceDocument } from "./document.ts";
 
 const CHUNK = 4 * 2 ** 20;
@@ -28,7 +28,7 @@ async function* byteLines(file: string): AsyncGenerator<{ bytes: Buffer; line: n
     pending.push(chunk.subarray(from));
     pendingLength += chunk.length - from;
     if (pendingLength > LONGEST_LINE)
-      throw new DataError(`a line of more than ${LONGEST_LINE} bytes; is this really a jsonl file?`, {
+      throw new DataError(`a line of more than ${LONGEST_LINE} bytes`, "see whether this is really a jsonl file", {
         file,
         line: line + 1,
       });
@@ -50,13 +50,13 @@ export async function* readJsonl(file: string, columns: DocumentColumns): AsyncG
     try {
       text = decoder.decode(bytes);
     } catch {
-      throw new DataError("not valid UTF-8", place);
+      throw new DataError("not valid UTF-8", "convert the file to UTF-8", place);
     }
     if (/^[ \t\r]*$/.test(text)) continue;
     documents++;
     yield documentOfJson(text, columns, place);
   }
-  if (documents === 0) throw new DataError("the file holds no documents", { file });
+  if (documents === 0) throw new DataError("the file holds no documents", EMPTY, { file });
 }
 
 /** A document from one line of JSON. */
@@ -65,14 +65,18 @@ export function documentOfJson(json: string, columns: DocumentColumns, place: Do
   try {
     row = JSON.parse(json);
   } catch (error) {
-    throw new DataError(`not valid JSON (${reason(error)}); the file may be truncated here`, place);
+    throw new DataError(`not valid JSON (${reason(error)})`, "mend this line; the file may be truncated here", place);
   }
   if (typeof row !== "object" || row === null || Array.isArray(row))
-    throw new DataError("expected a JSON object on each line", place);
+    throw new DataError(
+      "expected a JSON object on each line",
+      "write one object a line; see whether this is really a jsonl file",
+      place,
+    );
   const column = columns.chat ?? columns.text ?? "text";
   if (!Object.hasOwn(row, column)) {
     const keys = Object.keys(row).slice(0, 12).join(", ");
-    throw new DataError(`no ${JSON.stringify(column)} in this object (it has: ${keys})`, place);
+    throw new DataError(`no ${JSON.stringify(column)} in this object (it has: ${keys})`, columnAdvice(columns), place);
   }
   return documentOfValue((row as { [key: string]: unknown })[column], columns, place);
 }
@@ -82,8 +86,15 @@ export function documentOfValue(value: unknown, columns: DocumentColumns, place:
   if (columns.chat !== null) return { kind: "chat", messages: chatMessages(value, columns.chat, place), place };
   if (typeof value === "string") return { kind: "text", text: value, place };
   const found = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value;
-  throw new DataError(`${JSON.stringify(columns.text ?? "text")} should be text but is ${found}`, place);
+  throw new DataError(
+    `${JSON.stringify(columns.text ?? "text")} should be text but is ${found}`,
+    columnAdvice(columns),
+    place,
+  );
 }
+
+/** What a conversation looks like. */
+const MESSAGES = 'write messages as { "role": "user", "content": "…" }, or as { "from": "human", "value": "…" }';
 
 const ROLES: { [from: string]: string } = {
   human: "user",
@@ -96,7 +107,7 @@ const ROLES: { [from: string]: string } = {
 /** Messages as `[{ role, content }]` or, in the ShareGPT manner, `[{ from, value }]`. */
 function chatMessages(value: unknown, column: string, place: DocumentPlace): ChatMessage[] {
   if (!Array.isArray(value) || value.length === 0)
-    throw new DataError(`${JSON.stringify(column)} should be a non-empty list of messages`, place);
+    throw new DataError(`${JSON.stringify(column)} should be a non-empty list of messages`, MESSAGES, place);
   return value.map((message, i) => {
     const role = message?.role ?? ROLES[message?.from];
     const content = message?.content ?? message?.value;
@@ -106,6 +117,7 @@ function chatMessages(value: unknown, column: string, place: DocumentPlace): Cha
       return { ...message, role, content: content ?? "" };
     throw new DataError(
       `message ${i + 1} of ${JSON.stringify(column)} should have a text "role" and a text "content"`,
+      MESSAGES,
       place,
     );
   });

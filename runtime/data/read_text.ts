@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { DataError } from "./data_error.ts";
+import { DataError, EMPTY } from "./data_error.ts";
 import type { SourceDocument } from "./document.ts";
 
 /** Files up to this size are read in one go. */
@@ -13,19 +13,25 @@ async function* decode(file: string): AsyncGenerator<string> {
   let offset = 0;
   const check = (bytes: Buffer): void => {
     if (offset === 0 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)))
-      throw new DataError("this is UTF-16 text; convert it to UTF-8", { file });
+      throw new DataError("this is UTF-16 text", "convert it to UTF-8", { file });
     const zero = bytes.indexOf(0);
     if (zero >= 0)
-      throw new DataError(`binary data (a zero byte at offset ${offset + zero}); expected UTF-8 text`, { file });
+      throw new DataError(
+        `binary data (a zero byte at offset ${offset + zero}); expected UTF-8 text`,
+        "set the source's format if it is not text, or take the file out of the source",
+        { file },
+      );
   };
   const run = (bytes: Buffer | undefined): string => {
     try {
       return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
     } catch {
-      const where = bytes
-        ? `in the ${bytes.length} bytes from offset ${offset}`
-        : "at the end; the file may be truncated";
-      throw new DataError(`not valid UTF-8 ${where}`, { file });
+      const where = bytes ? `in the ${bytes.length} bytes from offset ${offset}` : "at the end";
+      throw new DataError(
+        `not valid UTF-8 ${where}`,
+        bytes ? "convert the file to UTF-8" : "the file may be truncated: copy it anew",
+        { file },
+      );
     }
   };
   for await (const bytes of createReadStream(file, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
@@ -44,7 +50,7 @@ async function* decode(file: string): AsyncGenerator<string> {
  */
 export async function* readText(file: string): AsyncGenerator<SourceDocument> {
   const { size } = await stat(file);
-  if (size === 0) throw new DataError("the file is empty; remove it from the source's files", { file });
+  if (size === 0) throw new DataError("the file is empty", EMPTY, { file });
   const place = { file };
   if (size > WHOLE) yield { kind: "parts", parts: decode(file), place };
   else {

@@ -22,8 +22,8 @@ export function segmentRow(
   const size = random.between(segment[0], segment[1]);
   if (2 * (size + gap) > length)
     throw new DataError(
-      `copy rows with segments of ${size} tokens and gaps of up to ${gap} need ${2 * (size + gap)} tokens, but a row has ${length}; ` +
-        "make the stage longer, or segment or gap smaller",
+      `copy rows with segments of ${size} tokens and gaps of up to ${gap} need ${2 * (size + gap)} tokens, but a row has ${length}`,
+      "make the stage longer, or segment or gap smaller",
     );
   const token = () => random.between(0, vocab - 1);
   const tokens = Int32Array.from({ length: size }, token);

@@ -35,12 +35,15 @@ export async function spell(tokenizer: Tokenizer, parts: Part[]): Promise<Spelle
     if (prefix.some((id, t) => ids[t] !== id))
       throw new DataError(
         `the tokenizer joins the end of ${JSON.stringify(parts[i]!.text)} with what follows it in ${JSON.stringify(texts.at(-1))}`,
+        OTHER,
       );
     kinds.fill(parts[i]!.kind, from, prefix.length);
     from = prefix.length;
   }
   return { ids, kinds };
 }
+
+const OTHER = "leave these questions out of the recipe, or use a model with another tokenizer";
 
 /** What is hidden and how it is asked for; `name` where there are several. */
 export interface NeedleForm {
@@ -118,6 +121,7 @@ async function proveForm(tokenizer: Tokenizer, kind: keyof typeof FORMS): Promis
           if (again.length !== ids.length || again.some((id, t) => id !== ids[t]))
             throw new DataError(
               `${JSON.stringify(parts.map((p) => p.text).join(""))} doesn't survive decoding and encoding again`,
+              OTHER,
             );
         }
       return form;
@@ -127,5 +131,6 @@ async function proveForm(tokenizer: Tokenizer, kind: keyof typeof FORMS): Promis
   }
   throw new DataError(
     `this tokenizer can't be used for ${kind} questions: ${problem instanceof Error ? problem.message : String(problem)}`,
+    OTHER,
   );
 }

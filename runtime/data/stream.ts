@@ -52,10 +52,12 @@ export class StageStream {
   ) {
     this.steps = stage.steps;
     this.mix = stageMix(stage, (name) => sources.get(name)?.kind === "synthetic");
-    if (this.mix.names.length === 0) throw new DataError(`stage ${stage.name} has no source with a share above 0`);
+    if (this.mix.names.length === 0)
+      throw new DataError(`stage ${stage.name} has no source with a share above 0`, "give one a share in its mix");
     for (const name of this.mix.names) {
       const source = sources.get(name);
-      if (!source) throw new DataError(`stage ${stage.name} mixes in ${name}, which is not a source`);
+      if (!source)
+        throw new DataError(`stage ${stage.name} mixes in ${name}, which is not a source`, "name a source of data { }");
       if (source.kind === "synthetic") continue;
       const stream = new EpochStream(source.documents, seed, longestDocument(data, stage));
       this.texts.set(name, { stream, begin: stream.positionOf(source.from) });
@@ -75,7 +77,10 @@ export class StageStream {
     let weight = 0;
     for (const row of rows) for (const w of row.weights) weight += w;
     if (weight === 0)
-      throw new DataError(`step ${step} of stage ${this.stage.name} has nothing to learn: every token's weight is 0`);
+      throw new DataError(
+        `step ${step} of stage ${this.stage.name} has nothing to learn: every token's weight is 0`,
+        "give text or answers a weight, or learn from more than the assistant's turns (loss = all)",
+      );
 
     const { micro_batch } = this.stage.parallel;
     const microBatches: MicroBatch[] = [];

@@ -130,8 +130,8 @@ export class SyntheticSource {
 
   private tooShort(room: number, needed: number): DataError {
     return new DataError(
-      `source ${this.name}: ${this.settings.kind} with ${this.settings.repeats} question(s) needs ${needed} tokens, but a row has ${room}; ` +
-        "make the stage longer, or repeats or count smaller",
+      `source ${this.name}: ${this.settings.kind} with ${this.settings.repeats} question(s) needs ${needed} tokens, but a row has ${room}`,
+      "make the stage longer, or repeats or count smaller",
     );
   }
 }

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { accessSync, constants, createReadStream, existsSync, statSync } from "node:fs";
+import { accessSync, constants, createReadStream, existsSync, readlinkSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join } from "node:path";
-import { makeFolders, removeIfPossible, writeFailure } from "../run/files.ts";
+import type { StopSignal } from "../run/events.ts";
+import { isRunning, makeFolders, removeIfPossible, writeFailure } from "../run/files.ts";
 import { isSystemError, unreadable } from "./data_error.ts";
 import type { DataFile } from "./files.ts";
 
@@ -25,8 +26,24 @@ export function cachePlace(folder: string): string {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "ctx");
 }
 
-/** Left by a run that was killed; younger ones may still be in work. */
+/** Left by a run that was killed, on whatever machine; younger ones may still be in work. */
 const STALE_MS = 24 * 3600 * 1000;
+
+/** Tells processes of this machine, and of this container, from others that share the cache: their numbers mean nothing here. */
+const HERE = createHash("sha256").update(`${hostname()} ${processSpace()}`).digest("hex").slice(0, 8);
+
+function processSpace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}
+
+/** Name for what is not yet, or no longer, `name`; `sweep` knows it again. */
+function asideName(name: string): string {
+  return `${name}.tmp-${process.pid}-${HERE}${randomBytes(2).toString("hex")}`;
+}
 
 /** Hash of the inputs, hex. */
 export function cacheKey(inputs: unknown): string {
@@ -34,14 +51,20 @@ export function cacheKey(inputs: unknown): string {
 }
 
 /** SHA-256 of each file's bytes: what decides whether a cached result still holds. Dates are not trusted. */
-export async function fingerprint(files: DataFile[]): Promise<{ name: string; format: string; sha256: string }[]> {
+export async function fingerprint(
+  files: DataFile[],
+  stop: StopSignal,
+): Promise<{ name: string; format: string; sha256: string }[]> {
   const prints = [];
   for (const { path, name, format } of files) {
     const hash = createHash("sha256");
     try {
-      for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) hash.update(chunk as Buffer);
+      for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 22 })) {
+        stop.throwIfRequested();
+        hash.update(chunk as Buffer);
+      }
     } catch (error) {
-      throw unreadable(path, error);
+      throw isSystemError(error) ? unreadable(path, error) : error;
     }
     prints.push({ name, format, sha256: hash.digest("hex") });
   }
@@ -70,7 +93,7 @@ export async function cached<T>(
         if (round > 3) throw error;
         await discard(cache, folder);
       }
-    const aside = join(cache, `${name}.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
+    const aside = join(cache, asideName(name));
     try {
       makeFolders(cache);
       await writeFile(join(cache, ".gitignore"), "*\n");
@@ -105,15 +128,20 @@ async function exists(path: string): Promise<boolean> {
 
 /** Moves a damaged folder out of the way before deleting it, so that no one finds half of it. */
 async function discard(cache: string, folder: string): Promise<void> {
-  const grave = join(cache, `damaged.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
+  const grave = join(cache, asideName("damaged"));
   await rename(folder, grave).catch(() => undefined);
   await rm(grave, { recursive: true, force: true });
 }
 
 async function sweep(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
-    if (!/\.tmp-\d+-[0-9a-f]{12}$/.test(name)) continue;
+    const [, pid, where] = /\.tmp-(\d+)-([0-9a-f]{8})[0-9a-f]{4}$/.exec(name) ?? [];
+    if (pid === undefined) continue;
     const path = join(cache, name);
+    if (where === HERE && !isRunning(Number(pid))) {
+      removeIfPossible(path);
+      continue;
+    }
     const changed = await stat(path).then(
       (s) => s.mtimeMs,
       () => Date.now(),

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256, writeSynced } from "../run/files.ts";
-import { DataError, reason } from "./data_error.ts";
+import { DataError, reason, unreadable } from "./data_error.ts";
 
 /**
  * A folder of tokenised documents:
@@ -17,6 +17,9 @@ import { DataError, reason } from "./data_error.ts";
 export const NO_LOSS = 0x8000_0000;
 
 const VERSION = 1;
+
+/** What to do about tokens that are not what they should be. */
+const DELETE = "delete this folder: the text is tokenised anew then";
 const BUFFER_TOKENS = 2 ** 18;
 
 export interface TokenManifest {
@@ -120,6 +123,7 @@ export class TokenFile {
     readonly manifest: TokenManifest,
     /** [documents + 1] start of each document in tokens. */
     readonly offsets: Float64Array,
+    private readonly path: string,
     private readonly descriptor: number,
   ) {}
 
@@ -134,33 +138,48 @@ export class TokenFile {
     try {
       manifest = JSON.parse(await readFile(file, "utf8"));
     } catch (error) {
-      throw new DataError(reason(error), { file });
+      throw new DataError(reason(error), DELETE, { file });
     }
-    if (manifest?.version !== VERSION) throw new DataError(`not a token manifest of version ${VERSION}`, { file });
+    if (manifest?.version !== VERSION)
+      throw new DataError(`not a token manifest of version ${VERSION}`, DELETE, { file });
     const path = (name: string) => join(folder, name);
     for (const name of ["tokens", "index"] as const)
       if ((await sha256(path(`${name}.bin`)).catch(reason)) !== manifest.sha256?.[name])
-        throw new DataError("damaged: the checksum differs", { file: path(`${name}.bin`) });
+        throw new DataError("damaged: the checksum differs", DELETE, { file: path(`${name}.bin`) });
     const bytes = await readFile(path("index.bin"));
     const entries = bytes.length / 8;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const offsets = Float64Array.from({ length: entries }, (_, i) => Number(view.getBigUint64(8 * i, true)));
     if (entries !== manifest.documents + 1 || offsets[entries - 1] !== manifest.tokens)
-      throw new DataError("the index doesn't fit the manifest", { file: path("index.bin") });
-    return new TokenFile(manifest, offsets, openSync(path("tokens.bin"), "r"));
+      throw new DataError("the index doesn't fit the manifest", DELETE, { file: path("index.bin") });
+    return new TokenFile(manifest, offsets, path("tokens.bin"), openSync(path("tokens.bin"), "r"));
   }
 
-  /** Tokens [from, from + count) of the whole file, with their NO_LOSS bits. */
+  /**
+   * Tokens [from, from + count) of the whole file, with their NO_LOSS bits.
+   *
+   * @throws DataError naming the file when the disk does not give them
+   */
   read(from: number, count: number): Uint32Array {
     const tokens = new Uint32Array(count);
     const bytes = new Uint8Array(tokens.buffer);
     for (let done = 0; done < bytes.length; ) {
-      const got = readSync(this.descriptor, bytes, done, bytes.length - done, from * 4 + done);
+      const got = this.readBytes(bytes, done, from * 4 + done);
       if (got === 0)
-        throw new DataError(`tokens ${from} … ${from + count} are not in the token cache; was it deleted meanwhile?`);
+        throw new DataError(`ends before tokens ${from} … ${from + count}; was it changed meanwhile?`, DELETE, {
+          file: this.path,
+        });
       done += got;
     }
     return tokens;
+  }
+
+  private readBytes(to: Uint8Array, offset: number, position: number): number {
+    try {
+      return readSync(this.descriptor, to, offset, to.length - offset, position);
+    } catch (error) {
+      throw unreadable(this.path, error);
+    }
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import type { StopSignal } from "../run/events.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { DataError } from "./data_error.ts";
 import type { DocumentColumns, SourceDocument } from "./document.ts";
@@ -26,12 +27,20 @@ export interface TokenizeOptions {
   /** The `.ctx-cache` folder. */
   cache: string;
   onProgress?: TokenizeProgress | undefined;
+  /** Ends the work when asked to; what is half done is cleared away. */
+  stop: StopSignal;
 }
 
 /** Tokenises files once; later runs with the same files and the same tokenizer open the result. */
 export async function tokenize(options: TokenizeOptions): Promise<TokenFile> {
   const { files, columns, loss, tokenizer, cache } = options;
-  const key = cacheKey({ version: VERSION, files: await fingerprint(files), columns, loss, tokenizer: tokenizer.hash });
+  const key = cacheKey({
+    version: VERSION,
+    files: await fingerprint(files, options.stop),
+    columns,
+    loss,
+    tokenizer: tokenizer.hash,
+  });
   return cached(cache, `tokens-${key}`, TokenFile.open, async (folder) => {
     const writer = await TokenWriter.create(folder);
     try {
@@ -45,7 +54,7 @@ export async function tokenize(options: TokenizeOptions): Promise<TokenFile> {
 }
 
 async function tokenizeInto(writer: TokenWriter, options: TokenizeOptions): Promise<void> {
-  const { source, files, columns, loss, tokenizer, onProgress } = options;
+  const { source, files, columns, loss, tokenizer, onProgress, stop } = options;
   const { bos, eos } = tokenizer;
   let tokens = 0;
   const open = async () => bos !== null && (await writer.append([bos]));
@@ -85,6 +94,7 @@ async function tokenizeInto(writer: TokenWriter, options: TokenizeOptions): Prom
     }
     await open();
     for await (const ids of tokenizer.encodeParts(document.parts)) {
+      await stop.breathe();
       await writer.append(ids);
       tokens += ids.length;
     }
@@ -92,7 +102,10 @@ async function tokenizeInto(writer: TokenWriter, options: TokenizeOptions): Prom
   };
 
   for (const [i, file] of files.entries()) {
-    for await (const document of readDocuments(file, columns)) await add(document);
+    for await (const document of readDocuments(file, columns)) {
+      await stop.breathe();
+      await add(document);
+    }
     onProgress?.({ source, files: i + 1, ofFiles: files.length, tokens });
   }
   await drain();
@@ -106,7 +119,11 @@ async function encodeChat(
 ): Promise<{ ids: Int32Array; noLoss: Uint8Array | undefined }> {
   const { messages, place } = document;
   if (!tokenizer.chat)
-    throw new DataError("this source holds chat messages, but the model's tokenizer has no chat template", place);
+    throw new DataError(
+      "this source holds chat messages, but the model's tokenizer has no chat template",
+      'put chat_template.jinja beside tokenizer.json, or name a column with plain text: text = "…"',
+      place,
+    );
   try {
     if (loss === "all")
       return { ids: (await tokenizer.encodeRendered(tokenizer.chat.render(messages, false))).ids, noLoss: undefined };
@@ -114,7 +131,9 @@ async function encodeChat(
     const { ids, offsets } = await tokenizer.encodeRendered(text);
     return { ids, noLoss: outsideTurns(text, assistant, offsets) };
   } catch (error) {
-    throw error instanceof DataError && error.file === undefined ? new DataError(error.message, place) : error;
+    throw error instanceof DataError && error.file === undefined
+      ? new DataError(error.message, error.hint, place)
+      : error;
   }
 }
 

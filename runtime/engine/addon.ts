@@ -209,6 +209,8 @@ export interface NativeAttentionOptions {
 
 export interface NativeAddon {
   describe(): NativeDescription;
+  /** How many threads, up to `count`, this process can start at once. They end before it returns. */
+  startableThreads(count: number): number;
   createEngine(options: NativeEngineOptions): NativeEngine;
   attentionForward(
     q: Float32Array,

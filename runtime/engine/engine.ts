@@ -5,6 +5,7 @@ import type { PlanModel, PlanRope } from "../../compiler/plan.ts";
 import type { NativeBatch, NativeEngine, NativeTensorSource } from "./addon.ts";
 import { documentPositions, documentStarts } from "./documents.ts";
 import { loadAddon } from "./load.ts";
+import { loadWeights } from "./load_weights.ts";
 import { modelShape } from "./model_shape.ts";
 import { matchWeights, readModelFolder } from "./safetensors.ts";
 
@@ -193,7 +194,7 @@ export class Engine {
     });
     try {
       native.setRope(Float64Array.from(rope.inv_freq), rope.attention_factor);
-      await native.load(matchWeights(this.#folder, this.#weights, native.parameters()), "value", false);
+      await loadWeights(native, matchWeights(this.#folder, this.#weights, native.parameters()), "value", false);
     } catch (error) {
       await native.close();
       throw error;

@@ -26,11 +26,16 @@ export interface SafetensorsEntry {
 
 /** A safetensors file that is not what it should be; the message names file and tensor. */
 export class SafetensorsError extends Error {
-  constructor(file: string, what: string) {
+  readonly hint: string;
+
+  constructor(file: string, what: string, hint = "download or copy the file anew") {
     super(`${file}: ${what}`);
     this.name = "SafetensorsError";
+    this.hint = hint;
   }
 }
+
+const FITTING = "config.json and the weights don't belong together: copy both from the same model";
 
 /**
  * What lies where in a safetensors file, in file order. Every byte behind the header must belong to exactly one tensor.
@@ -39,7 +44,11 @@ export class SafetensorsError extends Error {
  */
 export async function readSafetensorsHeader(file: string): Promise<SafetensorsEntry[]> {
   const handle = await open(file, "r").catch((error: Error) => {
-    throw new SafetensorsError(file, `cannot be opened: ${error.message}`);
+    throw new SafetensorsError(
+      file,
+      `cannot be opened: ${error.message}`,
+      "see whether the file is there and may be read",
+    );
   });
   try {
     const information = await handle.stat();
@@ -71,7 +80,13 @@ async function bytesOf(file: string, handle: FileHandle, count: number, position
   const buffer = Buffer.alloc(count);
   let done = 0;
   while (done < count) {
-    const { bytesRead } = await handle.read(buffer, done, count - done, position + done);
+    const { bytesRead } = await handle.read(buffer, done, count - done, position + done).catch((error: Error) => {
+      throw new SafetensorsError(
+        file,
+        `cannot be read: ${error.message}`,
+        "see whether the disk is sound, or copy the file anew",
+      );
+    });
     if (bytesRead === 0) throw new SafetensorsError(file, "ended while its header was read");
     done += bytesRead;
   }
@@ -142,7 +157,7 @@ export async function readSafetensors(file: string): Promise<NativeTensorSource[
     .filter(({ dtype }) => dtype.startsWith("F") || dtype === "BF16")
     .map(({ name, dtype, shape, offset }) => {
       if (dtype !== "F32" && dtype !== "BF16" && dtype !== "F16") {
-        throw new SafetensorsError(file, `tensor ${name} has dtype ${dtype}; convert it to F32, BF16 or F16`);
+        throw new SafetensorsError(file, `tensor ${name} has dtype ${dtype}`, "convert it to F32, BF16 or F16");
       }
       return { name, file, offset, dtype, shape };
     });
@@ -158,10 +173,13 @@ export async function readModelFolder(folder: string): Promise<NativeTensorSourc
   if (existsSync(single)) return readSafetensors(single);
   const index = `${single}.index.json`;
   if (existsSync(index)) return readShards(folder, index);
-  if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
+  if (!existsSync(folder)) throw new SafetensorsError(folder, "there is no such folder", "see whether it was moved");
   const pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json"].find((name) => existsSync(join(folder, name)));
-  const hint = pickled ? `; ${pickled} is not read, save the model with safe_serialization=True` : "";
-  throw new Error(`${folder} has neither model.safetensors nor model.safetensors.index.json${hint}`);
+  throw new SafetensorsError(
+    folder,
+    "has neither model.safetensors nor model.safetensors.index.json",
+    pickled ? `${pickled} is not read: save the model with safe_serialization=True` : "download the weights too",
+  );
 }
 
 async function readShards(folder: string, index: string): Promise<NativeTensorSource[]> {
@@ -221,11 +239,15 @@ export function matchWeights(
   const matched = parameters.map(({ name, shape }) => {
     const source = found.get(name);
     if (!source) {
-      throw new SafetensorsError(folder, `no tensor ${name} [${shape.join(", ")}], which its config.json calls for`);
+      throw new SafetensorsError(
+        folder,
+        `no tensor ${name} [${shape.join(", ")}], which its config.json calls for`,
+        FITTING,
+      );
     }
     if (source.shape.join() !== shape.join()) {
       const shapes = `has shape [${source.shape.join(", ")}], its config.json calls for [${shape.join(", ")}]`;
-      throw new SafetensorsError(source.file, `tensor ${name} ${shapes}`);
+      throw new SafetensorsError(source.file, `tensor ${name} ${shapes}`, FITTING);
     }
     found.delete(name);
     return source;
@@ -233,7 +255,7 @@ export function matchWeights(
   const tied = !parameters.some(({ name }) => name === "lm_head.weight");
   for (const { name, file } of found.values()) {
     if (BUFFER.test(name) || (tied && name === "lm_head.weight")) continue;
-    throw new SafetensorsError(file, `tensor ${name} is not part of the model that config.json describes`);
+    throw new SafetensorsError(file, `tensor ${name} is not part of the model that config.json describes`, FITTING);
   }
   return matched;
 }

@@ -47,7 +47,7 @@ export class PositionTally {
       const used = rows.filter((row) => row.count > 0);
       const tokens = used.reduce((total, row) => total + row.count, 0);
       const nll = used.reduce((total, row) => total + row.sum, 0) / Math.max(1, tokens);
-      return { from, to, tokens, nll, perplexity: Math.exp(nll), error: standardError(used, nll) };
+      return { from, to, tokens, nll, perplexity: perplexityOf(nll), error: standardError(used, nll) };
     });
   }
 
@@ -58,7 +58,7 @@ export class PositionTally {
     for (const row of this.#sums) for (const value of row) sum += value;
     for (const row of this.#counts) for (const value of row) tokens += value;
     const nll = sum / Math.max(1, tokens);
-    return { tokens, nll, perplexity: Math.exp(nll) };
+    return { tokens, nll, perplexity: perplexityOf(nll) };
   }
 }
 
@@ -67,4 +67,9 @@ function standardError(rows: { sum: number; count: number }[], mean: number): nu
   if (rows.length < 2) return 0;
   const squares = rows.reduce((total, row) => total + (row.sum / row.count - mean) ** 2, 0);
   return Math.sqrt(squares / (rows.length - 1) / rows.length);
+}
+
+/** exp(nll), or the largest number where that overflows (above 709 nats): JSON knows no infinity. */
+function perplexityOf(nll: number): number {
+  return Math.min(Math.exp(nll), Number.MAX_VALUE);
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { modelFromConfig } from "../../compiler/model/index.ts";
+import { readModelConfig } from "../../compiler/model/index.ts";
 import type {
   Plan,
   PlanDataSource,
@@ -11,11 +11,12 @@ import type {
   PlanRope,
 } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
-import { checkEvaluation } from "../run/check_machine.ts";
+import { checkEvaluation, checkThreads } from "../run/check_machine.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
-import { readJson } from "../run/files.ts";
-import { isRunFolder, type RunOrigin, readPlan, runFolder } from "../run/folder.ts";
+import { readText } from "../run/files.ts";
+import { isRunFolder, readPlan, runFolder } from "../run/folder.ts";
+import { readOrigin } from "../run/shapes.ts";
 import { baseFolder } from "../run/start_weights.ts";
 import type { Machine } from "../train/stage_engine.ts";
 import { evaluateModel } from "./evaluate_model.ts";
@@ -62,11 +63,13 @@ interface Subject {
 export async function evaluateFolder(root: string, options: EvaluateFolderOptions): Promise<EvaluationResult> {
   const subject = isRunFolder(root) ? ofRun(root, options.stage) : ofModel(root, options);
   const evaluate = whatToEvaluate(subject, options);
+  checkThreads(options.machine, 1);
   checkEvaluation("the evaluation", evaluate, subject.plan.model, options.machine);
   options.listen({ kind: "phase", title: "tokenising" });
   const data = await PlanDataset.open(subject.plan, subject.base, {
     onProgress: ({ files, ofFiles }) =>
       options.listen({ kind: "progress", done: files, total: ofFiles, unit: "files" }),
+    stop: options.stop,
   });
   options.listen({ kind: "done", title: "text ready" });
   try {
@@ -92,7 +95,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
 function ofRun(root: string, wanted: string | null): Subject {
   const folder = runFolder(root);
   const plan = readPlan(folder.plan);
-  const { base } = readJson<RunOrigin>(folder.origin);
+  const { base } = readOrigin(folder.origin);
   if (wanted === "before") {
     const weights = baseFolder(plan, base);
     if (weights === null) throw new Failure("usage", "this run started from nothing: there is no model before it");
@@ -180,10 +183,12 @@ function heldOutWhole(name: string, files: string[]): PlanDataSource {
 }
 
 function readModel(root: string): PlanModel {
-  const config = readJson<{ [key: string]: unknown }>(join(root, "config.json"));
-  const { model, findings } = modelFromConfig(config, root);
+  const { model, findings } = readModelConfig(readText(join(root, "config.json")), root);
   const errors = findings.filter((finding) => finding.severity === "error").map((finding) => finding.message);
-  if (!model) throw new Failure("input", `${join(root, "config.json")}: ${errors.join(" ")}`);
+  if (!model) {
+    const hint = "correct config.json, or take it over from the model anew";
+    throw new Failure("input", `${join(root, "config.json")}: ${errors.join(" ")}`, hint);
+  }
   return model;
 }
 

@@ -2,6 +2,9 @@ import type { PlanEvaluate, PlanModel, PlanRope } from "../../compiler/plan.ts";
 import type { PlanDataset } from "../data/data.ts";
 import { needleSample } from "../data/needle.ts";
 import { Random } from "../data/random.ts";
+import type { NativeEngine } from "../engine/addon.ts";
+import { cancelOnStop } from "../engine/cancel.ts";
+import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { type Machine, scoringEngine } from "../train/stage_engine.ts";
@@ -30,58 +33,66 @@ export interface EvaluateOptions {
   stop: StopSignal;
 }
 
-/** Runs a plan's evaluation on weights from files, in an engine of its own that only scores. */
+/**
+ * Runs a plan's evaluation on weights from files, in an engine of its own that only scores.
+ *
+ * @throws Failure of kind "interrupted" when asked to stop: half an evaluation says nothing
+ */
 export async function evaluateModel(options: EvaluateOptions): Promise<EvaluationResult> {
-  const { evaluate, listen } = options;
-  const began = performance.now();
-  const maxTokens = scoredTokens(evaluate);
-  const engine = scoringEngine(options.machine, options.model, maxTokens);
+  const engine = scoringEngine(options.machine, options.model, scoredTokens(options.evaluate));
   try {
-    engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
-    const sources = matchWeights(options.folder, await readModelFolder(options.folder), engine.parameters());
-    await engine.load(sources, "value", false);
-    const shared = { engine, maxTokens, stop: options.stop };
-    let needle: EvaluationResult["needle"] = null;
-    if (evaluate.needle) {
-      listen({ kind: "phase", title: `needle test, ${options.name}` });
-      const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "questions" });
-      needle = await needleMap(evaluate.needle, { ...shared, progress, sample: needles(options) });
-      listen({
-        kind: "done",
-        title: `needle test, ${options.name}: ${(needle.overall.accuracy * 100).toFixed(1)}% right`,
-      });
-    }
-    let perplexity: EvaluationResult["perplexity"] = null;
-    if (evaluate.perplexity) {
-      listen({ kind: "phase", title: `perplexity, ${options.name}` });
-      const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "windows" });
-      const windows = await perplexityWindows(options);
-      perplexity = await perplexityByPosition(evaluate.perplexity, { ...shared, progress, windows });
-      const short = perplexity.lengths.filter(({ windows }) => windows < evaluate.perplexity!.samples);
-      for (const { length, windows } of short) {
-        const text = `the held-out text has room for ${windows} windows of ${length} tokens, not ${evaluate.perplexity.samples}`;
-        listen({ kind: "note", text });
-      }
-      const far = perplexity.lengths.at(-1);
-      listen({
-        kind: "done",
-        title: `perplexity, ${options.name}: ${far?.perplexity.toFixed(2)} at ${far?.length} tokens`,
-      });
-    }
-    return {
-      version: 1,
-      name: options.name,
-      model: options.folder,
-      rope: { method: options.rope.method, theta: options.rope.theta, attention_factor: options.rope.attention_factor },
-      context: options.context,
-      needle,
-      perplexity,
-      gate: evaluate.gate ? checkGate(evaluate.gate, options.context, needle, perplexity) : null,
-      seconds: (performance.now() - began) / 1000,
-    };
+    return await cancelOnStop(engine, options.stop, () => evaluateIn(engine, options));
   } finally {
     await engine.close();
   }
+}
+
+async function evaluateIn(engine: NativeEngine, options: EvaluateOptions): Promise<EvaluationResult> {
+  const { evaluate, listen } = options;
+  const began = performance.now();
+  const maxTokens = scoredTokens(evaluate);
+  engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
+  const sources = matchWeights(options.folder, await readModelFolder(options.folder), engine.parameters());
+  await loadWeights(engine, sources, "value", false);
+  const shared = { name: options.name, engine, maxTokens, stop: options.stop };
+  let needle: EvaluationResult["needle"] = null;
+  if (evaluate.needle) {
+    listen({ kind: "phase", title: `needle test, ${options.name}` });
+    const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "questions" });
+    needle = await needleMap(evaluate.needle, { ...shared, progress, sample: needles(options) });
+    listen({
+      kind: "done",
+      title: `needle test, ${options.name}: ${(needle.overall.accuracy * 100).toFixed(1)}% right`,
+    });
+  }
+  let perplexity: EvaluationResult["perplexity"] = null;
+  if (evaluate.perplexity) {
+    listen({ kind: "phase", title: `perplexity, ${options.name}` });
+    const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "windows" });
+    const windows = await perplexityWindows(options);
+    perplexity = await perplexityByPosition(evaluate.perplexity, { ...shared, progress, windows });
+    const short = perplexity.lengths.filter(({ windows }) => windows < evaluate.perplexity!.samples);
+    for (const { length, windows } of short) {
+      const text = `the held-out text has room for ${windows} windows of ${length} tokens, not ${evaluate.perplexity.samples}`;
+      listen({ kind: "note", text });
+    }
+    const far = perplexity.lengths.at(-1);
+    listen({
+      kind: "done",
+      title: `perplexity, ${options.name}: ${far?.perplexity.toFixed(2)} at ${far?.length} tokens`,
+    });
+  }
+  return {
+    version: 1,
+    name: options.name,
+    model: options.folder,
+    rope: { method: options.rope.method, theta: options.rope.theta, attention_factor: options.rope.attention_factor },
+    context: options.context,
+    needle,
+    perplexity,
+    gate: evaluate.gate ? checkGate(evaluate.gate, options.context, needle, perplexity) : null,
+    seconds: (performance.now() - began) / 1000,
+  };
 }
 
 /** Samples that depend on seed, length, depth and number alone: every model gets the same questions. */

@@ -1,4 +1,5 @@
 import type { NativeBatch, NativeScore } from "../engine/addon.ts";
+import { Failure } from "../run/failure.ts";
 
 /** One sequence to score: a token sees all tokens before it in the same sequence. */
 export interface Sequence {
@@ -55,6 +56,24 @@ function layOut(sequences: Sequence[]): { batch: NativeBatch; placed: Placed[] }
     offset += length;
   }
   return { batch: { ids, positions, starts, targets }, placed };
+}
+
+/**
+ * Refuses a score that is no number: a mean over it would be none either, and "0% right" would say something of a model that says nothing.
+ *
+ * @param name of the evaluation
+ * @throws Failure that names the place
+ */
+export function expectNumbers(name: string, score: NativeScore, { sequence, offset }: Placed): void {
+  for (let t = Math.max(1, sequence.from); t < Math.min(sequence.to, sequence.ids.length); t++) {
+    const nll = score.nll[offset + t - 1]!;
+    if (Number.isFinite(nll)) continue;
+    throw new Failure(
+      "run",
+      `evaluation ${name}: the model's prediction of token ${t + 1} of ${sequence.ids.length} is no number (${nll}): its weights are finite, but what it computes from them is not`,
+      "its training has diverged, or its RoPE makes scores that overflow: evaluate the model before it, and lower the learning rate",
+    );
+  }
 }
 
 /** Whether every scored token of a sequence was the model's first choice. */

@@ -1,11 +1,13 @@
 import type { PlanNeedle } from "../../compiler/plan.ts";
 import type { NativeEngine } from "../engine/addon.ts";
 import type { StopSignal } from "../run/events.ts";
-import { allCorrect, flatBatches, type Sequence } from "./flat_batch.ts";
+import { allCorrect, expectNumbers, flatBatches, type Sequence } from "./flat_batch.ts";
 import type { NeedleResult } from "./result.ts";
 import { share } from "./wilson.ts";
 
 export interface NeedleOptions {
+  /** Of the evaluation, for messages. */
+  name: string;
   engine: Pick<NativeEngine, "score">;
   /** Most tokens that the engine takes at once. */
   maxTokens: number;
@@ -35,6 +37,7 @@ export async function needleMap(settings: PlanNeedle, options: NeedleOptions): P
         const sequences = await Promise.all(numbers.map((number) => options.sample(length, depth, number)));
         for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
           const score = await options.engine.score(batch);
+          for (const place of placed) expectNumbers(options.name, score, place);
           correct += placed.filter((place) => allCorrect(score, place)).length;
         }
         done += numbers.length;

@@ -2,10 +2,12 @@ import type { PlanPerplexity } from "../../compiler/plan.ts";
 import type { NativeEngine } from "../engine/addon.ts";
 import type { StopSignal } from "../run/events.ts";
 import { PositionTally } from "./buckets.ts";
-import { flatBatches } from "./flat_batch.ts";
+import { expectNumbers, flatBatches } from "./flat_batch.ts";
 import type { PerplexityResult } from "./result.ts";
 
 export interface PerplexityOptions {
+  /** Of the evaluation, for messages. */
+  name: string;
   engine: Pick<NativeEngine, "score">;
   /** Most tokens that the engine takes at once. */
   maxTokens: number;
@@ -35,7 +37,9 @@ export async function perplexityByPosition(
     for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
       options.stop.throwIfRequested();
       const score = await options.engine.score(batch);
-      for (const { sequence, offset } of placed) {
+      for (const place of placed) {
+        expectNumbers(options.name, score, place);
+        const { sequence, offset } = place;
         tally.add(score.nll.subarray(offset, offset + sequence.ids.length - 1));
       }
       done += placed.length;

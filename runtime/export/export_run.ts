@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
+import { cancelOnStop } from "../engine/cancel.ts";
+import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder, readSafetensors } from "../engine/safetensors.ts";
-import type { Listener } from "../run/events.ts";
+import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
-import { readJson, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
-import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
+import { writeFailure, writeFolder, writeSynced } from "../run/files.ts";
+import { openRunFolder, readPlan } from "../run/folder.ts";
+import { readOrigin } from "../run/shapes.ts";
 import { baseFolder, baseName } from "../run/start_weights.ts";
 import { adapterEngine, scoringEngine } from "../train/stage_engine.ts";
 import { fillAdapterFolder, parameterName } from "./adapter_folder.ts";
@@ -21,6 +24,8 @@ export interface ExportOptions {
   /** null: what the plan says. */
   dtype: PlanExport["dtype"] | null;
   listen: Listener;
+  /** Ends it when asked to; nothing is at the target then. */
+  stop: StopSignal;
   shardBytes?: number;
 }
 
@@ -60,11 +65,12 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   const merge = options.merge || plan.export.merge || stage.train.lora === null;
   const dtype = options.dtype ?? plan.export.dtype;
   const context = Math.max(stage.length, stage.context);
-  const { base } = readJson<RunOrigin>(folder.origin);
+  const { base } = readOrigin(folder.origin);
   options.listen({ kind: "phase", title: `writing ${to}` });
   try {
     if (!merge) {
-      await writeAdapter(plan, stage, from, target, { addon: options.addon, dtype, base: baseName(plan, base) });
+      const { addon, stop } = options;
+      await writeAdapter(plan, stage, from, target, { addon, stop, dtype, base: baseName(plan, base) });
     } else {
       await writeModel(plan, from, target, {
         ...options,
@@ -75,6 +81,8 @@ export async function exportRun(root: string, to: string, options: ExportOptions
       });
     }
   } catch (error) {
+    if ((error as Partial<Failure> | null)?.kind === "interrupted")
+      throw new Failure("interrupted", `stopped as asked; nothing was written to ${to}`, null, error);
     throw writeFailure(to, error);
   }
   options.listen({ kind: "done", title: `wrote ${to}` });
@@ -106,8 +114,7 @@ async function writeModel(
 ): Promise<void> {
   const engine = scoringEngine({ addon: options.addon, device: "cpu", threads: 1 }, plan.model, 16);
   try {
-    await engine.load(matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
-    await writeFolder(target, (aside) =>
+    const fill = (aside: string) =>
       fillModelFolder(aside, {
         engine,
         plan,
@@ -117,8 +124,11 @@ async function writeModel(
         tokenizer: from,
         baseConfig: readBaseConfig(options.base),
         ...(options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes }),
-      }),
-    );
+      });
+    await cancelOnStop(engine, options.stop, async () => {
+      await loadWeights(engine, matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
+      await writeFolder(target, fill);
+    });
   } finally {
     await engine.close();
   }
@@ -130,8 +140,9 @@ async function writeAdapter(
   stage: PlanStage,
   from: string,
   target: string,
-  { addon, dtype, base }: { addon: NativeAddon; dtype: PlanExport["dtype"]; base: string | null },
+  options: { addon: NativeAddon; stop: StopSignal; dtype: PlanExport["dtype"]; base: string | null },
 ): Promise<void> {
+  const { addon, stop, dtype, base } = options;
   const adapter = join(from, "adapter", "adapter_model.safetensors");
   const { lora } = stage.train;
   if (!lora || !existsSync(adapter)) {
@@ -152,11 +163,14 @@ async function writeAdapter(
   try {
     const tensors = await readSafetensors(adapter);
     const sources = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
-    await engine.load(sources, "value", true);
-    await writeFolder(target, async (aside) => {
+    const fill = async (aside: string) => {
       await fillAdapterFolder(aside, engine, lora, dtype, base);
       // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
       writeSynced(join(aside, "config.json"), readFileSync(join(from, "config.json")));
+    };
+    await cancelOnStop(engine, stop, async () => {
+      await loadWeights(engine, sources, "value", true);
+      await writeFolder(target, fill);
     });
   } finally {
     await engine.close();

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { NativeEngine, NativeSlot } from "../engine/addon.ts";
+import { Failure, messageOf } from "../run/failure.ts";
 import { writeSynced } from "../run/files.ts";
 import { type TensorDtype, tensorBytes, tensorHeader } from "./tensor_header.ts";
 
@@ -44,7 +45,18 @@ export async function writeTensors(
 
 async function writeOne(engine: Pick<NativeEngine, "save">, path: string, tensors: OutTensor[]): Promise<void> {
   const sinks = tensors.map(({ parameter, slot, dtype }) => ({ name: parameter, slot, dtype }));
-  await engine.save(path, tensorHeader(tensors), sinks);
+  try {
+    await engine.save(path, tensorHeader(tensors), sinks);
+  } catch (error) {
+    const [, value, dtype] = / is (\S+), which (\S+) cannot hold$/.exec(messageOf(error)) ?? [];
+    if (value === undefined) throw error;
+    const finite = Number.isFinite(Number(value));
+    const hint = finite
+      ? "these weights need a wider dtype: bf16 or f32"
+      : "the training has diverged: lower the learning rate, clip gradients or lengthen the warm-up; what was saved before is kept";
+    const what = finite ? `a value beyond ${dtype}'s range` : "values that are no numbers";
+    throw new Failure("run", `${path} was not written, it would hold ${what}: ${messageOf(error)}`, hint, error);
+  }
 }
 
 /** Fills shards in order; a tensor larger than `limit` has one to itself. */

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
-import { readJson } from "../run/files.ts";
 import { openRunFolder, type RunOrigin, readPlan } from "../run/folder.ts";
+import { readEvaluation, readOrigin } from "../run/shapes.ts";
 import { readMetrics, type StepMetrics } from "../track/metrics.ts";
 
 /** What one stage of the plan became. */
@@ -39,7 +39,7 @@ export function collectRun(root: string): RunRecord {
   const metrics = readMetrics(folder.metrics);
   const evaluation = (name: string) => {
     const path = join(folder.evaluations, `${name}.json`);
-    return existsSync(path) ? readJson<EvaluationResult>(path) : null;
+    return existsSync(path) ? readEvaluation(path) : null;
   };
   const stages = plan.stages.map((stage): StageRecord => {
     const steps = metrics.filter((line) => line.stage === stage.name);
@@ -55,7 +55,7 @@ export function collectRun(root: string): RunRecord {
     folder: folder.root,
     name: `${basename(dirname(folder.root))}/${basename(folder.root)}`,
     plan,
-    origin: readJson<RunOrigin>(folder.origin),
+    origin: readOrigin(folder.origin),
     before: evaluation("before"),
     stages,
     after: stages.findLast((stage) => stage.evaluation !== null)?.evaluation ?? null,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
 import type { NativeEngine } from "../engine/addon.ts";
+import { cancelOnStop } from "../engine/cancel.ts";
 import { evaluateModel } from "../evaluate/evaluate_model.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { fillAdapterFolder } from "../export/adapter_folder.ts";
@@ -18,10 +19,11 @@ import { checkMachine } from "./check_machine.ts";
 import { checkText } from "./check_text.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
-import { readJson, readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
+import { readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
 import { planHash } from "./resume.ts";
+import { readEvaluation } from "./shapes.ts";
 import { adapterOrigin, baseFolder, baseName, loadStart } from "./start_weights.ts";
 
 export interface CarryOutOptions {
@@ -126,10 +128,8 @@ class Run {
     const title = this.#plan.tokenizer.kind === "bpe" ? "training the tokenizer and tokenising" : "tokenising";
     listen({ kind: "phase", title });
     const data = await PlanDataset.open(this.#plan, base, {
-      onProgress: ({ files, ofFiles }) => {
-        stop.throwIfRequested();
-        listen({ kind: "progress", done: files, total: ofFiles, unit: "files" });
-      },
+      onProgress: ({ files, ofFiles }) => listen({ kind: "progress", done: files, total: ofFiles, unit: "files" }),
+      stop,
     });
     const tokens = [...data.sources.values()].reduce((sum, source) => sum + source.statistics.train.tokens, 0);
     listen({ kind: "done", title: `data ready: ${tokens.toLocaleString("en-US")} tokens to learn from` });
@@ -145,7 +145,7 @@ class Run {
     data: PlanDataset,
   ): Promise<EvaluationResult> {
     const path = join(this.#folder.evaluations, `${name}.json`);
-    if (existsSync(path)) return readJson<EvaluationResult>(path);
+    if (existsSync(path)) return readEvaluation(path);
     const { machine, listen, stop } = this.#options;
     const shared = { machine, listen, stop, data, model: this.#plan.model, seed: this.#plan.seed };
     const result = await evaluateModel({ ...shared, name, folder: weights, rope, context, evaluate });
@@ -163,7 +163,8 @@ class Run {
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);
     const tracks: { close(): void }[] = [];
     try {
-      const { done, adamStep } = await loadStart({ ...this.#options, engine, index, newest });
+      const load = () => loadStart({ ...this.#options, engine, index, newest });
+      const { done, adamStep } = await cancelOnStop(engine, stop, load);
       if (done > 0) listen({ kind: "note", text: `going on after step ${done} of stage ${name}` });
       truncateMetrics(this.#folder.metrics, globalBefore + done);
       const metrics = new MetricsFile(this.#folder.metrics);
@@ -193,6 +194,7 @@ class Run {
         },
         checkpoint: (step) => this.#checkpoint(engine, stage, index, step, globalBefore + step, adamBefore + step),
         checkpointEvery: this.#options.checkpointEvery,
+        lastCheckpoint: newest?.folder ?? null,
         listen,
         stop,
       });
@@ -224,7 +226,7 @@ class Run {
     step: number,
     globalStep: number,
     adamStep: number,
-  ): Promise<void> {
+  ): Promise<string> {
     const state = {
       stage: stage.name,
       stage_index: index,
@@ -235,6 +237,7 @@ class Run {
     };
     const folder = await saveCheckpoint(this.#folder.checkpoints, engine, state);
     this.#options.listen({ kind: "checkpoint", folder, step });
+    return folder;
   }
 
   /** The stage's weights as a Hugging Face folder in fp32, adapters merged; the adapter besides, as PEFT reads it. */

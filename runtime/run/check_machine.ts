@@ -2,7 +2,7 @@ import type { Plan, PlanEvaluate, PlanModel } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import { bytes } from "../report/format.ts";
-import { type Machine, scoringBytes } from "../train/stage_engine.ts";
+import { type Machine, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 
 /**
@@ -14,6 +14,7 @@ import { Failure } from "./failure.ts";
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null): void {
   const memory = machineMemory(machine);
+  checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
   for (const stage of plan.stages) {
     expectMemory(
       `stage ${stage.name}`,
@@ -26,6 +27,21 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
   if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine);
   for (const { name, evaluate } of plan.stages) {
     if (evaluate) checkEvaluation(`the evaluation after stage ${name}`, evaluate, plan.model, machine);
+  }
+}
+
+/**
+ * Refuses to begin where the system would later refuse a thread: the engine could say so, but the tokenizers library ends the process.
+ *
+ * @param ranks of the largest ring
+ */
+export function checkThreads({ addon, threads }: Machine, ranks: number): void {
+  // The engine's pool, one thread that feeds it, one for each further rank; the tokenizers library takes as many as there are cores.
+  const needed = threads + ranks + addon.describe().cores;
+  const startable = addon.startableThreads(needed);
+  if (startable < needed) {
+    const message = `this process can start only ${startable} more threads, and ${needed} are needed to compute with ${threads}`;
+    throw new Failure("run", message, THREADS);
   }
 }
 

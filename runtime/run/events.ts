@@ -17,9 +17,14 @@ export type RunEvent =
 
 export type Listener = (event: RunEvent) => void;
 
+/** Milliseconds that a long computation may keep the event loop from noticing a key. */
+const BREATH = 50;
+
 /** A wish to stop that the user may utter at any time; loops ask between steps. */
 export class StopSignal {
   #requested = false;
+  #breathed = performance.now();
+  readonly #listeners = new Set<() => void>();
 
   get requested(): boolean {
     return this.#requested;
@@ -27,10 +32,26 @@ export class StopSignal {
 
   request(): void {
     this.#requested = true;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` when the wish is uttered. Returns what takes it back. */
+  onRequest(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** For work that has nothing to save. @throws Failure of kind "interrupted" */
   throwIfRequested(): void {
     if (this.#requested) throw new Failure("interrupted", "stopped as asked");
+  }
+
+  /** For long computations on the event loop: lets it hear keys now and then. @throws Failure of kind "interrupted" */
+  async breathe(): Promise<void> {
+    if (performance.now() - this.#breathed > BREATH) {
+      await new Promise((resume) => setImmediate(resume));
+      this.#breathed = performance.now();
+    }
+    this.throwIfRequested();
   }
 }

@@ -9,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -68,18 +69,42 @@ export function writeSynced(path: string, content: string | Uint8Array): void {
 
 /**
  * Replaces a file so that at any moment, power cuts included, `path` holds either the old or the new content in full:
- * written aside, fsynced, renamed.
+ * written aside, fsynced, renamed. A link stays one; what is no file (/dev/stdout, a pipe) is written to as it is.
  */
 export function writeAtomic(path: string, content: string | Uint8Array): void {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found && !found.isFile() && !found.isDirectory()) writeThrough(path, content);
+    else replaceFile(found ? realpathSync(path) : path, content);
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+function replaceFile(path: string, content: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
     makeFolders(dirname(path));
+    // What processes that were killed while they wrote this very file left beside it.
+    for (const name of readdirSync(dirname(path))) {
+      const pid = /^\.(\d+)\.tmp$/.exec(name.startsWith(basename(path)) ? name.slice(basename(path).length) : "")?.[1];
+      if (pid !== undefined && !isRunning(Number(pid))) removeIfPossible(join(dirname(path), name));
+    }
     writeSynced(aside, content);
     renameSync(aside, path);
     syncFolder(dirname(path));
   } catch (error) {
     removeIfPossible(aside);
-    throw writeFailure(path, error);
+    throw error;
+  }
+}
+
+function writeThrough(path: string, content: string | Uint8Array): void {
+  const descriptor = openSync(path, "w");
+  try {
+    writeAll(descriptor, content);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -174,7 +199,12 @@ export function readJson<T>(path: string): T {
   try {
     return JSON.parse(text) as T;
   } catch (error) {
-    throw new Failure("input", `${path} is not valid JSON: ${messageOf(error)}`, null, error);
+    throw new Failure(
+      "input",
+      `${path} is not valid JSON: ${messageOf(error)}`,
+      "put an unbroken copy of it back",
+      error,
+    );
   }
 }
 
@@ -204,29 +234,45 @@ export function writeFailure(path: string, error: unknown): Failure {
 function remedy(code: string | undefined, text: string): string {
   if (code === "EMFILE" || code === "ENFILE" || /too many open files/i.test(text))
     return "raise the limit on open files (ulimit -n) and try again";
+  if (code === "EFBIG" || /file too large/i.test(text))
+    return "raise the limit on the size of files (ulimit -f) and resume";
   if (code === "EIO" || /input\/output error|i\/o error/i.test(text))
     return "see whether the disk is sound (the system's log tells more), then try again; what was saved before is kept";
   if (code === "ENOENT" || code === "EINVAL") return "name a folder in which files can be made";
   return "see whether the folder is still there and may be written to, then try again; what was saved before is kept";
 }
 
+/** Removes what processes that were killed while they wrote this very folder left beside it. */
+function sweepAsides(path: string): void {
+  for (const name of readdirSync(dirname(path))) {
+    const [, pid, rest] = /^\.writing-(\d+)-(.*)$/.exec(name) ?? [];
+    const own = rest === basename(path) || rest === `old-${basename(path)}`;
+    if (own && !isRunning(Number(pid))) removeIfPossible(join(dirname(path), name));
+  }
+}
+
 /**
  * Builds a folder aside and puts it in place by one rename, so that a reader never meets a half-written one. What `fill`
- * leaves in the folder must already be fsynced. An existing folder of that name is replaced.
+ * leaves in the folder must already be fsynced. An existing folder of that name is replaced. A folder whose rename cannot be forced to
+ * disk is taken back: after a power cut it might not be there, and whoever was told of the error would not expect it either.
  */
 export async function writeFolder(path: string, fill: (aside: string) => Promise<void>): Promise<void> {
   const parent = dirname(path);
   const aside = asideOf(path);
+  let placed = false;
   try {
     makeFolders(parent);
+    sweepAsides(path);
     rmSync(aside, { recursive: true, force: true });
     mkdirSync(aside);
     await fill(aside);
     syncFolder(aside);
     if (lstatSync(path, { throwIfNoEntry: false })) retireFolder(path);
     renameSync(aside, path);
+    placed = true;
     syncFolder(parent);
   } catch (error) {
+    if (placed) retireFolder(path);
     removeIfPossible(aside);
     throw error;
   }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Plan, PlanLora } from "../../compiler/plan.ts";
 import type { NativeEngine, NativeTensorSource } from "../engine/addon.ts";
+import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
 import { isAdapter } from "../export/model_folder.ts";
 import { type Checkpoint, loadCheckpoint } from "../train/checkpoint.ts";
@@ -92,7 +93,7 @@ export async function loadStart(options: StartOptions): Promise<{ done: number; 
   if (!resumed || adapts) {
     const from = weightsBefore(folder, plan, adapterOrigin(plan, index), base);
     if (from === null) await engine.initialize(plan.seed, plan.model.initialize!.std);
-    else await engine.load(await ownWeights(engine, from), "value", adapts);
+    else await loadWeights(engine, await ownWeights(engine, from), "value", adapts);
   }
   if (resumed) {
     await loadCheckpoint(resumed, engine, true);

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { type Context, createContext, Script } from "node:vm";
 import { Template } from "@huggingface/jinja";
 import { DataError, reason } from "../data/data_error.ts";
 
@@ -17,11 +18,61 @@ export interface RenderedChat {
   assistant: { start: number; end: number }[];
 }
 
+/** Milliseconds that a template may take for one conversation: real ones take a few, but a file from elsewhere may hold any loop. */
+const LONGEST = 5_000;
+
+const clock = new Script("work()");
+const place: Context = createContext({ work: null });
+
+/** The result of `work`. @throws Error when it takes too long; it is ended then, wherever it is */
+function withinTime<T>(work: () => T): T {
+  place.work = work;
+  try {
+    return clock.runInContext(place, { timeout: LONGEST }) as T;
+  } finally {
+    place.work = null;
+  }
+}
+
+/** Numbers that a template's range() may give: V8 ends the process where a list grows beyond what it can hold. */
+const MOST_NUMBERS = 1_000_000;
+
+/** Jinja's range(start, stop, step), within bounds. */
+function boundedRange(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  if (!(count <= MOST_NUMBERS)) throw new Error(`range() of more than ${MOST_NUMBERS} numbers`);
+  return Array.from({ length: count }, (_, k) => from + k * step);
+}
+
+/** Name under which templates find `boundedRange`: the library lets nobody take the place of its own. */
+const RANGE = "range_within_bounds";
+
+/** Renames `range` wherever it is a name of its own in a parsed template. */
+function boundRanges(node: unknown): void {
+  if (typeof node !== "object" || node === null) return;
+  const { type, value, computed } = node as { type?: unknown; value?: unknown; computed?: unknown };
+  if (type === "Identifier" && value === "range") (node as { value: string }).value = RANGE;
+  for (const [key, child] of Object.entries(node)) {
+    const property = type === "MemberExpression" && key === "property" && computed !== true;
+    if (!property) boundRanges(child);
+  }
+}
+
+/** The library's template, with its loops within bounds. @throws Error where it can't be parsed */
+function parsed(source: string): Template {
+  const template = new Template(source);
+  boundRanges(template.parsed);
+  return template;
+}
+
 /** A model's Jinja chat template. */
 export class ChatTemplate {
   private constructor(
     /** The template's text. */
     readonly source: string,
+    /** The file that it stands in, for messages. */
+    private readonly where: string,
     private readonly template: Template,
     /** Spellings of special tokens that the template may name. */
     readonly variables: { bos_token?: string; eos_token?: string },
@@ -38,25 +89,36 @@ export class ChatTemplate {
       where = file;
     }
     if (source === undefined || source === null) return null;
-    if (typeof source !== "string") throw new DataError("chat_template must be text", { file: where });
+    if (typeof source !== "string")
+      throw new DataError("chat_template must be text", "take it over from the model's own folder", { file: where });
     const spelled = (key: string) => {
       const token = config?.[key];
       const content = typeof token === "string" ? token : (token as { content?: string } | null | undefined)?.content;
       return content === undefined ? {} : { [key]: content };
     };
     try {
-      return new ChatTemplate(source, new Template(source), { ...spelled("bos_token"), ...spelled("eos_token") });
+      return new ChatTemplate(source, where, parsed(source), {
+        ...spelled("bos_token"),
+        ...spelled("eos_token"),
+      });
     } catch (error) {
-      throw new DataError(`the chat template can't be parsed: ${reason(error)}`, { file: where });
+      throw new DataError(`the chat template can't be parsed: ${reason(error)}`, "mend it, or take it over anew", {
+        file: where,
+      });
     }
   }
 
   /** Renders messages as transformers' `apply_chat_template(tokenize=False)` does. */
   render(messages: ChatMessage[], addGenerationPrompt: boolean): string {
     try {
-      return this.template.render({ ...this.variables, messages, add_generation_prompt: addGenerationPrompt });
+      const own = { ...this.variables, [RANGE]: boundedRange };
+      const variables = { ...own, messages, add_generation_prompt: addGenerationPrompt };
+      return withinTime(() => this.template.render(variables));
     } catch (error) {
-      throw new DataError(`the chat template refuses these messages: ${reason(error)}`);
+      throw new DataError(
+        `the chat template of ${this.where} refuses these messages: ${reason(error)}`,
+        "mend the conversation, or take it out of the file",
+      );
     }
   }
 
@@ -76,7 +138,8 @@ export class ChatTemplate {
       const end = before === undefined ? undefined : this.turnEnd(text, before, messages, i, specials);
       if (end === undefined)
         throw new DataError(
-          `assistant turn ${i + 1} can't be located in what the chat template renders; use loss = all for this source`,
+          `assistant turn ${i + 1} can't be located in what the chat template renders`,
+          "use loss = all for this source",
         );
       assistant.push({ start: before!, end });
     }

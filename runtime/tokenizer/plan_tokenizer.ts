@@ -5,6 +5,7 @@ import { DataError } from "../data/data_error.ts";
 import { expandFiles } from "../data/files.ts";
 import { readDocuments } from "../data/read.ts";
 import { cached, cacheKey, fingerprint } from "../data/token_cache.ts";
+import { StopSignal } from "../run/events.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { saveTokenizer, trainTokenizer } from "./tokenizer_json.ts";
 
@@ -13,21 +14,32 @@ import { saveTokenizer, trainTokenizer } from "./tokenizer_json.ts";
  * is kept in the cache).
  *
  * @param folder the recipe's folder
+ * @param stop ends the training when asked to
  */
-export async function planTokenizer(plan: Plan, folder: string, cache: string): Promise<Tokenizer> {
+export async function planTokenizer(
+  plan: Plan,
+  folder: string,
+  cache: string,
+  stop: StopSignal = new StopSignal(),
+): Promise<Tokenizer> {
   const { kind, path } = plan.tokenizer;
-  if (kind === "bpe") return trained(plan, folder, cache);
+  if (kind === "bpe") return trained(plan, folder, cache, stop);
   if (kind === "none" || path === null)
     throw new DataError(
-      `no tokenizer was found for ${plan.model.from ?? "the model"}: put tokenizer.json into the model's folder`,
+      `no tokenizer was found for ${plan.model.from ?? "the model"}`,
+      "put tokenizer.json into the model's folder",
     );
   const { bos_token_id: bos, eos_token_id: eos } = plan.model;
   return Tokenizer.load(isAbsolute(path) ? path : join(folder, path), { bos, eos });
 }
 
-async function trained(plan: Plan, folder: string, cache: string): Promise<Tokenizer> {
+async function trained(plan: Plan, folder: string, cache: string, stop: StopSignal): Promise<Tokenizer> {
   const { vocab } = plan.tokenizer;
-  if (vocab === null) throw new DataError("a tokenizer that is to be trained needs the size of its vocabulary");
+  if (vocab === null)
+    throw new DataError(
+      "a tokenizer that is to be trained needs the size of its vocabulary",
+      "make the plan anew from its recipe",
+    );
   const special = { bos: plan.model.bos_token_id !== null, eos: plan.model.eos_token_id !== null };
   const sources = await Promise.all(
     plan.data.sources
@@ -37,7 +49,7 @@ async function trained(plan: Plan, folder: string, cache: string): Promise<Token
       }),
   );
   const inputs = await Promise.all(
-    sources.map(async (source) => ({ ...source, files: await fingerprint(source.files) })),
+    sources.map(async (source) => ({ ...source, files: await fingerprint(source.files, stop) })),
   );
 
   async function* texts(): AsyncGenerator<string> {
@@ -54,7 +66,7 @@ async function trained(plan: Plan, folder: string, cache: string): Promise<Token
         }
     }
   }
-  const build = async (aside: string) => saveTokenizer(aside, await trainTokenizer(texts(), vocab, special));
+  const build = async (aside: string) => saveTokenizer(aside, await trainTokenizer(texts(), vocab, special, stop));
   const key = cacheKey({ trainer: 1, inputs, vocab, special });
   const tokenizer = await cached(
     cache,
@@ -66,6 +78,7 @@ async function trained(plan: Plan, folder: string, cache: string): Promise<Token
   if (tokenizer.bos !== bos || tokenizer.eos !== eos)
     throw new DataError(
       `the model's bos_token_id ${bos} and eos_token_id ${eos} don't fit a trained tokenizer, which has ${tokenizer.bos} and ${tokenizer.eos}`,
+      "make the plan anew from its recipe",
     );
   return tokenizer;
 }

@@ -32,7 +32,19 @@ const WORDS = new RegExp(
   "gu",
 );
 
-/** Adds the words of `text` to `counts` (word → occurrences). */
-export function countWords(text: string, counts: Map<string, number>): void {
-  for (const [word] of text.matchAll(WORDS)) counts.set(word, (counts.get(word) ?? 0) + 1);
+/** Words counted between two breaths. */
+const TURN = 2 ** 14;
+
+/** Adds the words of `text` to `counts` (word → occurrences). `breathe` is awaited now and then, and after the last. */
+export async function countWords(
+  text: string,
+  counts: Map<string, number>,
+  breathe: () => Promise<void> = async () => {},
+): Promise<void> {
+  let words = 0;
+  for (const [word] of text.matchAll(WORDS)) {
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+    if (++words % TURN === 0) await breathe();
+  }
+  await breathe();
 }

@@ -26,7 +26,8 @@ interface PreTokenizer {
 
 /** Whether texts may be cut by `cutPoint` without changing ids. */
 export function splitsExactly(json: TokenizerFile): boolean {
-  const [split, bytes, ...more] = (json.pre_tokenizer as PreTokenizer | null)?.pretokenizers ?? [];
+  const sequence = (json.pre_tokenizer as PreTokenizer | null | undefined)?.pretokenizers;
+  const [split, bytes, ...more] = Array.isArray(sequence) ? (sequence as (PreTokenizer | null)[]) : [];
   return (
     json.model.type === "BPE" &&
     (json.normalizer === null || json.normalizer === undefined || json.normalizer.type === "NFC") &&

@@ -6,7 +6,7 @@ import { DataError, reason } from "../data/data_error.ts";
 import { ChatTemplate } from "./chat_template.ts";
 import { neutralize } from "./neutralize.ts";
 import { cut, cutPoint, splitsExactly } from "./split.ts";
-import { readJson, readTokenizerFile, type TokenizerFile, tokenIds, vocabularySize } from "./tokenizer_file.ts";
+import { ANEW, readJson, readTokenizerFile, type TokenizerFile, tokenIds, vocabularySize } from "./tokenizer_file.ts";
 
 /** Text handed to the library in one call, in UTF-16 units: bounds its memory to some 100 MB. */
 const CALL = 2 ** 20;
@@ -70,7 +70,7 @@ export class Tokenizer {
       try {
         return Library.fromString(JSON.stringify(parts));
       } catch (error) {
-        throw new DataError(`the tokenizers library refuses this file: ${reason(error)}`, { file });
+        throw new DataError(`the tokenizers library refuses this file: ${reason(error)}`, ANEW, { file });
       }
     };
     const ids = tokenIds(json);
@@ -82,7 +82,11 @@ export class Tokenizer {
       if (content === undefined || (key === "bos" && config.add_bos_token === false)) return null;
       const id = ids(content);
       if (id === undefined)
-        throw new DataError(`${key}_token ${JSON.stringify(content)} is not in the vocabulary`, { file });
+        throw new DataError(
+          `${key}_token ${JSON.stringify(content)} is not in the vocabulary`,
+          "tokenizer.json and tokenizer_config.json don't belong together: copy both from the same model",
+          { file },
+        );
       return id;
     };
     const bos = special("bos");
@@ -177,8 +181,8 @@ export class Tokenizer {
     const encoded = await this.encodeAll(spellings);
     const bad = spellings.find((_, i) => encoded[i]!.some((id) => ids.has(id)));
     if (bad === undefined) return;
-    const message = `the special token ${JSON.stringify(bad)} can't be kept out of document text; use a BPE tokenizer`;
-    throw new DataError(message, { file });
+    const message = `the special token ${JSON.stringify(bad)} can't be kept out of document text`;
+    throw new DataError(message, "use a model with a BPE tokenizer", { file });
   }
 }
 
@@ -187,13 +191,14 @@ async function readConfig(file: string): Promise<{ [key: string]: unknown } | nu
   if (!(await stat(file).catch(() => null))) return null;
   const config = await readJson(file);
   if (typeof config !== "object" || config === null || Array.isArray(config))
-    throw new DataError("expected a JSON object", { file });
+    throw new DataError("expected a JSON object", ANEW, { file });
   return config as { [key: string]: unknown };
 }
 
 function tooLong(text: string): DataError {
   return new DataError(
-    `the document that begins ${JSON.stringify(text.slice(0, 60))} has more than ${LONGEST} characters in one stretch that this tokenizer can't take in pieces; divide it into several documents`,
+    `the document that begins ${JSON.stringify(text.slice(0, 60))} has more than ${LONGEST} characters in one stretch that this tokenizer can't take in pieces`,
+    "divide it into several documents",
   );
 }
 

@@ -25,8 +25,14 @@ export interface AddedToken {
   rstrip: boolean;
 }
 
+/** Ids that the engine can hold. */
+const MOST_IDS = 2 ** 31;
+
 /** Larger files are not tokenizers. The largest in use (256K tokens with merges) are about 35 MB. */
 const LARGEST_FILE = 256 * 2 ** 20;
+
+/** What to do about a tokenizer's file that is not as it should be. */
+export const ANEW = "copy the tokenizer's files anew from the model";
 
 /** Reads a JSON file of at most 256 MiB. */
 export async function readJson(file: string): Promise<unknown> {
@@ -34,12 +40,12 @@ export async function readJson(file: string): Promise<unknown> {
     (s) => (s.isFile() ? s.size : undefined),
     () => undefined,
   );
-  if (size === undefined) throw new DataError("no such file", { file });
-  if (size > LARGEST_FILE) throw new DataError(`${size} bytes is too large for a tokenizer's file`, { file });
+  if (size === undefined) throw new DataError("no such file", "put the model's tokenizer.json there", { file });
+  if (size > LARGEST_FILE) throw new DataError(`${size} bytes is too large for a tokenizer's file`, ANEW, { file });
   try {
     return JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    throw new DataError(`not valid JSON (${reason(error)}); the file may be truncated`, { file });
+    throw new DataError(`not valid JSON (${reason(error)})`, `the file may be truncated: ${ANEW}`, { file });
   }
 }
 
@@ -48,9 +54,27 @@ export async function readTokenizerFile(file: string): Promise<TokenizerFile> {
   const json = (await readJson(file)) as TokenizerFile | null;
   const vocab = json?.model?.vocab;
   if (typeof vocab !== "object" || vocab === null)
-    throw new DataError('expected a Hugging Face tokenizer.json with "model" and "vocab"', { file });
-  if (json?.added_tokens !== undefined && !Array.isArray(json.added_tokens))
-    throw new DataError('"added_tokens" must be a list', { file });
+    throw new DataError('expected a Hugging Face tokenizer.json with "model" and "vocab"', ANEW, { file });
+  const { added_tokens: added, model } = json!;
+  if (added !== undefined && !Array.isArray(added))
+    throw new DataError('"added_tokens" must be a list', ANEW, { file });
+  if (typeof model.type !== "string") throw new DataError('"model" must have a "type"', ANEW, { file });
+  const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < MOST_IDS;
+  const isEntry = (entry: unknown) => Array.isArray(entry) && typeof entry[0] === "string";
+  const wrong = Array.isArray(vocab)
+    ? vocab.findIndex((entry) => !isEntry(entry))
+    : Object.entries(vocab).find(([, id]) => !isId(id))?.[0];
+  if (wrong !== undefined && wrong !== -1)
+    throw new DataError(`the vocabulary's entry ${JSON.stringify(wrong)} is not as it should be`, ANEW, { file });
+  const { merges } = model;
+  const isMerge = (merge: unknown) =>
+    typeof merge === "string" ||
+    (Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === "string"));
+  if (merges !== undefined && !(Array.isArray(merges) && merges.every(isMerge)))
+    throw new DataError('"merges" must be a list of pairs', ANEW, { file });
+  for (const [i, token] of (added ?? []).entries())
+    if (!isId(token?.id) || typeof token.content !== "string")
+      throw new DataError(`token ${i} of "added_tokens" must have an "id" and a "content"`, ANEW, { file });
   return { ...json!, added_tokens: json?.added_tokens ?? [] };
 }
 

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { StopSignal } from "../run/events.ts";
 import { makeFolders, writeSynced } from "../run/files.ts";
 import { countWords, SPLIT_PATTERN } from "./pretokenize.ts";
-import { type BpeModel, trainBpe } from "./train_bpe.ts";
+import { type BpeModel, trainBpeInTurns } from "./train_bpe.ts";
 
 /** A byte-level BPE tokenizer trained by `trainTokenizer`, as the two files that Hugging Face's libraries read. */
 export interface TrainedTokenizer {
@@ -23,16 +24,19 @@ export const EOS = "<|eos|>";
  *
  * @param vocab tokens in all, special ones included
  * @param special which special tokens to have; `<|bos|>` and `<|eos|>` take the first ids
+ * @param stop ends it when asked to
  */
 export async function trainTokenizer(
   texts: Iterable<string> | AsyncIterable<string>,
   vocab: number,
   special: { bos: boolean; eos: boolean } = { bos: false, eos: false },
+  stop: StopSignal = new StopSignal(),
 ): Promise<TrainedTokenizer> {
+  const breathe = () => stop.breathe();
   const words = new Map<string, number>();
-  for await (const text of texts) countWords(text, words);
+  for await (const text of texts) await countWords(text, words, breathe);
   const specials = [...(special.bos ? [BOS] : []), ...(special.eos ? [EOS] : [])];
-  const model = trainBpe(words, { vocab, specials });
+  const model = await trainBpeInTurns(words, { vocab, specials }, breathe);
   const id = (token: string) => (specials.includes(token) ? specials.indexOf(token) : null);
   return {
     tokenizer: tokenizerJson(model, specials),

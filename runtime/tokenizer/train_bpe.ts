@@ -137,12 +137,31 @@ class Corpus {
 }
 
 /**
- * Learns merges from word counts.
+ * Learns merges from word counts, at once.
  *
  * @param words word → occurrences, as `countWords` gives them
  * @throws when `vocab` is too small for the bytes, the digit pairs and the specials
  */
 export function trainBpe(words: Map<string, number>, options: BpeOptions): BpeModel {
+  const steps = learn(words, options);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+}
+
+/** As `trainBpe`; `breathe` is awaited after each merge. */
+export async function trainBpeInTurns(
+  words: Map<string, number>,
+  options: BpeOptions,
+  breathe: () => Promise<void>,
+): Promise<BpeModel> {
+  const steps = learn(words, options);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) return step.value;
+    await breathe();
+  }
+}
+
+/** Yields after each merge. */
+function* learn(words: Map<string, number>, options: BpeOptions): Generator<undefined, BpeModel> {
   const { vocab: size, specials, minCount = 2 } = options;
   const smallest = smallestVocab(specials.length);
   if (!Number.isInteger(size) || size < smallest || size >= SHIFT)
@@ -163,6 +182,7 @@ export function trainBpe(words: Map<string, number>, options: BpeOptions): BpeMo
   for (let n = 0; n < DIGIT_PAIRS; n++) {
     const [left, right] = [digit(Math.floor(n / 10)), digit(n % 10)];
     corpus.merge(left * SHIFT + right, add(left, right), ignored);
+    yield;
   }
 
   const heap = new PairHeap();
@@ -177,6 +197,7 @@ export function trainBpe(words: Map<string, number>, options: BpeOptions): BpeMo
     const raised = new Set<number>();
     corpus.merge(pair, add(Math.floor(pair / SHIFT), pair % SHIFT), raised);
     for (const p of raised) heap.push(p, corpus.counts.get(p)!);
+    yield;
   }
   return { vocab, merges };
 }

@@ -1,5 +1,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
+import { Failure, messageOf } from "../run/failure.ts";
 import { readText, writeAll, writeAtomic, writeFailure } from "../run/files.ts";
+import { stepFault } from "../run/shapes.ts";
 
 /** One line of metrics.jsonl: one optimizer step. Losses are mean negative log-likelihoods in nats. */
 export interface StepMetrics {
@@ -8,8 +10,8 @@ export interface StepMetrics {
   step: number;
   /** Step of the whole run, from 1. */
   global_step: number;
-  /** What is minimised: mean over all targets by their weights. */
-  loss: number;
+  /** What is minimised: mean over all targets by their weights; null where it was no finite number. */
+  loss: number | null;
   /** Plain mean over ordinary text targets; null when the step had none. */
   text_loss: number | null;
   /** Plain mean over the answers of synthetic questions; null when the step had none. */
@@ -17,8 +19,8 @@ export interface StepMetrics {
   /** Share of answer tokens that were the most likely token. */
   answer_accuracy: number | null;
   lr: number;
-  /** Global gradient norm before clipping. */
-  grad_norm: number;
+  /** Global gradient norm before clipping; null where it was no finite number: the step changed no weight then. */
+  grad_norm: number | null;
   tokens: number;
   tokens_per_second: number;
   /** Wall time of the step. */
@@ -62,17 +64,28 @@ export class MetricsFile {
   }
 }
 
-/** All complete lines of metrics.jsonl; a last line cut off by a kill is left out. Empty when there is no file. */
+/**
+ * All complete lines of metrics.jsonl; a last line cut off by a kill is left out. Empty when there is no file.
+ *
+ * @throws Failure naming the line that is no step's, wherever else it stands: what follows it must not be lost for its sake
+ */
 export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return [];
   const steps: StepMetrics[] = [];
-  for (const line of readText(path).split("\n")) {
+  const lines = readText(path).split("\n");
+  for (const [k, line] of lines.entries()) {
     if (line === "") continue;
+    let step: unknown;
+    let fault: string | null;
     try {
-      steps.push(JSON.parse(line) as StepMetrics);
-    } catch {
-      break;
+      step = JSON.parse(line);
+      fault = stepFault(step);
+    } catch (error) {
+      fault = messageOf(error);
     }
+    if (fault === null) steps.push(step as StepMetrics);
+    else if (k < lines.length - 1)
+      throw new Failure("input", `${path}:${k + 1} does not tell of a step: ${fault}`, "mend this line, or delete it");
   }
   return steps;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { NativeEngine, NativeSlot } from "../engine/addon.ts";
+import { loadWeights } from "../engine/load_weights.ts";
 import { readSafetensors } from "../engine/safetensors.ts";
 import { writeTensors } from "../export/shards.ts";
 import { messageOf } from "../run/failure.ts";
@@ -81,7 +82,7 @@ export async function loadCheckpoint(
 ): Promise<void> {
   for (const [file, slot] of Object.entries(SLOTS)) {
     if (slot !== "value" && !moments) continue;
-    await engine.load(await readSafetensors(join(checkpoint.folder, `${file}.safetensors`)), slot, true);
+    await loadWeights(engine, await readSafetensors(join(checkpoint.folder, `${file}.safetensors`)), slot, true);
   }
 }
 

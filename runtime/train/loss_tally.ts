@@ -3,8 +3,8 @@ import type { MicroBatch } from "../data/stream.ts";
 import type { NativeScore } from "../engine/addon.ts";
 
 export interface StepLosses {
-  /** What is minimised: the weights of a step add up to 1. */
-  loss: number;
+  /** What is minimised: the weights of a step add up to 1. null, as the others, where it is no finite number. */
+  loss: number | null;
   text_loss: number | null;
   answer_loss: number | null;
   answer_accuracy: number | null;
@@ -37,13 +37,22 @@ export class LossTally {
     }
   }
 
+  /** The weighted sum as it is, NaN and infinity included. */
+  get sum(): number {
+    return this.#weighted;
+  }
+
   result(): StepLosses {
-    const mean = (sum: number, count: number) => (count > 0 ? sum / count : null);
+    const mean = (sum: number, count: number) => (count > 0 ? finite(sum / count) : null);
     return {
-      loss: this.#weighted,
+      loss: finite(this.#weighted),
       text_loss: mean(this.#text, this.#textTokens),
       answer_loss: mean(this.#answers, this.#answerTokens),
       answer_accuracy: mean(this.#right, this.#answerTokens),
     };
   }
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }

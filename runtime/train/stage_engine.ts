@@ -1,13 +1,28 @@
 import { deviceLedger } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
-import type { NativeAddon, NativeEngine, NativeTraining } from "../engine/addon.ts";
+import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
+import { Failure, messageOf } from "../run/failure.ts";
 
 /** Where and on how much of the machine a run computes. */
 export interface Machine {
   addon: NativeAddon;
   device: "cpu" | "cuda";
   threads: number;
+}
+
+/** What to do where the system refuses a thread. */
+export const THREADS =
+  "use fewer (--threads), or raise the limit on processes and threads (ulimit -u, or the container's)";
+
+/** @throws Failure where the system refuses a thread */
+function createEngine(machine: Machine, options: Omit<NativeEngineOptions, "device" | "threads">): NativeEngine {
+  try {
+    return machine.addon.createEngine({ device: machine.device, threads: machine.threads, ...options });
+  } catch (error) {
+    if (!/cannot start (a|\d+) threads?\b/.test(messageOf(error))) throw error;
+    throw new Failure("run", messageOf(error).replace(/^createEngine: /, ""), THREADS, error);
+  }
 }
 
 /** What a stage trains; adapters start from the plan's seed. */
@@ -19,9 +34,7 @@ function training(train: PlanTrain, seed: number): NativeTraining {
 
 /** An engine with the arena that the plan foresees for a stage. Weights are not loaded yet. */
 export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
-  const engine = machine.addon.createEngine({
-    device: machine.device,
-    threads: machine.threads,
+  const engine = createEngine(machine, {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
     memory: {
@@ -40,9 +53,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
 
 /** An engine that only reads and writes the adapters of a stage. */
 export function adapterEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
-  return machine.addon.createEngine({
-    device: machine.device,
-    threads: machine.threads,
+  return createEngine(machine, {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
     memory: { maxTokens: 16, train: true, checkpointEvery: 1, lossChunk: 16, kvCacheTokens: 0 },
@@ -52,9 +63,7 @@ export function adapterEngine(machine: Machine, plan: Plan, stage: PlanStage): N
 
 /** An engine that only scores: no gradients, one rank. */
 export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: number): NativeEngine {
-  return machine.addon.createEngine({
-    device: machine.device,
-    threads: machine.threads,
+  return createEngine(machine, {
     model: modelShape(model),
     memory: scoringMemory(maxTokens),
     ring: 1,

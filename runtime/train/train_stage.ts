@@ -2,8 +2,8 @@ import type { PlanStage } from "../../compiler/plan.ts";
 import type { StepBatch } from "../data/stream.ts";
 import type { NativeEngine } from "../engine/addon.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
-import { Failure } from "../run/failure.ts";
 import type { StepMetrics } from "../track/metrics.ts";
+import { Divergence } from "./divergence.ts";
 import { LossTally } from "./loss_tally.ts";
 import { scheduleFactor } from "./schedule.ts";
 
@@ -19,8 +19,10 @@ export interface StageOptions {
   adamBefore: number;
   /** Takes each step's metrics. */
   record: (metrics: StepMetrics) => void;
-  /** Saves the state after `step` steps. */
-  checkpoint: (step: number) => Promise<void>;
+  /** Saves the state after `step` steps. Returns the folder. */
+  checkpoint: (step: number) => Promise<string>;
+  /** Folder of the newest checkpoint there is at the start. */
+  lastCheckpoint: string | null;
   /** Save after every so many steps; null: about once a minute. */
   checkpointEvery: number | null;
   listen: Listener;
@@ -34,30 +36,38 @@ const CHECKPOINT_SECONDS = 60;
  * Trains one stage from `done` steps on, to its end or until a stop is asked for. Either way the state is saved last.
  * The weights depend on the plan and the data alone: not on threads, clocks, or where the run was cut in two.
  *
+ * A step whose loss or gradient norm is not finite changes no weight and is told. No checkpoint is taken after it: a run that goes on
+ * does these steps again, and counts them alike.
+ *
  * @returns false when it was stopped
- * @throws Failure when the loss or the gradient is no longer a number; the last checkpoint stays as it was.
+ * @throws Failure when several steps in a row were so; the last checkpoint stays as it was.
  */
 export async function trainStage(options: StageOptions): Promise<boolean> {
   const { stage, listen } = options;
   const began = performance.now();
+  const divergence = new Divergence(stage);
   let savedAt = performance.now();
   let saved = options.done;
+  let folder = options.lastCheckpoint;
   for (let step = options.done; step < stage.steps; step++) {
     if (options.stop.requested) {
-      if (saved < step) await options.checkpoint(step);
+      const good = step - divergence.inRow;
+      if (saved < good) await options.checkpoint(good);
       return false;
     }
-    const metrics = await trainStep(options, step);
+    const { metrics, wrong } = await trainStep(options, step);
     options.record(metrics);
     const elapsed = (performance.now() - began) / 1000;
     const secondsLeft = (elapsed / (step + 1 - options.done)) * (stage.steps - step - 1);
     listen({ kind: "step", metrics, steps: stage.steps, secondsLeft });
+    if (wrong === null) divergence.used();
+    else listen({ kind: "note", text: divergence.skipped({ step: step + 1, ...wrong }, folder) });
     const due =
       options.checkpointEvery === null
         ? performance.now() - savedAt > CHECKPOINT_SECONDS * 1000
         : (step + 1) % options.checkpointEvery === 0;
-    if (due && step + 1 < stage.steps) {
-      await options.checkpoint(step + 1);
+    if (due && wrong === null && step + 1 < stage.steps) {
+      folder = await options.checkpoint(step + 1);
       saved = step + 1;
       savedAt = performance.now();
     }
@@ -66,18 +76,20 @@ export async function trainStage(options: StageOptions): Promise<boolean> {
   return true;
 }
 
-/** One optimizer step: micro batches, clipping, AdamW. `step` counts from 0. */
-async function trainStep(options: StageOptions, step: number): Promise<StepMetrics> {
+/** What of a step was not finite. */
+type Wrong = { what: "loss" | "gradient norm"; value: number };
+
+/** One optimizer step: micro batches, clipping, AdamW. `step` counts from 0. `wrong`: why it changed no weight. */
+async function trainStep(options: StageOptions, step: number): Promise<{ metrics: StepMetrics; wrong: Wrong | null }> {
   const { engine, stage } = options;
   const began = performance.now();
   const { microBatches, tokens } = await options.batch(step);
   const tally = new LossTally();
   for (const micro of microBatches) tally.add(micro, await engine.accumulate(micro.batch));
   const losses = tally.result();
-  if (!Number.isFinite(losses.loss)) throw diverged("loss", losses.loss, step, stage);
   const { optimizer } = stage.train;
   const lr = optimizer.lr * scheduleFactor(stage.train.schedule, step, stage.steps);
-  const { gradNorm } = await engine.step({
+  const hyper = {
     lr,
     beta1: optimizer.betas[0],
     beta2: optimizer.betas[1],
@@ -86,16 +98,26 @@ async function trainStep(options: StageOptions, step: number): Promise<StepMetri
     clipNorm: stage.train.clip ?? Number.POSITIVE_INFINITY,
     step: options.adamBefore + step + 1,
     loraPlusRatio: stage.train.lora?.plus_ratio ?? 1,
-  });
-  if (!Number.isFinite(gradNorm)) throw diverged("gradient norm", gradNorm, step, stage);
+  };
+  let wrong: Wrong | null = null;
+  let norm: number | null = null;
+  if (losses.loss === null) {
+    await engine.zeroGradients();
+    wrong = { what: "loss", value: tally.sum };
+  } else {
+    // The engine leaves the weights as they are where the norm is not finite.
+    const { gradNorm } = await engine.step(hyper);
+    if (Number.isFinite(gradNorm)) norm = gradNorm;
+    else wrong = { what: "gradient norm", value: gradNorm };
+  }
   const seconds = (performance.now() - began) / 1000;
-  return {
+  const metrics: StepMetrics = {
     stage: stage.name,
     step: step + 1,
     global_step: options.globalBefore + step + 1,
     ...losses,
     lr,
-    grad_norm: gradNorm,
+    grad_norm: norm,
     tokens,
     tokens_per_second: tokens / seconds,
     seconds,
@@ -103,12 +125,5 @@ async function trainStep(options: StageOptions, step: number): Promise<StepMetri
     rss_bytes: process.resourceUsage().maxRSS * 1024,
     time: new Date().toISOString(),
   };
-}
-
-function diverged(what: string, value: number, step: number, stage: PlanStage): Failure {
-  return new Failure(
-    "run",
-    `the ${what} is ${value} at step ${step + 1} of stage ${stage.name}; the last checkpoint is kept`,
-    "lower the learning rate, clip gradients (train { clip = 1 }), or lengthen the warm-up, and start again",
-  );
+  return { metrics, wrong };
 }

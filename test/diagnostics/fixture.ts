@@ -41,6 +41,10 @@ export function hostOf(recipe: string): Host {
       return [...sizes.keys()].filter((path) => new RegExp(`^${source}$`).test(path));
     },
     size: (path) => sizes.get(path),
+    head: (path, bytes) => {
+      const text = files.get(path);
+      return text === undefined ? undefined : new TextEncoder().encode(text).subarray(0, bytes);
+    },
     hubFolder: () => undefined,
     machine: () => ({ cores: 2, isa: "avx2", memoryBytes: 16 * 2 ** 30 }),
   };

@@ -5,9 +5,11 @@
 //   CTX_FAULT_OPS     which: comma list of open-read, open-write, read, write, truncate, sync, close, rename, link, mkdir, remove
 //   CTX_FAULT_AT      number of the operation that fails, from 1; 0: none, they are only listed
 //   CTX_FAULT_ERROR   errno that it fails with (ENOSPC, EIO, EROFS, EDQUOT, EACCES, EMFILE), or SHORT: a write takes half of its bytes,
-//                     once, which is no error; or KILL: the process is killed there
+//                     once, which is no error; or KILL: the process is killed there; or INT: it gets SIGINT there, as from Ctrl-C
 //   CTX_FAULT_STICKY  1: every later operation of these kinds fails too, as on a disk that stays full
 //   CTX_FAULT_LOG     file outside the folder that gets one line for each failed (or listed) operation: number, kind, path
+//   CTX_FAULT_THREADS text in the path of a library whose attempts to start a thread are counted (libstdc++: those of C++ code);
+//                     CTX_FAULT_AT, _STICKY and _LOG are then about them, as operations of the kind "thread"
 //
 // An fd that fails to close is closed all the same, as Linux does.
 #define _GNU_SOURCE
@@ -100,6 +102,11 @@ static int fault(const char *kind, const char *path) {
   say(number, kind, path);
   const char *error = setting("CTX_FAULT_ERROR");
   if (strcmp(error, "KILL") == 0) kill(getpid(), SIGKILL);
+  if (strcmp(error, "INT") == 0) {
+    kill(getpid(), SIGINT);
+    usleep(200000); // so that on another thread than the event loop's the operation is under way when the key is heard
+    return 0;
+  }
   if (strcmp(error, "SHORT") == 0) return strcmp(kind, "write") == 0;
   errno = number_of(error);
   return -1;
@@ -118,7 +125,9 @@ static int fault_file(const char *kind, int file) {
 
 static int opened(int file, const char *path, int flags) {
   char full[LONGEST];
-  if (file < 0 || file >= FILES || !below_folder(path, full)) return file;
+  if (file < 0 || file >= FILES) return file;
+  files[file].path[0] = 0; // of an earlier file, closed by a system call that does not come through here
+  if (!below_folder(path, full)) return file;
   strcpy(files[file].path, full);
   files[file].writes = (flags & O_ACCMODE) != O_RDONLY;
   return file;
@@ -251,3 +260,21 @@ ON_PATH(link, "link", (const char *from, const char *path), (from, path))
 ON_PATH(mkdir, "mkdir", (const char *path, mode_t mode), (path, mode))
 ON_PATH(unlink, "remove", (const char *path), (path))
 ON_PATH(rmdir, "remove", (const char *path), (path))
+
+// ---- threads ----
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
+  REAL(int, "pthread_create", pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+  const char *library = setting("CTX_FAULT_THREADS");
+  Dl_info caller;
+  if (*library && dladdr(__builtin_return_address(0), &caller) && caller.dli_fname && strstr(caller.dli_fname, library)) {
+    const long at = atol(setting("CTX_FAULT_AT"));
+    pthread_mutex_lock(&mutex);
+    const long number = ++count;
+    pthread_mutex_unlock(&mutex);
+    const int fails = at > 0 && (number == at || (number > at && *setting("CTX_FAULT_STICKY") == '1'));
+    if (at == 0 || fails) say(number, "thread", caller.dli_fname);
+    if (fails) return EAGAIN; // what a limit on processes gives (ulimit -u)
+  }
+  return real(thread, attributes, start, argument);
+}

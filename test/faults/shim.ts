@@ -16,7 +16,8 @@ export type FaultKind =
   | "rename"
   | "link"
   | "mkdir"
-  | "remove";
+  | "remove"
+  | "thread";
 
 export const WRITING: FaultKind[] = [
   "open-write",
@@ -44,6 +45,8 @@ export interface Fault {
   error: string;
   /** All later ones fail too. */
   sticky?: boolean;
+  /** Count the threads that a library with this in its path starts, instead of file operations. */
+  threads?: string;
 }
 
 /** An operation that failed, or was listed. */
@@ -75,6 +78,7 @@ export function faultEnvironment(library: string, fault: Fault): { env: NodeJS.P
     CTX_FAULT_AT: String(fault.at),
     CTX_FAULT_ERROR: fault.error,
     CTX_FAULT_STICKY: fault.sticky ? "1" : "0",
+    CTX_FAULT_THREADS: fault.threads ?? "",
     CTX_FAULT_LOG: log,
   };
   const operations = () =>
@@ -100,6 +104,7 @@ const ERRORS: { [kind in FaultKind]: string[] } = {
   link: ["EIO", "ENOSPC", "EROFS"],
   mkdir: ["ENOSPC", "EROFS", "EACCES"],
   remove: ["EIO", "EROFS"],
+  thread: ["EAGAIN"],
 };
 
 /** The error for the n-th operation: every kind meets each of its errors in turn. */

@@ -18,27 +18,37 @@ export async function operationsOf(
   library: string,
   words: string[],
   cwd: string,
-  fault: Pick<Fault, "folder" | "kinds">,
+  fault: Pick<Fault, "folder" | "kinds" | "path">,
 ): Promise<Operation[]> {
-  const { env, operations } = faultEnvironment(library, { ...fault, at: 0, error: "EIO" });
+  const { env, operations } = faultEnvironment(library, {
+    folder: fault.folder,
+    kinds: fault.kinds,
+    ...(fault.path === undefined ? {} : { path: fault.path }),
+    at: 0,
+    error: "EIO",
+  });
   const { status, stderr } = await ctx(words, cwd, env);
   if (status !== 0) throw new Error(`ctx ${words.join(" ")} ended with ${status}: ${stderr}`);
   return operations();
 }
 
-/** What a person was told is wrong with: status, the place, the remedy, no stack trace. Empty: all is well. */
-function tellingFaults(ended: Ended, operation: Operation, statuses: number[]): string[] {
+/**
+ * What a person was told is wrong with: status, the place (of any operation that failed), the remedy, no stack trace. Empty: all is well.
+ */
+function tellingFaults(ended: Ended, failed: Operation[], statuses: number[]): string[] {
   const faults: string[] = [];
   if (ended.signal !== null) return [`killed by ${ended.signal}`];
   if (!statuses.includes(ended.status!)) faults.push(`status ${ended.status}, expected ${statuses.join(" or ")}`);
   if (ended.status === 0) return faults;
   const { stderr } = ended;
-  const names = [operation.path, dirname(operation.path)]
+  const paths = failed.flatMap(({ path }) => [path, dirname(path)]);
+  const names = paths
     .flatMap((path) => [path, path.replace(/\.writing-\d+-/, "")])
     .map((path) => basename(path.replace(/\.tmp-\d+(-[0-9a-f]+)?$|\.\d+\.tmp$/, "")));
   const said = stderr.slice(Math.max(0, stderr.indexOf("error: ")));
   if (!said.startsWith("error: ")) faults.push("no error is named");
-  if (!names.some((name) => said.includes(name))) faults.push(`the message names none of ${names.join(", ")}`);
+  if (!names.some((name) => said.includes(name)))
+    faults.push(`the message names none of ${[...new Set(names)].join(", ")}`);
   if (!/^ {2}→ (?!--debug)/m.test(said)) faults.push("no remedy");
   if (/^\s+at .*:\d+/m.test(stderr)) faults.push("a stack trace");
   return faults.map((fault) => `${fault}; it said: ${said.trim() || "nothing"}`);
@@ -53,7 +63,7 @@ export async function failRun(subject: Subject, root: string, fault: Fault, stat
   const ended = await ctx(runOrResume(subject.folder, root), subject.folder, env);
   const [operation] = operations();
   if (!operation) return ["nothing failed"];
-  const faults = tellingFaults(ended, operation, [0, ...statuses]);
+  const faults = tellingFaults(ended, operations(), [0, ...statuses]);
   faults.push(...halfWritten(root, subject.whole));
   const again = ended.status === 0 ? ended : await ctx(runOrResume(subject.folder, root), subject.folder);
   if (again.status !== 0) faults.push(`gone on with, it ended with ${again.status ?? again.signal}: ${again.stderr}`);
@@ -68,8 +78,10 @@ export async function failExport(subject: Subject, to: string, fault: Fault): Pr
   const ended = await ctx(words, subject.folder, env);
   const [operation] = operations();
   if (!operation) return ["nothing failed"];
-  const faults = tellingFaults(ended, operation, [0, 3]);
-  if (ended.status !== 0) {
+  const faults = tellingFaults(ended, operations(), [0, 3]);
+  // Where nothing can be taken away any more, the whole of it may stay.
+  const stays = fault.sticky === true && fault.kinds.includes("rename") && existsSync(to);
+  if (ended.status !== 0 && !stays) {
     if (existsSync(to) && readdirSync(to).length > 0) faults.push(`${to} holds ${readdirSync(to).join(", ")}`);
     const again = await ctx(words, subject.folder);
     if (again.status !== 0) faults.push(`done again, it ended with ${again.status}: ${again.stderr}`);
@@ -87,10 +99,12 @@ export async function failReport(subject: Subject, file: string, fault: Fault): 
   const ended = await ctx(["report", subject.root, "--out", file, "--quiet"], subject.folder, env);
   const [operation] = operations();
   if (!operation) return ["nothing failed"];
-  const faults = tellingFaults(ended, operation, [0, 3]);
+  const faults = tellingFaults(ended, operations(), [0, 3]);
   const after = existsSync(file) ? readFileSync(file, "utf8") : null;
   if (after !== before && !after?.trimEnd().endsWith("</html>")) faults.push(`${file} is half written`);
-  const left = filesBelow(dirname(file)).filter((path) => path !== file);
+  // What can't be removed stays, under a name that nothing reads.
+  const unremovable = operations().flatMap(({ kind, path }) => (kind === "remove" ? [path] : []));
+  const left = filesBelow(dirname(file)).filter((path) => path !== file && !unremovable.includes(path));
   if (left.length > 0) faults.push(`left behind: ${left.join(", ")}`);
   return faults;
 }

@@ -24,7 +24,7 @@ const knowsSeven = {
   },
 };
 
-const quiet = { progress: () => {}, stop: new StopSignal() };
+const quiet = { name: "sample", progress: () => {}, stop: new StopSignal() };
 
 test("Wilson's interval, against published values", () => {
   // Newcombe (1998), Table I: 81 of 263 and 0 of 20.

@@ -11,6 +11,7 @@ import { loadAddon } from "../../runtime/engine/load.ts";
 import { readModelFolder, readSafetensors } from "../../runtime/engine/safetensors.ts";
 import { type ExportOptions, exportRun } from "../../runtime/export/export_run.ts";
 import { tensorHeader } from "../../runtime/export/tensor_header.ts";
+import { StopSignal } from "../../runtime/run/events.ts";
 import { plainRope, samplePlan, sampleStage } from "./sample_run.ts";
 import { corpus, start } from "./tiny_run.ts";
 
@@ -52,6 +53,7 @@ const options = (change: Partial<ExportOptions> = {}): ExportOptions => ({
   merge: false,
   dtype: null,
   listen: () => {},
+  stop: new StopSignal(),
   ...change,
 });
 

@@ -8,6 +8,7 @@ import { Engine } from "../../runtime/engine/engine.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { readModelFolder } from "../../runtime/engine/safetensors.ts";
 import { exportRun } from "../../runtime/export/export_run.ts";
+import { StopSignal } from "../../runtime/run/events.ts";
 import { samplePlan, sampleStage } from "./sample_run.ts";
 import { corpus, start } from "./tiny_run.ts";
 
@@ -48,7 +49,14 @@ test.each(Object.keys(families))("%s: trained in full, adapted, merged and expor
   const plan = samplePlan({ model: { ...samplePlan().model, ...change }, stages });
   const { root } = await start(plan, corpus());
   const target = join(mkdtempSync(join(tmpdir(), "ctx-family-")), "model");
-  const options = { addon: loadAddon(), stage: null, merge: true, dtype: null, listen: () => {} };
+  const options = {
+    addon: loadAddon(),
+    stage: null,
+    merge: true,
+    dtype: null,
+    listen: () => {},
+    stop: new StopSignal(),
+  };
   expect((await exportRun(root, target, options)).kind).toBe("model");
   expect(readdirSync(target)).toContain("tokenizer.json");
 

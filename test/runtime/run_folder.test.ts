@@ -120,6 +120,13 @@ test("metrics of steps that will be done again are dropped, and a cut-off line d
   const lines = [1, 2, 3].map((step) => JSON.stringify(sampleMetrics("first", step, step)));
   writeFileSync(path, `${lines.join("\n")}\n{"stage":"fir`);
   expect(readMetrics(path).map((metrics) => metrics.step)).toEqual([1, 2, 3]);
+  // Damage in the middle must not take what follows along.
+  writeFileSync(`${path}.damaged`, `${lines[0]}\n{"stage":"fir\n${lines[2]}\n`);
+  expect(() => readMetrics(`${path}.damaged`)).toThrow(/metrics\.jsonl\.damaged:2 does not tell of a step/);
+  writeFileSync(`${path}.wrong`, `${lines[0]!.replace('"lr":', '"rl":')}\n${lines[1]}\n`);
+  expect(() => truncateMetrics(`${path}.wrong`, 5)).toThrow(
+    /metrics\.jsonl\.wrong:1 .*must have required property 'lr'/,
+  );
   truncateMetrics(path, 2);
   expect(readFileSync(path, "utf8")).toBe(`${lines[0]}\n${lines[1]}\n`);
 });

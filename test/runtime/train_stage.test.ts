@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { StepBatch } from "../../runtime/data/stream.ts";
 import type { NativeAdamW, NativeEngine } from "../../runtime/engine/addon.ts";
-import { StopSignal } from "../../runtime/run/events.ts";
+import { type RunEvent, StopSignal } from "../../runtime/run/events.ts";
+import type { StepMetrics } from "../../runtime/track/metrics.ts";
 import { newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 import { type StageOptions, trainStage } from "../../runtime/train/train_stage.ts";
 import { sampleStage } from "./sample_run.ts";
@@ -28,30 +29,34 @@ const batch: StepBatch = {
 };
 
 /** An engine that answers with given costs and remembers what it was told. */
-function fakeEngine(nll: (step: number) => number, gradNorm = 2) {
+function fakeEngine(nll: (call: number) => number, gradNorm: (step: number) => number = () => 2) {
   const steps: NativeAdamW[] = [];
   let accumulated = 0;
+  let cleared = 0;
   const engine = {
     accumulate: async () => {
-      accumulated++;
-      const cost = nll(steps.length);
+      const cost = nll(accumulated++);
       return { nll: Float32Array.of(cost, cost + 2), correct: Uint8Array.of(1, 0) };
     },
     step: async (hyper: NativeAdamW) => {
       steps.push(hyper);
-      return { gradNorm };
+      return { gradNorm: gradNorm(steps.length) };
+    },
+    zeroGradients: async () => {
+      cleared++;
     },
     memory: () => ({ total: 1000 }),
   } as unknown as NativeEngine;
-  return { engine, steps, accumulated: () => accumulated };
+  return { engine, steps, accumulated: () => accumulated, cleared: () => cleared };
 }
 
 function options(
   engine: NativeEngine,
   change: Partial<StageOptions> = {},
-): StageOptions & { lines: unknown[]; saved: number[] } {
-  const lines: unknown[] = [];
+): StageOptions & { lines: StepMetrics[]; saved: number[]; notes: string[] } {
+  const lines: StepMetrics[] = [];
   const saved: number[] = [];
+  const notes: string[] = [];
   return {
     engine,
     stage: sampleStage("long", { steps: 5 }),
@@ -62,12 +67,17 @@ function options(
     record: (line) => lines.push(line),
     checkpoint: async (step) => {
       saved.push(step);
+      return `checkpoints/${step}`;
     },
+    lastCheckpoint: null,
     checkpointEvery: 2,
-    listen: () => {},
+    listen: (event) => {
+      if (event.kind === "note") notes.push(event.text);
+    },
     stop: new StopSignal(),
     lines,
     saved,
+    notes,
     ...change,
   };
 }
@@ -98,20 +108,70 @@ test("losses of text and answers are kept apart, and each step gets its learning
   expect(given.saved).toEqual([2, 4, 5]);
 });
 
-test("a loss that is no number stops the run before the weights are touched", async () => {
-  const { engine, steps } = fakeEngine((step) => (step === 3 ? Number.NaN : 1));
-  const given = options(engine);
-  await expect(trainStage(given)).rejects.toThrow(
-    "the loss is NaN at step 4 of stage long; the last checkpoint is kept",
-  );
-  expect(steps).toHaveLength(3);
-  expect(given.saved).toEqual([2]);
+test("a loss that is no number changes no weight, is told, and after three in a row ends the run", async () => {
+  const bad = [1, 3, 4, 6, 7, 8]; // steps, from 0
+  const { engine, steps, cleared } = fakeEngine((call) => (bad.includes(Math.floor(call / 2)) ? Number.NaN : 1));
+  const given = options(engine, { stage: sampleStage("long", { steps: 20 }), lastCheckpoint: "checkpoints/before" });
+  await expect(trainStage(given)).rejects.toMatchObject({
+    kind: "run",
+    message:
+      "the loss is NaN at step 9 of stage long, the 3rd step in a row that could change no weight (since step 7); the last checkpoint with finite weights is checkpoints/6",
+    hint: expect.stringMatching(/^likely causes: a learning rate too high \(\S+ before it\); change the recipe/),
+  });
+  // AdamW never saw a gradient of a bad step, and no checkpoint was taken after one.
+  expect(steps.map((hyper) => hyper.step - 31)).toEqual([0, 2, 5]);
+  expect(cleared()).toBe(bad.length);
+  expect(given.saved).toEqual([6]);
+  expect(given.notes).toEqual([
+    "step 2 of stage long: the loss is NaN, so no weight was changed (1 in a row; 3 end the run)",
+    "step 4 of stage long: the loss is NaN, so no weight was changed (1 in a row; 3 end the run)",
+    "step 5 of stage long: the loss is NaN, so no weight was changed (2 in a row; 3 end the run)",
+    "step 7 of stage long: the loss is NaN, so no weight was changed (1 in a row; 3 end the run)",
+    "step 8 of stage long: the loss is NaN, so no weight was changed (2 in a row; 3 end the run)",
+  ]);
+  // Every line can be read back: JSON has no NaN.
+  expect(given.lines.map((line) => line.loss)).toEqual([1.5, null, 1.5, null, null, 1.5, null, null, null]);
+  expect(given.lines.map((line) => line.grad_norm === null)).toEqual(given.lines.map((line) => line.loss === null));
 });
 
-test("so does a gradient that overflows", async () => {
-  const given = options(fakeEngine(() => 1, Number.POSITIVE_INFINITY).engine);
-  await expect(trainStage(given)).rejects.toThrow(/gradient norm is Infinity at step 1 of stage long/);
+test("so does a gradient that overflows; what a stage lacks is named as a cause", async () => {
+  const stage = sampleStage("long", { steps: 5 });
+  stage.train = {
+    ...stage.train,
+    clip: null,
+    dtype: "bf16",
+    schedule: { kind: "constant", warmup_steps: 0, final: 1 },
+  };
+  const given = options(
+    fakeEngine(
+      () => 1,
+      () => Number.POSITIVE_INFINITY,
+    ).engine,
+    { stage },
+  );
+  await expect(trainStage(given)).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /gradient norm is infinite at step 3 of stage long.*there is no checkpoint before it/,
+    ),
+    hint: expect.stringMatching(/0\.001 before it\), no clipping .*, no warm-up .*, activations in bf16/),
+  });
   expect(given.saved).toEqual([]);
+  expect(given.lines.map((line) => [line.loss, line.grad_norm])).toEqual([1, 2, 3].map(() => [1.5, null]));
+});
+
+test("stopped within such a row, it saves the state before it, so that going on counts alike", async () => {
+  const stop = new StopSignal();
+  const given = options(fakeEngine((call) => (call >= 6 ? Number.NaN : 1)).engine, {
+    stage: sampleStage("long", { steps: 9 }),
+    checkpointEvery: 100,
+    stop,
+  });
+  given.listen = (event: RunEvent) => {
+    if (event.kind === "step" && event.metrics.step === 5) stop.request();
+  };
+  expect(await trainStage(given)).toBe(false);
+  expect(given.lines).toHaveLength(5);
+  expect(given.saved).toEqual([3]);
 });
 
 test("a full disk is named, and the checkpoint before stays", async () => {

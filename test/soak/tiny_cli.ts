@@ -19,13 +19,21 @@ export interface Ended {
 export interface Launched {
   pid: number;
   kill(signal: NodeJS.Signals): void;
+  /** From now on nobody reads what it tells. */
+  closeStderr(): void;
   ended: Promise<Ended>;
 }
 
-/** Starts `ctx <words>`; the environment is ours, without colours, and `env`. */
-export function launch(words: string[], cwd: string, env: NodeJS.ProcessEnv = {}): Launched {
+/**
+ * Starts `ctx <words>`; the environment is ours, without colours, and `env`.
+ *
+ * @param limit options of the shell's `ulimit`, such as `-n 32`
+ */
+export function launch(words: string[], cwd: string, env: NodeJS.ProcessEnv = {}, limit?: string): Launched {
   const { FORCE_COLOR: _, ...own } = process.env;
-  const child = spawn(process.execPath, [program, ...words], { cwd, env: { ...own, ...env } });
+  const limited = limit === undefined ? [] : ["sh", "-c", `ulimit ${limit}; exec "$0" "$@"`];
+  const [command, ...rest] = [...limited, process.execPath, program, ...words];
+  const child = spawn(command!, rest, { cwd, env: { ...own, ...env } });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (data) => (stdout += data));
@@ -33,7 +41,7 @@ export function launch(words: string[], cwd: string, env: NodeJS.ProcessEnv = {}
   const ended = new Promise<Ended>((resolve) => {
     child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
   });
-  return { pid: child.pid!, kill: (signal) => child.kill(signal), ended };
+  return { pid: child.pid!, kill: (signal) => child.kill(signal), closeStderr: () => child.stderr.destroy(), ended };
 }
 
 export const ctx = (words: string[], cwd: string, env: NodeJS.ProcessEnv = {}) => launch(words, cwd, env).ended;

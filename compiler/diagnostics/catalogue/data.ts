@@ -103,4 +103,5 @@ export const data = {
     message`a row of source ${"name"} takes at least ${"least"} tokens, one of stage ${"stage"} has ${"length"}`,
     message`${"hint"}`,
   ),
+  CTX5020: entry("error", "file not readable", message`${"file"} ${"problem"}`, message`${"hint"}`),
 } as const;

@@ -41,4 +41,10 @@ export const training = {
     message`add warmup to the schedule or lower lr`,
   ),
   CTX6008: entry("error", "adapter does not fit", message`${"problem"}`, message`${"hint"}`),
+  CTX6009: entry(
+    "warning",
+    "warmup of no step",
+    message`a warmup of ${"share"} of ${"steps"} steps is no step at all`,
+    message`the first step takes the whole lr`,
+  ),
 } as const;
