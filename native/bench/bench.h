@@ -62,3 +62,4 @@ double copy_bandwidth();
 void bench_gemm(Bench &);
 void bench_elementwise(Bench &);
 void bench_attention(Bench &);
+void bench_ladder(Bench &); // instead of the others: the kernels step by step, ladder.cc

@@ -1,7 +1,8 @@
-// main.cc: ctx_bench [--library FILE] [--threads N] [--filter TEXT] [--seconds S] [--json]
+// main.cc: ctx_bench [--library FILE] [--threads N] [--filter TEXT] [--seconds S] [--json] [--ladder]
 //
 // Times every operation of one CPU backend (default: the best that runs here, from the folder of this program) and prints
 // GFLOP/s beside the peak of multiply-adds of the same dtype, or GB/s beside a plain copy. `--json` prints one document for scripts.
+// `--ladder` runs the kernels as a ladder from the plain loop to what ships instead (ladder.cc).
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 namespace {
 
 int usage(const char *problem) {
-  std::fprintf(stderr, "ctx_bench: %s\nusage: ctx_bench [--library FILE] [--threads N] [--filter TEXT] [--seconds S] [--json]\n", problem);
+  std::fprintf(stderr, "ctx_bench: %s\nusage: ctx_bench [--library FILE] [--threads N] [--filter TEXT] [--seconds S] [--json] [--ladder]\n", problem);
   return 2;
 }
 
@@ -69,10 +70,11 @@ int main(int argc, char **argv) {
   std::string library, filter;
   int threads = 1;
   double seconds = 0.3;
-  bool json = false;
+  bool json = false, ladder = false;
   for (int i = 1; i < argc; i++) {
     const std::string option = argv[i];
     if (option == "--json") json = true;
+    else if (option == "--ladder") ladder = true;
     else if (i + 1 == argc) return usage(("no such option, or it needs a value: " + option).c_str());
     else if (option == "--library") library = argv[++i];
     else if (option == "--filter") filter = argv[++i];
@@ -93,9 +95,13 @@ int main(int argc, char **argv) {
 
   Bench bench(backend, threads, filter, seconds);
   const Roofs roofs = {multiply_add_peak(backend->name, CTX_F32, threads), multiply_add_peak(backend->name, CTX_BF16, threads), copy_bandwidth()};
-  bench_gemm(bench);
-  bench_elementwise(bench);
-  bench_attention(bench);
+  if (ladder) {
+    bench_ladder(bench);
+  } else {
+    bench_gemm(bench);
+    bench_elementwise(bench);
+    bench_attention(bench);
+  }
   json ? print_json(bench, roofs) : print_table(bench, roofs);
   return 0;
 }

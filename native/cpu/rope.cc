@@ -10,21 +10,40 @@
 
 #include "elements.h"
 #include "operations.h"
+#include "sincos.h"
 
 namespace ctx_cpu {
 
 using namespace ctx_simd;
 
+namespace {
+
+// One row of both tables. Angles too large for sincos take the library's functions, one vector of them at a time.
+void table_row(float *cos, float *sin, const double *inv_freq, int32_t half, double factor, double position) {
+  for (int32_t i = 0; i < half; i += D) {
+    const int32_t n = half - i < D ? half - i : D;
+    vd angle = {}, c, s;
+    __builtin_memcpy(&angle, inv_freq + i, size_t(n) * sizeof(double));
+    angle *= position;
+    sincos(angle, s, c);
+    const vl large = (angle > MAX_ANGLE) | (angle < -MAX_ANGLE);
+    int64_t any = 0;
+    for (int k = 0; k < D; k++) any |= large[k];
+    for (int k = 0; any && k < D; k++) c[k] = std::cos(angle[k]), s[k] = std::sin(angle[k]);
+    typedef float narrow __attribute__((vector_size(D * 4)));
+    const narrow cf = __builtin_convertvector(c * factor, narrow), sf = __builtin_convertvector(s * factor, narrow);
+    __builtin_memcpy(cos + i, &cf, size_t(n) * sizeof(float));
+    __builtin_memcpy(sin + i, &sf, size_t(n) * sizeof(float));
+  }
+}
+
+} // namespace
+
 ctx_status rope_table(ctx_device *device, float *cos, float *sin, const double *inv_freq, int32_t half, double attention_factor,
                       const int32_t *positions, int64_t tokens) {
   if (half < 1 || tokens < 0) return fail(device, CTX_ERR_ARGUMENT, "rope_table: half is %d, tokens %lld", half, (long long)tokens);
-  parallel_rows(device, tokens, 16 * int64_t(half), [&](int64_t first, int64_t last, int) { // a sine costs as much as 16 copies
-    for (int64_t t = first; t < last; t++)
-      for (int32_t i = 0; i < half; i++) {
-        const double angle = positions[t] * inv_freq[i];
-        cos[t * half + i] = float(attention_factor * std::cos(angle));
-        sin[t * half + i] = float(attention_factor * std::sin(angle));
-      }
+  parallel_rows(device, tokens, 8 * int64_t(half), [&](int64_t first, int64_t last, int) {
+    for (int64_t t = first; t < last; t++) table_row(cos + t * half, sin + t * half, inv_freq, half, attention_factor, positions[t]);
   });
   return finish(device, "rope_table");
 }

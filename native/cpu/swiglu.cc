@@ -15,10 +15,11 @@ using namespace ctx_simd;
 
 constexpr float LOG2_E = 1.44269504f;
 
-CTX_INLINE vf sigmoid(vf g) {
-  const vf s = set1(1.0f) / (set1(1.0f) + exp2v(vmin(set1(126.0f), g * set1(-LOG2_E))));
-  return g < set1(-87.0f) ? set1(0.0f) : s; // below 2e-38, where exp(-g) leaves the range of exp2v
-}
+// Below it silu is less than 2e-36 in magnitude, and exp(-g) would leave the range of exp2v.
+CTX_INLINE vf clamped(vf g) { return vmax(set1(-87.0f), g); } // in this order a NaN stays a NaN
+
+// Of a clamped g.
+CTX_INLINE vf sigmoid(vf g) { return set1(1.0f) / (set1(1.0f) + exp2v(g * set1(-LOG2_E))); }
 
 } // namespace
 
@@ -33,7 +34,7 @@ ctx_status swiglu_forward(ctx_device *device, ctx_mat y, ctx_mat gate, ctx_mat u
       const G *const gp = at<G>(gate, i, first);
       const U *const up_ = at<U>(up, i, first);
       vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
-        const vf g = get(gp + j, left);
+        const vf g = clamped(get(gp + j, left));
         put(yp + j, g * sigmoid(g) * get(up_ + j, left), left);
       });
     });
@@ -54,7 +55,7 @@ ctx_status swiglu_backward(ctx_device *device, ctx_mat gate, ctx_mat up, ctx_mat
       Y *const yp = y.data ? at<Y>(y, i, first) : nullptr;
       const D *const dp = at<D>(dy, i, first);
       vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) {
-        const vf g = get(gp + j, left), u = get(up_ + j, left), d = get(dp + j, left);
+        const vf g = clamped(get(gp + j, left)), u = get(up_ + j, left), d = get(dp + j, left);
         const vf s = sigmoid(g), silu = g * s;
         put(gp + j, d * u * s * (set1(1.0f) + (g - g * s)), left);
         put(up_ + j, d * silu, left);

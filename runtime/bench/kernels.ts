@@ -1,92 +1,73 @@
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
-import { loadAddon, packageRoot } from "../engine/load.ts";
-import { startTorch, type TorchProcess } from "./torch_process.ts";
+import type { LineProcess } from "./line_process.ts";
+import { middle, middlePeak, type OwnCase, type Peak, peakOf, runCtxBench } from "./roofs.ts";
+import { startTorch, type TorchPeers } from "./torch_process.ts";
 
-/** What `ctx_bench --json` prints: every kernel of one backend. Seconds are of one call. */
+/** Every kernel of one backend, beside its peers. */
 export interface KernelBench {
   backend: string;
-  threads: number;
-  peak_gflops: number;
-  copy_gbps: number;
+  copy: number;
   cases: KernelCase[];
   /** Names of those who did the same work. */
   peers: string[];
 }
 
-export interface KernelCase {
-  name: string;
-  flops: number;
-  bytes: number;
-  seconds: number;
-  best: number;
-  /** Median seconds of each peer; null where it has no such operation. */
-  peers?: (number | null)[];
+/** Medians over the passes. */
+export interface KernelCase extends OwnCase {
+  /** Measured right beside the case, by the same clock. */
+  peak: Peak;
+  /** Seconds of each peer; null where it has no such operation. */
+  peers: (number | null)[];
 }
 
 /**
- * Times all kernels, and PyTorch's where a Python is given: whole passes take turns, and each figure is the median of its
- * passes.
+ * Times all kernels, and PyTorch's where there is one: for each case and pass first ours, then each peer's.
  *
  * @param seconds for each case and pass
- * @throws Error when ctx_bench is not built or fails
+ * @param filter part of the names of the cases wanted
  */
 export async function benchKernels(
   threads: number,
   seconds: number,
   passes: number,
-  python: string | undefined,
+  filter: string,
+  torch: TorchPeers | null,
 ): Promise<KernelBench> {
-  const avx512 = loadAddon().describe().cpuFeatures.includes("avx512f");
-  const peers: TorchProcess[] = [];
+  const peers: LineProcess[] = [];
   const names: string[] = [];
   try {
-    for (const forced of python ? (avx512 ? [false, true] : [false]) : []) {
-      const peer = await startTorch(python!, "torch_kernels.py", [String(threads), String(seconds)], forced);
-      if (!peer) continue;
+    for (const variant of torch?.variants ?? []) {
+      const args = [String(threads), String(seconds)];
+      const peer = await startTorch(torch!.python, variant, "torch_kernels.py", args);
       peers.push(peer);
-      names.push(forced ? `${peer.ready}, MKL forced to AVX-512` : String(peer.ready));
+      names.push(`${peer.ready}${variant.suffix}`);
     }
-    const rounds: KernelBench[] = [];
-    for (let pass = 0; pass < (peers.length > 0 ? passes : 1); pass++) {
-      const own = ownKernels(threads, seconds);
-      for (const kernel of own.cases) {
-        kernel.peers = [];
-        for (const peer of peers) kernel.peers.push((await peer.ask(kernel.name)) as number | null);
+    const list = runCtxBench(threads, 0.001, filter);
+    const cases: KernelCase[] = [];
+    for (const { name } of list.cases) {
+      const rounds: KernelCase[] = [];
+      for (let pass = 0; pass < passes; pass++) {
+        const own = runCtxBench(threads, seconds, name);
+        const found = own.cases.find((candidate) => candidate.name === name)!;
+        const theirs: (number | null)[] = [];
+        for (const peer of peers) theirs.push((await peer.ask(name)) as number | null);
+        rounds.push({ ...found, peak: peakOf(own), peers: theirs });
       }
-      rounds.push(own);
+      cases.push(merge(rounds));
     }
-    return { ...merge(rounds), peers: names };
+    return { backend: list.backend, copy: list.copy_gbps, cases, peers: names };
   } finally {
     for (const peer of peers) await peer.close();
   }
 }
 
-/** Runs native/build/ctx_bench. */
-function ownKernels(threads: number, seconds: number): KernelBench {
-  const program = join(packageRoot(), "native", "build", "ctx_bench");
-  const { status, stdout, stderr, error } = spawnSync(
-    program,
-    ["--json", "--threads", String(threads), "--seconds", String(seconds)],
-    { encoding: "utf8", maxBuffer: 1 << 26 },
-  );
-  if (error || status !== 0) throw new Error(`${program}: ${error?.message ?? stderr.trim()}`);
-  return JSON.parse(stdout) as KernelBench;
-}
-
-/** Medians over passes of the same cases. */
-function merge(rounds: readonly KernelBench[]): KernelBench {
-  const middle = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-  const cases = rounds[0]!.cases.map((kernel, k): KernelCase => {
-    const same = rounds.map(({ cases }) => cases[k]!);
-    const peers = kernel.peers!.map((first, p) => (first === null ? null : middle(same.map((c) => c.peers![p]!))));
-    return {
-      ...kernel,
-      peers,
-      seconds: middle(same.map((c) => c.seconds)),
-      best: Math.min(...same.map((c) => c.best)),
-    };
-  });
-  const peak = middle(rounds.map((round) => round.peak_gflops));
-  return { ...rounds[0]!, cases, peak_gflops: peak, copy_gbps: middle(rounds.map((round) => round.copy_gbps)) };
+/** Medians over passes of the same case. */
+function merge(rounds: readonly KernelCase[]): KernelCase {
+  const first = rounds[0]!;
+  return {
+    ...first,
+    seconds: middle(rounds.map((round) => round.seconds)),
+    best: Math.min(...rounds.map((round) => round.best)),
+    peak: middlePeak(rounds.map((round) => round.peak)),
+    peers: first.peers.map((their, i) => (their === null ? null : middle(rounds.map((round) => round.peers[i]!)))),
+  };
 }

@@ -1,68 +1,163 @@
 /**
- * npm run bench -- [--tokens 2048,8192] [--rounds N] [--threads N] [--no-kernels] [--write]
+ * npm run bench -- [--only step,memory,lengths,kernels] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
+ *                  [--checkpoint] [--rounds N] [--threads N] [--seconds S] [--passes N] [--filter TEXT] [--python FILE] [--write]
  *
- * Times every kernel and the whole training step. With CTX_ORACLE_PYTHON set to a Python that has torch and transformers,
- * PyTorch takes the same steps in turns with us. `--write` puts the tables into docs/benchmarks/.
+ * Times the training step, its memory, its cost per token from length to length, and every kernel. With a Python that has torch and
+ * transformers (`--python`, or CTX_ORACLE_PYTHON in the environment), PyTorch does the same work in turns with us. `--write` puts each
+ * table into docs/benchmarks/cpu.md as soon as it is measured and leaves the others as they are.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadAddon, packageRoot } from "../engine/load.ts";
 import { benchKernels } from "./kernels.ts";
-import { kernelTable, stepTable } from "./tables.ts";
-import { benchTrainingStep, LLAMA_15M, type StepResult } from "./training_step.ts";
+import { benchLengths } from "./lengths.ts";
+import { benchMemory, type MemoryResult } from "./memory.ts";
+import { PARTS, type Part, withParts } from "./sections.ts";
+import { kernelTable, largestDeviation, lengthTable, memoryTable, stepTable } from "./tables.ts";
+import { type TorchPeers, torchPeers } from "./torch_process.ts";
+import { benchTrainingStep, type StepResult } from "./training_step.ts";
+import { type BenchDtype, LLAMA_15M, type Workload } from "./workload.ts";
+
+interface Options {
+  parts: Part[];
+  /** Of the training step and of its memory; absent: each part's own. */
+  tokens: number[] | undefined;
+  lengths: number[];
+  dtypes: BenchDtype[];
+  checkpoint: boolean;
+  rounds: number;
+  threads: number;
+  seconds: number;
+  passes: number;
+  filter: string;
+  python: string | undefined;
+  write: boolean;
+}
 
 function count(name: string, text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, not ${text}`);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, not "${text}"`);
   return value;
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 3600)) throw new Error(`--${name} must be a number of seconds above 0, not "${text}"`);
+  return value;
+}
+
+function counts(name: string, text: string): number[] {
+  return text.split(",").map((item) => count(name, item));
+}
+
+function choices<T extends string>(name: string, text: string, known: readonly T[]): T[] {
+  return text.split(",").map((item) => {
+    const found = known.find((candidate) => candidate === item);
+    if (!found) throw new Error(`--${name} takes ${known.join(", ")}, separated by commas, not "${item}"`);
+    return found;
+  });
+}
+
+function readOptions(cores: number): Options {
+  const parts = Object.keys(PARTS) as Part[];
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string", default: parts.join(",") },
+      tokens: { type: "string" },
+      lengths: { type: "string", default: "2048,4096,8192,16384,32768,65536,131072" },
+      dtype: { type: "string", default: "f32,bf16" },
+      checkpoint: { type: "boolean", default: false },
+      rounds: { type: "string", default: "5" },
+      threads: { type: "string", default: String(cores) },
+      seconds: { type: "string", default: "0.2" },
+      passes: { type: "string", default: "3" },
+      filter: { type: "string", default: "" },
+      python: { type: "string", default: process.env.CTX_ORACLE_PYTHON ?? "" },
+      write: { type: "boolean", default: false },
+    },
+  });
+  return {
+    parts: choices("only", values.only, parts),
+    tokens: values.tokens === undefined ? undefined : counts("tokens", values.tokens),
+    lengths: counts("lengths", values.lengths),
+    dtypes: choices("dtype", values.dtype, ["f32", "bf16"]),
+    checkpoint: values.checkpoint,
+    rounds: count("rounds", values.rounds),
+    threads: count("threads", values.threads),
+    seconds: positive("seconds", values.seconds),
+    passes: count("passes", values.passes),
+    filter: values.filter,
+    python: values.python || undefined,
+    write: values.write,
+  };
+}
+
+/** A workload for each dtype and number of tokens. */
+function workloads(options: Options, tokens: readonly number[], checkpoint = options.checkpoint): Workload[] {
+  const { dtypes, threads } = options;
+  return tokens.flatMap((tokens) =>
+    dtypes.map((dtype) => ({ name: "15M", shape: LLAMA_15M, tokens, threads, checkpoint, dtype })),
+  );
+}
+
+/** Measures one part; its text begins with what was done. */
+async function measure(part: Part, options: Options, peers: TorchPeers | null): Promise<string> {
+  if (part === "step") {
+    const results: StepResult[] = [];
+    for (const workload of workloads(options, options.tokens ?? [2048, 8192, 16384])) {
+      process.stderr.write(`training step, ${workload.dtype}, T = ${workload.tokens} …\n`);
+      results.push(...(await benchTrainingStep(workload, options.rounds, peers)));
+    }
+    return `Medians of ${options.rounds} steps, taken in turns.\n\n${stepTable(results)}`;
+  }
+  if (part === "memory") {
+    const results: MemoryResult[] = [];
+    for (const checkpoint of [false, true])
+      for (const workload of workloads(options, options.tokens ?? [16384], checkpoint)) {
+        process.stderr.write(`peak memory, ${workload.dtype}, T = ${workload.tokens} …\n`);
+        results.push(...(await benchMemory(workload, peers)));
+      }
+    return `Most memory that the process held in two steps.\n\n${memoryTable(results)}`;
+  }
+  if (part === "lengths") {
+    const texts: string[] = [];
+    for (const dtype of options.dtypes) {
+      const results = await benchLengths(workloads({ ...options, dtypes: [dtype] }, options.lengths), options.rounds);
+      texts.push(`In ${dtype}, at most ${largestDeviation(results)} from the fit:\n\n${lengthTable(results)}`);
+    }
+    return texts.join("\n\n");
+  }
+  process.stderr.write("kernels …\n");
+  const bench = await benchKernels(options.threads, options.seconds, options.passes, options.filter, peers);
+  return `Medians of ${options.passes} passes. Plain copy ${bench.copy.toFixed(1)} GB/s a thread.\n\n${kernelTable(bench)}`;
 }
 
 async function main(): Promise<void> {
   const description = loadAddon().describe();
-  const { values } = parseArgs({
-    options: {
-      tokens: { type: "string", default: "2048" },
-      rounds: { type: "string", default: "5" },
-      threads: { type: "string", default: String(description.cores) },
-      seconds: { type: "string", default: "0.2" },
-      checkpoint: { type: "boolean", default: false },
-      "no-kernels": { type: "boolean", default: false },
-      write: { type: "boolean", default: false },
-    },
-  });
-  const threads = count("threads", values.threads);
-  const rounds = count("rounds", values.rounds);
-  const python = process.env.CTX_ORACLE_PYTHON;
+  const options = readOptions(description.cores);
+  const peers = torchPeers(options.python);
+  const file = join(packageRoot(), "docs", "benchmarks", "cpu.md");
+  const machine = `${description.cpuModel} (${description.cpuFeatures.join(" ")}), ${options.threads} threads, ${description.backends[0]?.name}`;
+  const command = ["npm run bench --", ...process.argv.slice(2).filter((_, i, all) => !isPath(all, i))].join(" ");
+  try {
+    for (const part of options.parts) {
+      const text = await measure(part, options, peers);
+      const made = `Made on ${new Date().toISOString().slice(0, 10)} by \`${command}\`: ${machine}.`;
+      const notes = part === "step" || part === "kernels" ? (peers?.notes ?? []) : [];
+      const body = [made, ...notes, text].join(" ");
+      process.stdout.write(`## ${PARTS[part]}\n\n${body}\n\n`);
+      if (options.write)
+        writeFileSync(file, withParts(existsSync(file) ? readFileSync(file, "utf8") : "", new Map([[part, body]])));
+    }
+  } finally {
+    peers?.close();
+  }
+}
 
-  const results: StepResult[] = [];
-  for (const tokens of values.tokens.split(",")) {
-    const workload = {
-      name: "15M",
-      shape: LLAMA_15M,
-      tokens: count("tokens", tokens),
-      threads,
-      checkpoint: values.checkpoint,
-    };
-    process.stderr.write(`training step, T = ${tokens} …\n`);
-    results.push(...(await benchTrainingStep(workload, rounds, python)));
-  }
-  const machine = `${description.cpuModel} (${description.cpuFeatures.join(" ")}), ${threads} threads, ${description.backends[0]?.name}`;
-  const parts = [
-    `## Training step\n\n${machine}. Medians of ${rounds} steps, taken in turns.\n\n${stepTable(results)}`,
-  ];
-  if (!values["no-kernels"]) {
-    process.stderr.write("kernels …\n");
-    const bench = await benchKernels(threads, Number(values.seconds), 3, python);
-    const roof = `Peak ${bench.peak_gflops.toFixed(0)} GFLOP/s, plain copy ${bench.copy_gbps.toFixed(1)} GB/s a thread.`;
-    parts.push(`## Kernels\n\n${machine}. ${roof}\n\n${kernelTable(bench)}`);
-  }
-  const text = `# Benchmarks on the CPU\n\nMade on ${new Date().toISOString().slice(0, 10)} by \`npm run bench -- ${process.argv.slice(2).join(" ")}\`; see [how to read it](README.md).\n\n${parts.join("\n\n")}\n`;
-  process.stdout.write(text);
-  if (!values.write) return;
-  const folder = join(packageRoot(), "docs", "benchmarks");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "cpu.md"), text);
+/** `--python FILE` and its value say nothing about the measurement. */
+function isPath(args: readonly string[], i: number): boolean {
+  return args[i] === "--python" || args[i - 1] === "--python" || args[i]!.startsWith("--python=");
 }
 
 main().catch((error: Error) => {

@@ -1,46 +1,59 @@
-import type { ModelShape } from "../../compiler/model/index.ts";
+import { fileURLToPath } from "node:url";
+import { type LineProcess, startLines } from "./line_process.ts";
+import { startTorch, type TorchPeers } from "./torch_process.ts";
+import type { Workload } from "./workload.ts";
 
-/** Seconds of one step: by the clock, and of all cores together. */
+/** One training step: seconds by the clock and of all cores together, and the most memory so far above the start, in bytes. */
 export interface Timing {
   wall: number;
   cpu: number;
+  bytes: number;
 }
 
-/** Something that takes training steps and can be timed: our engine, or a peer. */
+/** Something that takes training steps and can be timed: our engine, or a peer, each in a process of its own. */
 export interface Stepper {
   name: string;
-  /** Takes one step. */
+  /** True for our own. */
+  own: boolean;
+  /** What the plan's ledger says of `bytes`: gradients, optimizer, activations, workspace. Peers have none. */
+  ledger?: number;
   step(): Promise<Timing>;
-  /** Bytes that it needs besides its program and its model's weights at the start. */
-  memory(): number;
   close(): Promise<void>;
 }
 
-/** A model to be trained on one row of random tokens. */
-export interface Workload {
-  name: string;
-  shape: ModelShape;
-  tokens: number;
-  threads: number;
-  /** Recompute activations. */
-  checkpoint: boolean;
+function stepper(process: LineProcess, own: boolean, suffix: string): Stepper {
+  const { version, ledger } = process.ready as { version: string; ledger?: number };
+  return {
+    name: version + suffix,
+    own,
+    ...(ledger === undefined ? {} : { ledger }),
+    step: async () => (await process.ask("step")) as Timing,
+    close: () => process.close(),
+  };
 }
 
-/** Median of each measure. */
-export function median(timings: readonly Timing[]): Timing {
-  const middle = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-  return { wall: middle(timings.map(({ wall }) => wall)), cpu: middle(timings.map(({ cpu }) => cpu)) };
+/** Our engine's training step: forward, backward, clipping, AdamW. */
+export async function ownStepper(workload: Workload): Promise<Stepper> {
+  const worker = fileURLToPath(new URL("./own_worker.js", import.meta.url));
+  const started = await startLines(process.execPath, [worker, JSON.stringify(workload)], {}, "its message is above");
+  return stepper(started, true, "");
 }
 
 /**
- * Times several steppers side by side: after one warm-up each they take turns, so that whatever else the machine does
- * hits all of them alike.
+ * PyTorch and transformers taking the same steps, once for each variant of it.
+ *
+ * @param steppers receives each as soon as it is ready, so that the caller can close those that are when another fails
+ * @param only the first so many variants
  */
-export async function alternate(steppers: readonly Stepper[], rounds: number): Promise<Timing[]> {
-  const timings: Timing[][] = steppers.map(() => []);
-  for (const stepper of steppers) await stepper.step();
-  for (let round = 0; round < rounds; round++) {
-    for (const [index, stepper] of steppers.entries()) timings[index]!.push(await stepper.step());
+export async function addTorchSteppers(
+  steppers: Stepper[],
+  peers: TorchPeers | null,
+  workload: Workload,
+  only = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const args = [JSON.stringify(workload)];
+  for (const variant of peers?.variants.slice(0, only) ?? []) {
+    const started = await startTorch(peers!.python, variant, "torch_step.py", args);
+    steppers.push(stepper(started, false, variant.suffix));
   }
-  return timings.map(median);
 }

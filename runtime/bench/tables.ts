@@ -1,5 +1,9 @@
 import type { KernelBench } from "./kernels.ts";
+import type { LengthResult } from "./lengths.ts";
+import type { MemoryResult } from "./memory.ts";
+import type { Peak } from "./roofs.ts";
 import type { StepResult } from "./training_step.ts";
+import { type BenchDtype, describeWorkload, type Workload } from "./workload.ts";
 
 /** A Markdown table; every column but the first is aligned to the right. */
 function table(head: string[], rows: string[][]): string {
@@ -9,39 +13,96 @@ function table(head: string[], rows: string[][]): string {
 }
 
 const mega = (bytes: number) => (bytes / 1e6).toFixed(0);
+const times = (ratio: number) => `${ratio.toFixed(2)}×`;
+const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
+const signed = (share: number) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
+
+/** Share of the peak of the same dtype; nothing where the backend has no instruction for it. */
+function ofPeak(gflops: number, dtype: BenchDtype, peak: Peak): string {
+  const roof = dtype === "bf16" ? peak.bf16 : peak.f32;
+  return roof === undefined ? "" : percent(gflops / roof);
+}
 
 /** Our step beside its peers; ratios are ours over theirs. */
 export function stepTable(results: readonly StepResult[]): string {
-  const ours = new Map(results.filter(({ name }) => name === "ctx").map((result) => [result.workload, result]));
+  const ours = new Map(results.filter(({ own }) => own).map((result) => [result.workload, result]));
   const rows = results.map((result) => {
-    const { workload, name, tokensPerSecond, tokensPerCpuSecond, bytes } = result;
-    const own = ours.get(workload)!;
-    const ratio = (value: number, mine: number) => (result === own ? "" : `${(mine / value).toFixed(2)}×`);
+    const { workload, name, own, wall, cpu, bytes, flops, peak } = result;
+    const mine = ours.get(workload)!;
+    const gflops = flops / wall / 1e9;
     return [
-      `${workload.name}, T = ${workload.tokens}${workload.checkpoint ? ", checkpointing" : ""}`,
+      describeWorkload(workload),
       name,
-      tokensPerSecond.toFixed(0),
-      ratio(tokensPerSecond, own.tokensPerSecond),
-      tokensPerCpuSecond.toFixed(0),
-      ratio(tokensPerCpuSecond, own.tokensPerCpuSecond),
+      (workload.tokens / wall).toFixed(0),
+      own ? "" : times(wall / mine.wall),
+      (workload.tokens / cpu).toFixed(0),
+      own ? "" : times(cpu / mine.cpu),
+      gflops.toFixed(0),
+      ofPeak(gflops, workload.dtype, peak),
       mega(bytes),
     ];
   });
-  const head = ["training step", "engine", "tokens/s", "ctx is", "tokens/CPU-s", "ctx is", "MB above weights"];
-  return table(head, rows);
+  const speed = ["tokens/s", "ctx is", "tokens/CPU-s", "ctx is", "GFLOP/s", "of peak"];
+  return table(["training step", "engine", ...speed, "MB above start"], rows);
+}
+
+/** Peak memory of ours, and what share of the peer's it is: of the same setting, and of the peer's without checkpointing. */
+export function memoryTable(results: readonly MemoryResult[]): string {
+  const peer = ({ tokens, dtype }: Workload, checkpoint: boolean) =>
+    results.find(
+      ({ own, workload: w }) => !own && w.tokens === tokens && w.dtype === dtype && w.checkpoint === checkpoint,
+    );
+  const rows = results.map(({ workload, name, own, bytes, ledger }) => {
+    const same = own ? peer(workload, workload.checkpoint) : undefined;
+    const plain = own ? peer(workload, false) : undefined;
+    return [
+      describeWorkload(workload),
+      name,
+      mega(bytes),
+      ledger === undefined ? "" : mega(ledger),
+      same ? percent(bytes / same.bytes) : "",
+      plain ? percent(bytes / plain.bytes) : "",
+    ];
+  });
+  const shares = ["of the peer's", "of the peer's without checkpointing"];
+  return table(["two training steps", "engine", "MB above start", "MB in the ledger", ...shares], rows);
+}
+
+/** Cost of a token at each length beside the plan's FLOPs. */
+export function lengthTable(results: readonly LengthResult[]): string {
+  const rows = results.map(({ step, flopsPerToken, achieved, deviation }) => {
+    const { workload, wall, cpu, peak } = step;
+    return [
+      describeWorkload(workload),
+      (flopsPerToken / 1e6).toFixed(1),
+      (workload.tokens / wall).toFixed(0),
+      (workload.tokens / cpu).toFixed(0),
+      achieved.toFixed(0),
+      ofPeak(achieved, workload.dtype, peak),
+      signed(deviation.wall),
+      signed(deviation.cpu),
+    ];
+  });
+  const speed = ["tokens/s", "tokens/CPU-s", "GFLOP/s", "of peak"];
+  return table(["training step", "MFLOP a token", ...speed, "from the fit", "in CPU time"], rows);
+}
+
+/** The largest deviation of a table, without its sign. */
+export function largestDeviation(results: readonly LengthResult[]): string {
+  return percent(Math.max(...results.map(({ deviation }) => Math.abs(deviation.wall))));
 }
 
 /** Every kernel beside the machine's roofs, and how many times as fast as each peer. */
-export function kernelTable({ peak_gflops: peak, cases, peers }: KernelBench): string {
-  const rows = cases.map(({ name, flops, bytes, seconds, peers: theirs = [] }) => {
+export function kernelTable({ cases, peers }: KernelBench): string {
+  const rows = cases.map(({ name, dtype = "f32", flops, bytes, seconds, peak, peers: theirs }) => {
     const gflops = flops / seconds / 1e9;
     return [
       name,
       (seconds * 1e6).toFixed(1),
       flops > 0 ? gflops.toFixed(1) : "",
-      flops > 0 ? `${((100 * gflops) / peak).toFixed(0)}%` : "",
+      flops > 0 ? ofPeak(gflops, dtype, peak) : "",
       (bytes / seconds / 1e9).toFixed(1),
-      ...theirs.map((their) => (their === null ? "" : `${(their / seconds).toFixed(2)}×`)),
+      ...theirs.map((their) => (their === null ? "" : times(their / seconds))),
     ];
   });
   return table(["operation", "µs", "GFLOP/s", "of peak", "GB/s", ...peers.map((peer) => `of ${peer}`)], rows);

@@ -1,54 +1,72 @@
-import { loadAddon } from "../engine/load.ts";
-import { ownStepper } from "./own_step.ts";
-import { alternate, type Stepper, type Workload } from "./stepper.ts";
-import { torchStepper } from "./torch_step.ts";
+import { measurePeak, middle, middlePeak, type Peak } from "./roofs.ts";
+import { addTorchSteppers, ownStepper, type Stepper, type Timing } from "./stepper.ts";
+import type { TorchPeers } from "./torch_process.ts";
+import { stepFlops, type Workload } from "./workload.ts";
 
-/** The 15M-parameter model of docs/benchmarks: 7 layers of 384, GQA 6:3, tied 8192-token vocabulary. */
-export const LLAMA_15M: Workload["shape"] = {
-  vocab_size: 8192,
-  hidden_size: 384,
-  intermediate_size: 1024,
-  layers: 7,
-  heads: 6,
-  kv_heads: 3,
-  head_dim: 64,
-  tie_word_embeddings: true,
-};
+/** A first step that takes this long is its own measurement: what it does once is then small beside the rest. */
+const LONG_STEP = 60;
 
 /** One line of the table. */
 export interface StepResult {
   workload: Workload;
   name: string;
-  tokensPerSecond: number;
-  /** Tokens per second of one core's time: what is left to compare when the machine is busy with other things. */
-  tokensPerCpuSecond: number;
+  own: boolean;
+  /** Medians, seconds. */
+  wall: number;
+  cpu: number;
+  /** Most memory above what the process held with the model loaded. */
   bytes: number;
+  /** What the plan's ledger says of `bytes`; ours alone. */
+  ledger?: number;
+  /** FLOPs of a step as the plan counts them, without those that checkpointing repeats. */
+  flops: number;
+  /** Measured between the steps. */
+  peak: Peak;
 }
 
-/** Times our training step and, given a Python, PyTorch's, in turns. */
+/**
+ * Times our training step and the peers', in turns, so that whatever else the machine does hits all of them alike. After a
+ * warm-up each, and with the machine's peak measured once a round.
+ */
 export async function benchTrainingStep(
   workload: Workload,
   rounds: number,
-  python: string | undefined,
+  peers: TorchPeers | null,
 ): Promise<StepResult[]> {
-  const steppers: Stepper[] = [await ownStepper(workload)];
+  const steppers: Stepper[] = [];
   try {
-    if (python) {
-      const avx512 = loadAddon().describe().cpuFeatures.includes("avx512f");
-      for (const forced of avx512 ? [false, true] : [false]) {
-        const peer = await torchStepper(python, workload, forced);
-        if (peer) steppers.push(peer);
-      }
-    }
-    const timings = await alternate(steppers, rounds);
-    return steppers.map((stepper, index) => ({
-      workload,
-      name: stepper.name,
-      tokensPerSecond: workload.tokens / timings[index]!.wall,
-      tokensPerCpuSecond: workload.tokens / timings[index]!.cpu,
-      bytes: stepper.memory(),
-    }));
+    steppers.push(await ownStepper(workload));
+    await addTorchSteppers(steppers, peers, workload);
+    return await alternate(workload, steppers, rounds);
   } finally {
     for (const stepper of steppers) await stepper.close();
   }
+}
+
+async function alternate(workload: Workload, steppers: readonly Stepper[], rounds: number): Promise<StepResult[]> {
+  const peaks: Peak[] = [];
+  const timings: Timing[][] = [];
+  for (const stepper of steppers) {
+    const first = await stepper.step();
+    timings.push(first.wall > LONG_STEP ? [first] : []);
+  }
+  for (let round = 0; round < rounds; round++) {
+    peaks.push(measurePeak(workload.threads));
+    for (const [index, stepper] of steppers.entries()) {
+      const own = timings[index]!;
+      if (own[0] !== undefined && own[0].wall > LONG_STEP) continue;
+      own.push(await stepper.step());
+    }
+  }
+  return steppers.map(({ name, own, ledger }, index) => ({
+    workload,
+    name,
+    own,
+    wall: middle(timings[index]!.map(({ wall }) => wall)),
+    cpu: middle(timings[index]!.map(({ cpu }) => cpu)),
+    bytes: Math.max(...timings[index]!.map(({ bytes }) => bytes)),
+    ...(ledger === undefined ? {} : { ledger }),
+    flops: stepFlops(workload, false),
+    peak: middlePeak(peaks),
+  }));
 }

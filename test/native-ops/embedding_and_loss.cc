@@ -70,6 +70,36 @@ void check_cross_entropy(Harness &h, int64_t rows, int64_t vocab, int64_t pad, f
   }
 }
 
+// Tokens that cannot come (-inf), among them thousands in a row, and a tie between far-away tokens, of which the lower index wins.
+void check_masked_vocabulary(Harness &h) {
+  const int64_t rows = 4, vocab = 30000, from = 3000, to = 27000;
+  std::mt19937 random(15);
+  Matrix z0(random, rows, vocab);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = i == 3 ? 0 : from; j < to; j++) z0.data[z0.index(i, j)] = -INFINITY; // of the last row the first half as well
+  const std::vector<int32_t> targets = {10, 29000, 10, 29999};
+  for (int64_t i = 0; i < 3; i++) z0.data[z0.index(i, 10)] = z0.data[z0.index(i, 29000)] = 2;
+  const std::vector<float> weights = {1, 0.5f, 2, 1};
+  Reference all, grad;
+  for (int64_t i = 0; i < rows; i++) {
+    double sum = 0;
+    for (int64_t j = 0; j < vocab; j++) sum += std::exp(z0.at(i, j));
+    all.push_back(std::log(sum) - z0.at(i, targets[i]));
+    for (int64_t j = 0; j < vocab; j++) grad.push_back(weights[i] * (std::exp(z0.at(i, j)) / sum - (j == targets[i])));
+  }
+  append(all, {1, 0, 1, 0});
+  append(all, grad);
+  h.expect("cross_entropy masked vocabulary", 1e-6, all, [&](ctx_device *device, Output &out) {
+    Matrix z = z0;
+    std::vector<float> loss(rows, NAN);
+    std::vector<uint8_t> hit(rows, 7);
+    h.ok(device, h.backend->cross_entropy(device, z.view(), targets.data(), weights.data(), loss.data(), hit.data()));
+    out.add(loss);
+    for (uint8_t v : hit) out.add(v);
+    out.add(z.data);
+  });
+}
+
 } // namespace
 
 void test_embedding_and_loss(Harness &h) {
@@ -80,6 +110,7 @@ void test_embedding_and_loss(Harness &h) {
     check_cross_entropy(h, rows, cols, pad, 3, 0);
     check_cross_entropy(h, rows, cols, pad, 60, 500);
   }
+  check_masked_vocabulary(h);
   // A NaN among the logits makes the loss of its row NaN, not a number that looks fine.
   h.expect("cross_entropy NaN", 1e-6, {NAN, std::log(20.0)}, [&](ctx_device *device, Output &out) {
     std::vector<float> z(40, 0.0f), nll(2);

@@ -91,6 +91,27 @@ void check_rope_table(Harness &h, double theta, int32_t half, double factor) {
   });
 }
 
+// Angles beyond those of any model, of both signs, some of them in one vector with small ones: as good as the float64 product.
+void check_large_angles(Harness &h) {
+  const std::vector<int32_t> positions = {0, 1, 3, 2147483647};
+  const std::vector<double> inv_freq = {1e-3, -0.999, 1.0, 3.5, -1e4, 1e300, 7e5, 1e-9, 0, 1e5, -1.0};
+  Reference table;
+  for (const bool sine : {false, true})
+    for (int32_t p : positions)
+      for (double f : inv_freq) {
+        const long double angle = double(p * f);
+        table.push_back(double(sine ? std::sin(angle) : std::cos(angle)));
+      }
+  const int32_t half = int32_t(inv_freq.size());
+  const int64_t n = int64_t(positions.size());
+  h.expect("rope_table large angles", 1e-7, table, [&](ctx_device *device, Output &out) {
+    std::vector<float> c(n * half), s(n * half);
+    h.ok(device, h.backend->rope_table(device, c.data(), s.data(), inv_freq.data(), half, 1, positions.data(), n));
+    out.add(c);
+    out.add(s);
+  });
+}
+
 void check_rope(Harness &h, int64_t tokens, int32_t heads, int32_t head_dim, int64_t pad) {
   std::mt19937 random(12);
   const int32_t half = head_dim / 2;
@@ -121,6 +142,8 @@ void test_norm_and_rope(Harness &h) {
   for (auto [rows, cols, pad] : {std::array<int64_t, 3>{1, 1, 0}, {5, 7, 1}, {3, 64, 0}, {40, 100, 2}, {133, 384, 0}, {2500, 17, 0}}) check_rmsnorm(h, rows, cols, pad);
   check_rope_table(h, 10000, 32, 1);
   check_rope_table(h, 5e8, 64, 1.2079441541679836);
+  check_rope_table(h, 500000, 13, 0.8);
+  check_large_angles(h);
   check_rope(h, 1, 1, 2, 0);
   check_rope(h, 7, 3, 10, 1);
   check_rope(h, 33, 2, 64, 0);
