@@ -5,20 +5,21 @@ import { StopSignal } from "../runtime/run/events.ts";
  *
  * @returns the signal for the run, and a function that gives the keys back
  */
-export function stopOnInterrupt(onFirst: () => void): { stop: StopSignal; release: () => void } {
+export function stopOnInterrupt(
+  onFirst: () => void,
+  signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"],
+): { stop: StopSignal; release: () => void } {
   const stop = new StopSignal();
   const handle = () => {
     if (stop.requested) process.exit(130);
     stop.request();
     onFirst();
   };
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
+  for (const signal of signals) process.on(signal, handle);
   return {
     stop,
     release: () => {
-      process.off("SIGINT", handle);
-      process.off("SIGTERM", handle);
+      for (const signal of signals) process.off(signal, handle);
     },
   };
 }

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "../model/crew.h"
 #include "../model/failure.h"
 #include "backend_library.h"
 #include "values.h"
@@ -64,6 +65,8 @@ Napi::Value hear(const Napi::CallbackInfo &info) {
   });
 }
 
+Napi::Value all_done(const Napi::CallbackInfo &info) { return Napi::Boolean::New(info.Env(), Crew::all_done()); }
+
 void leave(const Napi::CallbackInfo &) {
   if (!job) return;
   job->table->release(job->world);
@@ -93,6 +96,7 @@ Napi::Value join(const Napi::CallbackInfo &info) {
   ranks.Set("library", Napi::String::New(env, job->table->name));
   ranks.Set("tell", Napi::Function::New(env, tell, "tell"));
   ranks.Set("hear", Napi::Function::New(env, hear, "hear"));
+  ranks.Set("allDone", Napi::Function::New(env, all_done, "allDone"));
   ranks.Set("leave", Napi::Function::New(env, leave, "leave"));
   ranks.Set("abort", Napi::Function::New(env, abort, "abort"));
   return ranks;

@@ -5,6 +5,7 @@
 //
 // defines: Order, Message, Crew
 #pragma once
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <type_traits>
@@ -72,6 +73,9 @@ class Crew {
   // Others: the next order.
   Order hear(Message &arguments);
 
+  // No engine of several processes is there, and none was left in the middle of an operation: the job can end in good order.
+  static bool all_done();
+
   const Processes &processes;
   ProcessRing everyone;                   // all ranks
   std::unique_ptr<ProcessRing> sequence;  // those that a sequence is cut over; null when that is one
@@ -79,6 +83,7 @@ class Crew {
  private:
   const int ring_;
   bool in_order_ = false;
+  static std::atomic<int> unfinished_; // crews that are there, and those that were left in an operation
 };
 
 } // namespace ctx

@@ -228,6 +228,8 @@ export interface NativeRanks {
   tell(text: string): void;
   /** Others: what rank 0 says next. */
   hear(): string;
+  /** No engine of several processes is open, and none has failed: the job can end in good order. */
+  allDone(): boolean;
   /** Leaves the job; waits for the others to leave. */
   leave(): void;
   /** Ends all processes of the job at once. Does not return. */

@@ -1,13 +1,16 @@
 import { deviceLedger } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
-import type { NativeAddon, NativeEngine, NativeTraining } from "../engine/addon.ts";
+import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
+import { crewEngine, type Job } from "../ranks/job.ts";
 
 /** Where and on how much of the machine a run computes. */
 export interface Machine {
   addon: NativeAddon;
   device: "cpu" | "cuda";
   threads: number;
+  /** The processes that train together; absent: this one alone. */
+  job?: Job | null;
 }
 
 /** What a stage trains; adapters start from the plan's seed. */
@@ -19,7 +22,7 @@ function training(train: PlanTrain, seed: number): NativeTraining {
 
 /** An engine with the arena that the plan foresees for a stage. Weights are not loaded yet. */
 export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
-  const engine = machine.addon.createEngine({
+  const options: NativeEngineOptions = {
     device: machine.device,
     threads: machine.threads,
     model: modelShape(plan.model),
@@ -33,9 +36,28 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
       dtype: stage.train.dtype,
     },
     ring: stage.parallel.ring,
-  });
+  };
+  const { addon, job } = machine;
+  const engine = job ? crewEngine(addon, job, options) : addon.createEngine(options);
   engine.setRope(Float64Array.from(stage.rope.inv_freq), stage.rope.attention_factor);
   return engine;
+}
+
+/** Bytes that `trainingEngine` allocates in each process of a job. */
+export function processBytes({ model }: Plan, stage: PlanStage, { ranks }: Job): number {
+  const { lora, dtype } = stage.train;
+  return deviceLedger(model, {
+    maxTokens: stage.parallel.micro_batch * stage.length,
+    train: true,
+    ...(lora && { lora: { rank: lora.rank, targets: lora.targets }, alsoTrain: lora.also }),
+    checkpointEvery: stage.memory.checkpoint_every,
+    lossChunk: stage.memory.loss_chunk,
+    kvCacheTokens: 0,
+    dtype,
+    ring: stage.parallel.ring,
+    ranksHere: 1,
+    shares: ranks.size,
+  }).total;
 }
 
 /** An engine that only reads and writes the adapters of a stage. */

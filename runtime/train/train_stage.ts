@@ -17,6 +17,8 @@ export interface StageOptions {
   /** Steps of the run, and AdamW's count, before this stage's first step. */
   globalBefore: number;
   adamBefore: number;
+  /** Data-parallel groups that take micro batches side by side. Default: 1. */
+  groups?: number;
   /** Takes each step's metrics. */
   record: (metrics: StepMetrics) => void;
   /** Saves the state after `step` steps. */
@@ -72,7 +74,12 @@ async function trainStep(options: StageOptions, step: number): Promise<StepMetri
   const began = performance.now();
   const { microBatches, tokens } = await options.batch(step);
   const tally = new LossTally();
-  for (const micro of microBatches) tally.add(micro, await engine.accumulate(micro.batch));
+  const { groups = 1 } = options;
+  for (let from = 0; from < microBatches.length; from += groups) {
+    const together = microBatches.slice(from, from + groups);
+    const scores = await engine.accumulateAll(together.map(({ batch }) => batch));
+    for (const [k, score] of scores.entries()) tally.add(together[k]!, score);
+  }
   const losses = tally.result();
   if (!Number.isFinite(losses.loss)) throw diverged("loss", losses.loss, step, stage);
   const { optimizer } = stage.train;

@@ -21,8 +21,12 @@ export interface WorkerResult {
 }
 
 const [name, ring, dtype, method] = process.argv.slice(2) as [string, string, "f32" | "bf16", string];
+if (method === undefined) {
+  process.stderr.write("usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full>\n");
+  process.exit(2);
+}
 const addon = loadAddon();
-const ranks: NativeRanks | null = process.env["OMPI_COMM_WORLD_SIZE"] === undefined ? null : addon.joinRanks();
+const ranks: NativeRanks | null = process.env.OMPI_COMM_WORLD_SIZE === undefined ? null : addon.joinRanks();
 const folder = caseFolder(name);
 const { model } = readModelConfig(readFileSync(join(folder, "config.json"), "utf8"), folder);
 const engine = addon.createEngine({
