@@ -77,7 +77,8 @@ async function trainStep(options: StageOptions, step: number): Promise<StepMetri
   const { groups = 1 } = options;
   for (let from = 0; from < microBatches.length; from += groups) {
     const together = microBatches.slice(from, from + groups);
-    const scores = await engine.accumulateAll(together.map(({ batch }) => batch));
+    const batches = together.map(({ batch }) => batch);
+    const scores = batches.length > 1 ? await engine.accumulateAll(batches) : [await engine.accumulate(batches[0]!)];
     for (const [k, score] of scores.entries()) tally.add(together[k]!, score);
   }
   const losses = tally.result();
