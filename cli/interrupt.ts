@@ -6,8 +6,13 @@ import { StopSignal } from "../runtime/run/events.ts";
  *
  * @param onFirst tells the user what happens now
  * @param onSecond has the last word
+ * @param signals that are heard
  */
-export function stopOnInterrupt(onFirst: () => void, onSecond: () => void = () => {}): StopSignal {
+export function stopOnInterrupt(
+  onFirst: () => void,
+  onSecond: () => void = () => {},
+  signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"],
+): StopSignal {
   const stop = new StopSignal();
   const handle = () => {
     if (stop.requested) {
@@ -17,7 +22,6 @@ export function stopOnInterrupt(onFirst: () => void, onSecond: () => void = () =
     stop.request();
     onFirst();
   };
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
+  for (const signal of signals) process.on(signal, handle);
   return stop;
 }

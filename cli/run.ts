@@ -4,6 +4,8 @@ import type { Command } from "commander";
 import { canonicalJson } from "../compiler/lower/canonical.ts";
 import type { Plan } from "../compiler/plan.ts";
 import { loadAddon } from "../runtime/engine/load.ts";
+import { endJob, follow, type Job, joinJob, threadsOfRank } from "../runtime/ranks/job.ts";
+import { launchOf } from "../runtime/ranks/launch.ts";
 import { carryOut } from "../runtime/run/carry_out.ts";
 import { Failure } from "../runtime/run/failure.ts";
 import { writeAtomic, writeJson } from "../runtime/run/files.ts";
@@ -19,7 +21,8 @@ import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { readOrigin } from "../runtime/run/shapes.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
-import { printJson } from "./outcome.ts";
+import { startRanks } from "./nproc.ts";
+import { printFailure, printJson } from "./outcome.ts";
 import { planFrom } from "./plan_from.ts";
 import { Progress } from "./progress.ts";
 import { packageVersion } from "./version.ts";
@@ -29,9 +32,13 @@ interface Options extends MachineOptions {
   set: string[];
   resume?: string;
   checkpointEvery?: number;
+  nproc?: number;
   json?: boolean;
   quiet?: boolean;
 }
+
+/** What asks the leader of a job to stop after its step. SIGTERM is how mpirun ends a job that has lost a rank: no step can be finished then. */
+const JOB_SIGNALS: NodeJS.Signals[] = ["SIGINT", "SIGUSR2"];
 
 /** `ctx run`. */
 export function register(program: Command): void {
@@ -48,6 +55,7 @@ export function register(program: Command): void {
       positiveInteger,
     );
   addMachineOptions(command)
+    .option("--nproc <n>", "train with so many processes on this machine, over MPI", positiveInteger)
     .option("--json", "print one JSON document at the end")
     .option("--quiet", "show no progress")
     .action(run);
@@ -64,26 +72,68 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   if (options.resume !== undefined && options.out !== undefined) {
     throw new Failure("usage", "--resume goes on in the run's own folder; it cannot be combined with --out");
   }
+  const launched = launchOf(process.env) !== null;
+  if (options.nproc !== undefined && options.nproc > 1 && !launched) {
+    process.exitCode = await startRanks(options.nproc, withoutNproc(process.argv.slice(2)));
+    return;
+  }
+  if (launched && options.device === "cuda")
+    throw new Failure("usage", "ranks as processes compute on the CPU", "leave --device cuda out, or run one process");
+  const job = launched ? joinJob(loadAddon(), process.env, packageVersion(), options.threads ?? null) : null;
+  if (job && job.ranks.rank > 0) return serve(job);
+  if (job) process.on("exit", (status) => endJob(job, status));
+  await lead(file, options, job);
+}
+
+/** `--nproc 4` and `--nproc=4` taken out. */
+function withoutNproc(words: string[]): string[] {
+  return words.filter((word, index) => !/^--nproc(=|$)/.test(word) && words[index - 1] !== "--nproc");
+}
+
+/** A rank above 0. It stops when the leader does, which hears the same signals; what it cannot do ends the job. */
+async function serve(job: Job): Promise<void> {
+  for (const signal of ["SIGINT", "SIGUSR2"] as const) process.on(signal, () => {});
+  try {
+    await follow(loadAddon(), job, packageVersion());
+  } catch (error) {
+    process.stderr.write(`rank ${job.ranks.rank} on ${job.ranks.host}:\n`);
+    printFailure(error, false);
+    job.ranks.abort(1);
+  }
+  endJob(job, 0);
+}
+
+async function lead(file: string | undefined, options: Options, job: Job | null): Promise<void> {
   const started =
     options.resume === undefined ? await start(file!, options) : await resume(options.resume, file, options);
   const { plan, folder, base } = started;
   const progress = new Progress((options.quiet || options.json) ?? false);
   const shown = folder.root.startsWith(`${process.cwd()}/`) ? folder.root.slice(process.cwd().length + 1) : folder.root;
   const stop = stopOnInterrupt(
-    () => progress.listen({ kind: "note", text: "stopping after this step; press Ctrl-C again to stop at once" }),
+    () => {
+      const again = job ? "" : "; press Ctrl-C again to stop at once";
+      progress.listen({ kind: "note", text: `stopping after this step${again}` });
+    },
     () => {
       progress.close();
       const text = `stopped at once; what was saved before is intact: go on with ctx run --resume ${shown}`;
       progress.listen({ kind: "note", text });
     },
+    job ? JOB_SIGNALS : undefined,
   );
   try {
     progress.listen({ kind: "note", text: `run folder ${shown}` });
+    if (job) progress.listen({ kind: "note", text: describeJob(job) });
     const outcome = await carryOut({
       plan,
       folder,
       base,
-      machine: { addon: loadAddon(), device: options.device ?? plan.hardware.kind, threads: threadsOf(options) },
+      machine: {
+        addon: loadAddon(),
+        device: options.device ?? plan.hardware.kind,
+        threads: job ? threadsOfRank(job) : threadsOf(options),
+        job,
+      },
       checkpointEvery: options.checkpointEvery ?? null,
       listen: progress.listen,
       stop,
@@ -99,6 +149,12 @@ async function run(file: string | undefined, options: Options): Promise<void> {
     if (options.resume === undefined && options.out === undefined && !interrupted) discardIfFresh(folder);
     throw withResume(error, shown);
   }
+}
+
+function describeJob(job: Job): string {
+  const { ranks, launch } = job;
+  const here = launch.localSize === null ? "" : `, ${launch.localSize} on this machine`;
+  return `${ranks.size} ranks over ${ranks.library}${here}, ${threadsOfRank(job)} ${threadsOfRank(job) === 1 ? "thread" : "threads"} each`;
 }
 
 interface Started {

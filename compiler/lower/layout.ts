@@ -92,7 +92,11 @@ function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | unde
   const written = parallel.number("devices");
   if (written !== undefined) return written;
   if (hardware.kind === "cpu") {
-    parallel.note("devices", String(ring ?? 1), "one ring: rings side by side need GPUs");
+    parallel.note(
+      "devices",
+      String(ring ?? 1),
+      "one ring: on CPUs, rings side by side are processes (ctx run --nproc)",
+    );
     return ring ?? 1;
   }
   const devices = ring !== undefined && hardware.devices % ring !== 0 ? ring : hardware.devices;

@@ -42,6 +42,8 @@ export interface LedgerOptions {
   ring: number;
   /** Ranks that share this memory; default: all (threads of one process). 1 when every rank has a device of its own. */
   ranksHere?: number;
+  /** Processes that the moments are divided over (native/model/engine_processes.cc). Default: 1. */
+  shares?: number;
 }
 
 /** Regions begin at multiples of 64 bytes. */
@@ -55,15 +57,17 @@ const activationRegions =
 
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
-  const { train, ring, lossChunk, ranksHere = ring } = options;
+  const { train, ring, lossChunk, ranksHere = ring, shares = 1 } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
   const { weights, trained, adapterWidth } = parameterNumbers(model, options);
   const n = localTokens(options);
+  // Shares are equal, and whole regions.
+  const gradients = train ? 64 * shares * Math.ceil(trained / (16 * shares)) : 0;
   const { activations, checkpoints } = activationBytes(model, options, n);
   const terms = {
     weights: bytes(weights),
-    gradients: train ? ranksHere * bytes(trained) : 0,
-    optimizer: train ? 2 * bytes(trained) : 0,
+    gradients: ranksHere * gradients,
+    optimizer: (2 * gradients) / shares,
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
     logits: ranksHere * (bytes(lossChunk * vocab) + activationRegions(options)(lossChunk * hidden)),

@@ -9,7 +9,6 @@
 #include "../model/failure.h"
 
 namespace ctx {
-namespace {
 
 std::string own_folder() {
   static const char here = 0;
@@ -19,6 +18,8 @@ std::string own_folder() {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
+
+namespace {
 
 Backend open_backend(const std::string &file) {
   Backend b;

@@ -1,5 +1,5 @@
 // backend_library.h: finds and opens the backends: shared libraries beside ctx.node that export ctx_backend_v1.
-// defines: Backend, cpu_backends, choose_cpu_backend, cuda_backend
+// defines: own_folder, Backend, cpu_backends, choose_cpu_backend, cuda_backend
 #pragma once
 #include <string>
 #include <vector>
@@ -7,6 +7,9 @@
 #include "../include/ctx_backend.h"
 
 namespace ctx {
+
+// Folder of ctx.node.
+std::string own_folder();
 
 struct Backend {
   std::string file, problem; // problem: why it cannot be used; empty when it can

@@ -43,7 +43,8 @@ void EngineObject::define(Napi::Env env) {
   data->engine = Napi::Persistent(DefineClass(env, "NativeEngine",
       {InstanceMethod("setRope", &EngineObject::set_rope), InstanceMethod("initialize", &EngineObject::initialize),
        InstanceMethod("load", &EngineObject::load), InstanceMethod("save", &EngineObject::save),
-       InstanceMethod("accumulate", &EngineObject::accumulate), InstanceMethod("step", &EngineObject::step),
+       InstanceMethod("accumulate", &EngineObject::accumulate), InstanceMethod("accumulateAll", &EngineObject::accumulate_all),
+       InstanceMethod("follow", &EngineObject::follow), InstanceMethod("step", &EngineObject::step),
        InstanceMethod("zeroGradients", &EngineObject::zero_gradients), InstanceMethod("score", &EngineObject::score),
        InstanceMethod("logits", &EngineObject::logits), InstanceMethod("generate", &EngineObject::generate),
        InstanceMethod("parameters", &EngineObject::parameters), InstanceMethod("read", &EngineObject::read),
@@ -131,6 +132,24 @@ Napi::Value EngineObject::accumulate(const Napi::CallbackInfo &info) {
   auto score = std::make_shared<Score>();
   return submit(info, "accumulate", [batch = parse_batch(info[0], "accumulate"), score](Engine &engine) { *score = engine.accumulate(batch); },
                 [score](Napi::Env env) { return score_value(env, *score); });
+}
+
+Napi::Value EngineObject::accumulate_all(const Napi::CallbackInfo &info) {
+  if (!info[0].IsArray()) type_error(info.Env(), "accumulateAll: batches must be an array");
+  const Napi::Array list = info[0].As<Napi::Array>();
+  std::vector<Batch> batches;
+  for (uint32_t i = 0; i < list.Length(); i++) batches.push_back(parse_batch(list[i], "accumulateAll"));
+  auto scores = std::make_shared<std::vector<Score>>();
+  return submit(info, "accumulateAll", [batches = std::move(batches), scores](Engine &engine) { *scores = engine.accumulate(batches); },
+                [scores](Napi::Env env) -> Napi::Value {
+                  Napi::Array values = Napi::Array::New(env, scores->size());
+                  for (uint32_t i = 0; i < scores->size(); i++) values.Set(i, score_value(env, (*scores)[i]));
+                  return values;
+                });
+}
+
+Napi::Value EngineObject::follow(const Napi::CallbackInfo &info) {
+  return submit(info, "follow", [](Engine &engine) { engine.follow(); });
 }
 
 Napi::Value EngineObject::step(const Napi::CallbackInfo &info) {

@@ -35,6 +35,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Napi::Value load(const Napi::CallbackInfo &info);
   Napi::Value save(const Napi::CallbackInfo &info);
   Napi::Value accumulate(const Napi::CallbackInfo &info);
+  Napi::Value accumulate_all(const Napi::CallbackInfo &info);
+  Napi::Value follow(const Napi::CallbackInfo &info);
   Napi::Value step(const Napi::CallbackInfo &info);
   Napi::Value zero_gradients(const Napi::CallbackInfo &info);
   Napi::Value score(const Napi::CallbackInfo &info);

@@ -1,6 +1,7 @@
 #include "engine_options.h"
 
 #include "backend_library.h"
+#include "job_ranks.h"
 
 namespace ctx {
 namespace {
@@ -93,6 +94,11 @@ EngineOptions parse_engine_options(Napi::Value value) {
   }
   e.threads = o.small("threads");
   e.ring = o.small("ring");
+  if (o.has("processes") && o.boolean("processes")) {
+    e.processes = joined_processes();
+    if (!e.processes) type_error(value.Env(), "createEngine: options.processes is true, but this process has joined no job (joinRanks)");
+    if (device == "cuda") type_error(value.Env(), "createEngine: ranks as processes compute on the CPU: options.device must be \"cpu\"");
+  }
   e.model = parse_shape(o.object("model"));
   if (o.has("training")) e.training = parse_training(o.object("training"));
   e.memory = parse_memory(value.Env(), o.object("memory"));

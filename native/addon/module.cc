@@ -2,10 +2,12 @@
 #include "attention_call.h"
 #include "describe.h"
 #include "engine_object.h"
+#include "job_ranks.h"
 
 static Napi::Object start(Napi::Env env, Napi::Object exports) {
   ctx::EngineObject::define(env);
   ctx::register_attention(env, exports);
+  ctx::register_ranks(env, exports);
   exports.Set("describe", Napi::Function::New(env, ctx::describe, "describe"));
   exports.Set("startableThreads", Napi::Function::New(env, ctx::startable_threads, "startableThreads"));
   exports.Set("createEngine", Napi::Function::New(env, ctx::EngineObject::create, "createEngine"));

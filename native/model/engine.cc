@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "engine_rank.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,33 +9,21 @@
 
 namespace ctx {
 
-// A ring rank: its device, its end of the ring, its share of the model.
-struct Engine::Rank {
-  int index = 0;
-  Ops ops;
-  RingContext ring;
-  std::unique_ptr<CheckpointStore> store; // for layer inputs that the arena does not hold
-  std::unique_ptr<Llama> model;
-
-  ~Rank() {
-    model.reset();
-    store.reset();
-    if (ops.device) ops.table->destroy(ops.device);
-  }
-};
-
 Engine::Engine(const EngineOptions &options)
     : options_(options), parameters_(options.model, options.training, options.memory.train),
-      layout_(lay_out(options_.model, parameters_, options.memory, options.ring)), ring_(std::make_unique<LocalRing>(options.ring)) {
+      layout_(lay_out(options_.model, parameters_, options.memory,
+                      {options.ring, options.processes ? 1 : options.ring, options.processes ? options.processes->size() : 1})),
+      crew_(options.processes ? std::make_unique<Crew>(*options.processes, options.ring) : nullptr), ring_(std::make_unique<LocalRing>(options.ring)) {
+  const int here = crew_ ? 1 : options.ring;
   if (options.threads < 1 || options.threads > 4096) fail(CTX_ERR_ARGUMENT, "threads is %d, expected 1 … 4096", options.threads);
-  for (int r = 0; r < options.ring; r++) {
+  for (int r = 0; r < here; r++) {
     auto rank = std::make_unique<Rank>();
     rank->index = r;
-    rank->ring.rank = r;
+    rank->ring.rank = crew_ ? crew_->ring_rank() : r;
     rank->ring.world = options.ring;
-    rank->ring.transport = options.ring > 1 ? &ring_->end(r) : nullptr;
+    if (options.ring > 1) rank->ring.transport = crew_ ? static_cast<Transport *>(crew_->sequence.get()) : &ring_->end(r);
     rank->ops.table = options.backend;
-    const ctx_status created = options.backend->create(std::max(1, options.threads / options.ring), &rank->ops.device);
+    const ctx_status created = options.backend->create(std::max(1, options.threads / here), &rank->ops.device);
     if (created != CTX_OK) fail(created, "cannot create a %s device with %d threads: %s", options.backend->name, options.threads, options.backend->last_error(nullptr));
     // The flag is read through a volatile int by kernels; a lock-free atomic int has the same representation.
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t) && std::atomic<int32_t>::is_always_lock_free);
@@ -118,14 +106,23 @@ void Engine::set_rope(const std::vector<double> &inv_freq, double attention_fact
   for (size_t i = 0; i < inv_freq.size(); i++)
     if (!std::isfinite(inv_freq[i])) fail(CTX_ERR_ARGUMENT, "setRope: invFreq[%zu] is not a finite number", i);
   if (!std::isfinite(attention_factor)) fail(CTX_ERR_ARGUMENT, "setRope: attentionFactor is not a finite number");
+  if (crew_) crew_->tell(Order::set_rope, Message().put(inv_freq).put(attention_factor));
   for (auto &rank : ranks_) rank->model->set_rope(inv_freq, attention_factor);
   rope_set_ = true;
+  if (crew_) crew_->done();
 }
 
-Score Engine::accumulate(const Batch &batch) {
+std::vector<Score> Engine::accumulate(const std::vector<Batch> &batches) {
   need_training("accumulate");
   need_rope("accumulate");
-  check_batch("accumulate", batch, options_.model, options_.memory.max_tokens, true, true);
+  for (const Batch &batch : batches) check_batch("accumulate", batch, options_.model, options_.memory.max_tokens, true, true);
+  if (crew_) return accumulate_together(batches);
+  std::vector<Score> scores;
+  for (const Batch &batch : batches) scores.push_back(accumulate_one(batch));
+  return scores;
+}
+
+Score Engine::accumulate_one(const Batch &batch) {
   std::vector<LocalTargets> targets(ranks_.size());
   on_ranks([&](Rank &rank) {
     LocalTargets &mine = targets[(size_t)rank.index];
@@ -141,6 +138,7 @@ Score Engine::accumulate(const Batch &batch) {
 }
 
 Score Engine::score(const Batch &batch) {
+  need_alone("score");
   need_rope("score");
   check_batch("score", batch, options_.model, options_.memory.max_tokens, true, false);
   std::vector<LocalTargets> targets(ranks_.size());
@@ -156,6 +154,7 @@ Score Engine::score(const Batch &batch) {
 }
 
 void Engine::logits(const Batch &batch, int64_t from, int64_t to, float *out) {
+  need_alone("logits");
   need_rope("logits");
   check_batch("logits", batch, options_.model, options_.memory.max_tokens, false, false);
   if (from < 0 || to < from || to > batch.tokens())
@@ -170,6 +169,7 @@ void Engine::logits(const Batch &batch, int64_t from, int64_t to, float *out) {
 }
 
 std::vector<int32_t> Engine::generate(const std::vector<int32_t> &ids, int64_t max_new, const std::vector<int32_t> &stop) {
+  need_alone("generate");
   need_rope("generate");
   const int64_t prompt = (int64_t)ids.size(), capacity = options_.memory.kv_cache_tokens;
   if (prompt < 1) fail(CTX_ERR_ARGUMENT, "generate: the prompt is empty");
@@ -220,13 +220,16 @@ void Engine::sum_gradients() {
 
 void Engine::zero_gradients() {
   need_training("zeroGradients");
+  if (crew_) crew_->tell(Order::zero_gradients);
   for (const auto &rank : ranks_)
     rank->ops.zero(matrix(gradients(rank->index), 1, layout_.gradient_floats));
+  if (crew_) crew_->done();
 }
 
 double Engine::step(const AdamWOptions &hyper) {
   need_training("step");
   if (hyper.step < 1) fail(CTX_ERR_ARGUMENT, "step: step is %lld, expected 1 or more (bias correction)", (long long)hyper.step);
+  if (crew_) return step_together(hyper);
   std::vector<double> squares(parameters_.all.size(), 0.0);
   const auto each = [&](const std::function<void(Rank &, size_t)> &work) { // trainable parameters, shared out over the ranks
     on_ranks([&](Rank &rank) {
@@ -244,7 +247,9 @@ double Engine::step(const AdamWOptions &hyper) {
   if (std::isfinite(norm)) {
     const float scale = gradient_scale(norm, hyper.clip_norm);
     each([&](Rank &rank, size_t i) {
-      adamw_update(rank.ops, parameters_.all[i], arena_, arena_ + layout_.adam_m, arena_ + layout_.adam_v, gradients(0), hyper, scale);
+      const Parameter &p = parameters_.all[i];
+      float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
+      adamw_update(rank.ops, p, arena_ + p.offset, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
     });
   }
   zero_gradients();

@@ -9,13 +9,15 @@
 #include "../io/tensor_file.h"
 #include "../optim/adamw.h"
 #include "batch.h"
+#include "crew.h"
 
 namespace ctx {
 
 struct EngineOptions {
   const ctx_backend *backend = nullptr;
   int threads = 1; // shared out over the ranks
-  int ring = 1;    // ranks as threads of this process
+  int ring = 1;    // ranks that a sequence is cut over, as threads of this process
+  const Processes *processes = nullptr; // or as processes: those of a job, in rings (crew.h)
   const std::atomic<int32_t> *cancelled = nullptr; // non-zero: the running call fails with CTX_ERR_CANCELLED at its next tile
   ModelShape model;
   Training training;
@@ -56,7 +58,9 @@ class Engine {
   // Writes `header` and the tensors behind it, atomically.
   void save(const std::string &path, const std::vector<uint8_t> &header, const std::vector<TensorSink> &sinks);
 
-  Score accumulate(const Batch &batch);
+  Score accumulate(const Batch &batch) { return std::move(accumulate(std::vector<Batch>{batch})[0]); }
+  // One after the other, or side by side where there are several rings.
+  std::vector<Score> accumulate(const std::vector<Batch> &batches);
   // Returns the gradient norm before clipping. A norm that is not finite changes no parameter. Gradients are zero afterwards.
   double step(const AdamWOptions &hyper);
   void zero_gradients();
@@ -69,11 +73,15 @@ class Engine {
   std::vector<float> read(const std::string &name, Slot slot);
   void write(const std::string &name, const std::vector<float> &data);
 
+  // Of an engine of several processes, on all but the leader: does what the leader tells, until it closes its engine.
+  void follow();
+
  private:
   struct Rank;
   EngineOptions options_;
   ParameterTable parameters_;
   ArenaLayout layout_;
+  std::unique_ptr<Crew> crew_; // null: this process is alone
   std::unique_ptr<LocalRing> ring_;
   std::vector<std::unique_ptr<Rank>> ranks_;
   float *arena_ = nullptr;
@@ -85,10 +93,24 @@ class Engine {
   void on_ranks(const std::function<void(Rank &)> &work);
   void need_training(const char *operation) const;
   void need_rope(const char *operation) const;
+  Score accumulate_one(const Batch &batch);
   void sum_gradients();
   const Parameter &named(const char *operation, const std::string &name) const;
-  float *place(const Parameter &parameter, Slot slot) const;
+  int index_of(const Parameter &parameter) const { return int(&parameter - parameters_.all.data()); }
+  bool holds(const Parameter &parameter, Slot slot) const;
+  void store(const Parameter &parameter, Slot slot, int64_t first, const float *numbers, int64_t count);
+  void fetch(const Parameter &parameter, Slot slot, float *numbers);
   std::vector<float> merged(const Parameter &parameter);
+
+  // engine_processes.cc
+  struct Overlap; // of a parameter with a share of the gradients
+  void need_alone(const char *operation) const;
+  std::vector<Overlap> overlaps(int rank) const;
+  void receive_tensors(Slot slot, const std::vector<int32_t> &parameters);
+  std::vector<Score> accumulate_together(const std::vector<Batch> &batches);
+  void gather_score(const Batch &batch, const LocalTargets &mine, int group, Score &score);
+  double step_together(const AdamWOptions &hyper);
+  void apply_share(const AdamWOptions &hyper, float scale);
 };
 
 } // namespace ctx

@@ -44,6 +44,7 @@ std::vector<int64_t> shape_of(const Parameter &p) {
 
 void Engine::initialize(uint64_t seed, double std) {
   if (!(std >= 0) || !std::isfinite(std)) fail(CTX_ERR_ARGUMENT, "initialize: std is %g, expected 0 or more", std);
+  if (crew_) crew_->tell(Order::initialize, Message().put(seed).put(std));
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (p.is_adapter()) continue;
@@ -53,6 +54,7 @@ void Engine::initialize(uint64_t seed, double std) {
     });
   }
   initialize_adapters();
+  if (crew_) crew_->done();
 }
 
 void Engine::initialize_adapters() {
@@ -73,40 +75,46 @@ const Parameter &Engine::named(const char *operation, const std::string &name) c
   return *p;
 }
 
-// Null where the slot does not exist for the parameter.
-float *Engine::place(const Parameter &p, Slot slot) const {
-  if (slot == Slot::value) return arena_ + p.offset;
-  if (!options_.memory.train || !p.trainable) return nullptr;
-  if (slot == Slot::adam_m) return arena_ + layout_.adam_m + p.gradient;
-  if (slot == Slot::adam_v) return arena_ + layout_.adam_v + p.gradient;
-  if (slot == Slot::gradient) return gradients(0) + p.gradient;
-  return nullptr;
+bool Engine::holds(const Parameter &p, Slot slot) const {
+  if (slot == Slot::value) return true;
+  return slot != Slot::merged && options_.memory.train && p.trainable;
 }
 
 void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool partial) {
   if (slot != Slot::value && slot != Slot::adam_m && slot != Slot::adam_v) fail(CTX_ERR_ARGUMENT, "load: only value, adam_m and adam_v can be loaded");
   std::vector<bool> seen(parameters_.all.size(), false);
-  TensorReader reader;
   for (const TensorSource &source : sources) {
     const Parameter *p = parameters_.find(source.name);
     if (!p) fail(CTX_ERR_ARGUMENT, "load: %s: the model has no parameter %s", source.file.c_str(), source.name.c_str());
     if (source.shape != shape_of(*p))
       fail(CTX_ERR_ARGUMENT, "load: %s: tensor %s has shape %s, the model expects %s", source.file.c_str(), source.name.c_str(),
            shape_text(source.shape).c_str(), shape_text(shape_of(*p)).c_str());
-    float *to = place(*p, slot);
-    if (!to) fail(CTX_ERR_ARGUMENT, "load: parameter %s is not trained, it has no optimizer state", source.name.c_str());
-    seen[(size_t)(p - parameters_.all.data())] = true;
-    reader.read(source, p->size(), [&](int64_t first, const float *numbers, int64_t count) {
-      check_cancelled();
-      ops().upload(to + first, numbers, (size_t)count * 4);
-    });
+    if (!holds(*p, slot)) fail(CTX_ERR_ARGUMENT, "load: parameter %s is not trained, it has no optimizer state", source.name.c_str());
+    seen[(size_t)index_of(*p)] = true;
   }
-  if (partial) return;
-  for (size_t i = 0; i < parameters_.all.size(); i++) {
+  for (size_t i = 0; i < parameters_.all.size() && !partial; i++) {
     const Parameter &p = parameters_.all[i];
     const bool needed = slot == Slot::value ? !p.is_adapter() : p.trainable;
     if (needed && !seen[i]) fail(CTX_ERR_ARGUMENT, "load: parameter %s %s is missing", p.name.c_str(), shape_text(shape_of(p)).c_str());
   }
+  if (crew_) {
+    std::vector<int32_t> order;
+    for (const TensorSource &source : sources) order.push_back(index_of(*parameters_.find(source.name)));
+    crew_->tell(Order::load, Message().put(slot).put(order));
+  }
+  TensorReader reader;
+  for (const TensorSource &source : sources) {
+    const Parameter &p = *parameters_.find(source.name);
+    reader.read(source, p.size(), [&](int64_t first, const float *numbers, int64_t count) {
+      check_cancelled();
+      if (crew_) { // the files are read once, and by one rank alone: the others need not see them
+        crew_->processes.broadcast(&count, sizeof count);
+        crew_->processes.broadcast(const_cast<float *>(numbers), (size_t)count * sizeof(float));
+      }
+      store(p, slot, first, numbers, count);
+    });
+  }
+  if (crew_) crew_->done();
 }
 
 // W + alpha / rank * B A, in host memory.
@@ -134,10 +142,10 @@ std::vector<float> Engine::merged(const Parameter &p) {
 std::vector<float> Engine::read(const std::string &name, Slot slot) {
   const Parameter &p = named("read", name);
   if (slot == Slot::merged) return merged(p);
-  const float *from = place(p, slot);
-  if (!from) fail(CTX_ERR_ARGUMENT, "read: parameter %s is not trained, it has neither gradient nor optimizer state", name.c_str());
+  if (!holds(p, slot)) fail(CTX_ERR_ARGUMENT, "read: parameter %s is not trained, it has neither gradient nor optimizer state", name.c_str());
+  if (slot == Slot::gradient) need_alone("read: gradients");
   std::vector<float> data((size_t)p.size());
-  ops().download(data.data(), from, data.size() * 4);
+  fetch(p, slot, data.data());
   return data;
 }
 
@@ -145,14 +153,16 @@ void Engine::write(const std::string &name, const std::vector<float> &data) {
   const Parameter &p = named("write", name);
   if ((int64_t)data.size() != p.size())
     fail(CTX_ERR_ARGUMENT, "write: parameter %s %s has %lld numbers, got %zu", name.c_str(), shape_text(shape_of(p)).c_str(), (long long)p.size(), data.size());
+  if (crew_) crew_->tell(Order::write, Message().put(index_of(p)).put(data));
   ops().upload(arena_ + p.offset, data.data(), data.size() * 4);
+  if (crew_) crew_->done();
 }
 
 void Engine::save(const std::string &path, const std::vector<uint8_t> &header, const std::vector<TensorSink> &sinks) {
   for (const TensorSink &sink : sinks) { // before anything is written
     const Parameter &p = named("save", sink.name);
     if (sink.slot == Slot::gradient) fail(CTX_ERR_ARGUMENT, "save: gradients are not saved");
-    if (sink.slot != Slot::merged && !place(p, sink.slot))
+    if (sink.slot != Slot::merged && !holds(p, sink.slot))
       fail(CTX_ERR_ARGUMENT, "save: parameter %s is not trained, it has no optimizer state", sink.name.c_str());
   }
   AtomicFile file(path);

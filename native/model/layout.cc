@@ -127,21 +127,23 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
 
 } // namespace
 
-ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const MemoryPlan &plan, int ring) {
-  check_plan(plan, ring);
+ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const MemoryPlan &plan, const RankCounts &ranks) {
+  check_plan(plan, ranks.ring);
   ArenaLayout a;
   Ledger rank;
-  a.rank = place_rank(s, parameters.adapter_width, plan, ring, rank);
+  a.rank = place_rank(s, parameters.adapter_width, plan, ranks.ring, rank);
 
   Placer placer;
-  a.gradient_floats = plan.train ? parameters.gradient_floats : 0;
+  const int64_t whole = 16 * (int64_t)ranks.shares; // shares are equal, and whole regions
+  a.gradient_floats = plan.train ? (parameters.gradient_floats + whole - 1) / whole * whole : 0;
+  a.moment_floats = a.gradient_floats / ranks.shares;
   placer.take(a.ledger.weights, parameters.weight_floats);
-  a.adam_m = placer.take(a.ledger.optimizer, a.gradient_floats);
-  a.adam_v = placer.take(a.ledger.optimizer, a.gradient_floats);
+  a.adam_m = placer.take(a.ledger.optimizer, a.moment_floats);
+  a.adam_v = placer.take(a.ledger.optimizer, a.moment_floats);
   a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens, plan.activations);
   a.first_rank = placer.floats();
   a.rank_stride = a.gradient_floats + a.rank.floats;
-  for (int i = 0; i < ring; i++) {
+  for (int i = 0; i < ranks.here; i++) {
     placer.take(a.ledger.gradients, a.gradient_floats);
     placer.take(a.ledger.activations, rank.activations / 4);
     placer.take(a.ledger.checkpoints, rank.checkpoints / 4);

@@ -60,9 +60,17 @@ struct ArenaLayout {
   int64_t adam_m = 0, adam_v = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
   int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
   int64_t gradient_floats = 0, rank_stride = 0; // rank r's gradients lie at first_rank + r * rank_stride
+  int64_t moment_floats = 0;                    // of each moment: those of all trained parameters, or this process's share of them
+};
+
+// How many ranks there are, and how many of them have their block in this arena.
+struct RankCounts {
+  int ring = 1;   // that a sequence is cut over
+  int here = 1;   // threads of this process: `ring`, or 1 where ranks are processes
+  int shares = 1; // that the moments are divided into (ZeRO stage 1, Rajbhandari et al. 2020, arXiv 1910.02054): all processes of the job
 };
 
 // Throws a Failure when a number makes no sense or the sum does not fit in 64 bits.
-ArenaLayout lay_out(const ModelShape &shape, const ParameterTable &parameters, const MemoryPlan &plan, int ring);
+ArenaLayout lay_out(const ModelShape &shape, const ParameterTable &parameters, const MemoryPlan &plan, const RankCounts &ranks);
 
 } // namespace ctx

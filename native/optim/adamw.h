@@ -16,8 +16,8 @@ struct AdamWOptions {
 // min(1, clip_norm / norm), as torch.nn.utils.clip_grad_norm_ (which adds 1e-6 to the norm).
 float gradient_scale(double norm, double clip_norm);
 
-// One parameter's update. `weights`, `m`, `v`, `gradients` are the starts of the arenas. Norms do not decay.
-void adamw_update(const Ops &ops, const Parameter &parameter, float *weights, float *m, float *v, const float *gradients, const AdamWOptions &options,
-                  float grad_scale);
+// Updates `count` numbers of one parameter, which may be a part of it. Norms do not decay.
+void adamw_update(const Ops &ops, const Parameter &parameter, float *values, float *m, float *v, const float *gradients, int64_t count,
+                  const AdamWOptions &options, float grad_scale);
 
 } // namespace ctx

@@ -80,8 +80,12 @@ export class PlanDataset {
     return dataset;
   }
 
-  /** The batches of stage `index`. A source goes on where earlier stages left it, so nothing repeats before all was seen. */
-  stage(index: number): StageStream {
+  /**
+   * The batches of stage `index`. A source goes on where earlier stages left it, so nothing repeats before all was seen.
+   *
+   * @param groups data-parallel groups: micro batches become smaller where they would leave one without
+   */
+  stage(index: number, groups = 1): StageStream {
     const stage = this.plan.stages[index];
     if (!stage) throw new RangeError(`the plan has no stage ${index}`);
     const sources = new Map<string, StreamSource>();
@@ -89,7 +93,7 @@ export class PlanDataset {
     const stops = this.stops(index);
     for (const [name, source] of this.sources)
       sources.set(name, { kind: "text", documents: source.train, from: stops.get(name) ?? BEGINNING });
-    return new StageStream(stage, index, this.plan.seed, this.plan.data, sources);
+    return new StageStream(stage, index, this.plan.seed, this.plan.data, sources, groups);
   }
 
   /**

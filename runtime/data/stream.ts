@@ -41,6 +41,7 @@ export class StageStream {
 
   /**
    * @param index the stage's number, part of the seeds
+   * @param groups data-parallel groups, each of which should have a micro batch
    * @throws DataError when a source of the mix has nothing to give
    */
   constructor(
@@ -49,6 +50,7 @@ export class StageStream {
     private readonly seed: number,
     private readonly data: Pick<PlanData, "documents" | "overflow">,
     private readonly sources: Map<string, StreamSource>,
+    private readonly groups = 1,
   ) {
     this.steps = stage.steps;
     this.mix = stageMix(stage, (name) => sources.get(name)?.kind === "synthetic");
@@ -82,10 +84,10 @@ export class StageStream {
         "give text or answers a weight, or learn from more than the assistant's turns (loss = all)",
       );
 
-    const { micro_batch } = this.stage.parallel;
+    const atOnce = Math.min(this.stage.parallel.micro_batch, Math.ceil(rows.length / this.groups));
     const microBatches: MicroBatch[] = [];
-    for (let from = 0; from < rows.length; from += micro_batch)
-      microBatches.push(flatten(rows.slice(from, from + micro_batch), this.stage.length, weight));
+    for (let from = 0; from < rows.length; from += atOnce)
+      microBatches.push(flatten(rows.slice(from, from + atOnce), this.stage.length, weight));
     return { microBatches, tokens: rows.length * this.stage.length };
   }
 

@@ -67,6 +67,11 @@ export interface NativeEngineOptions {
   memory: NativeMemoryPlan;
   /** Ring size: ranks as threads of this process, zigzag blocks. `maxTokens` must divide by 2 × ring. */
   ring: number;
+  /**
+   * Ranks are the processes of the job (`joinRanks`) instead: rings side by side, each of `ring` of them. All make the engine at
+   * the same time; rank 0 calls it, the others `follow`.
+   */
+  processes?: boolean;
 }
 
 /**
@@ -163,6 +168,8 @@ export interface NativeEngine {
   save(path: string, header: Uint8Array, sinks: NativeTensorSink[]): Promise<void>;
   /** Forward and backward of one micro batch; gradients add up until `step`. */
   accumulate(batch: NativeBatch): Promise<NativeScore>;
+  /** The same for several, which the rings of an engine of several processes share between them. */
+  accumulateAll(batches: NativeBatch[]): Promise<NativeScore[]>;
   /** Clips, applies AdamW and clears the gradients. Returns the gradient norm before clipping. */
   step(hyper: NativeAdamW): Promise<{ gradNorm: number }>;
   zeroGradients(): Promise<void>;
@@ -176,6 +183,8 @@ export interface NativeEngine {
   read(name: string, slot: NativeSlot | "gradient"): Promise<Float32Array>;
   write(name: string, slot: "value", data: Float32Array): Promise<void>;
   memory(): NativeMemoryReport;
+  /** On ranks above 0: does what rank 0 asks of its engine, until that one is closed. */
+  follow(): Promise<void>;
   /** Makes the running call reject with an error whose `code` is "CTX_CANCELLED" at the next tile. */
   cancel(): void;
   close(): Promise<void>;
@@ -207,10 +216,32 @@ export interface NativeAttentionOptions {
   isa?: string;
 }
 
+/** The processes of a job, started together by mpirun, srun or the like. Rank 0 leads. Calls block until the other side is there. */
+export interface NativeRanks {
+  rank: number;
+  size: number;
+  /** Name of this process's machine. */
+  host: string;
+  /** What carries the messages, with its version. */
+  library: string;
+  /** Rank 0: says something to all others. */
+  tell(text: string): void;
+  /** Others: what rank 0 says next. */
+  hear(): string;
+  /** No engine of several processes is open, and none has failed: the job can end in good order. */
+  allDone(): boolean;
+  /** Leaves the job; waits for the others to leave. */
+  leave(): void;
+  /** Ends all processes of the job at once. Does not return. */
+  abort(status: number): never;
+}
+
 export interface NativeAddon {
   describe(): NativeDescription;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
+  /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */
+  joinRanks(): NativeRanks;
   createEngine(options: NativeEngineOptions): NativeEngine;
   attentionForward(
     q: Float32Array,

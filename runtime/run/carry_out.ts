@@ -8,6 +8,7 @@ import { evaluateModel } from "../evaluate/evaluate_model.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { fillAdapterFolder } from "../export/adapter_folder.ts";
 import { fillModelFolder, readBaseConfig } from "../export/model_folder.ts";
+import { groupsOf } from "../ranks/job.ts";
 import { resultSentence } from "../report/headline.ts";
 import { writeReport } from "../report/write.ts";
 import { MetricsFile, truncateMetrics } from "../track/metrics.ts";
@@ -172,7 +173,8 @@ class Run {
       const resumed = globalBefore + done > 0 ? globalBefore + done + 1 : null;
       const events = new EventWriter(this.#folder.events, Date.now() / 1000, resumed);
       tracks.push(events);
-      const stream = data.stage(index);
+      const groups = groupsOf(machine.job, stage.parallel.ring, name);
+      const stream = data.stage(index, groups);
       const adamBefore = adamStep - done;
       const finished = await trainStage({
         engine,
@@ -181,6 +183,7 @@ class Run {
         done,
         globalBefore,
         adamBefore,
+        groups,
         record: (line) => {
           metrics.add(line);
           const { loss, text_loss, answer_loss, answer_accuracy, lr, grad_norm, tokens_per_second } = line;

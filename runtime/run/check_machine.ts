@@ -1,8 +1,9 @@
 import type { Plan, PlanEvaluate, PlanModel } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
+import { groupsOf } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
-import { type Machine, scoringBytes, THREADS } from "../train/stage_engine.ts";
+import { type Machine, processBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 
 /**
@@ -16,9 +17,12 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
   const memory = machineMemory(machine);
   checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
   for (const stage of plan.stages) {
+    groupsOf(machine.job, stage.parallel.ring, stage.name);
     expectMemory(
       `stage ${stage.name}`,
-      stage.memory.device.total,
+      machine.job
+        ? (machine.job.launch.localSize ?? 1) * processBytes(plan, stage, machine.job)
+        : stage.memory.device.total,
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );

@@ -2,6 +2,7 @@ import { deviceLedger } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
 import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
+import { crewEngine, type Job } from "../ranks/job.ts";
 import { Failure, messageOf } from "../run/failure.ts";
 
 /** Where and on how much of the machine a run computes. */
@@ -9,6 +10,8 @@ export interface Machine {
   addon: NativeAddon;
   device: "cpu" | "cuda";
   threads: number;
+  /** The processes that train together; absent: this one alone. */
+  job?: Job | null;
 }
 
 /** What to do where the system refuses a thread. */
@@ -16,9 +19,15 @@ export const THREADS =
   "use fewer (--threads), or raise the limit on processes and threads (ulimit -u, or the container's)";
 
 /** @throws Failure where the system refuses a thread */
-function createEngine(machine: Machine, options: Omit<NativeEngineOptions, "device" | "threads">): NativeEngine {
+function createEngine(
+  machine: Machine,
+  options: Omit<NativeEngineOptions, "device" | "threads">,
+  job?: Job | null,
+): NativeEngine {
+  const { addon, device, threads } = machine;
   try {
-    return machine.addon.createEngine({ device: machine.device, threads: machine.threads, ...options });
+    const all = { device, threads, ...options };
+    return job ? crewEngine(addon, job, all) : addon.createEngine(all);
   } catch (error) {
     if (!/cannot start (a|\d+) threads?\b/.test(messageOf(error))) throw error;
     throw new Failure("run", messageOf(error).replace(/^createEngine: /, ""), THREADS, error);
@@ -34,7 +43,7 @@ function training(train: PlanTrain, seed: number): NativeTraining {
 
 /** An engine with the arena that the plan foresees for a stage. Weights are not loaded yet. */
 export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
-  const engine = createEngine(machine, {
+  const options = {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
     memory: {
@@ -46,9 +55,27 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
       dtype: stage.train.dtype,
     },
     ring: stage.parallel.ring,
-  });
+  };
+  const engine = createEngine(machine, options, machine.job);
   engine.setRope(Float64Array.from(stage.rope.inv_freq), stage.rope.attention_factor);
   return engine;
+}
+
+/** Bytes that `trainingEngine` allocates in each process of a job. */
+export function processBytes({ model }: Plan, stage: PlanStage, { ranks }: Job): number {
+  const { lora, dtype } = stage.train;
+  return deviceLedger(model, {
+    maxTokens: stage.parallel.micro_batch * stage.length,
+    train: true,
+    ...(lora && { lora: { rank: lora.rank, targets: lora.targets }, alsoTrain: lora.also }),
+    checkpointEvery: stage.memory.checkpoint_every,
+    lossChunk: stage.memory.loss_chunk,
+    kvCacheTokens: 0,
+    dtype,
+    ring: stage.parallel.ring,
+    ranksHere: 1,
+    shares: ranks.size,
+  }).total;
 }
 
 /** An engine that only reads and writes the adapters of a stage. */

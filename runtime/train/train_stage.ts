@@ -17,6 +17,8 @@ export interface StageOptions {
   /** Steps of the run, and AdamW's count, before this stage's first step. */
   globalBefore: number;
   adamBefore: number;
+  /** Data-parallel groups that take micro batches side by side. Default: 1. */
+  groups?: number;
   /** Takes each step's metrics. */
   record: (metrics: StepMetrics) => void;
   /** Saves the state after `step` steps. Returns the folder. */
@@ -85,7 +87,13 @@ async function trainStep(options: StageOptions, step: number): Promise<{ metrics
   const began = performance.now();
   const { microBatches, tokens } = await options.batch(step);
   const tally = new LossTally();
-  for (const micro of microBatches) tally.add(micro, await engine.accumulate(micro.batch));
+  const { groups = 1 } = options;
+  for (let from = 0; from < microBatches.length; from += groups) {
+    const together = microBatches.slice(from, from + groups);
+    const batches = together.map(({ batch }) => batch);
+    const scores = batches.length > 1 ? await engine.accumulateAll(batches) : [await engine.accumulate(batches[0]!)];
+    for (const [k, score] of scores.entries()) tally.add(together[k]!, score);
+  }
   const losses = tally.result();
   const { optimizer } = stage.train;
   const lr = optimizer.lr * scheduleFactor(stage.train.schedule, step, stage.steps);

@@ -1,5 +1,6 @@
 // ring_test.cc: zigzag blocks by their properties; ring attention over threads against one rank and against float64.
 // Usage: ring_test <backend library>
+#include "../../native/ring/collectives.h"
 #include "../../native/ring/ring.h"
 #include "backend.h"
 #include "reference.h"
@@ -236,6 +237,44 @@ void failure_reaches_all() {
 
 } // namespace
 
+// Shares of a sum, and everybody's shares, against float64; the same bits whatever the timing.
+void sums_and_gatherings() {
+  for (int n = 0; n < 40; n++) {
+    const int world = (int)between(rng, 1, 7);
+    const int64_t floats = world * between(rng, 1, 40), room = between(rng, 1, 50);
+    std::vector<std::vector<float>> before(world, std::vector<float>(floats)), first;
+    for (auto &data : before)
+      for (float &x : data) x = std::normal_distribution<float>()(rng);
+    for (int repeat = 0; repeat < 2; repeat++) {
+      std::vector<std::vector<float>> data = before;
+      ctx::LocalRing ring(world);
+      std::vector<std::thread> threads;
+      for (int r = 0; r < world; r++)
+        threads.emplace_back([&, r] {
+          ctx::Ops ops;
+          ops.table = backend;
+          if (backend->create(1, &ops.device) != CTX_OK) return;
+          Slow slow(ring.end(r), r + repeat * 100);
+          std::vector<float> scratch(room);
+          ctx::reduce_scatter(ops, slow, data[r].data(), floats, scratch.data(), room);
+          ctx::all_gather(ops, slow, data[r].data(), size_t(floats / world) * sizeof(float));
+          backend->destroy(ops.device);
+        });
+      for (std::thread &thread : threads) thread.join();
+      for (int64_t i = 0; i < floats; i++) {
+        double sum = 0, size = 0;
+        for (const auto &part : before) sum += part[i], size += std::fabs(part[i]);
+        for (int r = 0; r < world; r++) {
+          check(std::fabs(data[r][i] - sum) <= world * 6e-8 * size, "sum %ld on rank %d of %d is %g, not %g", (long)i, r, world, data[r][i], sum);
+          check(data[r][i] == data[0][i], "all ranks hold the same sum");
+        }
+      }
+      if (repeat == 0) first = data;
+      else check(first == data, "timing does not show in sums");
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     std::printf("usage: ring_test <backend library>\n");
@@ -247,6 +286,7 @@ int main(int argc, char **argv) {
   ring_of_one();
   timing_does_not_show();
   failure_reaches_all();
+  sums_and_gatherings();
   std::printf("%s: %d checks, %d failures\n", backend->name, checks, failures);
   return failures ? 1 : 0;
 }

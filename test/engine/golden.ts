@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 
 /** Norm of a gradient and some of its entries. */
 export interface GoldenEntries {
@@ -67,7 +66,8 @@ export const FAMILY_CASES = [
   "qwen3-alternating-d16",
 ] as const;
 
-export const caseFolder = (name: string) => fileURLToPath(new URL(`../golden/models/${name}`, import.meta.url));
+/** From the repository, where tests and their programs are started: a bundled program lies elsewhere. */
+export const caseFolder = (name: string) => resolve("test", "golden", "models", name);
 
 export function readGolden(name: string): Golden {
   return JSON.parse(readFileSync(join(caseFolder(name), "golden.json"), "utf8")) as Golden;

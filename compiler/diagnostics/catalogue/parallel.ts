@@ -58,7 +58,7 @@ export const parallel = {
     "error",
     "rings side by side on a CPU",
     message`${"devices"} devices in rings of ${"ring"} are ${"groups"} rings, and a CPU computes one`,
-    message`data parallelism needs GPUs; the ring uses all threads anyway`,
+    message`leave devices out; on CPUs such groups are processes, started with ctx run --nproc or mpirun`,
   ),
   CTX7010: entry("warning", "no effect on a CPU", message`${"name"} changes nothing on a CPU`, message`${"hint"}`),
 } as const;

@@ -1,0 +1,16 @@
+// job_ranks.h: the job of several processes that this one was started in, and what JavaScript sees of it (NativeRanks of
+// runtime/engine/addon.ts).
+// defines: joined_processes, register_ranks
+#pragma once
+#include <napi.h>
+
+#include "../ring/processes.h"
+
+namespace ctx {
+
+// The job that joinRanks joined; null before.
+const Processes *joined_processes();
+
+void register_ranks(Napi::Env env, Napi::Object exports);
+
+} // namespace ctx

@@ -1,0 +1,52 @@
+// crew.cc: see crew.h.
+#include "crew.h"
+
+#include "failure.h"
+
+namespace ctx {
+namespace {
+
+struct Header {
+  Order order;
+  uint64_t bytes;
+};
+
+} // namespace
+
+std::atomic<int> Crew::unfinished_{0};
+
+bool Crew::all_done() { return unfinished_ == 0; }
+
+Crew::Crew(const Processes &processes, int ring) : processes(processes), everyone(processes, 0), ring_(ring) {
+  if (ring < 1 || processes.size() % ring != 0) fail(CTX_ERR_ARGUMENT, "ring is %d, which does not divide the %d ranks of the job", ring, processes.size());
+  if (ring > 1) sequence = std::make_unique<ProcessRing>(processes, group());
+  unfinished_++;
+}
+
+Crew::~Crew() {
+  if (in_order_) return;
+  try {
+    tell(Order::end);
+    unfinished_--;
+  } catch (const Failure &) { // a job that has failed is ended by who made this engine
+  }
+}
+
+void Crew::tell(Order order, const Message &arguments) {
+  if (!leads()) return;
+  in_order_ = true;
+  Header header{order, (uint64_t)arguments.bytes.size()};
+  processes.broadcast(&header, sizeof header);
+  if (header.bytes > 0) processes.broadcast(const_cast<uint8_t *>(arguments.bytes.data()), arguments.bytes.size());
+}
+
+Order Crew::hear(Message &arguments) {
+  Header header{};
+  processes.broadcast(&header, sizeof header);
+  arguments = Message();
+  arguments.bytes.resize(header.bytes);
+  if (header.bytes > 0) processes.broadcast(arguments.bytes.data(), arguments.bytes.size());
+  return header.order;
+}
+
+} // namespace ctx

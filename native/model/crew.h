@@ -1,0 +1,89 @@
+// crew.h: an engine that several processes make up. Rank 0 leads: it alone is called. What concerns the others it tells them, as an
+// order with its arguments, and they carry the same thing out (Engine::follow).
+//
+// Rank w of the job is rank w mod ring of the ring with number w / ring; each ring is a data-parallel group of its own.
+//
+// defines: Order, Message, Crew
+#pragma once
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "../ring/processes.h"
+
+namespace ctx {
+
+enum class Order : int32_t { end, set_rope, initialize, load, fetch, write, accumulate, step, zero_gradients };
+
+// Arguments of an order: plain values and vectors of them, in the order in which they are put and taken.
+class Message {
+ public:
+  template <class T> Message &put(const T &value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return write(&value, sizeof(T));
+  }
+  template <class T> Message &put(const std::vector<T> &values) {
+    put((uint64_t)values.size());
+    return write(values.data(), values.size() * sizeof(T));
+  }
+  template <class T> T take() {
+    T value;
+    read(&value, sizeof(T));
+    return value;
+  }
+  template <class T> std::vector<T> take_vector() {
+    std::vector<T> values((size_t)take<uint64_t>());
+    read(values.data(), values.size() * sizeof(T));
+    return values;
+  }
+
+  std::vector<uint8_t> bytes;
+
+ private:
+  Message &write(const void *from, size_t count) {
+    const size_t at = bytes.size();
+    bytes.resize(at + count);
+    if (count > 0) std::memcpy(bytes.data() + at, from, count);
+    return *this;
+  }
+  void read(void *to, size_t count) {
+    if (count > 0) std::memcpy(to, bytes.data() + at_, count);
+    at_ += count;
+  }
+  size_t at_ = 0;
+};
+
+class Crew {
+ public:
+  // All ranks of the job at the same time. `ring` divides their number.
+  Crew(const Processes &processes, int ring);
+  ~Crew(); // of the leader: tells the others that this engine is done with
+
+  bool leads() const { return processes.rank() == 0; }
+  int ring() const { return ring_; }
+  int ring_rank() const { return processes.rank() % ring_; }
+  int group() const { return processes.rank() / ring_; }
+  int groups() const { return processes.size() / ring_; }
+
+  // Leader: begins an operation on all ranks. Until `done`, which ends it everywhere, a failure leaves the others in the middle of it.
+  void tell(Order order, const Message &arguments = {});
+  void done() { in_order_ = false; }
+  // Others: the next order.
+  Order hear(Message &arguments);
+
+  // No engine of several processes is there, and none was left in the middle of an operation: the job can end in good order.
+  static bool all_done();
+
+  const Processes &processes;
+  ProcessRing everyone;                   // all ranks
+  std::unique_ptr<ProcessRing> sequence;  // those that a sequence is cut over; null when that is one
+
+ private:
+  const int ring_;
+  bool in_order_ = false;
+  static std::atomic<int> unfinished_; // crews that are there, and those that were left in an operation
+};
+
+} // namespace ctx

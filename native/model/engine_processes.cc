@@ -1,0 +1,230 @@
+// engine_processes.cc: an engine of several processes (crew.h). The gradients of all ranks are summed by shares, each rank updates its
+// share of the trained parameters with its share of the moments, and all gather the new values (ZeRO stage 1).
+//
+//   accumulate   group g takes batch g, g + groups …; scores come back to the leader
+//   step         reduce_scatter(gradients); norm over all shares; AdamW on the own one; all_gather(values)
+//
+// A share is a range of the gradients' arena, so its borders may lie inside a parameter.
+#include <algorithm>
+#include <cmath>
+
+#include "../ring/collectives.h"
+#include "engine_rank.h"
+
+namespace ctx {
+
+// Numbers [first, first + count) of a parameter, whose moments begin at `moment` of the share's.
+struct Engine::Overlap {
+  const Parameter *parameter;
+  int64_t first, count, moment;
+};
+
+void Engine::need_alone(const char *operation) const {
+  if (crew_) fail(CTX_ERR_ARGUMENT, "%s: not in an engine of several processes; make one of a single process", operation);
+}
+
+// The trained parameters in a rank's share.
+std::vector<Engine::Overlap> Engine::overlaps(int rank) const {
+  const Share share(layout_.gradient_floats, crew_ ? crew_->processes.size() : 1, rank);
+  std::vector<Overlap> found;
+  for (const Parameter &p : parameters_.all) {
+    if (!p.trainable) continue;
+    const int64_t begin = std::max(share.begin, p.gradient), end = std::min(share.end, p.gradient + p.size());
+    if (begin < end) found.push_back({&p, begin - p.gradient, end - begin, begin - share.begin});
+  }
+  return found;
+}
+
+// Numbers [first, first + count) of a parameter into its slot; of moments what this process holds of them.
+void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
+  if (slot == Slot::value) return ops().upload(arena_ + p.offset + first, numbers, (size_t)count * sizeof(float));
+  float *const moments = arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v);
+  for (const Overlap &held : overlaps(crew_ ? crew_->processes.rank() : 0)) {
+    const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
+    if (held.parameter == &p && begin < end) ops().upload(moments + held.moment + begin - held.first, numbers + begin - first, (size_t)(end - begin) * sizeof(float));
+  }
+}
+
+// The whole slot of a parameter: on the leader, moments from all ranks that hold some.
+void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
+  if (slot == Slot::value || slot == Slot::gradient)
+    return ops().download(numbers, slot == Slot::value ? arena_ + p.offset : gradients(0) + p.gradient, (size_t)p.size() * sizeof(float));
+  const float *const moments = arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v);
+  const int ranks = crew_ ? crew_->processes.size() : 1, self = crew_ ? crew_->processes.rank() : 0;
+  if (crew_) crew_->tell(Order::fetch, Message().put(index_of(p)).put(slot));
+  std::vector<float> piece;
+  for (int rank = 0; rank < ranks; rank++) {
+    if (self != 0 && rank != self) continue;
+    for (const Overlap &held : overlaps(rank)) {
+      if (held.parameter != &p) continue;
+      const size_t bytes = (size_t)held.count * sizeof(float);
+      if (self == 0 && rank != 0) crew_->processes.receive(numbers + held.first, bytes, rank);
+      else if (self == 0) ops().download(numbers + held.first, moments + held.moment, bytes);
+      else {
+        piece.resize((size_t)held.count);
+        ops().download(piece.data(), moments + held.moment, bytes);
+        crew_->processes.send(piece.data(), bytes, 0);
+      }
+    }
+  }
+  if (crew_) crew_->done();
+}
+
+// What the leader reads from files.
+void Engine::receive_tensors(Slot slot, const std::vector<int32_t> &order) {
+  std::vector<float> numbers;
+  for (const int32_t index : order) {
+    const Parameter &p = parameters_.all[(size_t)index];
+    for (int64_t first = 0, count = 0; first < p.size(); first += count) {
+      crew_->processes.broadcast(&count, sizeof count);
+      numbers.resize((size_t)count);
+      crew_->processes.broadcast(numbers.data(), (size_t)count * sizeof(float));
+      store(p, slot, first, numbers.data(), count);
+    }
+  }
+}
+
+std::vector<Score> Engine::accumulate_together(const std::vector<Batch> &batches) {
+  Message message;
+  message.put((uint64_t)batches.size());
+  for (const Batch &b : batches) message.put(b.ids).put(b.positions).put(b.starts).put(b.targets).put(b.weights);
+  crew_->tell(Order::accumulate, message);
+
+  Rank &rank = *ranks_[0];
+  const int ring = crew_->ring(), groups = crew_->groups();
+  std::vector<Score> scores(batches.size());
+  for (size_t round = 0; round < batches.size(); round += (size_t)groups) {
+    LocalTargets mine;
+    const size_t own = round + (size_t)crew_->group();
+    if (own < batches.size()) {
+      check_cancelled();
+      mine = local_targets(batches[own], ring, crew_->ring_rank(), true);
+      rank.model->forward(local_tokens(batches[own], options_.model.window, ring, crew_->ring_rank()), true);
+      rank.model->loss(mine, true);
+      rank.model->backward();
+    }
+    for (int group = 0; group < groups && round + (size_t)group < batches.size(); group++)
+      gather_score(batches[round + (size_t)group], mine, group, scores[round + (size_t)group]);
+  }
+  crew_->done();
+  return scores;
+}
+
+// The score of a group's batch: its ranks gather theirs, its first one hands them to the leader. Others have nothing to do.
+void Engine::gather_score(const Batch &batch, const LocalTargets &mine, int group, Score &score) {
+  const Processes &job = crew_->processes;
+  const size_t tokens = (size_t)batch.tokens();
+  if (group != crew_->group() && !crew_->leads()) return;
+  score = {std::vector<float>(tokens), std::vector<uint8_t>(tokens)};
+  if (group != crew_->group()) {
+    job.receive(score.nll.data(), tokens * sizeof(float), group * crew_->ring());
+    job.receive(score.correct.data(), tokens, group * crew_->ring());
+    return;
+  }
+  const int ring = crew_->ring();
+  const size_t most = (size_t)zigzag_local_max(batch.tokens(), ring), bytes = most * (sizeof(float) + 1);
+  std::vector<uint8_t> packets(bytes * (size_t)ring);
+  const auto packet = [&](int rank) { return packets.data() + bytes * (size_t)rank; };
+  std::copy(mine.correct.begin(), mine.correct.end(), packet(crew_->ring_rank()) + most * sizeof(float));
+  if (!mine.nll.empty()) std::memcpy(packet(crew_->ring_rank()), mine.nll.data(), mine.nll.size() * sizeof(float));
+  if (ring > 1) all_gather(ops(), *crew_->sequence, packets.data(), bytes);
+  if (crew_->ring_rank() != 0) return;
+  for (int r = 0; r < ring; r++) {
+    LocalTargets theirs = local_targets(batch, ring, r, false);
+    theirs.nll.resize(theirs.rows.size());
+    if (!theirs.rows.empty()) std::memcpy(theirs.nll.data(), packet(r), theirs.rows.size() * sizeof(float));
+    theirs.correct.assign(packet(r) + most * sizeof(float), packet(r) + most * sizeof(float) + theirs.rows.size());
+    merge_score(score, theirs, batch.tokens(), ring, r);
+  }
+  if (crew_->leads()) return;
+  job.send(score.nll.data(), tokens * sizeof(float), 0);
+  job.send(score.correct.data(), tokens, 0);
+}
+
+double Engine::step_together(const AdamWOptions &hyper) {
+  crew_->tell(Order::step, Message().put(hyper));
+  const Ops &ops = this->ops();
+  float *const sums = gradients(0), *const block = sums + layout_.gradient_floats;
+  reduce_scatter(ops, crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
+
+  const int self = crew_->processes.rank(), ranks = crew_->processes.size();
+  std::vector<double> squares((size_t)ranks, 0.0);
+  for (const Overlap &held : overlaps(self)) squares[(size_t)self] += ops.sum_squares(matrix(sums + held.parameter->gradient + held.first, 1, held.count));
+  all_gather(ops, crew_->everyone, squares.data(), sizeof(double));
+  double sum = 0;
+  for (const double square : squares) sum += square;
+  const double norm = std::sqrt(sum);
+  if (std::isfinite(norm)) apply_share(hyper, gradient_scale(norm, hyper.clip_norm));
+  ops.zero(matrix(sums, 1, layout_.gradient_floats));
+  crew_->done();
+  return norm;
+}
+
+// Updates the own share of the trained parameters; then all ranks have all of them. The gradients' place carries the values.
+void Engine::apply_share(const AdamWOptions &hyper, float scale) {
+  const Ops &ops = this->ops();
+  const int self = crew_->processes.rank(), ranks = crew_->processes.size();
+  float *const sums = gradients(0);
+  for (const Overlap &held : overlaps(self)) {
+    const Parameter &p = *held.parameter;
+    float *const values = arena_ + p.offset + held.first, *const numbers = sums + p.gradient + held.first;
+    adamw_update(ops, p, values, arena_ + layout_.adam_m + held.moment, arena_ + layout_.adam_v + held.moment, numbers, held.count, hyper, scale);
+    ops.copy(matrix(numbers, 1, held.count), matrix(values, 1, held.count));
+  }
+  all_gather(ops, crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));
+  for (int rank = 0; rank < ranks; rank++)
+    for (const Overlap &held : overlaps(rank))
+      if (rank != self)
+        ops.copy(matrix(arena_ + held.parameter->offset + held.first, 1, held.count), matrix(sums + held.parameter->gradient + held.first, 1, held.count));
+}
+
+void Engine::follow() {
+  if (!crew_ || crew_->leads()) fail(CTX_ERR_ARGUMENT, "follow: only ranks above 0 of an engine of several processes follow");
+  for (;;) {
+    Message message;
+    switch (crew_->hear(message)) {
+      case Order::end: return;
+      case Order::set_rope: {
+        const std::vector<double> inv_freq = message.take_vector<double>();
+        set_rope(inv_freq, message.take<double>());
+        break;
+      }
+      case Order::initialize: {
+        const uint64_t seed = message.take<uint64_t>();
+        initialize(seed, message.take<double>());
+        break;
+      }
+      case Order::load: {
+        const Slot slot = message.take<Slot>();
+        receive_tensors(slot, message.take_vector<int32_t>());
+        break;
+      }
+      case Order::fetch: {
+        const int index = message.take<int>();
+        fetch(parameters_.all[(size_t)index], message.take<Slot>(), nullptr);
+        break;
+      }
+      case Order::write: {
+        const int index = message.take<int>();
+        write(parameters_.all[(size_t)index].name, message.take_vector<float>());
+        break;
+      }
+      case Order::accumulate: {
+        std::vector<Batch> batches((size_t)message.take<uint64_t>());
+        for (Batch &b : batches) {
+          b.ids = message.take_vector<int32_t>();
+          b.positions = message.take_vector<int32_t>();
+          b.starts = message.take_vector<int32_t>();
+          b.targets = message.take_vector<int32_t>();
+          b.weights = message.take_vector<float>();
+        }
+        accumulate_together(batches);
+        break;
+      }
+      case Order::step: step_together(message.take<AdamWOptions>()); break;
+      case Order::zero_gradients: zero_gradients(); break;
+    }
+  }
+}
+
+} // namespace ctx

@@ -1,0 +1,28 @@
+// processes.cc: see processes.h.
+#include "processes.h"
+
+#include "../model/failure.h"
+
+namespace ctx {
+
+void Processes::check(ctx_status status, const char *operation) const {
+  if (status != CTX_OK) fail(status, "rank %d on %s: %s: %s", rank(), table->host(), operation, table->last_error());
+}
+
+ProcessRing::ProcessRing(const Processes &processes, int colour) : table_(processes.table) {
+  const ctx_status status = table_->split(processes.world, colour, &group_);
+  if (status != CTX_OK) fail(status, "rank %d on %s: cannot form a ring: %s", processes.rank(), table_->host(), table_->last_error());
+}
+
+ProcessRing::~ProcessRing() { table_->release(group_); }
+
+void ProcessRing::abort(const std::string &message) {
+  if (error_.empty()) error_ = "rank " + std::to_string(rank()) + ": " + message;
+}
+
+ctx_status ProcessRing::told(ctx_status status) {
+  if (status != CTX_OK) abort(std::string("on ") + table_->host() + ": " + table_->last_error());
+  return status;
+}
+
+} // namespace ctx

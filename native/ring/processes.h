@@ -1,0 +1,51 @@
+// processes.h: ranks as processes of a job (include/ctx_ranks.h): a group of them as a Transport for the ring, and calls that throw.
+//
+// defines: Processes, ProcessRing
+#pragma once
+#include "../include/ctx_ranks.h"
+#include "transport.h"
+
+namespace ctx {
+
+// The job that this process belongs to. Calls throw a Failure that names this rank and its host.
+class Processes {
+ public:
+  Processes(const ctx_ranks *table, ctx_group *world) : table(table), world(world) {}
+
+  int rank() const { return table->rank(world); }
+  int size() const { return table->size(world); }
+  void broadcast(void *data, size_t bytes, int from = 0) const { check(table->broadcast(world, data, bytes, from), "broadcast"); }
+  void send(const void *data, size_t bytes, int to) const { check(table->send(world, data, bytes, to), "send"); }
+  void receive(void *data, size_t bytes, int from) const { check(table->receive(world, data, bytes, from), "receive"); }
+
+  const ctx_ranks *const table;
+  ctx_group *const world;
+
+ private:
+  void check(ctx_status status, const char *operation) const;
+};
+
+// A group's ring as a Transport. A rank that fails ends the whole job (ctx_ranks::abort), so its abort only keeps the message.
+class ProcessRing final : public Transport {
+ public:
+  // The ring of the ranks that name the same colour; all ranks of the job make theirs at the same time.
+  ProcessRing(const Processes &processes, int colour);
+  ~ProcessRing() override;
+  ProcessRing(const ProcessRing &) = delete;
+  ProcessRing &operator=(const ProcessRing &) = delete;
+
+  int rank() const override { return table_->rank(group_); }
+  int world() const override { return table_->size(group_); }
+  ctx_status start(int channel, const void *send, void *receive, size_t bytes) override { return told(table_->start(group_, channel, send, receive, bytes)); }
+  ctx_status wait(int channel) override { return told(table_->wait(group_, channel)); }
+  void abort(const std::string &message) override;
+  std::string error() const override { return error_; }
+
+ private:
+  ctx_status told(ctx_status status);
+  const ctx_ranks *const table_;
+  ctx_group *group_ = nullptr;
+  std::string error_;
+};
+
+} // namespace ctx

@@ -1,0 +1,120 @@
+import { availableParallelism } from "node:os";
+import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeRanks } from "../engine/addon.ts";
+import { Failure, messageOf } from "../run/failure.ts";
+import { type Launch, launchOf } from "./launch.ts";
+
+/**
+ * A run by several processes. Rank 0 leads: it alone reads data, writes files, evaluates and prints. The others are hands: they make
+ * the engines that it makes and do what it asks of them, so they need neither the recipe nor its data nor the run's folder.
+ */
+export interface Job {
+  ranks: NativeRanks;
+  launch: Launch;
+  /** Of each process, where the user said how many; null: its share of its machine's cores. */
+  threads: number | null;
+}
+
+/** What the leader tells the others. */
+type Word = { kind: "hello"; version: string } | { kind: "engine"; options: NativeEngineOptions } | { kind: "end" };
+
+/**
+ * Joins the processes that were started together with this one; null when it is alone.
+ *
+ * @param version of the product: all ranks must run the same
+ * @param threads of each process; null: its share of its machine's cores
+ * @throws Failure when they cannot speak to each other
+ */
+export function joinJob(
+  addon: NativeAddon,
+  env: NodeJS.ProcessEnv,
+  version: string,
+  threads: number | null,
+): Job | null {
+  const launch = launchOf(env);
+  if (launch === null) return null;
+  let ranks: NativeRanks;
+  try {
+    ranks = addon.joinRanks();
+  } catch (error) {
+    throw new Failure(
+      "run",
+      `started by ${launch.launcher} as rank ${launch.rank} of ${launch.size}, but there is no MPI for it: ${messageOf(error)}`,
+      "install an MPI with its compiler (Debian: openmpi-bin libopenmpi-dev) and build again: npm run build",
+      error,
+    );
+  }
+  if (ranks.size !== launch.size) {
+    throw new Failure(
+      "run",
+      `${launch.launcher} started ${launch.size} processes, but ${ranks.library} sees ${ranks.size}: they are not of the same MPI`,
+      "use the mpirun of the MPI that ctx was built with; under Slurm: srun --mpi=pmix",
+    );
+  }
+  const job = { ranks, launch, threads };
+  if (ranks.rank === 0) tell(job, { kind: "hello", version });
+  return job;
+}
+
+/** Threads of this process. */
+export function threadsOfRank({ launch, threads }: Job): number {
+  return threads ?? Math.max(1, Math.floor(availableParallelism() / (launch.localSize ?? 1)));
+}
+
+/** Makes an engine on all ranks; the leader's is returned. */
+export function crewEngine(addon: NativeAddon, job: Job, options: NativeEngineOptions): NativeEngine {
+  const shared = { ...options, processes: true };
+  tell(job, { kind: "engine", options: shared });
+  return addon.createEngine({ ...shared, threads: threadsOfRank(job) });
+}
+
+/**
+ * What all ranks but the first do, until the leader has ended.
+ *
+ * @throws Error when this rank cannot do what it is asked for; the whole job must end then
+ */
+export async function follow(addon: NativeAddon, job: Job, version: string): Promise<void> {
+  for (;;) {
+    const word = JSON.parse(job.ranks.hear()) as Word;
+    if (word.kind === "end") return;
+    if (word.kind === "hello") {
+      if (word.version !== version)
+        throw new Failure(
+          "run",
+          `this is ctx ${version}, rank 0 runs ${word.version}`,
+          "install the same on all hosts",
+        );
+      continue;
+    }
+    const engine = addon.createEngine({ ...word.options, threads: threadsOfRank(job) });
+    await engine.follow();
+    await engine.close();
+  }
+}
+
+/** Ends the job with this process: in good order, or all at once where the others wait for something that will not come. */
+export function endJob({ ranks }: Job, status: number): void {
+  if (!ranks.allDone()) ranks.abort(status === 0 ? 1 : status);
+  if (ranks.rank === 0) ranks.tell(JSON.stringify({ kind: "end" } satisfies Word));
+  ranks.leave();
+}
+
+/** Data-parallel groups of a stage. @throws Failure when the ranks do not divide into its rings */
+export function groupsOf(job: Job | null | undefined, ring: number, stage: string): number {
+  if (!job) return 1;
+  const { size } = job.ranks;
+  if (size % ring === 0) return size / ring;
+  throw new Failure(
+    "usage",
+    `stage ${stage} cuts a sequence over ring = ${ring} ranks, and ${size} were started: they do not divide into rings`,
+    `start a multiple of ${ring}, or set parallel { ring = ${greatestDivisor(size, ring)} }`,
+  );
+}
+
+/** The largest ring up to `ring` that divides `size`. */
+function greatestDivisor(size: number, ring: number): number {
+  for (let divisor = Math.min(ring, size); ; divisor--) if (size % divisor === 0) return divisor;
+}
+
+function tell({ ranks }: Job, word: Word): void {
+  ranks.tell(JSON.stringify(word));
+}

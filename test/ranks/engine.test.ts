@@ -1,0 +1,89 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { deviceLedger } from "../../compiler/memory/index.ts";
+import { readModelConfig } from "../../compiler/model/index.ts";
+import { caseFolder, distance } from "../engine/golden.ts";
+import { HYPER } from "../engine/native.ts";
+import type { WorkerResult } from "./engine_worker.ts";
+import { hasMpi, ranks, start } from "./mpirun.ts";
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const worker = resolve("dist", "test", "engine_worker.js");
+const program = (...words: (string | number)[]) => [process.execPath, worker, ...words.map(String)];
+
+/** Root mean square difference. */
+const rms = (a: number[], b: number[]) => Math.hypot(...a.map((x, index) => x - b[index]!)) / Math.sqrt(a.length);
+/** Largest relative difference. */
+const apart = (a: number[], b: number[]) => Math.max(...a.map((x, index) => Math.abs(x / b[index]! - 1)));
+
+describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its compiler at build time)", () => {
+  beforeAll(() => {
+    // Bundles the worker; run without words it stops at once.
+    const made = spawnSync(process.execPath, ["test/soak/program.mjs", "test/ranks/engine_worker.ts"], {
+      encoding: "utf8",
+    });
+    expect(made.stderr).toContain("usage");
+  });
+
+  async function trained(count: number, ...words: (string | number)[]): Promise<WorkerResult> {
+    const { ended } = count === 1 ? start(program(...words), ".") : ranks(count, program(...words), ".");
+    const { status, stdout, stderr } = await ended;
+    expect(status, stderr).toBe(0);
+    return JSON.parse(stdout) as WorkerResult;
+  }
+
+  // Rounding alone differs: sums are cut differently. Adam's first steps turn the sign of a tiny gradient into a whole step of lr, so
+  // values are compared on that scale, and by their mean.
+  test.each([
+    ["tied-default-d24", "f32", "full", 1e-5],
+    ["mistral-window-d16", "f32", "full", 1e-5],
+    ["tied-default-d24", "f32", "lora", 1e-5],
+    ["tied-default-d24", "bf16", "full", 2e-3],
+  ] as const)("%s in %s, %s: as one process", async (name, dtype, method, tolerance) => {
+    const alone = await trained(1, name, 1, dtype, method);
+    for (const [count, ring] of [
+      [2, 2],
+      [2, 1],
+      [4, 2],
+      [3, 1],
+    ] as const) {
+      const together = await trained(count, name, ring, dtype, method);
+      const label = `${count} ranks, rings of ${ring}`;
+      expect(apart(together.losses, alone.losses), label).toBeLessThan(tolerance);
+      expect(apart(together.norms, alone.norms), label).toBeLessThan(10 * tolerance);
+      expect(Object.keys(together.parameters)).toEqual(Object.keys(alone.parameters));
+      for (const [parameter, { value, adam_m, adam_v }] of Object.entries(together.parameters)) {
+        const other = alone.parameters[parameter]!;
+        expect(rms(value, other.value), `${label}, ${parameter}`).toBeLessThan(HYPER.lr * 200 * tolerance);
+        expect(distance(adam_m, other.adam_m), `${label}, ${parameter}`).toBeLessThan(tolerance);
+        expect(distance(adam_v, other.adam_v), `${label}, ${parameter}`).toBeLessThan(tolerance);
+      }
+    }
+  });
+
+  test("each process allocates what the ledger says", async () => {
+    const name = "tied-default-d24";
+    const { model } = readModelConfig(readFileSync(`${caseFolder(name)}/config.json`, "utf8"), name);
+    const options = { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0 };
+    for (const [count, ring, dtype] of [
+      [2, 2, "f32"],
+      [4, 2, "bf16"],
+      [3, 1, "f32"],
+    ] as const) {
+      const { memory } = await trained(count, name, ring, dtype, "full");
+      const { kvCache, offloaded, ...terms } = memory;
+      expect(offloaded).toBe(0);
+      const ledger = deviceLedger(model!, { ...options, dtype, ring, ranksHere: 1, shares: count });
+      expect({ ...terms, kv_cache: kvCache }).toEqual(ledger);
+    }
+  });
+
+  test("a ring that does not divide the ranks is refused by every rank", async () => {
+    const { status, stderr } = await ranks(3, program("tied-default-d24", 2, "f32", "full"), ".").ended;
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("ring is 2, which does not divide the 3 ranks of the job");
+  });
+});

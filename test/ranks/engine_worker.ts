@@ -1,0 +1,74 @@
+// One rank of an engine of several processes, for engine.test.ts: `node … <golden case> <ring> <f32|bf16> <lora|full>`. Trains three
+// steps of two batches each; rank 0 prints what came of it as JSON. Without mpirun it is the engine of a single process.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readModelConfig } from "../../compiler/model/index.ts";
+import type { NativeRanks } from "../../runtime/engine/addon.ts";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import { modelShape } from "../../runtime/engine/model_shape.ts";
+import { readModelFolder } from "../../runtime/engine/safetensors.ts";
+import { caseFolder, readGolden } from "../engine/golden.ts";
+import { HYPER, lossOf, toBatch } from "../engine/native.ts";
+
+/** What rank 0 prints. */
+export interface WorkerResult {
+  losses: number[];
+  norms: number[];
+  /** Values and moments of every trained parameter after the last step. */
+  parameters: { [name: string]: { value: number[]; adam_m: number[]; adam_v: number[] } };
+  memory: { [term: string]: number };
+  library: string;
+}
+
+const [name, ring, dtype, method] = process.argv.slice(2) as [string, string, "f32" | "bf16", string];
+if (method === undefined) {
+  process.stderr.write("usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full>\n");
+  process.exit(2);
+}
+const addon = loadAddon();
+const ranks: NativeRanks | null = process.env.OMPI_COMM_WORLD_SIZE === undefined ? null : addon.joinRanks();
+const folder = caseFolder(name);
+const { model } = readModelConfig(readFileSync(join(folder, "config.json"), "utf8"), folder);
+const engine = addon.createEngine({
+  device: "cpu",
+  threads: 1,
+  ring: Number(ring),
+  processes: ranks !== null,
+  model: modelShape(model!),
+  memory: { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype },
+  ...(method === "lora"
+    ? { training: { lora: { rank: 4, alpha: 8, targets: ["q_proj", "down_proj"], seed: 3 } } }
+    : {}),
+});
+if (ranks !== null && ranks.rank > 0) {
+  await engine.follow();
+} else {
+  engine.setRope(Float64Array.from(model!.rope.inv_freq), model!.rope.attention_factor);
+  await engine.load(await readModelFolder(folder), "value", false);
+  const golden = readGolden(name);
+  const batches = [toBatch(golden.plain), toBatch(golden.packed)];
+  const result: WorkerResult = {
+    losses: [],
+    norms: [],
+    parameters: {},
+    memory: { ...engine.memory() },
+    library: ranks?.library ?? "",
+  };
+  for (let step = 1; step <= 3; step++) {
+    const scores = await engine.accumulateAll(batches);
+    result.losses.push(scores.reduce((sum, { nll }, index) => sum + lossOf(nll, batches[index]!), 0));
+    result.norms.push((await engine.step({ ...HYPER, step })).gradNorm);
+  }
+  for (const { name, trainable } of engine.parameters()) {
+    if (!trainable) continue;
+    const [value, adam_m, adam_v] = [
+      await engine.read(name, "value"),
+      await engine.read(name, "adam_m"),
+      await engine.read(name, "adam_v"),
+    ];
+    result.parameters[name] = { value: [...value], adam_m: [...adam_m], adam_v: [...adam_v] };
+  }
+  process.stdout.write(JSON.stringify(result));
+}
+await engine.close();
+ranks?.leave();

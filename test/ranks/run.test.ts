@@ -1,0 +1,175 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { readSafetensors } from "../../runtime/engine/safetensors.ts";
+import { launchOf } from "../../runtime/ranks/launch.ts";
+import { readMetrics } from "../../runtime/track/metrics.ts";
+import { tinyFolder } from "../soak/tiny_cli.ts";
+import { type Ended, hasMpi, ranks, start } from "./mpirun.ts";
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const ctx = (...words: string[]) => [process.execPath, resolve("dist", "cli", "ctx.js"), ...words];
+const run = (...words: string[]) => ctx("run", ...words, "--threads", "1");
+
+/** Numbers of a tensor file of fp32. */
+async function numbers(file: string): Promise<Float32Array> {
+  const [first] = await readSafetensors(file);
+  const bytes = readFileSync(file);
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset + first!.offset, bytes.byteOffset + bytes.length));
+}
+
+const losses = (root: string) => readMetrics(join(root, "metrics.jsonl")).map(({ loss }) => loss);
+
+async function expectSameRun(root: string, whole: string): Promise<void> {
+  const [ours, theirs] = [losses(root), losses(whole)];
+  expect(ours.length).toBe(theirs.length);
+  for (const [step, loss] of ours.entries()) expect(Math.abs(loss / theirs[step]! - 1)).toBeLessThan(1e-5);
+  const file = join("stages", "second", "model.safetensors");
+  const [a, b] = [await numbers(join(root, file)), await numbers(join(whole, file))];
+  expect(a.length).toBe(b.length);
+  expect(a.reduce((most, value, index) => Math.max(most, Math.abs(value - b[index]!)), 0)).toBeLessThan(1e-4);
+}
+
+/** Waits until a run has done so many steps, then does something to it. */
+async function after(root: string, steps: number, ended: Promise<Ended>, act: () => void): Promise<Ended> {
+  let over = false;
+  ended.then(() => {
+    over = true;
+  });
+  while (!over && readMetrics(join(root, "metrics.jsonl")).length < steps)
+    await new Promise((wake) => setTimeout(wake, 2));
+  act();
+  return ended;
+}
+
+describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its compiler at build time)", () => {
+  let folder: string;
+  let long: string;
+  /** A run by one process. */
+  let whole: string;
+
+  beforeAll(async () => {
+    folder = tinyFolder([12, 6]);
+    long = tinyFolder([4000, 3]);
+    whole = join(folder, "whole");
+    const { status, stderr } = await start(run("plan.json", "--out", whole), folder).ended;
+    expect(status, stderr).toBe(0);
+  });
+
+  test.each([2, 4])("%d ranks learn what one learns", async (count) => {
+    const root = join(folder, `by-${count}`);
+    const { status, stdout, stderr } = await ranks(count, run("plan.json", "--out", root), folder).ended;
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain("report.html");
+    expect(stderr.match(/step 12 of 12/g)?.length).toBe(1);
+    expect(stderr).toContain(`${count} ranks over Open MPI`);
+    await expectSameRun(root, whole);
+  });
+
+  test("--nproc starts them", async () => {
+    const root = join(folder, "nproc");
+    const { status, stderr } = await start(run("plan.json", "--out", root, "--nproc", "2"), folder).ended;
+    expect(status, stderr).toBe(0);
+    await expectSameRun(root, whole);
+  });
+
+  test("a run that was begun by one rank goes on with four and ends with two", async () => {
+    const root = join(folder, "changing");
+    const words = ["--checkpoint-every", "1"];
+    const one = start(run("plan.json", "--out", root, ...words), folder);
+    expect((await after(root, 3, one.ended, () => one.child.kill("SIGINT"))).status).toBe(130);
+    const four = ranks(4, run("--resume", root, ...words), folder);
+    // mpirun hands SIGUSR2 to all ranks: finish the step and save.
+    const stopped = await after(root, 7, four.ended, () => four.child.kill("SIGUSR2"));
+    expect(stopped.stderr).toMatch(/go on with: ctx run --resume/);
+    expect(losses(root).length).toBeLessThan(18);
+    const { status, stderr } = await ranks(2, run("--resume", root), folder).ended;
+    expect(status, stderr).toBe(0);
+    await expectSameRun(root, whole);
+  });
+
+  test("Ctrl-C stops --nproc after its step, and the run goes on alone", async () => {
+    const root = join(long, "stopped");
+    const both = start(run("plan.json", "--out", root, "--nproc", "2"), long);
+    const { status, stderr } = await after(root, 5, both.ended, () => both.child.kill("SIGINT"));
+    expect(stderr).toContain("stopping after this step");
+    expect(stderr).toMatch(/go on with: ctx run --resume/);
+    expect(status).toBe(130);
+    expect(readdirSync(join(root, "checkpoints")).length).toBeGreaterThan(0);
+  });
+
+  test("a rank that dies ends the job, and the last checkpoint can be gone on from", async () => {
+    const root = join(long, "killed");
+    const job = ranks(3, run("plan.json", "--out", root, "--checkpoint-every", "2"), long);
+    let all: number[] = [];
+    const ended = await after(root, 9, job.ended, () => {
+      all = ranksOf(job.child.pid!);
+      process.kill(all.at(-1)!, "SIGKILL");
+    });
+    expect(all.length).toBe(3);
+    expect(ended.status).not.toBe(0);
+    expect(ended.stderr).toMatch(/rank \d.*(signal 9|Killed)|Killed/s);
+    await vi.waitUntil(() => !all.some((pid) => existsSync(`/proc/${pid}`)), { timeout: 20_000 });
+    const names = readdirSync(join(root, "checkpoints")).filter((name) => !name.startsWith("."));
+    expect(names.length).toBeGreaterThan(0);
+    const again = start(run("--resume", root), long);
+    const resumed = await after(root, 20, again.ended, () => again.child.kill("SIGINT"));
+    expect(resumed.stderr).toMatch(/going on after step \d+/);
+  });
+
+  test("ranks that do not divide into rings are refused before anything is computed", async () => {
+    const ring = tinyFolder();
+    const plan = JSON.parse(readFileSync(join(ring, "plan.json"), "utf8"));
+    for (const stage of plan.stages) Object.assign(stage.parallel, { ring: 2, devices: 2 });
+    const { writeFileSync } = await import("node:fs");
+    writeFileSync(join(ring, "plan.json"), JSON.stringify(plan));
+    const { status, stderr } = await ranks(3, run("plan.json", "--out", "out"), ring).ended;
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("ring = 2 ranks, and 3 were started");
+    expect(stderr).toContain("start a multiple of 2");
+    expect(existsSync(join(ring, "out", "metrics.jsonl"))).toBe(false);
+  });
+});
+
+/** Processes of node below a process, by number. */
+function ranksOf(parent: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === parent && stat.includes("node");
+      } catch {
+        return false; // ended meanwhile
+      }
+    })
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+describe("what launchers set", () => {
+  test("Open MPI, MPICH and Slurm", () => {
+    const open = { OMPI_COMM_WORLD_RANK: "3", OMPI_COMM_WORLD_SIZE: "8", OMPI_COMM_WORLD_LOCAL_SIZE: "4" };
+    expect(launchOf(open)).toEqual({ launcher: "mpirun (Open MPI)", rank: 3, size: 8, localSize: 4 });
+    expect(launchOf({ PMI_RANK: "0", PMI_SIZE: "2", MPI_LOCALNRANKS: "2" })).toMatchObject({
+      rank: 0,
+      size: 2,
+      localSize: 2,
+    });
+    const slurm = { SLURM_PROCID: "5", SLURM_NTASKS: "8", SLURM_STEP_ID: "0", SLURM_STEP_TASKS_PER_NODE: "4(x2)" };
+    expect(launchOf(slurm)).toMatchObject({ rank: 5, size: 8, localSize: 4 });
+    expect(launchOf({ ...slurm, SLURM_STEP_TASKS_PER_NODE: "4(x2),3" })).toMatchObject({ localSize: null });
+  });
+
+  test("alone: one process, a batch script of Slurm without srun, nothing at all", () => {
+    expect(launchOf({ OMPI_COMM_WORLD_RANK: "0", OMPI_COMM_WORLD_SIZE: "1" })).toBeNull();
+    expect(launchOf({ SLURM_PROCID: "0", SLURM_NTASKS: "8" })).toBeNull();
+    expect(launchOf({})).toBeNull();
+  });
+
+  test("a launcher without MPI is refused, not ignored", () => {
+    expect(() => launchOf({ RANK: "1", WORLD_SIZE: "4" })).toThrow(/speak to each other over MPI/);
+    expect(launchOf({ WORLD_SIZE: "1", RANK: "0" })).toBeNull();
+  });
+});
