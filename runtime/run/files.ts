@@ -16,6 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { parseJson } from "../../compiler/json.ts";
 import { Failure, messageOf } from "./failure.ts";
 
 /** Forces what a folder lists (new names, renames) to disk. Windows cannot open folders, and needs no such call. */
@@ -197,7 +198,7 @@ export function readText(path: string): string {
 export function readJson<T>(path: string): T {
   const text = readText(path);
   try {
-    return JSON.parse(text) as T;
+    return parseJson(text) as T;
   } catch (error) {
     throw new Failure(
       "input",
