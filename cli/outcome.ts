@@ -38,10 +38,20 @@ export function printFailure(error: unknown, debug: boolean): void {
   const failure = asFailure(error);
   const message = error instanceof Error ? error.message : String(error);
   const word = failure?.kind === "interrupted" ? paint("yellow", "stopped") : paint("red", paint("bold", "error"));
-  process.stderr.write(`${word}: ${message}\n`);
-  if (failure?.hint) process.stderr.write(`  ${paint("dim", "→")} ${failure.hint}\n`);
+  process.stderr.write(`${word}: ${printable(message)}\n`);
+  if (failure?.hint) process.stderr.write(`  ${paint("dim", "→")} ${printable(failure.hint)}\n`);
   if (debug && error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
   else if (!failure) process.stderr.write(`  ${paint("dim", "→")} --debug shows where this came from\n`);
+}
+
+/** Characters of a message that are shown. */
+const LONGEST = 4000;
+
+/** What files from elsewhere hold must not fill the terminal, nor command it: cut, and control characters spelled out. */
+function printable(text: string): string {
+  const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)} … (${text.length} characters)` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  return shown.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** An error for programs. */

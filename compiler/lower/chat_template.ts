@@ -1,3 +1,4 @@
+import { parseJson } from "../json.ts";
 import { folderOf, joinPath } from "../path.ts";
 import type { PlanTokenizer } from "../plan.ts";
 import type { Lowering } from "./lowering.ts";
@@ -19,7 +20,7 @@ function hasChatTemplate(tokenizer: PlanTokenizer, { host, folder }: Lowering): 
   const beside = folderOf(path);
   if (host.size(joinPath(beside, "chat_template.jinja")) !== undefined) return true;
   try {
-    const config = JSON.parse(host.readText(joinPath(beside, "tokenizer_config.json")) ?? "null") as unknown;
+    const config = parseJson(host.readText(joinPath(beside, "tokenizer_config.json")) ?? "null") as unknown;
     const template = (config as { chat_template?: unknown } | null)?.chat_template;
     return template !== undefined && template !== null;
   } catch {

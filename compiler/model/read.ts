@@ -1,3 +1,4 @@
+import { parseJson } from "../json.ts";
 import type { PlanModel } from "../plan.ts";
 import { type JsonObject, readHuggingFaceRope, show } from "../rope/index.ts";
 import { FAMILIES, FAMILY_DEFAULTS, familyFeatures, isFamily, refuseForeign } from "./family.ts";
@@ -23,7 +24,7 @@ export interface ModelReading {
 export function readModelConfig(text: string, from: string): ModelReading {
   let config: unknown;
   try {
-    config = JSON.parse(text);
+    config = parseJson(text);
   } catch (error) {
     return refuse("not-json", "", `config.json is not valid JSON: ${(error as Error).message}.`);
   }

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson } from "../../compiler/json.ts";
 import { sha256, writeSynced } from "../run/files.ts";
 import { DataError, reason, unreadable } from "./data_error.ts";
 
@@ -136,10 +137,13 @@ export class TokenFile {
     const file = join(folder, "manifest.json");
     let manifest: TokenManifest;
     try {
-      manifest = JSON.parse(await readFile(file, "utf8"));
+      manifest = parseJson(await readFile(file, "utf8")) as TokenManifest;
     } catch (error) {
       throw new DataError(reason(error), DELETE, { file });
     }
+    const { documents, tokens, empty, largest_id } = (manifest ?? {}) as Partial<TokenManifest>;
+    if (![documents, tokens, empty, largest_id].every(Number.isSafeInteger))
+      throw new DataError("documents, tokens, empty and largest_id must be whole numbers", DELETE, { file });
     if (manifest?.version !== VERSION)
       throw new DataError(`not a token manifest of version ${VERSION}`, DELETE, { file });
     const path = (name: string) => join(folder, name);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { parseJson } from "../../compiler/json.ts";
 import type { NativeTensorSource } from "./addon.ts";
 
 /** The format's own limit for its header. */
@@ -96,7 +97,7 @@ async function bytesOf(file: string, handle: FileHandle, count: number, position
 function checkEntries(file: string, text: string, start: number, size: number): SafetensorsEntry[] {
   let header: unknown;
   try {
-    header = JSON.parse(text);
+    header = parseJson(text);
   } catch (error) {
     throw new SafetensorsError(file, `the header is not JSON: ${(error as Error).message}`);
   }
@@ -204,7 +205,7 @@ async function readIndex(index: string): Promise<Map<string, string>> {
   if ((await stat(index)).size > LARGEST_HEADER) throw new SafetensorsError(index, "is larger than 100 MB");
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(index, "utf8"));
+    content = parseJson(await readFile(index, "utf8"));
   } catch (error) {
     throw new SafetensorsError(index, `is not JSON: ${(error as Error).message}`);
   }

@@ -137,7 +137,7 @@ export function copyTokenizer(from: string, to: string, context: number): void {
 /** The config.json of the base model's folder, or null when there is none. */
 export function readBaseConfig(folder: string | null): JsonObject | null {
   if (folder === null || !existsSync(join(folder, "config.json"))) return null;
-  return JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as JsonObject;
+  return readJson<JsonObject>(join(folder, "config.json"));
 }
 
 function json(value: unknown): string {

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { parseJson } from "../../compiler/json.ts";
 import { Failure, messageOf } from "./failure.ts";
 
 /** Forces what a folder lists (new names, renames) to disk. Windows cannot open folders, and needs no such call. */
@@ -197,7 +198,7 @@ export function readText(path: string): string {
 export function readJson<T>(path: string): T {
   const text = readText(path);
   try {
-    return JSON.parse(text) as T;
+    return parseJson(text) as T;
   } catch (error) {
     throw new Failure(
       "input",
@@ -254,12 +255,13 @@ function sweepAsides(path: string): void {
 /**
  * Builds a folder aside and puts it in place by one rename, so that a reader never meets a half-written one. What `fill`
  * leaves in the folder must already be fsynced. An existing folder of that name is replaced. A folder whose rename cannot be forced to
- * disk is taken back: after a power cut it might not be there, and whoever was told of the error would not expect it either.
+ * disk is taken back, unless it took the place of another: after a power cut it might not be there, and whoever was told of the error
+ * would not expect it either.
  */
 export async function writeFolder(path: string, fill: (aside: string) => Promise<void>): Promise<void> {
   const parent = dirname(path);
   const aside = asideOf(path);
-  let placed = false;
+  let fresh = false;
   try {
     makeFolders(parent);
     sweepAsides(path);
@@ -267,12 +269,13 @@ export async function writeFolder(path: string, fill: (aside: string) => Promise
     mkdirSync(aside);
     await fill(aside);
     syncFolder(aside);
-    if (lstatSync(path, { throwIfNoEntry: false })) retireFolder(path);
+    const replaces = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    if (replaces) retireFolder(path);
     renameSync(aside, path);
-    placed = true;
+    fresh = !replaces;
     syncFolder(parent);
   } catch (error) {
-    if (placed) retireFolder(path);
+    if (fresh) retireFolder(path);
     removeIfPossible(aside);
     throw error;
   }

@@ -5,7 +5,7 @@ import type { NativeEngine, NativeTensorSource } from "../engine/addon.ts";
 import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
 import { isAdapter } from "../export/model_folder.ts";
-import { type Checkpoint, loadCheckpoint } from "../train/checkpoint.ts";
+import { type Checkpoint, checkpointName, loadCheckpoint } from "../train/checkpoint.ts";
 import { Failure } from "./failure.ts";
 import type { RunFolder } from "./folder.ts";
 
@@ -58,9 +58,13 @@ export function adapterOrigin(plan: Plan, index: number): number {
   return first;
 }
 
-/** The last checkpoint of the stage before, where its adapters or moments are still needed. */
-export function carried(newest: Checkpoint | null, index: number): Checkpoint | null {
-  return newest && newest.state.stage_index === index - 1 ? newest : null;
+/**
+ * The last checkpoint of the stage before, where its adapters or moments are still needed. One from the middle of that stage, which is
+ * the newest where the last can't be read, holds other moments than those the stage ended with.
+ */
+export function carried(newest: Checkpoint | null, plan: Plan, index: number): Checkpoint | null {
+  const at = newest?.state;
+  return at && at.stage_index === index - 1 && at.step === plan.stages[index - 1]!.steps ? newest : null;
 }
 
 export interface StartOptions {
@@ -87,7 +91,7 @@ export async function loadStart(options: StartOptions): Promise<{ done: number; 
   const { engine, plan, folder, base, index, newest } = options;
   const stage = plan.stages[index]!;
   const resumed = newest?.state.stage_index === index ? newest : null;
-  const before = carried(newest, index);
+  const before = carried(newest, plan, index);
   const adapts = stage.train.lora !== null;
   // Everything a full stage trains is in its checkpoint; adapters stand on weights that are not.
   if (!resumed || adapts) {
@@ -101,14 +105,20 @@ export async function loadStart(options: StartOptions): Promise<{ done: number; 
   }
   const carries = stage.train.optimizer.state === "carry";
   if (index > 0 && (carries || continuesAdapter(plan, index))) {
-    if (!before)
-      throw new Failure(
-        "run",
-        `the last checkpoint of stage ${plan.stages[index - 1]!.name} is gone, and stage ${stage.name} needs it`,
-      );
+    if (!before) throw lastCheckpointGone(folder, plan, index);
     await loadCheckpoint(before, engine, carries);
   }
   return { done: 0, adamStep: carries && before ? before.state.adam_step : 0 };
+}
+
+function lastCheckpointGone(folder: RunFolder, plan: Plan, index: number): Failure {
+  const { name, steps } = plan.stages[index - 1]!;
+  const path = join(folder.checkpoints, checkpointName(index - 1, steps));
+  return new Failure(
+    "run",
+    `${path}, the last checkpoint of stage ${name}, is gone or damaged, and stage ${plan.stages[index]!.name} needs it`,
+    `see whether it can be read now, or delete ${join(folder.stages, name)}: the stage is then trained again from what there is, to the same bytes`,
+  );
 }
 
 /** The tensors of a folder that fill the model's own parameters. @throws Error naming a missing tensor or a wrong shape. */

@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { parseJson } from "../../compiler/json.ts";
 import { DataError, reason } from "../data/data_error.ts";
 
 /** The parts of a tokenizer.json that this folder looks at. Everything else is left to the `tokenizers` library. */
@@ -14,6 +15,7 @@ export interface TokenizerFile {
     vocab: { [token: string]: number } | [string, number][];
     merges?: (string | [string, string])[];
     unk_token?: string | null;
+    continuing_subword_prefix?: unknown;
   };
 }
 
@@ -43,7 +45,7 @@ export async function readJson(file: string): Promise<unknown> {
   if (size === undefined) throw new DataError("no such file", "put the model's tokenizer.json there", { file });
   if (size > LARGEST_FILE) throw new DataError(`${size} bytes is too large for a tokenizer's file`, ANEW, { file });
   try {
-    return JSON.parse(await readFile(file, "utf8"));
+    return parseJson(await readFile(file, "utf8"));
   } catch (error) {
     throw new DataError(`not valid JSON (${reason(error)})`, `the file may be truncated: ${ANEW}`, { file });
   }
@@ -72,10 +74,32 @@ export async function readTokenizerFile(file: string): Promise<TokenizerFile> {
     (Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === "string"));
   if (merges !== undefined && !(Array.isArray(merges) && merges.every(isMerge)))
     throw new DataError('"merges" must be a list of pairs', ANEW, { file });
+  const strange = strangeMerge(model);
+  if (strange !== null)
+    throw new DataError(`the merge ${JSON.stringify(strange)} is of no use: ${OF_USE}`, ANEW, { file });
   for (const [i, token] of (added ?? []).entries())
     if (!isId(token?.id) || typeof token.content !== "string")
       throw new DataError(`token ${i} of "added_tokens" must have an "id" and a "content"`, ANEW, { file });
   return { ...json!, added_tokens: json?.added_tokens ?? [] };
+}
+
+const OF_USE = "both parts, and what they become, must be in the vocabulary";
+
+/**
+ * A merge that the library could not carry out: it takes for granted that the tokens are there, and that the second part begins with the
+ * prefix of continuing subwords where there is one, and ends the process where they are not.
+ */
+function strangeMerge({ vocab, merges, continuing_subword_prefix: prefix }: TokenizerFile["model"]): string | null {
+  if (Array.isArray(vocab) || merges === undefined) return null;
+  const known = (token: string) => Object.hasOwn(vocab, token);
+  const start = typeof prefix === "string" ? prefix : "";
+  for (const merge of merges) {
+    const [left, right, more] = typeof merge === "string" ? merge.split(" ") : [...merge, undefined];
+    if (left === undefined || right === undefined || more !== undefined) return String(merge);
+    if (!known(left) || !known(right) || !right.startsWith(start) || !known(left + right.slice(start.length)))
+      return `${left} ${right}`;
+  }
+  return null;
 }
 
 /** Largest token id + 1. */

@@ -117,7 +117,8 @@ function readState(folder: string, name: string): CheckpointState {
   return state;
 }
 
-function checkpointName(stage: number, step: number): string {
+/** Name of the folder of a checkpoint after `step` steps of stage number `stage`. */
+export function checkpointName(stage: number, step: number): string {
   return `${String(stage).padStart(3, "0")}-${String(step).padStart(8, "0")}`;
 }
 

@@ -73,7 +73,7 @@ function readersFrom(subject: Subject, seeds: string, first: number, count: numb
       setTimeout(() => {
         hung = true;
         child.kill("SIGKILL");
-      }, 3 * PATIENCE);
+      }, 12 * PATIENCE);
     let timer = watchdog();
     child.stderr!.on("data", (data) => (stderr += data));
     child.on("message", (message: { seed: number; fault?: string }) => {

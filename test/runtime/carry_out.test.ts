@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { EvaluationResult } from "../../runtime/evaluate/result.ts";
@@ -97,6 +97,26 @@ test("only the last two checkpoints are kept, and a damaged one is passed over",
   const notes = resumed.events.flatMap((event) => (event.kind === "note" ? [event.text] : []));
   expect(notes.join("\n")).toMatch(/000-00000005 is damaged \(the checksum of adam_m.safetensors differs\)/);
   expect(notes).toContain("going on after step 4 of stage first");
+  expect(weights(cut)).toEqual(weights(whole.root));
+});
+
+test("a stage that carries moments on takes them from the end of the stage before, and from nowhere else", async () => {
+  const base = corpus();
+  const whole = await start(plan(), base);
+  // Between the stages: the first is done, the second has not begun.
+  const cut = await startAndStop(plan(), base, 6, 2);
+  expect(readdirSync(join(cut, "checkpoints"))).toEqual(["000-00000004", "000-00000006"]);
+  writeFileSync(join(cut, "checkpoints", "000-00000006", "adam_v.safetensors"), "cut short");
+  await expect(start(plan(), base, { root: cut })).rejects.toMatchObject({
+    kind: "run",
+    message: expect.stringMatching(
+      /000-00000006, the last checkpoint of stage first, is gone or damaged, and stage second/,
+    ),
+    hint: expect.stringContaining(`delete ${join(cut, "stages", "first")}`),
+  });
+  expect(existsSync(join(cut, "stages", "second"))).toBe(false);
+  rmSync(join(cut, "stages", "first"), { recursive: true });
+  await start(plan(), base, { root: cut });
   expect(weights(cut)).toEqual(weights(whole.root));
 });
 
