@@ -6,7 +6,7 @@
 //   Pairs     two bf16 numbers, the first in the lower half        c += a0 b0 + a1 b1, one instruction (vdpbf16ps)
 //
 // Bf16Words is how this instruction set multiplies bf16: Pairs where it has the instruction, else Rounded. Sums are fp32 in all three;
-// Pairs takes subnormal numbers as 0, and rounds after each of its two products.
+// Pairs takes subnormal numbers as 0, rounded sums included, and rounds after each of its two products.
 //
 // Words are kept in float buffers and vectors whatever they hold; only the functions below look into them. A matrix whose rows are summed
 // over (A of a product) is made of words `along` its rows; one whose columns are (B) of words `across` TERMS rows.
@@ -39,6 +39,9 @@ struct Single {
   }
   // W neighbouring numbers of TERMS rows, as words across them.
   CTX_INLINE void put_across(float *words, const ctx_simd::vf x[TERMS]) { ctx_simd::store(words, x[0]); }
+
+  // The first n of W sums, stored as bf16.
+  CTX_INLINE void put_rounded(Bf16 *p, ctx_simd::vf x, int64_t n) { put(p, x, n); }
 };
 
 struct Rounded : Single {
@@ -69,7 +72,7 @@ struct Pairs {
     return (ctx_simd::vf)narrow(get(p, n), n > W ? get(p + W, n - W) : ctx_simd::zero());
   }
   CTX_INLINE ctx_simd::vf along(const Bf16 *p, int64_t n) {
-    if (n >= 2 * ctx_simd::W) return ctx_simd::load(reinterpret_cast<const float *>(p));
+    if (n >= 2 * ctx_simd::W) return (ctx_simd::vf)_mm512_loadu_si512(p);
     return (ctx_simd::vf)_mm512_maskz_loadu_epi16(n <= 0 ? 0 : (1u << n) - 1, p);
   }
   CTX_INLINE ctx_simd::vf across(const float *p, int64_t ld, int64_t terms, int64_t n) {
@@ -90,6 +93,11 @@ struct Pairs {
   }
   CTX_INLINE void put_along(float *words, ctx_simd::vf x0, ctx_simd::vf x1) { ctx_simd::store(words, (ctx_simd::vf)narrow(x0, x1)); }
   CTX_INLINE void put_across(float *words, const ctx_simd::vf x[TERMS]) { ctx_simd::store(words, interleave(x[0], x[1])); }
+  CTX_INLINE void put_rounded(Bf16 *p, ctx_simd::vf x, int64_t n) {
+    const __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+    if (n >= ctx_simd::W) _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), halves);
+    else _mm256_mask_storeu_epi16(p, ctx_simd::first(n), halves);
+  }
 };
 using Bf16Words = Pairs;
 #else
