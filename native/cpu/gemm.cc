@@ -76,7 +76,8 @@ struct Sums {
 };
 
 // Sums [mc, nc] (+)= alpha A block * B panels, over `length` words.
-template <class E, bool ACC> void block(const Rows &a, const float *panels, int64_t mc, int64_t nc, int64_t length, float alpha, const Sums &c) {
+template <class E, bool ACC>
+void block(const Rows &a, const float *panels, int64_t mc, int64_t nc, int64_t length, float alpha, const Sums &c) {
   const int64_t ld = c.ld ? c.ld : NR;
   for (int64_t n = 0; n < nc; n += NR)
     for (int64_t m = 0; m < mc; m += MR) {
@@ -88,7 +89,9 @@ template <class E, bool ACC> void block(const Rows &a, const float *panels, int6
       if (rows == MR && columns == NR) microkernel<E, ACC>(length, a.at(m), a.am, a.ak, panel, NR, tile, ld, alpha);
       else edge_tile<E, ACC>(rows, columns, length, a.at(m), a.am, a.ak, panel, NR, tile, ld, alpha);
       for (int64_t i = 0; i < rows && c.rounded; i++)
-        vectors(columns, [&](int64_t j, int64_t left) { E::put_rounded(c.rounded + (m + i) * c.rounded_ld + n + j, get(tile + i * ld + j, left), left); });
+        vectors(columns, [&](int64_t j, int64_t left) {
+          E::put_rounded(c.rounded + (m + i) * c.rounded_ld + n + j, get(tile + i * ld + j, left), left);
+        });
     }
 }
 
@@ -110,7 +113,8 @@ void multiply_part(ctx_device *device, const Product &g, const GemmCut &cut, int
     float *const tiles = device->scratch[thread].data();
     Sums c = {beside ? tiles + MC * A_ROW : at<float>(g.c, m, n0 + n), beside ? strip : g.c.ld, nullptr, g.c.ld};
     if (beside && g.accumulate)
-      for (int64_t i = 0; i < mc; i++) vectors(columns, [&](int64_t j, int64_t left) { put(c.data + i * c.ld + j, get(at<Bf16>(g.c, m + i, n0 + n + j), left), left); });
+      for (int64_t i = 0; i < mc; i++)
+        vectors(columns, [&](int64_t j, int64_t left) { put(c.data + i * c.ld + j, get(at<Bf16>(g.c, m + i, n0 + n + j), left), left); });
     else if (beside && last - first <= cut.kc) c.ld = 0;
     for (int64_t k0 = first; k0 < last; k0 += cut.kc) {
       if (device->cancelled()) return;

@@ -62,7 +62,8 @@ struct Pairs {
   // The lower half of each word from a, the upper one from b.
   CTX_INLINE ctx_simd::vf interleave(word_bits a, word_bits b) { return (ctx_simd::vf)(a | b << 16); }
   CTX_INLINE ctx_simd::vf interleave(ctx_simd::vf a, ctx_simd::vf b) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, //
+                                           23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return (ctx_simd::vf)_mm512_permutexvar_epi16(order, narrow(a, b));
   }
   CTX_INLINE word_bits halves(const Bf16 *p, int64_t n) { return __builtin_convertvector(bits(p, n), word_bits); }

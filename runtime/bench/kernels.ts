@@ -7,7 +7,9 @@ import { startTorch, type TorchProcess } from "./torch_process.ts";
 export interface KernelBench {
   backend: string;
   threads: number;
+  /** Of multiply-adds in registers, in fp32 and in bf16. */
   peak_gflops: number;
+  peak_bf16_gflops: number;
   copy_gbps: number;
   cases: KernelCase[];
   /** Names of those who did the same work. */
@@ -16,6 +18,8 @@ export interface KernelBench {
 
 export interface KernelCase {
   name: string;
+  /** Of the products: which peak they are held against. */
+  dtype: "f32" | "bf16";
   flops: number;
   bytes: number;
   seconds: number;
@@ -87,6 +91,11 @@ function merge(rounds: readonly KernelBench[]): KernelBench {
       best: Math.min(...same.map((c) => c.best)),
     };
   });
-  const peak = middle(rounds.map((round) => round.peak_gflops));
-  return { ...rounds[0]!, cases, peak_gflops: peak, copy_gbps: middle(rounds.map((round) => round.copy_gbps)) };
+  return {
+    ...rounds[0]!,
+    cases,
+    peak_gflops: middle(rounds.map((round) => round.peak_gflops)),
+    peak_bf16_gflops: middle(rounds.map((round) => round.peak_bf16_gflops)),
+    copy_gbps: middle(rounds.map((round) => round.copy_gbps)),
+  };
 }

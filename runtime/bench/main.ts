@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   if (!values["no-kernels"]) {
     process.stderr.write("kernels …\n");
     const bench = await benchKernels(threads, Number(values.seconds), 3, python);
-    const roof = `Peak ${bench.peak_gflops.toFixed(0)} GFLOP/s, plain copy ${bench.copy_gbps.toFixed(1)} GB/s a thread.`;
+    const roof = `Peak ${bench.peak_gflops.toFixed(0)} GFLOP/s, of bf16 ${bench.peak_bf16_gflops.toFixed(0)}, plain copy ${bench.copy_gbps.toFixed(1)} GB/s a thread.`;
     parts.push(`## Kernels\n\n${machine}. ${roof}\n\n${kernelTable(bench)}`);
   }
   const text = `# Benchmarks on the CPU\n\nMade on ${new Date().toISOString().slice(0, 10)} by \`npm run bench -- ${process.argv.slice(2).join(" ")}\`; see [how to read it](README.md).\n\n${parts.join("\n\n")}\n`;

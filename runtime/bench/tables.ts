@@ -32,8 +32,9 @@ export function stepTable(results: readonly StepResult[]): string {
 }
 
 /** Every kernel beside the machine's roofs, and how many times as fast as each peer. */
-export function kernelTable({ peak_gflops: peak, cases, peers }: KernelBench): string {
-  const rows = cases.map(({ name, flops, bytes, seconds, peers: theirs = [] }) => {
+export function kernelTable({ peak_gflops, peak_bf16_gflops, cases, peers }: KernelBench): string {
+  const rows = cases.map(({ name, dtype, flops, bytes, seconds, peers: theirs = [] }) => {
+    const peak = dtype === "bf16" ? peak_bf16_gflops : peak_gflops;
     const gflops = flops / seconds / 1e9;
     return [
       name,
