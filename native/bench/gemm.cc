@@ -26,12 +26,14 @@ void bench_gemm(Bench &b) {
     for (const auto &s : shapes) {
       const bool ta = s.trans[0] == 'T', tb = s.trans[1] == 'T';
       char name[96];
-      std::snprintf(name, sizeof name, "gemm %s%s %lldx%lldx%lld", dtype == CTX_BF16 ? "bf16 " : "", s.trans, (long long)s.M, (long long)s.N, (long long)s.K);
+      std::snprintf(name, sizeof name, "gemm %s%s %lldx%lldx%lld", dtype == CTX_BF16 ? "bf16 " : "", s.trans, (long long)s.M, (long long)s.N,
+                    (long long)s.K);
       if (!b.wants(name)) continue;
       const ctx_dtype weight = CTX_F32, b_dtype = ta ? dtype : weight, c_dtype = ta ? weight : dtype;
       const ctx_mat A = ta ? b.matrix(s.K, s.M, dtype) : b.matrix(s.M, s.K, dtype), C = b.matrix(s.M, s.N, c_dtype);
       const ctx_mat B = tb ? b.matrix(s.N, s.K, b_dtype) : b.matrix(s.K, s.N, b_dtype);
       const int64_t bytes = s.M * s.K * ctx::size_of(dtype) + s.K * s.N * ctx::size_of(b_dtype) + s.M * s.N * ctx::size_of(c_dtype);
-      b.run(name, 2.0 * double(s.M) * double(s.N) * double(s.K), double(bytes), [&] { return b.backend->gemm(b.device, ta, tb, 1, A, B, ta ? 1 : 0, C); }, dtype);
+      const double flops = 2.0 * double(s.M) * double(s.N) * double(s.K);
+      b.run(name, flops, double(bytes), [&] { return b.backend->gemm(b.device, ta, tb, 1, A, B, ta ? 1 : 0, C); }, dtype);
     }
 }

@@ -24,7 +24,8 @@ ctx_status check(ctx_device *device, const char *name, const ctx_attention &a) {
   CTX_TRY(check_activation(device, name, a.v, a.k.rows, kv_width));
   if (a.q.dtype != a.k.dtype || a.q.dtype != a.v.dtype)
     return fail(device, CTX_ERR_ARGUMENT, "%s: q, k and v must have one dtype, got %d, %d and %d", name, a.q.dtype, a.k.dtype, a.v.dtype);
-  if (!(a.scale > 0) || !std::isfinite(a.scale)) return fail(device, CTX_ERR_ARGUMENT, "%s: scale must be above 0 and finite, got %g", name, double(a.scale));
+  if (!(a.scale > 0) || !std::isfinite(a.scale))
+    return fail(device, CTX_ERR_ARGUMENT, "%s: scale must be above 0 and finite, got %g", name, double(a.scale));
   if (!a.lse && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "%s: lse is missing", name);
   if (a.q_index < 0 || a.k_index < 0 || a.q_index + a.q.rows > INT32_MAX || a.k_index + a.k.rows > INT32_MAX)
     return fail(device, CTX_ERR_ARGUMENT, "%s: indices of %lld queries from %lld and %lld keys from %lld leave [0, 2^31)", name,

@@ -59,7 +59,8 @@ struct Row {
 
 // TERMS rows of S and dP, STRIDE apart, over some columns: p and ds get the words of P and dS across the rows; in pairs, the words of dS
 // along each row take the place of the first numbers of dp, from dp + words(columns.c0) on.
-template <class E> CTX_INLINE void gradient_rows(const float *s, float *dp, float *p, float *ds, const Columns &columns, const Row *rows, float scale) {
+template <class E>
+CTX_INLINE void gradient_rows(const float *s, float *dp, float *p, float *ds, const Columns &columns, const Row *rows, float scale) {
   constexpr int64_t TERMS = E::TERMS;
   vf lse[TERMS], delta[TERMS];
   for (int64_t r = 0; r < TERMS; r++) lse[r] = set1(-rows[r].lse * LOG2E), delta[r] = set1(rows[r].delta);
@@ -90,7 +91,8 @@ template <class E> CTX_INLINE void gradient_rows(const float *s, float *dp, floa
 
 // C[keys][head_dim] += A^T . B over query rows, skipping the rows that can't see a register tile's keys: rows[m] for keys m .. m + MR.
 // A and B hold words across the rows.
-template <class E> void multiply_transposed(int64_t keys, int64_t head_dim, const Rows *rows, const float *A, const float *B, float *C, int64_t width) {
+template <class E>
+void multiply_transposed(int64_t keys, int64_t head_dim, const Rows *rows, const float *A, const float *B, float *C, int64_t width) {
   for (int64_t n = 0; n < head_dim; n += NR)
     for (int64_t m = 0; m < keys; m += MR) {
       const int64_t begin = rows[m / MR].begin / E::TERMS, end = words<E>(rows[m / MR].end);
@@ -130,7 +132,8 @@ template <class E> struct Buffers {
 };
 
 // Rows [row, row + rows) of one head of x, across and along, down to whole register tiles.
-template <class E, class T> void pack_queries(float *across, float *along, int64_t width, const ctx_mat &x, int64_t row, int64_t rows, int64_t col, int64_t hd) {
+template <class E, class T>
+void pack_queries(float *across, float *along, int64_t width, const ctx_mat &x, int64_t row, int64_t rows, int64_t col, int64_t hd) {
   pack_panel_rows<E>(across, (int)width, at<T>(x, row, col), x.ld, rows, hd);
   if constexpr (E::TERMS > 1) pack_rows<E>(along, words<E>(hd), at<T>(x, row, col), x.ld, rows, hd);
   const int64_t depth = E::TERMS == 1 ? width : words<E>(hd);
@@ -138,7 +141,8 @@ template <class E, class T> void pack_queries(float *across, float *along, int64
 }
 
 // P, dS and dQ / scale of query rows [i0, i0 + rows) against the keys [key0, key0 + n), strip by strip.
-template <class E, class T> void query_tile(const ctx_attention_grad &g, const Buffers<E> &w, int64_t head, int64_t i0, int64_t rows, int64_t key0, int64_t n) {
+template <class E, class T>
+void query_tile(const ctx_attention_grad &g, const Buffers<E> &w, int64_t head, int64_t i0, int64_t rows, int64_t key0, int64_t n) {
   const ctx_attention &a = g.fwd;
   constexpr int64_t TERMS = E::TERMS;
   const int64_t hd = a.head_dim, width = round_up(hd, W), depth = words<E>(hd), distance = TERMS == 1 ? width : depth;
@@ -156,8 +160,10 @@ template <class E, class T> void query_tile(const ctx_attention_grad &g, const B
     const Keys any = here(visible_keys(a, i, i + strip)), all = here(seen_by_all(a, i, i + strip));
     const Columns c(any, all);
 
-    multiply<E, false>(strip, c.c1 - c.c0, depth, w.q_along + r0 * distance, distance, 1, w.kt + c.c0 * depth, NR * depth, NR, w.s + c.c0, STRIDE);
-    multiply<E, false>(strip, c.c1 - c.c0, depth, w.d_o_along + r0 * distance, distance, 1, w.vt + c.c0 * depth, NR * depth, NR, w.dp + c.c0, STRIDE);
+    multiply<E, false>(strip, c.c1 - c.c0, depth, w.q_along + r0 * distance, distance, 1, w.kt + c.c0 * depth, NR * depth, NR, w.s + c.c0,
+                       STRIDE);
+    multiply<E, false>(strip, c.c1 - c.c0, depth, w.d_o_along + r0 * distance, distance, 1, w.vt + c.c0 * depth, NR * depth, NR, w.dp + c.c0,
+                       STRIDE);
     for (int64_t r = 0; r < strip; r += TERMS) {
       Row of[TERMS];
       Columns of_rows = c;
@@ -174,7 +180,8 @@ template <class E, class T> void query_tile(const ctx_attention_grad &g, const B
       }
     }
     const float *const along = TERMS == 1 ? w.ds + r0 * STRIDE : w.dp;
-    multiply<E, false>(strip, hd, words<E>(c.c1 - c.c0), along + words<E>(c.c0), STRIDE, 1, w.k + words<E>(c.c0) * NR, words<E>(KEYS) * NR, NR, w.dq + r0 * width, width);
+    multiply<E, false>(strip, hd, words<E>(c.c1 - c.c0), along + words<E>(c.c0), STRIDE, 1, w.k + words<E>(c.c0) * NR, words<E>(KEYS) * NR, NR,
+                       w.dq + r0 * width, width);
   }
 }
 

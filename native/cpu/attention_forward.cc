@@ -37,7 +37,8 @@ struct Blocks {
 
 // One row of the online softmax over some columns of s = S / scale: its words of P take the place of its first numbers, from
 // s + words(columns.c0) on; m, l and the row of O follow. `scale` includes log2(e).
-template <class E> CTX_INLINE void softmax_row(float *s, const Columns &columns, Keys seen, float scale, float &m, float &l, float *o, int64_t width) {
+template <class E>
+CTX_INLINE void softmax_row(float *s, const Columns &columns, Keys seen, float scale, float &m, float &l, float *o, int64_t width) {
   vf top0 = set1(-INFINITY), top1 = top0;
   columns.each([&](auto masked, int64_t c) __attribute__((always_inline)) {
     const vf x0 = load(s + c), x1 = load(s + c + W);

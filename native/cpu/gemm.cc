@@ -66,17 +66,32 @@ template <class E, class T> void pack_panel(float *dst, const Operand &b, int64_
   else pack_panel_columns<E>(dst, NR, from, b.column, kc, n);
 }
 
-// c[0 .. mc, 0 .. nc] (+)= alpha A block * B panels, over `length` words.
-template <class E, bool ACC> void block(const Rows &a, const float *panels, int64_t mc, int64_t nc, int64_t length, float alpha, float *c, int64_t ldc) {
+// Where a block of C goes: fp32 sums, and once they are whole their numbers in bf16 (`rounded`, else null). With ld 0 each tile's sums take
+// the place of the last tile's.
+struct Sums {
+  float *data;
+  int64_t ld;
+  Bf16 *rounded;
+  int64_t rounded_ld;
+};
+
+// Sums [mc, nc] (+)= alpha A block * B panels, over `length` words.
+template <class E, bool ACC>
+void block(const Rows &a, const float *panels, int64_t mc, int64_t nc, int64_t length, float alpha, const Sums &c) {
+  const int64_t ld = c.ld ? c.ld : NR;
   for (int64_t n = 0; n < nc; n += NR)
     for (int64_t m = 0; m < mc; m += MR) {
-      float *const tile = c + m * ldc + n;
+      float *const tile = c.ld ? c.data + m * ld + n : c.data;
       const float *const panel = panels + n * length;
       const int64_t rows = std::min<int64_t>(MR, mc - m), columns = std::min<int64_t>(NR, nc - n);
-      for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(tile + i * ldc + j, 1);
-      if (rows == MR && columns == NR) microkernel<E, ACC>(length, a.at(m), a.am, a.ak, panel, NR, tile, ldc, alpha);
-      else edge_tile<E, ACC>(rows, columns, length, a.at(m), a.am, a.ak, panel, NR, tile, ldc, alpha);
+      for (int64_t i = 0; i < rows && c.ld; i++)
+        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(tile + i * ld + j, 1);
+      if (rows == MR && columns == NR) microkernel<E, ACC>(length, a.at(m), a.am, a.ak, panel, NR, tile, ld, alpha);
+      else edge_tile<E, ACC>(rows, columns, length, a.at(m), a.am, a.ak, panel, NR, tile, ld, alpha);
+      for (int64_t i = 0; i < rows && c.rounded; i++)
+        vectors(columns, [&](int64_t j, int64_t left) {
+          E::put_rounded(c.rounded + (m + i) * c.rounded_ld + n + j, get(tile + i * ld + j, left), left);
+        });
     }
 }
 
@@ -95,20 +110,20 @@ void multiply_part(ctx_device *device, const Product &g, const GemmCut &cut, int
   device->pool.parallel_for(ceil_div(g.M, cut.mc) * strips, [&](int64_t item, int thread) {
     const int64_t m = item / strips * cut.mc, n = item % strips * strip;
     const int64_t mc = std::min(cut.mc, g.M - m), columns = std::min(strip, nc - n);
-    float *const tiles = device->scratch[thread].data(), *const sums = tiles + MC * A_ROW;
-    float *const c = beside ? sums : at<float>(g.c, m, n0 + n);
-    const int64_t ldc = beside ? strip : g.c.ld;
+    float *const tiles = device->scratch[thread].data();
+    Sums c = {beside ? tiles + MC * A_ROW : at<float>(g.c, m, n0 + n), beside ? strip : g.c.ld, nullptr, g.c.ld};
     if (beside && g.accumulate)
-      for (int64_t i = 0; i < mc; i++) vectors(columns, [&](int64_t j, int64_t left) { put(c + i * ldc + j, get(at<Bf16>(g.c, m + i, n0 + n + j), left), left); });
+      for (int64_t i = 0; i < mc; i++)
+        vectors(columns, [&](int64_t j, int64_t left) { put(c.data + i * c.ld + j, get(at<Bf16>(g.c, m + i, n0 + n + j), left), left); });
+    else if (beside && last - first <= cut.kc) c.ld = 0;
     for (int64_t k0 = first; k0 < last; k0 += cut.kc) {
       if (device->cancelled()) return;
       const int64_t kc = std::min(cut.kc, last - k0);
+      if (beside && k0 + kc == last) c.rounded = at<Bf16>(g.c, m, n0 + n);
       const Rows rows = block_of_a<E, TA>(tiles, g.a, m, mc, k0, kc);
       const auto run = k0 > 0 || g.accumulate ? block<E, true> : block<E, false>;
-      run(rows, packed + words<E>(k0 - first) * width + n * words<E>(kc), mc, columns, words<E>(kc), g.alpha, c, ldc);
+      run(rows, packed + words<E>(k0 - first) * width + n * words<E>(kc), mc, columns, words<E>(kc), g.alpha, c);
     }
-    if (beside)
-      for (int64_t i = 0; i < mc; i++) vectors(columns, [&](int64_t j, int64_t left) { put(at<Bf16>(g.c, m + i, n0 + n + j), get(c + i * ldc + j, left), left); });
   });
 }
 

@@ -18,8 +18,12 @@ template <class E, class T> CTX_INLINE void pack_rows(float *dst, int64_t width,
 // Packs K rows of X [K, n] (row distance ld) into dst[words(K)][width]: panel column j is column j of X, columns from n on are 0.
 template <class E, class T> CTX_INLINE void pack_panel_rows(float *dst, int width, const T *X, int64_t ld, int64_t K, int64_t n) {
   using namespace ctx_simd;
-  for (int64_t k = 0; k < K; k += E::TERMS, dst += width)
+  constexpr int64_t AHEAD = 16; // rows: they lie far apart, so the hardware does not foresee them
+  for (int64_t k = 0; k < K; k += E::TERMS, dst += width) {
+    for (int64_t i = k + AHEAD; i < std::min(k + AHEAD + E::TERMS, K); i++)
+      for (int64_t j = 0; j < std::min<int64_t>(n, width); j += 64 / int64_t(sizeof(T))) __builtin_prefetch(X + i * ld + j);
     for (int j = 0; j < width; j += W) store(dst + j, E::across(X + k * ld + j, ld, K - k, n - j));
+  }
 }
 
 // Packs n rows of X [n, K] (row distance ld) into dst[words(K)][width]: panel column j is row j of X, columns from n on are 0.

@@ -86,7 +86,8 @@ constexpr int64_t forward_floats(TileShape t, int64_t head_dim) {
   return keys * (head_dim + width) + rows * (head_dim + width + 2) + STRIP * (keys + PAD);
 }
 constexpr int64_t backward_floats(TileShape t, int64_t terms, int64_t head_dim) {
-  const int64_t width = round_up(head_dim, t.columns), depth = ceil_div(head_dim, terms), keys = backward_keys(t), query_rows = terms * BACKWARD_ROWS;
+  const int64_t width = round_up(head_dim, t.columns), depth = ceil_div(head_dim, terms), keys = backward_keys(t);
+  const int64_t query_rows = terms * BACKWARD_ROWS;
   const int64_t of_keys = keys * (2 * depth + 2 * width) + ceil_div(keys, terms) * width;
   const int64_t of_queries = 2 * BACKWARD_ROWS * width + query_rows * width + (terms == 1 ? 0 : 2 * query_rows * depth);
   return of_keys + of_queries + 2 * (BACKWARD_ROWS + STRIP) * (keys + PAD);

@@ -6,7 +6,7 @@
 //   Pairs     two bf16 numbers, the first in the lower half        c += a0 b0 + a1 b1, one instruction (vdpbf16ps)
 //
 // Bf16Words is how this instruction set multiplies bf16: Pairs where it has the instruction, else Rounded. Sums are fp32 in all three;
-// Pairs takes subnormal numbers as 0, and rounds after each of its two products.
+// Pairs takes subnormal numbers as 0, rounded sums included, and rounds after each of its two products.
 //
 // Words are kept in float buffers and vectors whatever they hold; only the functions below look into them. A matrix whose rows are summed
 // over (A of a product) is made of words `along` its rows; one whose columns are (B) of words `across` TERMS rows.
@@ -39,6 +39,9 @@ struct Single {
   }
   // W neighbouring numbers of TERMS rows, as words across them.
   CTX_INLINE void put_across(float *words, const ctx_simd::vf x[TERMS]) { ctx_simd::store(words, x[0]); }
+
+  // The first n of W sums, stored as bf16.
+  CTX_INLINE void put_rounded(Bf16 *p, ctx_simd::vf x, int64_t n) { put(p, x, n); }
 };
 
 struct Rounded : Single {
@@ -59,7 +62,8 @@ struct Pairs {
   // The lower half of each word from a, the upper one from b.
   CTX_INLINE ctx_simd::vf interleave(word_bits a, word_bits b) { return (ctx_simd::vf)(a | b << 16); }
   CTX_INLINE ctx_simd::vf interleave(ctx_simd::vf a, ctx_simd::vf b) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, //
+                                           23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return (ctx_simd::vf)_mm512_permutexvar_epi16(order, narrow(a, b));
   }
   CTX_INLINE word_bits halves(const Bf16 *p, int64_t n) { return __builtin_convertvector(bits(p, n), word_bits); }
@@ -69,7 +73,7 @@ struct Pairs {
     return (ctx_simd::vf)narrow(get(p, n), n > W ? get(p + W, n - W) : ctx_simd::zero());
   }
   CTX_INLINE ctx_simd::vf along(const Bf16 *p, int64_t n) {
-    if (n >= 2 * ctx_simd::W) return ctx_simd::load(reinterpret_cast<const float *>(p));
+    if (n >= 2 * ctx_simd::W) return (ctx_simd::vf)_mm512_loadu_si512(p);
     return (ctx_simd::vf)_mm512_maskz_loadu_epi16(n <= 0 ? 0 : (1u << n) - 1, p);
   }
   CTX_INLINE ctx_simd::vf across(const float *p, int64_t ld, int64_t terms, int64_t n) {
@@ -90,6 +94,11 @@ struct Pairs {
   }
   CTX_INLINE void put_along(float *words, ctx_simd::vf x0, ctx_simd::vf x1) { ctx_simd::store(words, (ctx_simd::vf)narrow(x0, x1)); }
   CTX_INLINE void put_across(float *words, const ctx_simd::vf x[TERMS]) { ctx_simd::store(words, interleave(x[0], x[1])); }
+  CTX_INLINE void put_rounded(Bf16 *p, ctx_simd::vf x, int64_t n) {
+    const __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+    if (n >= ctx_simd::W) _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), halves);
+    else _mm256_mask_storeu_epi16(p, ctx_simd::first(n), halves);
+  }
 };
 using Bf16Words = Pairs;
 #else
