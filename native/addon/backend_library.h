@@ -17,7 +17,7 @@ struct Backend {
 // All libctx_cpu_*.so beside ctx.node, best first, those that cannot be used last. Opened once for the process.
 const std::vector<Backend> &cpu_backends();
 
-// The best CPU backend that runs here, or the one for `isa` ("avx512", "avx2", "portable"); when that is empty the environment
+// The best CPU backend that runs here, or the one for `isa` ("avx512bf16", "avx512", "avx2", "portable"); when that is empty the environment
 // variable CTX_CPU_ISA counts. Throws a Failure that lists what there is.
 const ctx_backend *choose_cpu_backend(const std::string &isa);
 

@@ -7,13 +7,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace {
+#include "dtype.h"
+#include "half.h"
 
-double now(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
-}
+namespace {
 
 void stop(const std::string &what, const char *error) {
   std::fprintf(stderr, "ctx_bench: %s: %s\n", what.c_str(), error);
@@ -21,6 +18,12 @@ void stop(const std::string &what, const char *error) {
 }
 
 } // namespace
+
+double clock_seconds(int threads) {
+  timespec t;
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
+}
 
 Bench::Bench(const ctx_backend *backend, int threads, std::string filter, double seconds)
     : backend(backend), threads(threads), filter_(std::move(filter)), seconds_(seconds) {
@@ -32,13 +35,17 @@ Bench::~Bench() {
   backend->destroy(device);
 }
 
-float *Bench::floats(int64_t n) {
+void *Bench::numbers(int64_t n, ctx_dtype dtype) {
   void *p = nullptr;
-  if (backend->alloc(device, size_t(n) * 4, &p) != CTX_OK) stop("alloc", backend->last_error(device));
-  memory_.push_back({p, size_t(n) * 4});
-  float *x = static_cast<float *>(p);
-  for (int64_t i = 0; i < n; i++) x[i] = float(i * 37 % 101 - 50) * 0.01f;
-  return x;
+  const size_t bytes = size_t(n * ctx::size_of(dtype));
+  if (backend->alloc(device, bytes, &p) != CTX_OK) stop("alloc", backend->last_error(device));
+  memory_.push_back({p, bytes});
+  for (int64_t i = 0; i < n; i++) {
+    const float x = float(i * 37 % 101 - 50) * 0.01f;
+    if (dtype == CTX_F32) static_cast<float *>(p)[i] = x;
+    else static_cast<uint16_t *>(p)[i] = ctx::to_bf16(x);
+  }
+  return p;
 }
 
 void Bench::release() {
@@ -46,14 +53,13 @@ void Bench::release() {
   memory_.clear();
 }
 
-void Bench::run(const std::string &name, double flops, double bytes, const std::function<ctx_status()> &call) {
-  if (name.find(filter_) != std::string::npos) {
-    const clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+void Bench::run(const std::string &name, double flops, double bytes, const std::function<ctx_status()> &call, ctx_dtype dtype) {
+  if (wants(name)) {
     const auto timed = [&](int calls) {
-      const double start = now(clock);
+      const double start = clock_seconds(threads);
       for (int i = 0; i < calls; i++)
         if (call() != CTX_OK) stop(name, backend->last_error(device));
-      return (now(clock) - start) / calls;
+      return (clock_seconds(threads) - start) / calls;
     };
     timed(1);
     const double once = timed(1);
@@ -62,7 +68,7 @@ void Bench::run(const std::string &name, double flops, double bytes, const std::
     std::vector<double> times;
     for (int i = 0; i < batches; i++) times.push_back(timed(calls));
     std::sort(times.begin(), times.end());
-    cases.push_back({name, flops, bytes, times[times.size() / 2], times[0]});
+    cases.push_back({name, flops, bytes, times[times.size() / 2], times[0], dtype});
   }
   release();
 }

@@ -14,6 +14,7 @@ struct Case {
   double bytes = 0;     // read + written by one call
   double seconds = 0;   // median of one call
   double best = 0;      // fastest
+  ctx_dtype dtype = CTX_F32; // of the products: which peak it is held against
 };
 
 class Bench {
@@ -24,11 +25,15 @@ public:
 
   // Times `call` if the filter wants it: a warm-up, then repeated batches of calls. With one thread in CPU time, so that other
   // programs on the machine disturb less; with more in wall time.
-  void run(const std::string &name, double flops, double bytes, const std::function<ctx_status()> &call);
+  void run(const std::string &name, double flops, double bytes, const std::function<ctx_status()> &call, ctx_dtype dtype = CTX_F32);
+
+  // False: run would pass over this case, so its operands need not be made.
+  bool wants(const std::string &name) const { return name.find(filter_) != std::string::npos; }
 
   // Device memory filled with small numbers of both signs; lives as long as the bench.
-  float *floats(int64_t n);
-  ctx_mat matrix(int64_t rows, int64_t cols) { return {floats(rows * cols), rows, cols, cols, CTX_F32}; }
+  void *numbers(int64_t n, ctx_dtype dtype);
+  float *floats(int64_t n) { return static_cast<float *>(numbers(n, CTX_F32)); }
+  ctx_mat matrix(int64_t rows, int64_t cols, ctx_dtype dtype = CTX_F32) { return {numbers(rows * cols, dtype), rows, cols, cols, dtype}; }
   // Only one case at a time is needed: gives back all floats().
   void release();
 
@@ -43,9 +48,13 @@ private:
   std::vector<std::pair<void *, size_t>> memory_;
 };
 
-// Most GFLOP/s that `threads` threads reach with independent fused multiply-adds in registers, in the widest vectors that the
-// backend named `backend` uses; each thread by its own CPU time.
-double fma_peak(const std::string &backend, int threads);
+// Seconds of the clock that cases and peaks are measured with: CPU time of this thread where one thread computes, wall time else.
+double clock_seconds(int threads);
+inline const char *clock_name(int threads) { return threads > 1 ? "wall time" : "CPU time"; }
+
+// Most GFLOP/s that `threads` threads reach together with independent multiply-adds in registers: of numbers of `dtype`, with the widest
+// instruction for it that the backend named `backend` uses. By the same clock as the cases.
+double multiply_add_peak(const std::string &backend, ctx_dtype dtype, int threads);
 
 // GB/s of one streaming copy by one thread (read + written), larger than the caches.
 double copy_bandwidth();

@@ -1,8 +1,10 @@
 // gemm.cc: the matrix products of a training step, as M x N x K of C [M, N] = op(A) [M, K] op(B) [K, N].
-// NT: forward, X W^T. NN: input gradient, dY W. TN: weight gradient, dY^T X (adds to C).
+// NT: forward, X W^T. NN: input gradient, dY W. TN: weight gradient, dY^T X (adds to C). Each once in fp32 and once with activations in bf16
+// over weights and their gradients in fp32.
 #include <cstdio>
 
 #include "bench.h"
+#include "dtype.h"
 
 void bench_gemm(Bench &b) {
   struct Shape {
@@ -20,12 +22,16 @@ void bench_gemm(Bench &b) {
       // Decoding one token, and LoRA of rank 16.
       {"NT", 1, 1024, 384},    {"NT", 1, 8192, 384},    {"NT", 1, 4096, 4096},   {"NT", 2048, 16, 384},  {"NT", 2048, 384, 16},
   };
-  for (const auto &s : shapes) {
-    const bool ta = s.trans[0] == 'T', tb = s.trans[1] == 'T';
-    char name[96];
-    std::snprintf(name, sizeof name, "gemm %s %lldx%lldx%lld", s.trans, (long long)s.M, (long long)s.N, (long long)s.K);
-    const ctx_mat A = ta ? b.matrix(s.K, s.M) : b.matrix(s.M, s.K), B = tb ? b.matrix(s.N, s.K) : b.matrix(s.K, s.N), C = b.matrix(s.M, s.N);
-    b.run(name, 2.0 * double(s.M) * double(s.N) * double(s.K), 4.0 * double(s.M * s.K + s.K * s.N + s.M * s.N),
-          [&] { return b.backend->gemm(b.device, ta, tb, 1, A, B, ta ? 1 : 0, C); });
-  }
+  for (const ctx_dtype dtype : {CTX_F32, CTX_BF16})
+    for (const auto &s : shapes) {
+      const bool ta = s.trans[0] == 'T', tb = s.trans[1] == 'T';
+      char name[96];
+      std::snprintf(name, sizeof name, "gemm %s%s %lldx%lldx%lld", dtype == CTX_BF16 ? "bf16 " : "", s.trans, (long long)s.M, (long long)s.N, (long long)s.K);
+      if (!b.wants(name)) continue;
+      const ctx_dtype weight = CTX_F32, b_dtype = ta ? dtype : weight, c_dtype = ta ? weight : dtype;
+      const ctx_mat A = ta ? b.matrix(s.K, s.M, dtype) : b.matrix(s.M, s.K, dtype), C = b.matrix(s.M, s.N, c_dtype);
+      const ctx_mat B = tb ? b.matrix(s.N, s.K, b_dtype) : b.matrix(s.K, s.N, b_dtype);
+      const int64_t bytes = s.M * s.K * ctx::size_of(dtype) + s.K * s.N * ctx::size_of(b_dtype) + s.M * s.N * ctx::size_of(c_dtype);
+      b.run(name, 2.0 * double(s.M) * double(s.N) * double(s.K), double(bytes), [&] { return b.backend->gemm(b.device, ta, tb, 1, A, B, ta ? 1 : 0, C); }, dtype);
+    }
 }

@@ -1,7 +1,7 @@
 // main.cc: ctx_bench [--library FILE] [--threads N] [--filter TEXT] [--seconds S] [--json] [--ladder]
 //
 // Times every operation of one CPU backend (default: the best that runs here, from the folder of this program) and prints
-// GFLOP/s beside the peak of fused multiply-adds, or GB/s beside a plain copy. `--json` prints one document for scripts.
+// GFLOP/s beside the peak of multiply-adds of the same dtype, or GB/s beside a plain copy. `--json` prints one document for scripts.
 // `--ladder` runs the kernels as a ladder from the plain loop to what ships instead (ladder.cc).
 #include <dlfcn.h>
 #include <unistd.h>
@@ -35,23 +35,31 @@ std::string own_folder() {
   return self.substr(0, self.rfind('/') + 1);
 }
 
-void print_table(const Bench &b, double peak, double copy) {
-  std::printf("%s, %d thread%s: FMA peak %.0f GFLOP/s, plain copy %.1f GB/s a thread; times are medians, %s\n", b.backend->name, b.threads,
-              b.threads > 1 ? "s" : "", peak, copy, b.threads > 1 ? "wall" : "CPU");
-  std::printf("%-44s %10s %10s %9s %8s\n", "operation", "us", "GFLOP/s", "of peak", "GB/s");
+struct Roofs {
+  double f32, bf16, copy; // GFLOP/s, GFLOP/s, GB/s
+  double of(const Case &c) const { return c.dtype == CTX_BF16 ? bf16 : f32; }
+};
+
+void print_table(const Bench &b, const Roofs &roofs) {
+  std::printf("%s, %d thread%s: peak of multiply-adds in registers %.0f GFLOP/s, of bf16 %.0f; plain copy %.1f GB/s a thread\n", b.backend->name, b.threads,
+              b.threads > 1 ? "s" : "", roofs.f32, roofs.bf16, roofs.copy);
+  std::printf("times are medians of %s, peaks the best of several runs by the same clock\n", clock_name(b.threads));
+  std::printf("%-50s %10s %10s %9s %8s\n", "operation", "us", "GFLOP/s", "of peak", "GB/s");
   for (const auto &c : b.cases) {
-    std::printf("%-44s %10.1f ", c.name.c_str(), c.seconds * 1e6);
-    if (c.flops > 0) std::printf("%10.1f %8.0f%% ", c.flops / c.seconds * 1e-9, 100 * c.flops / c.seconds * 1e-9 / peak);
+    std::printf("%-50s %10.1f ", c.name.c_str(), c.seconds * 1e6);
+    if (c.flops > 0) std::printf("%10.1f %8.0f%% ", c.flops / c.seconds * 1e-9, 100 * c.flops / c.seconds * 1e-9 / roofs.of(c));
     else std::printf("%10s %9s ", "", "");
     std::printf("%8.1f\n", c.bytes / c.seconds * 1e-9);
   }
 }
 
-void print_json(const Bench &b, double peak, double copy) {
-  std::printf("{\"backend\":\"%s\",\"threads\":%d,\"peak_gflops\":%.2f,\"copy_gbps\":%.2f,\"cases\":[", b.backend->name, b.threads, peak, copy);
+void print_json(const Bench &b, const Roofs &roofs) {
+  std::printf("{\"backend\":\"%s\",\"threads\":%d,\"clock\":\"%s\",\"peak_gflops\":%.2f,\"peak_bf16_gflops\":%.2f,\"copy_gbps\":%.2f,\"cases\":[", b.backend->name,
+              b.threads, clock_name(b.threads), roofs.f32, roofs.bf16, roofs.copy);
   for (size_t i = 0; i < b.cases.size(); i++) {
     const auto &c = b.cases[i];
-    std::printf("%s{\"name\":\"%s\",\"flops\":%.0f,\"bytes\":%.0f,\"seconds\":%.9g,\"best\":%.9g}", i ? "," : "", c.name.c_str(), c.flops, c.bytes, c.seconds, c.best);
+    std::printf("%s{\"name\":\"%s\",\"dtype\":\"%s\",\"flops\":%.0f,\"bytes\":%.0f,\"seconds\":%.9g,\"best\":%.9g}", i ? "," : "", c.name.c_str(),
+                c.dtype == CTX_BF16 ? "bf16" : "f32", c.flops, c.bytes, c.seconds, c.best);
   }
   std::printf("]}\n");
 }
@@ -80,13 +88,13 @@ int main(int argc, char **argv) {
   if (!library.empty()) {
     backend = open_backend(library);
   } else {
-    for (const char *isa : {"avx512", "avx2", "portable"})
+    for (const char *isa : {"avx512bf16", "avx512", "avx2", "portable"})
       if (!backend) backend = open_backend(own_folder() + "libctx_cpu_" + isa + ".so");
   }
   if (!backend) return usage(("no backend that runs here: " + (library.empty() ? own_folder() : library)).c_str());
 
   Bench bench(backend, threads, filter, seconds);
-  const double peak = fma_peak(backend->name, threads), copy = copy_bandwidth();
+  const Roofs roofs = {multiply_add_peak(backend->name, CTX_F32, threads), multiply_add_peak(backend->name, CTX_BF16, threads), copy_bandwidth()};
   if (ladder) {
     bench_ladder(bench);
   } else {
@@ -94,6 +102,6 @@ int main(int argc, char **argv) {
     bench_elementwise(bench);
     bench_attention(bench);
   }
-  json ? print_json(bench, peak, copy) : print_table(bench, peak, copy);
+  json ? print_json(bench, roofs) : print_table(bench, roofs);
   return 0;
 }

@@ -2,10 +2,11 @@
 #include "attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "attention_parts.h"
-#include "elements.h"
+#include "microkernel.h"
 
 namespace ctx_cpu {
 
@@ -23,6 +24,7 @@ ctx_status check(ctx_device *device, const char *name, const ctx_attention &a) {
   CTX_TRY(check_activation(device, name, a.v, a.k.rows, kv_width));
   if (a.q.dtype != a.k.dtype || a.q.dtype != a.v.dtype)
     return fail(device, CTX_ERR_ARGUMENT, "%s: q, k and v must have one dtype, got %d, %d and %d", name, a.q.dtype, a.k.dtype, a.v.dtype);
+  if (!(a.scale > 0) || !std::isfinite(a.scale)) return fail(device, CTX_ERR_ARGUMENT, "%s: scale must be above 0 and finite, got %g", name, double(a.scale));
   if (!a.lse && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "%s: lse is missing", name);
   if (a.q_index < 0 || a.k_index < 0 || a.q_index + a.q.rows > INT32_MAX || a.k_index + a.k.rows > INT32_MAX)
     return fail(device, CTX_ERR_ARGUMENT, "%s: indices of %lld queries from %lld and %lld keys from %lld leave [0, 2^31)", name,
@@ -44,13 +46,13 @@ ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   if (a.merge && a.o.dtype != CTX_F32)
     return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
   if (a.q.rows == 1) {
-    CTX_TRY(device->reserve(decode_partials(a.heads, a.head_dim), decode_workspace(a.heads, a.head_dim)));
+    CTX_TRY(device->reserve(decode_partials(TILE, a.heads, a.head_dim), decode_floats(TILE, a.heads, a.head_dim)));
     device->pool.parallel_for(decode_units(a), [&](int64_t unit, int thread) {
       decode_unit(*device, a, unit, device->scratch[thread].data(), device->shared.data());
     });
     decode_merge(a, device->shared.data());
   } else {
-    CTX_TRY(device->reserve(0, forward_workspace(a.head_dim)));
+    CTX_TRY(device->reserve(0, forward_floats(TILE, a.head_dim)));
     device->pool.parallel_for(forward_units(a), [&](int64_t unit, int thread) {
       forward_unit(*device, a, unit, device->scratch[thread].data());
     });
@@ -88,8 +90,8 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
   CTX_TRY(check_f32(device, "attention_backward: dv", call->dv, a.k.rows, kv_width));
   if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
 
-  const int64_t count = backward_turns(a.q.rows, a.heads);
-  CTX_TRY(device->reserve(count, backward_workspace(a.head_dim)));
+  const int64_t terms = backward_terms(a), count = backward_turns(terms, a.q.rows, a.heads);
+  CTX_TRY(device->reserve(count, backward_floats(TILE, terms, a.head_dim)));
   static_assert(sizeof(Turn) == sizeof(float));
   Turn *const turns = reinterpret_cast<Turn *>(device->shared.data());
   for (int64_t t = 0; t < count; t++) new (turns + t) Turn(0);

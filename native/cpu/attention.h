@@ -1,5 +1,6 @@
-// attention.h: flash attention on the CPU (FlashAttention-2: Dao 2023, arXiv 2307.08691), over the contract of ctx_attention. Computes in
-// fp32; bf16 queries, keys, values and gradients are widened as their tiles are copied and packed, and P and dS are never rounded.
+// attention.h: flash attention on the CPU (FlashAttention-2: Dao 2023, arXiv 2307.08691), over the contract of ctx_attention. S, the softmax,
+// lse and all sums are fp32. Where the CPU multiplies bf16 in pairs (words.h), bf16 queries, keys and values are multiplied so, and P, dS
+// and dO are rounded for it; elsewhere bf16 numbers are widened as their tiles are packed, and nothing is rounded.
 //
 // For query row i, with the keys j that it may see (documents: start; causality: indices):
 //
@@ -9,7 +10,7 @@
 //   dq_i += scale sum_j ds_ij k_j                dk_j += scale sum_i ds_ij q_i
 //
 // Per visible pair (i, j): 4 head_dim FLOPs forward, 10 backward (S is formed again). Nothing of size T x T exists: tiles of S live
-// in the caches (attention_tile.h), so memory grows with T only by a counter for every 96 query rows of a head.
+// in the caches (attention_tile.h), so memory grows with T only by a counter for every 96 query rows of a head (scratch.h).
 //
 // Where it is:  attention_forward.cc  attention_backward.cc  attention_decode.cc (one query row)  attention.cc (checks, threads)
 //

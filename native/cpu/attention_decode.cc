@@ -6,7 +6,7 @@
 //
 // FLOPs 4 head_dim heads keys; bytes 8 head_dim kv_heads keys. Segments don't depend on the number of threads, nor do the bits.
 //
-// defines: decode_units, decode_workspace, decode_partials, decode_unit, decode_merge
+// defines: decode_units, decode_unit, decode_merge
 #include "attention_parts.h"
 #include "attention_tile.h"
 
@@ -15,8 +15,8 @@ namespace ctx_cpu {
 namespace {
 
 constexpr float LOG2E = 1.44269504f, LN2 = 0.693147181f;
-constexpr int64_t SEGMENTS = 32; // at most; of at least 512 keys
-constexpr int64_t KEYS = 64;     // at a time: 16 KiB of K at head_dim 64, still in L1 when the next query head comes
+constexpr int64_t SEGMENTS = DECODE_SEGMENTS; // at most; of at least 512 keys
+constexpr int64_t KEYS = DECODE_KEYS;         // at a time: 16 KiB of K at head_dim 64, still in L1 when the next query head comes
 
 int64_t segment_keys(int64_t keys) { return std::max<int64_t>(512, round_up((keys + SEGMENTS - 1) / SEGMENTS, KEYS)); }
 int64_t segments(int64_t keys) { return (keys + segment_keys(keys) - 1) / segment_keys(keys); }
@@ -26,8 +26,21 @@ int64_t partial_width(int64_t head_dim) { return round_up(head_dim, NR) + 2; }
 
 float dot(const float *x, const float *y, int64_t n) {
   vf sum = zero();
-  for (int64_t d = 0; d < n; d += W) sum = fma(load_up_to(x + d, n - d), load_up_to(y + d, n - d), sum);
+  for (int64_t d = 0; d < n; d += W) sum = fma(get(x + d, n - d), get(y + d, n - d), sum);
   return reduce_add(sum);
+}
+
+// A block of rows in fp32.
+struct RowsF32 {
+  const float *data;
+  int64_t ld;
+};
+
+// Elements [row, row + rows) x [col, col + n) of x: where they are if x is fp32, else widened into `stage` [rows][n].
+RowsF32 read_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n, float *stage) {
+  if (x.dtype == CTX_F32) return {at<float>(x, row, col), x.ld};
+  pack_rows<Single>(stage, n, at<Bf16>(x, row, col), x.ld, rows, n);
+  return {stage, n};
 }
 
 } // namespace
@@ -36,10 +49,6 @@ int64_t decode_units(const ctx_attention &a) {
   const Keys seen = visible_keys(a, 0);
   return seen.empty() ? 0 : segments(seen.end - seen.begin) * a.kv_heads;
 }
-
-int64_t decode_workspace(int64_t heads, int64_t head_dim) { return heads * (head_dim + KEYS) + KEYS * (round_up(head_dim, NR) + 2 * head_dim); }
-
-int64_t decode_partials(int64_t heads, int64_t head_dim) { return SEGMENTS * heads * partial_width(head_dim); }
 
 void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit, float *work, float *partials) {
   const int64_t hd = a.head_dim, sharing = a.heads / a.kv_heads, kv_head = unit % a.kv_heads, segment = unit / a.kv_heads;
@@ -90,10 +99,10 @@ void decode_unit(const ctx_device &device, const ctx_attention &a, int64_t unit,
 
     for (int64_t d = 0; d < hd; d += NR) {
       const bool whole = hd - d >= NR; // otherwise the panel would read past the row
-      if (!whole) pack_panel_rows(packed, NR, v + d, v_rows.ld, n, hd - d);
+      if (!whole) pack_panel_rows<Single>(packed, NR, v + d, v_rows.ld, n, hd - d);
       for (int64_t g = 0; g < sharing; g += MR)
-        microkernel_rows<MR, NV, true>(sharing - g, n, p + g * KEYS, KEYS, 1, whole ? v + d : packed, whole ? v_rows.ld : NR,
-                                       o + g * width + d, width);
+        edge_tile<Single, true>(std::min<int64_t>(MR, sharing - g), std::min<int64_t>(NR, round_up(hd - d, W)), n, p + g * KEYS, KEYS, 1,
+                                whole ? v + d : packed, whole ? v_rows.ld : NR, o + g * width + d, width);
     }
   }
 }

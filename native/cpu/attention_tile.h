@@ -1,7 +1,7 @@
-// attention_tile.h: tile sizes, visibility, and the few verbs in which the attention kernels are written.
+// attention_tile.h: visibility, and the few verbs in which the attention kernels are written. Sizes of tiles: scratch.h.
 //
-// defines: STRIP, FORWARD_ROWS, FORWARD_KEYS, BACKWARD_ROWS, BACKWARD_KEYS, round_up, load_up_to, store_up_to, Keys, visible_keys,
-//          seen_by_all, multiply, RowsF32, read_rows, copy_rows, prefetch_rows, pack_transposed, pack_values, hide
+// defines: FORWARD_ROWS, BACKWARD_KEYS, Keys, visible_keys, seen_by_all, multiply, prefetch_rows, pack_transposed, pack_values, hide,
+//          Columns, exp2_of
 #pragma once
 #include "../include/dtype.h"
 #include "elements.h"
@@ -13,31 +13,11 @@
 
 namespace ctx_cpu {
 
-using namespace ctx_simd;
-
-// Tile sizes, each with what it must fit (bytes at head_dim 64). One table for all instruction sets; multiples of MR and NR of each.
-//
-//                      portable  AVX2  AVX-512    what lies where
-//   STRIP                 24      24      24      rows of S, softmax and O at a time: S 24 x 128 = 12 KiB, in L1 beside one panel
-//   FORWARD_KEYS         128     128     128      keys packed at a time: K and V 64 KiB, in L2
-//   FORWARD_ROWS         192     192     192      query rows over which one packing is shared: Q and O 96 KiB, in L2
-//   BACKWARD_KEYS         96      96     192      keys of a unit: K, K^T, V^T, dK, dV 120 (240) KiB, in L2
-//   BACKWARD_ROWS         96      96      96      query rows at a time: P and dS 72 (144) KiB, Q, dO, dQ 72 KiB, in L2
-constexpr int64_t STRIP = 24;
-constexpr int64_t FORWARD_KEYS = 128, FORWARD_ROWS = 192;
-constexpr int64_t BACKWARD_KEYS = W == 16 ? 192 : 96, BACKWARD_ROWS = 96;
+// Tile sizes (scratch.h) of this instruction set.
+constexpr int64_t FORWARD_ROWS = forward_rows(TILE), BACKWARD_KEYS = backward_keys(TILE);
 
 static_assert(STRIP % MR == 0 && FORWARD_ROWS % STRIP == 0 && BACKWARD_ROWS % STRIP == 0, "strips are whole register tiles");
-static_assert(FORWARD_KEYS % NR == 0 && BACKWARD_KEYS % NR == 0 && BACKWARD_KEYS % MR == 0, "tiles are whole panels");
-
-CTX_INLINE int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-
-// The first n lanes at p. Whole vectors take the plain path: masked moves, stores above all, are many times slower on AMD.
-CTX_INLINE vf load_up_to(const float *p, int64_t n) { return n >= W ? load(p) : load_n(p, n); }
-CTX_INLINE void store_up_to(float *p, vf x, int64_t n) {
-  if (n >= W) store(p, x);
-  else store_n(p, x, n);
-}
+static_assert(128 % NR == 0 && BACKWARD_KEYS % NR == 0 && BACKWARD_KEYS % MR == 0 && NR % (2 * W) == 0, "tiles are whole panels");
 
 // Keys [begin, end) of the call, empty when end <= begin.
 struct Keys {
@@ -64,45 +44,20 @@ CTX_INLINE Keys seen_by_all(const ctx_attention &a, int64_t i0, int64_t i1) {
 
 CTX_INLINE Keys intersect(Keys a, Keys b) { return {std::max(a.begin, b.begin), std::min(a.end, b.end)}; }
 
-// C[M][N] (+)= A B with A[m * am + k * ak] and B in panels of NR columns: B[n / NR * panel + k * ldb + n % NR].
+// C[M][N] (+)= A . B with words A[m * am + k * ak], k < K, and B in panels of NR columns: B[n / NR * panel + k * ldb + n % NR].
 // M is rounded up to whole register tiles and N to whole vectors: buffers are padded.
-template <bool ACC>
+template <class E, bool ACC>
 static void multiply(int64_t M, int64_t N, int64_t K, const float *A, int64_t am, int64_t ak, const float *B, int64_t panel, int64_t ldb,
                      float *C, int64_t ldc) {
-  for (int64_t n = 0; n < N; n += NR, B += panel) {
-    if (N - n > W)
-      for (int64_t m = 0; m < M; m += MR) microkernel<MR, NV, ACC>(K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
-    else
-      for (int64_t m = 0; m < M; m += MR) microkernel<MR, 1, ACC>(K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
-  }
+  for (int64_t n = 0; n < N; n += NR, B += panel)
+    for (int64_t m = 0; m < M; m += MR) {
+      if (N - n >= NR) microkernel<E, ACC>(K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
+      else edge_tile<E, ACC>(MR, round_up(N - n, W), K, A + m * am, am, ak, B, ldb, C + m * ldc + n, ldc);
+    }
 }
 
-// dst[rows][width] = alpha * src[rows][n], zeros to the right of n and down to whole register tiles.
-CTX_INLINE void copy_rows(float *dst, int64_t width, const float *src, int64_t ld, int64_t rows, int64_t n, float alpha) {
-  const vf s = set1(alpha);
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < width; j += W) store_up_to(dst + i * width + j, load_up_to(src + i * ld + j, n - j) * s, width - j);
-  std::fill(dst + rows * width, dst + round_up(rows, MR) * width, 0.0f);
-}
-
-// A block of rows in fp32.
-struct RowsF32 {
-  const float *data;
-  int64_t ld;
-};
-
-// Elements [row, row + rows) x [col, col + n) of x: where they are if x is fp32, else widened into `stage` [rows][n].
-CTX_INLINE RowsF32 read_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n, float *stage) {
-  if (x.dtype == CTX_F32) return {at<float>(x, row, col), x.ld};
-  for (int64_t i = 0; i < rows; i++) {
-    const Bf16 *const from = at<Bf16>(x, row + i, col);
-    vectors(n, [&](int64_t j, int64_t left) __attribute__((always_inline)) { put(stage + i * n + j, get(from + j, left), left); });
-  }
-  return {stage, n};
-}
-
-// Asks for elements [row, row + rows) x [col, col + n) of x, which the next tile will copy or pack. The rows lie far apart, so the
-// hardware does not foresee them.
+// Asks for elements [row, row + rows) x [col, col + n) of x, which the next tile will pack. The rows lie far apart, so the hardware does
+// not foresee them.
 CTX_INLINE void prefetch_rows(const ctx_mat &x, int64_t row, int64_t col, int64_t rows, int64_t n) {
   const int64_t size = ctx::size_of(x.dtype);
   for (int64_t i = 0; i < rows; i++) {
@@ -111,17 +66,18 @@ CTX_INLINE void prefetch_rows(const ctx_mat &x, int64_t row, int64_t col, int64_
   }
 }
 
-// Panels of NR keys for S = Q K^T: dst[j / NR][k][j % NR] = X[j][k], zeros beyond n keys.
-CTX_INLINE void pack_transposed(float *dst, const float *X, int64_t ld, int64_t n, int64_t head_dim) {
-  for (int64_t j = 0; j < n; j += NR) pack_panel_columns(dst + j * head_dim, NR, X + j * ld, ld, head_dim, n - j);
+// Panels of NR keys for S = Q K^T: dst[j / NR][words of head_dim][j % NR] from X[j][head_dim], zeros beyond n keys.
+template <class E, class T> CTX_INLINE void pack_transposed(float *dst, const T *X, int64_t ld, int64_t n, int64_t head_dim) {
+  for (int64_t j = 0; j < n; j += NR) pack_panel_columns<E>(dst + j * words<E>(head_dim), NR, X + j * ld, ld, head_dim, n - j);
 }
 
-// Panels of NR columns for O += P V: dst[d / NR][j][d % NR] = X[j][d], `keys` rows to a panel, zeros beyond n keys and head_dim.
-CTX_INLINE void pack_values(float *dst, const float *X, int64_t ld, int64_t n, int64_t keys, int64_t head_dim) {
+// Panels of NR columns for O += P V: dst[d / NR][words of keys][d % NR] from X[j][d], `keys` rows to a panel, zeros beyond n keys and
+// head_dim.
+template <class E, class T> CTX_INLINE void pack_values(float *dst, const T *X, int64_t ld, int64_t n, int64_t keys, int64_t head_dim) {
   for (int64_t d = 0; d < head_dim; d += NR) {
-    float *panel = dst + d * keys;
-    pack_panel_rows(panel, NR, X + d, ld, n, head_dim - d);
-    std::fill(panel + n * NR, panel + std::min(round_up(n, NR), keys) * NR, 0.0f);
+    float *panel = dst + d * words<E>(keys);
+    pack_panel_rows<E>(panel, NR, X + d, ld, n, head_dim - d);
+    std::fill(panel + words<E>(n) * NR, panel + words<E>(std::min(round_up(n, NR), keys)) * NR, 0.0f);
   }
 }
 
@@ -131,5 +87,28 @@ CTX_INLINE vf hide(vf x, int64_t c, Keys seen, float other) {
   const vi in = (j >= (int32_t)seen.begin - vi{}) & (j < (int32_t)seen.end - vi{});
   return in ? x : set1(other);
 }
+
+// Columns of a strip's tile, multiples of 2 W: [c0, c1) that any of its rows sees, and within them [plain.begin, plain.end) that all see.
+struct Columns {
+  int64_t c0, c1;
+  Keys plain;
+  Columns(Keys any, Keys all) : c0(0), c1(0), plain{0, 0} {
+    if (any.empty()) return;
+    c0 = any.begin / NR * NR, c1 = round_up(any.end, 2 * W);
+    plain = {std::clamp(round_up(std::max<int64_t>(all.begin, 0), 2 * W), c0, c1), std::clamp(all.end / (2 * W) * (2 * W), c0, c1)};
+    if (plain.empty()) plain = {c1, c1};
+  }
+
+  // Calls body(masked, c) for every 2 W columns; `masked` is std::true_type where some row may not see them.
+  template <class Body> __attribute__((always_inline)) inline void each(const Body &body) const {
+    int64_t c = c0;
+    for (; c < plain.begin; c += 2 * W) body(std::true_type(), c);
+    for (; c < plain.end; c += 2 * W) body(std::false_type(), c);
+    for (; c < c1; c += 2 * W) body(std::true_type(), c);
+  }
+};
+
+// 2^x, as exactly as the words of P want it.
+template <class E> CTX_INLINE vf exp2_of(vf x) { return exp2v<E::TERMS == 1 ? 5 : 4>(x); }
 
 } // namespace ctx_cpu

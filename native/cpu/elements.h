@@ -3,7 +3,7 @@
 // bf16 is the upper half of an fp32 number: reading shifts, writing rounds once to nearest, ties to even (NaNs stay NaNs). Arithmetic
 // between the two is fp32.
 //
-// defines: Bf16, get, put, rounded, vectors, at, check_activation, with_types
+// defines: Bf16, bits, get, put, rounded, vectors, at, check_activation, with_types
 #pragma once
 #include "device.h"
 #include "simd.h"
@@ -29,19 +29,21 @@ CTX_INLINE word_bits narrowed(ctx_simd::vf x) {
 
 // Whole vectors.
 CTX_INLINE ctx_simd::vf get(const float *p) { return ctx_simd::load(p); }
-CTX_INLINE ctx_simd::vf get(const Bf16 *p) { return widened(*reinterpret_cast<const bf16_bits_unaligned *>(p)); }
+CTX_INLINE bf16_bits bits(const Bf16 *p) { return *reinterpret_cast<const bf16_bits_unaligned *>(p); }
+CTX_INLINE ctx_simd::vf get(const Bf16 *p) { return widened(bits(p)); }
 CTX_INLINE void put(float *p, ctx_simd::vf x) { ctx_simd::store(p, x); }
 CTX_INLINE void put(Bf16 *p, ctx_simd::vf x) { *reinterpret_cast<bf16_bits_unaligned *>(p) = __builtin_convertvector(narrowed(x), bf16_bits); }
 
 // The first n lanes, all of them from W on; missing lanes read as 0, and nothing behind p + n is touched. Whole vectors take the plain
 // path: masked moves, stores above all, are many times slower on AMD.
 CTX_INLINE ctx_simd::vf get(const float *p, int64_t n) { return n >= ctx_simd::W ? get(p) : ctx_simd::load_n(p, n); }
-CTX_INLINE ctx_simd::vf get(const Bf16 *p, int64_t n) {
-  if (n >= ctx_simd::W) return get(p);
+CTX_INLINE bf16_bits bits(const Bf16 *p, int64_t n) {
+  if (n >= ctx_simd::W) return bits(p);
   bf16_bits x = {};
   if (n > 0) __builtin_memcpy(&x, p, size_t(n) * sizeof(Bf16));
-  return widened(x);
+  return x;
 }
+CTX_INLINE ctx_simd::vf get(const Bf16 *p, int64_t n) { return widened(bits(p, n)); }
 CTX_INLINE void put(float *p, ctx_simd::vf x, int64_t n) { n >= ctx_simd::W ? put(p, x) : ctx_simd::store_n(p, x, n); }
 CTX_INLINE void put(Bf16 *p, ctx_simd::vf x, int64_t n) {
   if (n >= ctx_simd::W) return put(p, x);

@@ -4,33 +4,24 @@
 //
 //   for each block of NC columns, for each pass over the sum:           B block packed into panels of NR columns, shared
 //     for each block of MC rows and strip of columns (an item of the thread pool):
-//       for each block of KC of the pass:                               A block packed into tiles of MR rows, one per thread
-//         for each panel, for each tile: microkernel                    C tile in registers, B panel in L1, A block in L2
+//       for each block of KC of the pass:                               A block: where it lies, or packed, one per thread
+//         for each panel, for each tile: microkernel                    C tile in registers, B panel and A block in L2
 //
-// If any of the three is bf16, both operands are rounded to bf16 as they are packed, and multiplied and summed in fp32. A pass is one
-// block of the sum; into a bf16 C it is the whole sum, formed beside C and rounded once.
+// If any of the three is bf16, both operands are rounded to bf16 as they are packed, and multiplied as Bf16Words (words.h); sums are fp32.
+// A pass is one block of the sum; into a bf16 C it is the whole sum, formed beside C and rounded once.
 //
-// The sum over K is never cut by thread and its blocks depend on K alone, so any thread count gives the same bits. Scratch does
-// not grow with the matrices, but with K where C is bf16 and K > DEEP * KC * NC / NR.
+// The sum over K is never cut by thread and its blocks depend on K alone, so any thread count gives the same bits. How C is cut and how
+// much scratch that takes: scratch.h.
 #include <algorithm>
 
 #include "gemm_rows.h"
 #include "microkernel.h"
 #include "operations.h"
 #include "packing.h"
+#include "scratch.h"
 
 namespace ctx_cpu {
 namespace {
-
-using namespace ctx_simd;
-
-// Blocking, in elements.  | lives in | bytes (AVX2 / AVX-512)
-constexpr int64_t KC = 256;         // B panel KC x NR  | L1 | 16 KB of 32 / 32 KB of 48
-constexpr int64_t MC = 24 * MR;     // A block MC x KC  | L2 | 147 KB of 512 / 295 KB of 1024+
-constexpr int64_t NC = 4096;        // B block KC x NC  | L3 | 4 MB
-constexpr int64_t DEEP = 4;         // B block of a whole sum: at most this many times as much
-constexpr int64_t MIN_COLUMNS = 128; // narrowest strip of C worth packing an A block for
-constexpr int64_t MAX_COLUMNS = 512; // widest strip of a bf16 C: MC x 512 sums in fp32 | L2 | 295 KB / 590 KB
 
 struct Operand {
   const void *data;
@@ -45,94 +36,66 @@ struct Product {
   bool accumulate;
 };
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+// A block of op(A) as the microkernel reads it: word k of row m at words[m / group * step + m % group * am + k * ak].
+struct Rows {
+  const float *words;
+  int64_t am, ak, group, step;
+  const float *at(int64_t m) const { return words + m / group * step + m % group * am; }
+};
 
-constexpr int TILE_VECTORS = (MR + W - 1) / W;
-constexpr int64_t TILE_SLACK = TILE_VECTORS * W - MR; // a tile's last store runs over by this much
-
-// Packs `rows` <= MR rows of alpha * op(A), kc columns, into dst[kc][MR]; missing rows are 0 or whatever lies beside them.
-template <class T, bool ROUND> CTX_INLINE void pack_tile(float *dst, const T *a, int64_t am, int64_t ak, int64_t rows, int64_t kc, float alpha) {
-  const vf scale = set1(alpha);
-  if (am == 1) { // columns are contiguous: each k is one short copy
-    for (int64_t k = 0; k < kc; k++)
-      for (int v = 0; v < TILE_VECTORS; v++) {
-        const T *p = a + k * ak + v * W;
-        store(dst + k * MR + v * W, scale * operand<T, ROUND>(p, rows - v * W));
-      }
-    return;
+// Rows [m0, m0 + mc), terms [k0, k0 + kc) of op(A): where they are if they lie in words, else copied into `packed`. Where op(A) is a
+// transpose, its columns keep lying side by side, in groups of a few tiles.
+template <class E, class T> Rows block_of_a(float *packed, const Operand &a, int64_t m0, int64_t mc, int64_t k0, int64_t kc) {
+  constexpr int64_t GROUP = 8 * MR; // a multiple of W as well
+  static_assert(GROUP % W == 0 && MC % GROUP == 0, "groups are whole vectors and whole tiles");
+  const T *const from = static_cast<const T *>(a.data) + m0 * a.row + k0 * a.column;
+  const int64_t length = words<E>(kc);
+  if (a.column != 1) {
+    for (int64_t m = 0; m < mc; m += GROUP) pack_panel_rows<E>(packed + m * length, GROUP, from + m, a.column, kc, mc - m);
+    return {packed, 1, GROUP, GROUP, GROUP * length};
   }
-  for (int64_t k = 0; k < kc; k += W) { // rows are contiguous: transpose W columns at a time
-    vf r[TILE_VECTORS][W];
-    for (int v = 0; v < TILE_VECTORS; v++) {
-      for (int i = 0; i < W; i++) {
-        const int64_t m = v * W + i;
-        r[v][i] = m >= rows || m >= MR ? ctx_simd::zero() : scale * operand<T, ROUND>(a + m * am + k, kc - k);
-      }
-      transpose(r[v]);
-    }
-    for (int i = 0; i < W && k + i < kc; i++) // ascending: each store's overhang is overwritten by the next
-      for (int v = 0; v < TILE_VECTORS; v++) store(dst + (k + i) * MR + v * W, r[v][i]);
-  }
+  if (E::lies_in_words(from, a.row, kc)) return {reinterpret_cast<const float *>(from), a.row / E::TERMS, 1, mc, 0};
+  pack_rows<E>(packed, A_ROW, from, a.row, mc, kc);
+  return {packed, A_ROW, 1, mc, 0};
 }
 
 // Packs panel p (NR columns) of the block of op(B) at (k0, n0), kc x n.
-template <class T, bool ROUND> void pack_panel(float *dst, const Operand &b, int64_t k0, int64_t n0, int64_t kc, int64_t n) {
+template <class E, class T> void pack_panel(float *dst, const Operand &b, int64_t k0, int64_t n0, int64_t kc, int64_t n) {
   const T *from = static_cast<const T *>(b.data) + k0 * b.row + n0 * b.column;
-  if (b.column == 1) pack_panel_rows<T, ROUND>(dst, NR, from, b.row, kc, n);
-  else pack_panel_columns<T, ROUND>(dst, NR, from, b.column, kc, n);
+  if (b.column == 1) pack_panel_rows<E>(dst, NR, from, b.row, kc, n);
+  else pack_panel_columns<E>(dst, NR, from, b.column, kc, n);
 }
 
-template <class T, bool ROUND> void pack_block(float *tiles, const Operand &a, int64_t m0, int64_t mc, int64_t k0, int64_t kc, float alpha) {
-  const T *from = static_cast<const T *>(a.data) + m0 * a.row + k0 * a.column;
-  for (int64_t m = 0; m < mc; m += MR) pack_tile<T, ROUND>(tiles + m * kc, from + m * a.row, a.row, a.column, std::min<int64_t>(MR, mc - m), kc, alpha);
-}
-
-// c[0 .. mc, 0 .. nc] (+)= A block * B panels.
-template <bool ACC> void block(const float *tiles, const float *panels, int64_t mc, int64_t nc, int64_t kc, float *c, int64_t ldc) {
+// c[0 .. mc, 0 .. nc] (+)= alpha A block * B panels, over `length` words.
+template <class E, bool ACC> void block(const Rows &a, const float *panels, int64_t mc, int64_t nc, int64_t length, float alpha, float *c, int64_t ldc) {
   for (int64_t n = 0; n < nc; n += NR)
     for (int64_t m = 0; m < mc; m += MR) {
-      float *tile = c + m * ldc + n;
-      const int64_t rows = std::min<int64_t>(MR, mc - m);
-      for (int64_t i = 0; i < rows; i++) __builtin_prefetch(tile + i * ldc, 1);
-      microkernel_rows<MR, NV, ACC>(rows, kc, tiles + m * kc, 1, MR, panels + n * kc, NR, tile, ldc, std::min<int64_t>(NR, nc - n));
+      float *const tile = c + m * ldc + n;
+      const float *const panel = panels + n * length;
+      const int64_t rows = std::min<int64_t>(MR, mc - m), columns = std::min<int64_t>(NR, nc - n);
+      for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(tile + i * ldc + j, 1);
+      if (rows == MR && columns == NR) microkernel<E, ACC>(length, a.at(m), a.am, a.ak, panel, NR, tile, ldc, alpha);
+      else edge_tile<E, ACC>(rows, columns, length, a.at(m), a.am, a.ak, panel, NR, tile, ldc, alpha);
     }
 }
 
-// How a product is cut; `kc` divides K into blocks of equal length.
-struct Cut {
-  int64_t kc, pass, nc, mc, strips_target;
-  Cut(const Product &g, int threads) {
-    kc = round_up(ceil_div(g.K, ceil_div(g.K, KC)), W);
-    pass = g.c.dtype == CTX_BF16 ? round_up(g.K, kc) : kc;
-    const int64_t widest = std::clamp<int64_t>(DEEP * KC * NC / pass / NR * NR, NR, NC);
-    nc = round_up(ceil_div(g.N, ceil_div(g.N, widest)), NR);
-    // Row blocks in a multiple of the thread count, all about equally high; then strips, until there are a few items per thread.
-    const int64_t row_blocks = ceil_div(g.M, MC);
-    mc = round_up(ceil_div(g.M, row_blocks < threads ? row_blocks : round_up(row_blocks, threads)), MR);
-    strips_target = threads == 1 ? 1 : 4 * threads;
-  }
-};
-
 // Columns [n0, n0 + nc) of C (+)= the part [first, last) of the sum.
-template <class TA, class TB, bool ROUND>
-void multiply_part(ctx_device *device, const Product &g, const Cut &cut, int64_t n0, int64_t nc, int64_t first, int64_t last) {
+template <class E, class TA, class TB>
+void multiply_part(ctx_device *device, const Product &g, const GemmCut &cut, int64_t n0, int64_t nc, int64_t first, int64_t last) {
   const bool beside = g.c.dtype == CTX_BF16;
   float *const packed = device->shared.data();
   const int64_t panels = ceil_div(nc, NR), width = panels * NR;
   device->pool.parallel_for(panels * ceil_div(last - first, cut.kc), [&](int64_t i, int) {
     const int64_t p = i % panels, k0 = first + i / panels * cut.kc, kc = std::min(cut.kc, last - k0);
-    pack_panel<TB, ROUND>(packed + (k0 - first) * width + p * NR * kc, g.b, k0, n0 + p * NR, kc, std::min<int64_t>(NR, nc - p * NR));
+    float *const panel = packed + words<E>(k0 - first) * width + p * NR * words<E>(kc);
+    pack_panel<E, TB>(panel, g.b, k0, n0 + p * NR, kc, std::min<int64_t>(NR, nc - p * NR));
   });
-  const int64_t blocks = ceil_div(g.M, cut.mc);
-  int64_t strips = std::clamp<int64_t>(ceil_div(cut.strips_target, blocks), 1, std::max<int64_t>(1, nc / MIN_COLUMNS));
-  if (beside) strips = std::max(strips, ceil_div(nc, MAX_COLUMNS));
-  const int64_t strip = round_up(ceil_div(nc, strips), NR);
-  device->pool.parallel_for(blocks * strips, [&](int64_t item, int thread) {
+  const int64_t strip = cut.strip(nc), strips = ceil_div(nc, strip);
+  device->pool.parallel_for(ceil_div(g.M, cut.mc) * strips, [&](int64_t item, int thread) {
     const int64_t m = item / strips * cut.mc, n = item % strips * strip;
-    if (n >= nc) return;
     const int64_t mc = std::min(cut.mc, g.M - m), columns = std::min(strip, nc - n);
-    float *const tiles = device->scratch[thread].data(), *const sums = tiles + MC * KC + TILE_SLACK;
+    float *const tiles = device->scratch[thread].data(), *const sums = tiles + MC * A_ROW;
     float *const c = beside ? sums : at<float>(g.c, m, n0 + n);
     const int64_t ldc = beside ? strip : g.c.ld;
     if (beside && g.accumulate)
@@ -140,9 +103,9 @@ void multiply_part(ctx_device *device, const Product &g, const Cut &cut, int64_t
     for (int64_t k0 = first; k0 < last; k0 += cut.kc) {
       if (device->cancelled()) return;
       const int64_t kc = std::min(cut.kc, last - k0);
-      pack_block<TA, ROUND>(tiles, g.a, m, mc, k0, kc, g.alpha);
-      const auto run = k0 > 0 || g.accumulate ? block<true> : block<false>;
-      run(tiles, packed + (k0 - first) * width + n * kc, mc, columns, kc, c, ldc);
+      const Rows rows = block_of_a<E, TA>(tiles, g.a, m, mc, k0, kc);
+      const auto run = k0 > 0 || g.accumulate ? block<E, true> : block<E, false>;
+      run(rows, packed + words<E>(k0 - first) * width + n * words<E>(kc), mc, columns, words<E>(kc), g.alpha, c, ldc);
     }
     if (beside)
       for (int64_t i = 0; i < mc; i++) vectors(columns, [&](int64_t j, int64_t left) { put(at<Bf16>(g.c, m + i, n0 + n + j), get(c + i * ldc + j, left), left); });
@@ -150,10 +113,10 @@ void multiply_part(ctx_device *device, const Product &g, const Cut &cut, int64_t
 }
 
 // The kernels for the dtypes of A and B.
-template <class TA, class TB, bool ROUND> void multiply(ctx_device *device, const Product &g, const Cut &cut) {
+template <class E, class TA, class TB> void multiply(ctx_device *device, const Product &g, const GemmCut &cut) {
   for (int64_t n0 = 0; n0 < g.N; n0 += cut.nc)
     for (int64_t first = 0; first < g.K; first += cut.pass) {
-      multiply_part<TA, TB, ROUND>(device, g, cut, n0, std::min(cut.nc, g.N - n0), first, std::min(first + cut.pass, g.K));
+      multiply_part<E, TA, TB>(device, g, cut, n0, std::min(cut.nc, g.N - n0), first, std::min(first + cut.pass, g.K));
       if (device->cancelled()) return;
     }
 }
@@ -180,11 +143,10 @@ ctx_status gemm(ctx_device *device, int32_t trans_a, int32_t trans_b, float alph
     return finish(device, "gemm");
   }
   const Product g{M, N, K, {a.data, trans_a ? 1 : a.ld, trans_a ? a.ld : 1}, {b.data, trans_b ? 1 : b.ld, trans_b ? b.ld : 1}, c, alpha, beta != 0};
-  const Cut cut(g, device->pool.threads());
-  const int64_t panels = std::max(KC * NC, cut.pass * cut.nc);
-  CTX_TRY(device->reserve(panels, MC * KC + TILE_SLACK + (c.dtype == CTX_BF16 ? MC * MAX_COLUMNS : 0)));
-  if (!round) multiply<float, float, false>(device, g, cut);
-  else with_types([&]<class TA, class TB>(TA, TB) { multiply<TA, TB, true>(device, g, cut); }, a, b);
+  const GemmCut cut(TILE, M, N, K, round ? Bf16Words::TERMS : 1, c.dtype == CTX_BF16, device->pool.threads());
+  CTX_TRY(device->reserve(cut.shared_floats(), cut.thread_floats()));
+  if (!round) multiply<Single, float, float>(device, g, cut);
+  else with_types([&]<class TA, class TB>(TA, TB) { multiply<Bf16Words, TA, TB>(device, g, cut); }, a, b);
   return finish(device, "gemm");
 }
 

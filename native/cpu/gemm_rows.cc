@@ -4,7 +4,7 @@
 #include "gemm_rows.h"
 
 #include "../include/half.h"
-#include "packing.h"
+#include "words.h"
 
 namespace ctx_cpu {
 namespace {
@@ -13,8 +13,8 @@ using namespace ctx_simd;
 
 constexpr int COLUMNS = 4;
 
-// The dtypes of A and B, and whether fp32 numbers are rounded to bf16.
-template <class TA, class TB, bool ROUND> struct Dots {
+// The words that are multiplied, and the dtypes of A and B.
+template <class E, class TA, class TB> struct Dots {
   const TA *a;
   const TB *b;
   int64_t K, lda, ldb;
@@ -22,17 +22,17 @@ template <class TA, class TB, bool ROUND> struct Dots {
   // write(m, n, dot) for `rows` rows of A with `columns` rows of B from n0 on.
   template <int rows, int columns, class Write> __attribute__((always_inline)) inline void tile(int64_t n0, const Write &write) const {
     vf s[rows][columns] = {};
-    vectors(K, [&](int64_t k, int64_t left) {
+    for (int64_t k = 0; k < K; k += E::TERMS * W) {
       vf x[rows];
 #pragma GCC unroll 4
-      for (int m = 0; m < rows; m++) x[m] = operand<TA, ROUND>(a + m * lda + k, left);
+      for (int m = 0; m < rows; m++) x[m] = E::along(a + m * lda + k, K - k);
 #pragma GCC unroll 4
       for (int n = 0; n < columns; n++) {
-        const vf w = operand<TB, ROUND>(b + (n0 + n) * ldb + k, left);
+        const vf w = E::along(b + (n0 + n) * ldb + k, K - k);
 #pragma GCC unroll 4
-        for (int m = 0; m < rows; m++) s[m][n] = fma(x[m], w, s[m][n]);
+        for (int m = 0; m < rows; m++) s[m][n] = E::multiply_add(x[m], w, s[m][n]);
       }
-    });
+    }
     for (int m = 0; m < rows; m++)
       for (int n = 0; n < columns; n++) write(m, n0 + n, reduce_add(s[m][n]));
   }
@@ -44,8 +44,8 @@ template <class TA, class TB, bool ROUND> struct Dots {
   }
 };
 
-template <class TA, class TB, bool ROUND> void run(ctx_device *device, const ctx_mat &a, const ctx_mat &b, const ctx_mat &c, float alpha, bool accumulate) {
-  const Dots<TA, TB, ROUND> dots{at<TA>(a, 0), at<TB>(b, 0), a.cols, a.ld, b.ld};
+template <class E, class TA, class TB> void run(ctx_device *device, const ctx_mat &a, const ctx_mat &b, const ctx_mat &c, float alpha, bool accumulate) {
+  const Dots<E, TA, TB> dots{at<TA>(a, 0), at<TB>(b, 0), a.cols, a.ld, b.ld};
   const auto write = [&](int64_t m, int64_t n, float dot) {
     if (c.dtype == CTX_F32) {
       float &x = *at<float>(c, m, n);
@@ -66,8 +66,8 @@ template <class TA, class TB, bool ROUND> void run(ctx_device *device, const ctx
 } // namespace
 
 void gemm_rows(ctx_device *device, ctx_mat a, ctx_mat b, ctx_mat c, float alpha, bool accumulate, bool round) {
-  if (!round) run<float, float, false>(device, a, b, c, alpha, accumulate);
-  else with_types([&]<class TA, class TB>(TA, TB) { run<TA, TB, true>(device, a, b, c, alpha, accumulate); }, a, b);
+  if (!round) run<Single, float, float>(device, a, b, c, alpha, accumulate);
+  else with_types([&]<class TA, class TB>(TA, TB) { run<Bf16Words, TA, TB>(device, a, b, c, alpha, accumulate); }, a, b);
 }
 
 } // namespace ctx_cpu

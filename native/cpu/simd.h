@@ -2,7 +2,7 @@
 // The same kernel source is compiled once per instruction set; nothing else in native/cpu names an instruction set.
 //
 // defines: W, vf, vi, load, store, load_n, store_n, set1, zero, fma, vmax, vmin, vsqrt, select_first, reduce_add, reduce_max, exp2v,
-//          transpose
+//          transpose, transpose_block
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -145,20 +145,67 @@ CTX_INLINE void transpose(vf r[W]) {
 }
 #endif
 
-// 2^x for x <= 126; anything below -126 gives (almost) 0. Degree-5 polynomial on [-1/2, 1/2], relative error below 3e-7.
-CTX_INLINE vf exp2v(vf x) {
+// dst[j][i] = src[i][j] for a W x W block; row distances dst_ld and src_ld.
+CTX_INLINE void transpose_block(float *dst, int64_t dst_ld, const float *src, int64_t src_ld) {
+#if defined(__AVX512F__)
+  // Four columns at a time: loads put rows j, j + 4, j + 8 and j + 12 into one register, so that 4 x 4 transposes within quarters remain;
+  // half as many shuffles as between whole registers.
+#pragma GCC unroll 4
+  for (int64_t column = 0; column < W; column += 4) {
+    __m512 r[4];
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < 4; j++) {
+      const float *const p = src + j * src_ld + column;
+      r[j] = _mm512_castps128_ps512(_mm_loadu_ps(p));
+      r[j] = _mm512_mask_broadcast_f32x4(r[j], 0x00f0, _mm_loadu_ps(p + 4 * src_ld));
+      r[j] = _mm512_mask_broadcast_f32x4(r[j], 0x0f00, _mm_loadu_ps(p + 8 * src_ld));
+      r[j] = _mm512_mask_broadcast_f32x4(r[j], 0xf000, _mm_loadu_ps(p + 12 * src_ld));
+    }
+    const __m512 a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
+    const __m512 c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
+    float *const to = dst + column * dst_ld;
+    store(to, (vf)_mm512_shuffle_ps(a, c, 0x44));
+    store(to + dst_ld, (vf)_mm512_shuffle_ps(a, c, 0xee));
+    store(to + 2 * dst_ld, (vf)_mm512_shuffle_ps(b, d, 0x44));
+    store(to + 3 * dst_ld, (vf)_mm512_shuffle_ps(b, d, 0xee));
+  }
+#else
+  vf r[W];
+#pragma GCC unroll 8
+  for (int64_t i = 0; i < W; i++) r[i] = load(src + i * src_ld);
+  transpose(r);
+#pragma GCC unroll 8
+  for (int64_t i = 0; i < W; i++) store(dst + i * dst_ld, r[i]);
+#endif
+}
+
+// The polynomial in f in [-1/2, 1/2] with these coefficients, highest first.
+template <class... Rest> CTX_INLINE vf polynomial(vf f, float highest, Rest... rest) {
+  vf p = set1(highest);
+  ((p = fma(p, f, set1(rest))), ...);
+  return p;
+}
+
+// 2^x for x <= 126; below -126 it is (almost) 0. 2^x = 2^n 2^f, n the nearest integer, 2^f a polynomial of the given degree: relative error
+// below 1e-7 for degree 5, 3e-6 for degree 4, which is ample for what is rounded to bf16 (minimax, before the rounding of fp32).
+template <int degree = 5> CTX_INLINE vf exp2v(vf x) {
   x = vmax(set1(-126.0f), x); // in this order a NaN stays a NaN
+#if defined(__AVX512F__)
+  const vf n = (vf)_mm512_roundscale_ps((__m512)x, 8), f = x - n;
+#else
   const vf magic = set1(12582912.0f); // 1.5 * 2^23: adding it rounds to the nearest integer
   const vf shifted = x + magic;
   const vf f = x - (shifted - magic);
-  vf p = set1(0.00132764718f);
-  p = fma(p, f, set1(0.00967554133f));
-  p = fma(p, f, set1(0.0555071327f));
-  p = fma(p, f, set1(0.240221197f));
-  p = fma(p, f, set1(0.693146967f));
-  p = fma(p, f, set1(1.00000007f));
-  const vi n = ((vi)shifted - (vi)magic) << 23; // integer part, moved into the exponent
+#endif
+  static_assert(degree == 4 || degree == 5);
+  const vf p = degree == 4 ? polynomial(f, 0.00957010107f, 0.0559178603f, 0.240247448f, 0.693121815f, 0.999999261f)
+                           : polynomial(f, 0.00132764718f, 0.00967554133f, 0.0555071327f, 0.240221197f, 0.693146967f, 1.00000007f);
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  const vi n = ((vi)shifted - (vi)magic) << 23; // moved into the exponent
   return (vf)((vi)p + n);
+#endif
 }
 
 } // namespace ctx_simd

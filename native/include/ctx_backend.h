@@ -50,13 +50,14 @@ typedef struct {
 //   start[i] <= k_index + j   and   (not causal or k_index + j <= q_index + i).
 // start == NULL means 0 everywhere. Query head h reads key-value head h / (heads / kv_heads).
 // A query that sees no key of this block gets O = 0 and lse = -inf.
+// If q, k and v are bf16, P, dS and dO may be rounded to bf16 to be multiplied; the softmax, lse and all sums are fp32.
 typedef struct {
   ctx_mat q;            // [q_rows, heads * head_dim]
   ctx_mat k, v;         // [k_rows, kv_heads * head_dim]
   ctx_mat o;            // [q_rows, heads * head_dim]; fp32 with merge
   float *lse;           // [heads][q_rows]
   int32_t heads, kv_heads, head_dim;
-  float scale;          // usually 1 / sqrt(head_dim)
+  float scale;          // above 0; usually 1 / sqrt(head_dim)
   int64_t q_index, k_index;
   const int32_t *start; // [q_rows], or NULL
   int32_t causal;
@@ -81,7 +82,7 @@ typedef struct {
 
 typedef struct {
   int32_t version;      // CTX_BACKEND_VERSION
-  const char *name;     // "cpu-avx2", "cpu-avx512", "cpu-portable", "cuda"
+  const char *name;     // "cpu-avx512bf16", "cpu-avx512", "cpu-avx2", "cpu-portable", "cuda"
   int32_t (*score)(void); // 0: cannot run on this machine; otherwise the highest wins
 
   // ---- device and memory ----

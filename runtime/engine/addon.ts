@@ -59,7 +59,7 @@ export interface NativeMemoryPlan {
 
 export interface NativeEngineOptions {
   device: "cpu" | "cuda";
-  /** Instruction set of the CPU backend (`avx512`, `avx2`, `portable`); the best one that runs when absent. */
+  /** Instruction set of the CPU backend (`avx512bf16`, `avx512`, `avx2`, `portable`); the best one that runs when absent. */
   isa?: string;
   threads: number;
   model: NativeModelShape;

@@ -22,7 +22,7 @@ export interface AttentionOptions {
   ring?: number;
   /** Default: the cores that this process may use. Results don't depend on it. */
   threads?: number;
-  /** Instruction set of the kernels (`avx512`, `avx2`, `portable`). Default: the best that runs here. */
+  /** Instruction set of the kernels (`avx512bf16`, `avx512`, `avx2`, `portable`). Default: the best that runs here. */
   isa?: string;
 }
 

@@ -53,6 +53,9 @@ const bf16Errors = JSON.parse(readFileSync(new URL("../golden/bf16_errors.json",
   [name: string]: { logits: number; gradients: number; loss: number };
 };
 
+/** The error of a loss is one number, of either sign: by chance small in one case and not in the next. So it is held against theirs over all. */
+const lossError = norm(Object.values(bf16Errors).map(({ loss }) => loss)) / Math.sqrt(Object.keys(bf16Errors).length);
+
 describe.each(CASES)("%s in bf16", (name) => {
   test("logits, loss and gradients are at most twice as far from float32 as transformers in bf16", async () => {
     const { ids, targets, rows, logits, loss, gradients } = readGolden(name).plain;
@@ -64,7 +67,7 @@ describe.each(CASES)("%s in bf16", (name) => {
     const error = norm(ours.map((logit, i) => logit - logits[i]!)) / norm(logits);
     expect(error).toBeLessThan(2 * theirs.logits);
     expect(error, "bf16 was not used").toBeGreaterThan(1e-4);
-    expect(Math.abs((await engine.loss(ids, targets)) - loss)).toBeLessThan(2 * theirs.loss + 0.005);
+    expect(Math.abs((await engine.loss(ids, targets)) - loss)).toBeLessThan(2 * lossError);
 
     const own = await engine.gradients(ids, targets);
     const entries = Object.entries(gradients).flatMap(([parameter, { norm: length, at, values }]) => {
