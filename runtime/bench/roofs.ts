@@ -8,8 +8,8 @@ export interface OwnKernels {
   backend: string;
   threads: number;
   peak_gflops: number;
-  /** Where the backend has an instruction that multiplies bf16. */
-  peak_bf16_gflops?: number;
+  /** A backend without an instruction for it multiplies bf16 as fp32. */
+  peak_bf16_gflops: number;
   copy_gbps: number;
   cases: OwnCase[];
 }
@@ -17,7 +17,7 @@ export interface OwnKernels {
 export interface OwnCase {
   name: string;
   /** Of the products. */
-  dtype?: BenchDtype;
+  dtype: BenchDtype;
   flops: number;
   bytes: number;
   seconds: number;
@@ -25,10 +25,7 @@ export interface OwnCase {
 }
 
 /** GFLOP/s of multiply-adds in registers, of all threads together. */
-export interface Peak {
-  f32: number;
-  bf16: number | undefined;
-}
+export type Peak = Record<BenchDtype, number>;
 
 /**
  * Runs native/build/ctx_bench.
@@ -62,6 +59,5 @@ export function middle(values: readonly number[]): number {
 }
 
 export function middlePeak(peaks: readonly Peak[]): Peak {
-  const bf16 = peaks.flatMap((peak) => peak.bf16 ?? []);
-  return { f32: middle(peaks.map((peak) => peak.f32)), bf16: bf16.length > 0 ? middle(bf16) : undefined };
+  return { f32: middle(peaks.map((peak) => peak.f32)), bf16: middle(peaks.map((peak) => peak.bf16)) };
 }

@@ -17,11 +17,8 @@ const times = (ratio: number) => `${ratio.toFixed(2)}×`;
 const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
 const signed = (share: number) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
 
-/** Share of the peak of the same dtype; nothing where the backend has no instruction for it. */
-function ofPeak(gflops: number, dtype: BenchDtype, peak: Peak): string {
-  const roof = dtype === "bf16" ? peak.bf16 : peak.f32;
-  return roof === undefined ? "" : percent(gflops / roof);
-}
+/** Share of the peak of the same dtype. */
+const ofPeak = (gflops: number, dtype: BenchDtype, peak: Peak) => percent(gflops / peak[dtype]);
 
 /** Our step beside its peers; ratios are ours over theirs. */
 export function stepTable(results: readonly StepResult[]): string {
@@ -94,7 +91,7 @@ export function largestDeviation(results: readonly LengthResult[]): string {
 
 /** Every kernel beside the machine's roofs, and how many times as fast as each peer. */
 export function kernelTable({ cases, peers }: KernelBench): string {
-  const rows = cases.map(({ name, dtype = "f32", flops, bytes, seconds, peak, peers: theirs }) => {
+  const rows = cases.map(({ name, dtype, flops, bytes, seconds, peak, peers: theirs }) => {
     const gflops = flops / seconds / 1e9;
     return [
       name,
