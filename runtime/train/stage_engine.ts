@@ -17,8 +17,14 @@ function training(train: PlanTrain, seed: number): NativeTraining {
   return { lora: { rank, alpha, targets, seed }, alsoTrain: also };
 }
 
-/** An engine with the arena that the plan foresees for a stage. Weights are not loaded yet. */
-export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
+/**
+ * An engine with the arena that the plan foresees for a stage. Weights are not loaded yet.
+ *
+ * @param folder that of the run: a file without a name in it holds the layer inputs of `offload = disk`
+ * @throws Error that names the folder and the size when the disk does not have the room
+ */
+export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
+  const { offload } = stage.memory;
   const engine = machine.addon.createEngine({
     device: machine.device,
     threads: machine.threads,
@@ -29,6 +35,8 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
       train: true,
       checkpointEvery: stage.memory.checkpoint_every,
       lossChunk: stage.memory.loss_chunk,
+      mlpTile: stage.memory.mlp_tile,
+      ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
       kvCacheTokens: 0,
       dtype: stage.train.dtype,
     },
