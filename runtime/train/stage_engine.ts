@@ -2,6 +2,7 @@ import { deviceLedger } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
 import type { NativeAddon, NativeEngine, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
+import { Failure, messageOf } from "../run/failure.ts";
 
 /** Where and on how much of the machine a run computes. */
 export interface Machine {
@@ -21,9 +22,19 @@ function training(train: PlanTrain, seed: number): NativeTraining {
  * An engine with the arena that the plan foresees for a stage. Weights are not loaded yet.
  *
  * @param folder that of the run: a file without a name in it holds the layer inputs of `offload = disk`
- * @throws Error that names the folder and the size when the disk does not have the room
+ * @throws Failure that names the folder and the size when the disk does not have the room, or is none
  */
 export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
+  try {
+    return createTrainingEngine(machine, plan, stage, folder);
+  } catch (error) {
+    if (stage.memory.offload !== "disk") throw error;
+    const hint = "free some space, name a run folder on a larger disk (--out), or write memory { offload = none }";
+    throw new Failure("run", `stage ${stage.name}: ${messageOf(error)}`, hint, error);
+  }
+}
+
+function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
   const { offload } = stage.memory;
   const engine = machine.addon.createEngine({
     device: machine.device,
