@@ -62,10 +62,11 @@ function showTheta({ rope }: PlanStage): string {
   return typeof factor === "number" ? `${theta} ${rope.method} × ${showNumber(factor)}` : `${theta} ${rope.method}`;
 }
 
-/** On a CPU the device's memory is the host's. */
+/** On a CPU the device's memory is the host's. What waits on its disk is told besides. */
 function showHost(plan: Plan, stage: PlanStage): string {
   const bytes = Object.values(stage.memory.host).reduce((sum, part) => sum + part, 0);
-  return bytes > 0 ? showBytes(bytes) : plan.hardware.kind === "cpu" ? "same" : "–";
+  const memory = bytes > 0 ? showBytes(bytes) : plan.hardware.kind === "cpu" ? "same" : "–";
+  return stage.memory.disk > 0 ? `${memory} + ${showBytes(stage.memory.disk)} on disk` : memory;
 }
 
 /** Each device holds all weights, gradients and moments; only activations are split over a ring. */

@@ -256,6 +256,12 @@ export interface PlanMemory {
   checkpoint_every: number;
   /** Rows of logits formed at once. */
   loss_chunk: number;
+  /** Rows of the MLP computed at once; 0: all. */
+  mlp_tile: number;
+  /** Where saved layer inputs but the last two wait between forward and backward pass; `none`: on the device. */
+  offload: "none" | "disk" | "host";
+  /** Bytes of them in a file of the run's folder; 0 unless `offload` is `disk`. */
+  disk: number;
   /** Bytes on one device by term; `total` is the arena's size. */
   device: PlanLedger;
   /** Bytes in one host's memory by term. */

@@ -1,4 +1,6 @@
-import type { PlanHardware, PlanLedger, PlanStage } from "../plan.ts";
+import type { Trace } from "../lower/trace.ts";
+import { cheapestChange, type Field } from "../memory/index.ts";
+import type { PlanLedger } from "../plan.ts";
 import { showBytes, showTokens } from "../values/show.ts";
 import { type Check, steps } from "./context.ts";
 
@@ -27,7 +29,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           have: showBytes(hardware.device_bytes),
           term: spoken[term] ?? term,
           termBytes: showBytes(bytes),
-          cheapest: cheapestChange(stage, term, hardware.kind),
+          cheapest: cheapestChange({ ...stage, model: plan.model, hardware }, stage, written(trace, pointer)),
         },
         { related: [length] },
       );
@@ -44,7 +46,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           need: showBytes(total),
           name: hardware.name,
           have: showBytes(hardware.host_bytes),
-          term: hostTerm === "engine" ? "the engine's buffers" : "the rows of a step",
+          term: inHost[hostTerm] ?? hostTerm,
           termBytes: showBytes(hostBytes),
         },
         { related: [length] },
@@ -73,27 +75,22 @@ function largest(terms: { readonly [term: string]: number }): [string, number] {
   return Object.entries(terms).reduce((best, entry) => (entry[1] > best[1] ? entry : best), ["nothing", 0]);
 }
 
-/** The change that costs the least time and makes the largest term smaller. */
-function cheapestChange(stage: PlanStage, term: string, kind: PlanHardware["kind"]): string {
-  const { memory, parallel, train } = stage;
-  // On a CPU the ranks of a ring share one memory.
-  const finer =
-    kind === "cpu"
-      ? "shorter rows or more memory remain"
-      : `ring = ${2 * parallel.ring} halves the tokens on each device`;
-  switch (term) {
-    case "activations":
-    case "checkpoints":
-      if (memory.checkpoint_every === 0)
-        return "checkpoint = every(1) recomputes them instead, for a quarter more time";
-      return parallel.micro_batch > 1 ? "micro_batch = 1 holds one row at a time" : finer;
-    case "logits":
-      return memory.loss_chunk > 256 ? "loss_chunk = 256 forms fewer of them at once" : finer;
-    case "weights":
-    case "gradients":
-    case "optimizer":
-      return train.method === "full" ? "method = lora(rank: 16) trains far fewer parameters" : "take a smaller model";
-    default:
-      return finer;
-  }
+/** Terms of a host's memory in the same sentence. */
+const inHost: { readonly [term: string]: string } = {
+  engine: "the engine's buffers",
+  batch: "the rows of a step",
+  offload: "offloaded layer inputs",
+};
+
+/** Which properties of a stage's layout the recipe sets. */
+function written(trace: Trace, pointer: string): Field[] {
+  const places: { readonly [field in Field]: string } = {
+    checkpoint: "memory/checkpoint_every",
+    offload: "memory/offload",
+    micro_batch: "parallel/micro_batch",
+    mlp_tile: "memory/mlp_tile",
+    loss_chunk: "memory/loss_chunk",
+    ring: "parallel/ring",
+  };
+  return (Object.keys(places) as Field[]).filter((field) => trace.exact(`${pointer}/${places[field]}`));
 }

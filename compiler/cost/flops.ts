@@ -38,15 +38,20 @@ export function causalPairs(
  */
 export function forwardFlops(shape: ModelShape, rows: number, length: number): ForwardFlops {
   const tokens = rows * length;
-  const windowed = shape.window?.layers.filter(Boolean).length ?? 0;
-  const pairs =
-    (shape.layers - windowed) * causalPairs(length) +
-    windowed * causalPairs(length, [length], shape.window?.tokens ?? Number.POSITIVE_INFINITY);
   return {
     layers: 2 * shape.layers * linearParametersPerLayer(shape) * tokens,
     head: 2 * shape.vocab_size * shape.hidden_size * tokens,
-    attention: 4 * rows * pairs * shape.heads * shape.head_dim,
+    attention: attentionFlops(shape, rows, length, 0, shape.layers),
   };
+}
+
+/** Forward FLOPs of attention in layers [from, to). */
+function attentionFlops(shape: ModelShape, rows: number, length: number, from: number, to: number): number {
+  const windowed = shape.window?.layers.slice(from, to).filter(Boolean).length ?? 0;
+  const pairs =
+    (to - from - windowed) * causalPairs(length) +
+    windowed * causalPairs(length, [length], shape.window?.tokens ?? Number.POSITIVE_INFINITY);
+  return 4 * rows * pairs * shape.heads * shape.head_dim;
 }
 
 export interface StageWork {
@@ -56,27 +61,85 @@ export interface StageWork {
   sequences: number;
   /** Tokens of a row. */
   length: number;
-  /** 0 keeps all activations; otherwise every layer's forward runs once more in the backward pass. */
+  /** 0 keeps all activations; n keeps every n-th layer's input, and the backward pass computes the rest again. */
   checkpointEvery: number;
   /** null: all parameters are trained. */
-  lora: Pick<PlanLora, "rank" | "targets"> | null;
+  lora: (Pick<PlanLora, "rank" | "targets"> & { also?: readonly string[] }) | null;
+}
+
+/** Linear maps that read the same input: FLOPs of one token in one layer. */
+interface MapGroup {
+  /** x Wᵀ. */
+  base: number;
+  /** x Aᵀ of all adapters, and the product with B. */
+  down: number;
+  up: number;
 }
 
 /**
- * FLOPs of a training stage.
+ * FLOPs of a training stage, as the engine computes them (native/model/backward.cc).
  *
- * linear: forward once and backward twice (gradients of inputs and of weights); a frozen base under LoRA has only the
- * gradients of inputs, its adapters all three. attention: forward 1, backward 2.5 (five products, one of them the scores
- * again, against two). recompute: the layers' forward once more under activation checkpointing; the head is never repeated.
+ * linear: forward once and backward twice (gradients of inputs and of weights); what is frozen under LoRA has only the
+ * gradients of inputs. attention: forward 1, backward 2.5 (five products, one of them the scores again, against two).
+ *
+ * recompute: x Aᵀ of every adapter, for the gradient of B. With checkpoints also gate and up of every layer, which are not
+ * kept; and, of the layers before the last segment of n, whose activations are still there, the rest of the forward pass:
+ * q, k, v, attention, o; and gate, up, down where a layer of the same segment follows. The head is never repeated.
  */
 export function stageFlops(shape: ModelShape, work: StageWork): PlanFlops {
   const rows = work.steps * work.sequences;
-  const forward = forwardFlops(shape, rows, work.length);
-  const adapters = work.lora ? 2 * adapterParameters(shape, work.lora) * rows * work.length : 0;
-  const linear = (forward.layers + forward.head) * (work.lora ? 2 : 3) + adapters * 3;
-  const attention = 3.5 * forward.attention;
-  const recompute = work.checkpointEvery > 0 ? forward.layers + adapters + forward.attention : 0;
+  const tokens = rows * work.length;
+  const { head, attention: forwardAttention } = forwardFlops(shape, rows, work.length);
+  const [qkv, o, gateUp, down] = mapGroups(shape, work.lora);
+  const groups = [qkv, o, gateUp, down];
+  const baseTimes = work.lora ? 2 : 3;
+  const layer = groups.reduce((sum, { base, down, up }) => sum + baseTimes * base + 3 * (down + up), 0);
+  const linear = shape.layers * layer * tokens + (trainsHead(shape, work.lora) ? 3 : 2) * head;
+  const attention = 3.5 * forwardAttention;
+
+  const adapters = groups.reduce((sum, { down }) => sum + down, 0);
+  const forward = ({ base, down, up }: MapGroup) => base + down + up;
+  const every = work.checkpointEvery;
+  const rebuilt = rebuiltLayers(shape.layers, every);
+  const followed = every === 0 ? 0 : rebuilt - rebuilt / every;
+  const again =
+    rebuilt * (forward(qkv) + forward(o)) +
+    (every === 0 ? 0 : shape.layers * forward(gateUp)) +
+    followed * (forward(gateUp) + forward(down));
+  const recompute = (shape.layers * adapters + again) * tokens + attentionFlops(shape, rows, work.length, 0, rebuilt);
   return { linear, attention, recompute, total: linear + attention + recompute };
+}
+
+/** Layers before the last segment: the backward pass computes their activations again. */
+function rebuiltLayers(layers: number, every: number): number {
+  return every === 0 ? 0 : Math.floor((layers - 1) / every) * every;
+}
+
+/** q, k, v; o; gate, up; down. */
+function mapGroups(shape: ModelShape, lora: StageWork["lora"]): [MapGroup, MapGroup, MapGroup, MapGroup] {
+  const { hidden_size: hidden, intermediate_size: ffn, heads, kv_heads: kvHeads, head_dim: headDim } = shape;
+  const group = (input: number, maps: { [name: string]: number }): MapGroup => {
+    const adapted = Object.entries(maps).filter(([name]) => lora?.targets.includes(name));
+    const rank = lora?.rank ?? 0;
+    return {
+      base: 2 * input * Object.values(maps).reduce((sum, outputs) => sum + outputs, 0),
+      down: 2 * input * rank * adapted.length,
+      up: adapted.reduce((sum, [, outputs]) => sum + 2 * rank * outputs, 0),
+    };
+  };
+  const [query, keyValue] = [heads * headDim, kvHeads * headDim];
+  return [
+    group(hidden, { q_proj: query, k_proj: keyValue, v_proj: keyValue }),
+    group(query, { o_proj: hidden }),
+    group(hidden, { gate_proj: ffn, up_proj: ffn }),
+    group(ffn, { down_proj: hidden }),
+  ];
+}
+
+/** Whether the output embedding learns: always but under LoRA, where it must be named, by its own name or that of its twin. */
+function trainsHead(shape: ModelShape, lora: StageWork["lora"]): boolean {
+  const name = shape.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+  return !lora || (lora.also ?? []).some((pattern) => name.includes(pattern));
 }
 
 /** Weights of LoRA's A (rank × in) and B (out × rank) on the target maps of all layers. */

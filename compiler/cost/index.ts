@@ -15,5 +15,5 @@ export {
   type HardwarePreset,
   hardwarePreset,
 } from "./hardware.ts";
-export { hostBytes } from "./host.ts";
-export { stageSeconds } from "./time.ts";
+export { type HostNeeds, hostBytes } from "./host.ts";
+export { offloadSeconds, stageSeconds } from "./time.ts";

@@ -13,3 +13,20 @@ export function stageSeconds(
   const work = flops.total + (uneven - 1) * flops.attention;
   return work / (parallel.devices * hardware.peak_flops * hardware.efficiency);
 }
+
+/**
+ * Bytes per second that layer inputs move at, assumed: of a CPU's disk what an ordinary NVMe drive sustains, of each GPU
+ * what PCIe 4.0 x16 brings to the host and back.
+ */
+const OFFLOAD_RATE = { cpu: 1e9, cuda: 25e9 } as const;
+
+/**
+ * Seconds that a stage's offloaded layer inputs take to leave and to come back, as if nothing were computed meanwhile: an
+ * upper bound.
+ *
+ * @param bytes that leave, over all rows of the stage
+ * @param devices that move them side by side; the ranks of a CPU share one disk
+ */
+export function offloadSeconds(bytes: number, kind: PlanHardware["kind"], devices: number): number {
+  return (2 * bytes) / (OFFLOAD_RATE[kind] * (kind === "cpu" ? 1 : devices));
+}

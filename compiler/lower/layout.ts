@@ -1,73 +1,43 @@
-import { hostBytes } from "../cost/index.ts";
-import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanParallel, PlanTrain } from "../plan.ts";
-import { divisors, legalRings } from "../ring/index.ts";
+import {
+  type Choice,
+  freeSpace,
+  type LayoutSpace,
+  type StageNeeds,
+  searchLayout,
+  segmentLengths,
+} from "../memory/index.ts";
+import type { PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
-import { fits, type StageMemory, stageLedger } from "./ledger.ts";
 import type { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
-export interface LayoutGround {
-  readonly model: PlanModel;
-  readonly train: PlanTrain;
-  readonly hardware: PlanHardware;
-  readonly length: number;
-  /** Rows of an optimizer step. */
-  readonly sequences: number;
+export interface LayoutGround extends StageNeeds {
   /** JSON pointer of the stage. */
   readonly pointer: string;
 }
 
-/** A way to lay a stage out, with what it takes. */
-interface Choice extends StageMemory {
-  readonly ledger: PlanLedger;
+/** A stage's layout, and what it costs. */
+export interface Layout {
+  readonly parallel: PlanParallel;
+  readonly memory: PlanMemory;
+  readonly flops: PlanFlops;
+  readonly seconds: number;
 }
 
-/** Tokens that keep one device busy; more rows at once only take memory. */
-const busy = { cpu: 8192, cuda: 32_768 } as const;
-
-/** Ranks of the largest ring that the engine makes (native/model/layout.cc); `ring` has the same bound. */
-const mostRanks = 1024;
-
-/** Bytes of logits formed at once when the recipe does not say. */
-const logitsBytes = 64 * 2 ** 20;
-
 /**
- * How a stage is divided over devices and what it keeps in memory. What is written is kept; what is `auto` is chosen in
- * this order: the smallest ring, then no recomputation, then as many rows at once as keep a device busy, each as far as
- * the ledger fits. If nothing fits, the most frugal choice stands and the memory check says by how much it fails.
+ * How a stage is divided over devices and what it keeps in memory. What is written is kept; of what is `auto` the fastest
+ * choice that fits the hardware is taken, and of equally fast ones the smallest ring, then as many rows at once as keep a
+ * device busy. If nothing fits, the most frugal choice stands and the memory check says by how much it fails.
  */
-export function lowerLayout(
-  parallel: Reader,
-  memory: Reader,
-  ground: LayoutGround,
-): { parallel: PlanParallel; memory: PlanMemory } {
-  const layout = (parallel.text("layout") as PlanParallel["layout"] | undefined) ?? "zigzag";
-  const written = { ring: parallel.number("ring"), micro: parallel.number("micro_batch") };
-  const devices = devicesOf(parallel, ground.hardware, written.ring);
-  const rings = written.ring === undefined ? ringChoices(devices, layout, ground) : [written.ring];
-  const checkpoints = checkpointChoices(memory, ground.model.layers);
-  let frugal: Choice | undefined;
-  let chosen: Choice | undefined;
-  search: for (const ring of rings) {
-    const rows = Math.max(1, Math.ceil((ground.sequences * ring) / devices));
-    for (const checkpointEvery of checkpoints) {
-      for (const microBatch of written.micro === undefined ? microChoices(rows, ring, ground) : [written.micro]) {
-        const held = Math.ceil((microBatch * ground.length) / ring);
-        const lossChunk = Math.min(memory.number("loss_chunk") ?? lossChunkFor(ground.model), held);
-        const stage = { ...ground, ring, microBatch, checkpointEvery, lossChunk };
-        const choice = { ...stage, ledger: stageLedger(stage, ground.hardware.kind) };
-        if (!frugal || choice.ledger.total < frugal.ledger.total) frugal = choice;
-        if (fits(choice.ledger, ground.hardware)) {
-          chosen = choice;
-          break search;
-        }
-      }
-    }
-  }
-  const choice = chosen ?? frugal!;
-  noteChoice(parallel, memory, choice, devices, chosen !== undefined, ground);
+export function lowerLayout(parallel: Reader, memory: Reader, ground: LayoutGround): Layout {
+  const space = layoutSpace(parallel, memory, ground);
+  const { choice, fits } = searchLayout(ground, space);
+  refuseIdleOffload(memory, choice, ground);
+  noteIdleTile(memory, choice);
+  noteChoice(parallel, memory, { choice, fits, space, ground });
   traceLayout(parallel, memory, ground.pointer);
+  const { devices, layout } = space;
   const groups = Math.max(1, Math.floor(devices / choice.ring));
   return {
     parallel: {
@@ -81,9 +51,33 @@ export function lowerLayout(
     memory: {
       checkpoint_every: choice.checkpointEvery,
       loss_chunk: choice.lossChunk,
+      mlp_tile: choice.mlpTile,
+      offload: choice.offload,
+      disk: choice.disk,
       device: choice.ledger,
-      host: hostBytes(ground, ground.hardware, devices, choice.ledger),
+      host: { ...choice.host },
     },
+    flops: choice.flops,
+    seconds: choice.seconds,
+  };
+}
+
+/** What the recipe leaves open, and what it sets. */
+function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround): LayoutSpace {
+  const layout = (parallel.text("layout") as PlanParallel["layout"] | undefined) ?? "zigzag";
+  const ring = parallel.number("ring");
+  const micro = parallel.number("micro_batch");
+  const chunk = memory.number("loss_chunk");
+  const tile = memory.value("mlp_tile") === "none" ? 0 : memory.number("mlp_tile");
+  const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
+  return {
+    ...freeSpace(ground, devicesOf(parallel, ground.hardware, ring), layout),
+    checkpoints: checkpointChoices(memory, ground.model.layers),
+    ...(ring !== undefined && { rings: [ring] }),
+    ...(micro !== undefined && { micros: () => [micro] }),
+    ...(chunk !== undefined && { chunks: [chunk] }),
+    ...(tile !== undefined && { tiles: [tile] }),
+    ...(offload !== "auto" && { offloads: [offload] }),
   };
 }
 
@@ -104,67 +98,127 @@ function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | unde
   return devices;
 }
 
-/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. A CPU has but one ring. */
-function ringChoices(devices: number, layout: PlanParallel["layout"], { hardware, length }: LayoutGround): number[] {
-  if (hardware.kind === "cpu") return [Math.min(devices, mostRanks)];
-  const legal = legalRings(length, Math.min(devices, mostRanks), layout).filter((ring) => devices % ring === 0);
-  return legal.length > 0 ? legal : [1];
-}
-
-/** `none` → 0, `every(n)` → n, `auto` → 0 and then the every n that leaves the least. */
+/** `none` → 0, `every(n)` → n, `auto` → all there is; with an offload that is written, all that has something to move. */
 function checkpointChoices(memory: Reader, layers: number): number[] {
   const value = memory.value("checkpoint");
   if (value === "none") return [0];
   if (isCall(value)) return [numberArgument(value, "layers") ?? 1];
-  return [0, ...[1, 2, 4].filter((every) => every <= layers)];
+  const lengths = segmentLengths(layers);
+  const offload = memory.text("offload");
+  if (offload !== "disk" && offload !== "host") return [0, ...lengths];
+  const moving = lengths.filter((length) => Math.ceil(layers / length) > 2);
+  return moving.length > 0 ? moving : lengths;
 }
 
-/** Numbers of rows that divide a group's rows, from what keeps a device busy down to 1. */
-function microChoices(rows: number, ring: number, { length, hardware }: LayoutGround): number[] {
-  const enough = Math.max(1, Math.ceil((busy[hardware.kind] * ring) / length));
-  return divisors(rows)
-    .filter((micro) => micro <= enough)
-    .reverse();
+/** An offload that moves nothing, or nothing away from the device, is not what its writer means. */
+function refuseIdleOffload(memory: Reader, choice: Choice, { hardware, model }: LayoutGround): void {
+  const { offload, checkpointEvery } = choice;
+  const at = memory.exact("offload");
+  if (!at || offload === "none" || memory.text("offload") === "auto") return;
+  const refuse = (problem: string, hint: string) =>
+    memory.lowering.report.add("CTX7011", at, { offload, problem, hint });
+  const inputs = checkpointEvery === 0 ? 0 : Math.ceil(model.layers / checkpointEvery);
+  if (hardware.kind === "cpu" && offload === "host") {
+    refuse("frees nothing on a CPU, whose memory is the host's", "offload = disk frees it");
+  } else if (hardware.kind === "cuda" && offload === "disk") {
+    refuse("is for a CPU", "offload = host moves the layer inputs of GPUs to the host's memory");
+  } else if (checkpointEvery === 0) {
+    refuse(
+      "moves nothing: all activations are kept",
+      "it goes with checkpoint = every(…), whose layer inputs it moves",
+    );
+  } else if (inputs <= 2) {
+    refuse(
+      `moves nothing: ${inputs === 1 ? "one layer input is" : `${inputs} layer inputs are`} saved`,
+      "the last two never leave the device; checkpoint more layers",
+    );
+  }
 }
 
-/** Rows of logits that take about 64 MiB, whole blocks of 64. */
-function lossChunkFor(model: PlanModel): number {
-  const rows = Math.floor(logitsBytes / (4 * model.vocab_size));
-  return Math.max(64, Math.floor(rows / 64) * 64);
+/** A tile that no stage has the rows for. */
+function noteIdleTile(memory: Reader, choice: Choice): void {
+  const written = memory.number("mlp_tile");
+  if (written === undefined || !memory.has("mlp_tile")) return;
+  const held = Math.ceil((choice.microBatch * choice.length) / choice.ring);
+  const hint = `a rank holds at most ${held.toLocaleString("en-US")} rows; \`none\` computes all at once`;
+  memory.lowering.idle.note("mlp_tile", memory.exact("mlp_tile"), written > held ? hint : undefined);
 }
 
-function noteChoice(
-  parallel: Reader,
-  memory: Reader,
-  choice: Choice,
-  devices: number,
-  fitting: boolean,
-  { hardware, sequences }: LayoutGround,
-): void {
-  const room = `${showBytes(choice.ledger.total)} of ${showBytes(hardware.device_bytes)}`;
-  const why = fitting ? `fits: ${room}` : "the most frugal, and still too large";
+interface Chosen {
+  readonly choice: Choice;
+  readonly fits: boolean;
+  readonly space: LayoutSpace;
+  readonly ground: LayoutGround;
+}
+
+/** Why what was left open came out as it did. */
+function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
+  const { choice, fits, space, ground } = chosen;
+  const { device_bytes: room } = ground.hardware;
+  const taken = `${showBytes(choice.ledger.total)} of ${showBytes(room)}`;
+  const why = fits ? `fits: ${taken}` : "the most frugal, and still too large";
   if (parallel.number("ring") === undefined) {
-    const reason = devices === 1 ? "one device" : `the smallest ring; ${why}`;
+    const reason = space.devices === 1 ? "one device" : `the smallest of the fastest rings; ${why}`;
     parallel.note("ring", String(choice.ring), reason);
   }
-  if (parallel.number("micro_batch") === undefined && sequences > 1) {
+  if (parallel.number("micro_batch") === undefined && ground.sequences > 1) {
     parallel.note("micro_batch", String(choice.microBatch), `keeps a device busy; ${why}`);
   }
   if (memory.value("checkpoint") === "auto") {
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
-    memory.note("checkpoint", value, why);
+    memory.note("checkpoint", value, fits ? reasonToCheckpoint(chosen, taken) : why);
+  }
+  if (memory.value("offload") === "auto") {
+    const reason =
+      choice.offload === "none"
+        ? choice.checkpointEvery === 0
+          ? "all activations are kept"
+          : fits
+            ? "saved layer inputs fit on the device"
+            : why
+        : fits
+          ? `the fastest that fits: ${taken}`
+          : why;
+    memory.note("offload", choice.offload, reason);
+  }
+  const tile = memory.value("mlp_tile");
+  if (tile === "auto") {
+    memory.note("mlp_tile", String(choice.mlpTile), tileReason(choice, space.tiles, why));
   }
   const lossChunk = memory.number("loss_chunk");
-  if (lossChunk === undefined) memory.note("loss_chunk", String(choice.lossChunk), "about 64 MiB of logits");
-  else if (lossChunk > choice.lossChunk) {
+  if (lossChunk === undefined) {
+    const bytes = showBytes(4 * choice.lossChunk * ground.model.vocab_size);
+    memory.note("loss_chunk", String(choice.lossChunk), `${bytes} of logits`);
+  } else if (lossChunk > choice.lossChunk) {
     memory.note("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
   }
+}
+
+function tileReason(choice: Choice, tiles: readonly number[], why: string): string {
+  const most = tiles[0]!;
+  if (choice.mlpTile === most) return "larger ones are no faster";
+  return choice.mlpTile === Math.ceil((choice.microBatch * choice.length) / choice.ring) && choice.mlpTile < most
+    ? "all rows that a rank holds"
+    : why;
+}
+
+/** "keeps all activations: 3.1 GiB of 24 GiB", or what keeping all would need. */
+function reasonToCheckpoint({ choice, space, ground }: Chosen, taken: string): string {
+  if (choice.checkpointEvery === 0) return `keeps all activations: ${taken}`;
+  if (!space.checkpoints.includes(0)) return `the fastest that goes with offload: ${taken}`;
+  const all = searchLayout(
+    { ...ground, hardware: { ...ground.hardware, device_bytes: 1 } },
+    { ...space, checkpoints: [0] },
+  );
+  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(all.choice.ledger.total)} at least`;
 }
 
 function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
   for (const name of ["devices", "ring", "layout", "micro_batch"]) parallel.trace(name, `${pointer}/parallel/${name}`);
   memory.trace("checkpoint", `${pointer}/memory/checkpoint_every`);
   memory.trace("loss_chunk", `${pointer}/memory/loss_chunk`);
+  memory.trace("mlp_tile", `${pointer}/memory/mlp_tile`);
+  memory.trace("offload", `${pointer}/memory/offload`);
   const { trace } = parallel.lowering;
   trace.set(`${pointer}/parallel`, parallel.section?.at);
   trace.set(`${pointer}/memory`, memory.section?.at);

@@ -1,4 +1,3 @@
-import { stageFlops, stageSeconds } from "../cost/index.ts";
 import { hint } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
@@ -70,29 +69,20 @@ export function lowerStage(
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
   const layout = lowerLayout(read("parallel"), read("memory"), {
     ...{ model, hardware: ground.hardware, train: plannedTrain, pointer },
-    ...{ length: shape.length, sequences: shape.sequences },
+    ...{ length: shape.length, steps: shape.steps, sequences: shape.sequences },
   });
   const evaluation = read("evaluate");
   lowering.trace.set(`${pointer}/evaluate`, evaluation.section?.at);
   if (train.anyFailed) lowering.trainRead = false;
   if (!rope) return undefined;
   const { length, steps, sequences } = shape;
-  const { checkpoint_every: checkpointEvery } = layout.memory;
-  const flops = stageFlops(model, { steps, sequences, length, checkpointEvery, lora: plannedTrain.lora });
   return {
     ...{ name: source.name, length, context, steps, sequences },
     tokens: steps * sequences * length,
     ...{ rope, mix, positions, train: plannedTrain },
     ...layout,
-    flops,
-    seconds: stageSeconds(flops, ground.hardware, { ...layout.parallel, devices: computing(layout, ground) }),
     evaluate: null,
   };
-}
-
-/** All threads of a CPU compute, whatever ring the rows are cut over. */
-function computing({ parallel }: ReturnType<typeof lowerLayout>, { hardware }: StageGround): number {
-  return hardware.kind === "cpu" ? hardware.devices : parallel.devices;
 }
 
 const blockOf: Record<Kind, string> = {

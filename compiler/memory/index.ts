@@ -1,2 +1,7 @@
 /** How much memory an engine takes, before it takes any. */
+
+export { cheapestChange, type Field } from "./changes.ts";
 export { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+export { type Choice, type Found, fits, type LayoutSpace, layoutOf, type StageNeeds, searchLayout } from "./search.ts";
+export { freeSpace, segmentLengths } from "./space.ts";
+export { ledgerOptions, type StageMemory } from "./stage.ts";

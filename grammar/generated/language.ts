@@ -1295,7 +1295,8 @@ export const language: LanguageDefinition = {
       "since": 1,
       "deprecated": null,
       "examples": [
-        "memory { checkpoint = every(1)  loss_chunk = 1_024 }"
+        "memory { checkpoint = every(1)  loss_chunk = 1_024 }",
+        "memory { checkpoint = every(2)  mlp_tile = 512  offload = disk }"
       ],
       "papers": [],
       "label": null,
@@ -1332,7 +1333,7 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {
-            "auto": "as many as fit",
+            "auto": "what takes the least time of all that fits",
             "none": "all are kept"
           },
           "group": null
@@ -1366,6 +1367,72 @@ export const language: LanguageDefinition = {
           "minIncluded": true,
           "choices": {
             "auto": "about 64 MiB of them"
+          },
+          "group": null
+        },
+        "mlp_tile": {
+          "name": "mlp_tile",
+          "doc": "Rows that the MLP computes at once, at most those that a rank holds. Its widest values exist for these rows only.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [
+            "Bekman et al. 2025, Arctic long sequence training, arXiv 2506.13996"
+          ],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto",
+                  "none"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": 1,
+          "max": 2147483647,
+          "minIncluded": true,
+          "choices": {
+            "auto": "as many as are of use and fit",
+            "none": "all rows at once"
+          },
+          "group": null
+        },
+        "offload": {
+          "name": "offload",
+          "doc": "Where the layer inputs that `checkpoint = every(…)` keeps wait for the backward pass, all but the last two.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "auto",
+              "none",
+              "disk",
+              "host"
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "in the device's memory, elsewhere if that is the fastest choice that fits",
+            "none": "in the device's memory",
+            "disk": "on a CPU; a file without a name in the run's folder, gone when the run ends, however it ends",
+            "host": "on GPUs; the host's memory"
           },
           "group": null
         }

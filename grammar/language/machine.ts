@@ -48,13 +48,14 @@ export interface Parallel extends Block {
  * What is kept and what is computed again.
  *
  * @example memory { checkpoint = every(1)  loss_chunk = 1_024 }
+ * @example memory { checkpoint = every(2)  mlp_tile = 512  offload = disk }
  */
 export interface Memory extends Block {
   /**
    * Activations between forward and backward pass.
    *
    * @default auto
-   * @choice auto: as many as fit
+   * @choice auto: what takes the least time of all that fits
    * @choice none: all are kept
    * @paper Chen et al. 2016, arXiv 1604.06174
    */
@@ -68,6 +69,27 @@ export interface Memory extends Block {
    * @choice auto: about 64 MiB of them
    */
   loss_chunk?: Count | "auto";
+  /**
+   * Rows that the MLP computes at once, at most those that a rank holds. Its widest values exist for these rows only.
+   *
+   * @default auto
+   * @min 1
+   * @max 2147483647
+   * @choice auto: as many as are of use and fit
+   * @choice none: all rows at once
+   * @paper Bekman et al. 2025, Arctic long sequence training, arXiv 2506.13996
+   */
+  mlp_tile?: Count | "auto" | "none";
+  /**
+   * Where the layer inputs that `checkpoint = every(…)` keeps wait for the backward pass, all but the last two.
+   *
+   * @default auto
+   * @choice auto: in the device's memory, elsewhere if that is the fastest choice that fits
+   * @choice none: in the device's memory
+   * @choice disk: on a CPU; a file without a name in the run's folder, gone when the run ends, however it ends
+   * @choice host: on GPUs; the host's memory
+   */
+  offload?: "auto" | "none" | "disk" | "host";
 }
 
 /** The input of every n-th layer is kept, the rest computed again. @example checkpoint = every(2) */

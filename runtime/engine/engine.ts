@@ -56,7 +56,7 @@ interface Capacity {
 
 /**
  * A Llama-family model from a Hugging Face folder, computed natively. Calls run one after the other on the engine's own
- * thread. Memory grows with the longest sequence seen; `close` gives it back.
+ * thread. Memory grows with the longest sequence seen, and while gradients are asked for; `close` gives it back.
  */
 export class Engine {
   readonly model: PlanModel;
@@ -164,14 +164,17 @@ export class Engine {
     return result;
   }
 
-  /** A native engine that can do at least this; what it can do already it keeps. */
+  /**
+   * A native engine that can do at least this. What it can do already it keeps, but for gradients and what they need: several
+   * times the weights, given back as soon as something else is asked for.
+   */
   async #prepare(need: Capacity): Promise<NativeEngine> {
     const { tokens, cache, train } = this.#capacity;
-    if (this.#native && need.tokens <= tokens && need.cache <= cache && (train || !need.train)) return this.#native;
+    if (this.#native && need.tokens <= tokens && need.cache <= cache && train === need.train) return this.#native;
     const next = {
       tokens: Math.max(tokens, roundUp(need.tokens, 256)),
       cache: Math.max(cache, roundUp(need.cache, 256)),
-      train: train || need.train,
+      train: need.train,
     };
     await this.#native?.close(); // before the larger one, so that both are never there at once
     this.#native = null;

@@ -1,4 +1,5 @@
-import { availableParallelism } from "node:os";
+import { existsSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeRanks } from "../engine/addon.ts";
 import { Failure, messageOf } from "../run/failure.ts";
 import { type Launch, launchOf } from "./launch.ts";
@@ -85,10 +86,17 @@ export async function follow(addon: NativeAddon, job: Job, version: string): Pro
         );
       continue;
     }
-    const engine = addon.createEngine({ ...word.options, threads: threadsOfRank(job) });
+    const engine = addon.createEngine({ ...onThisHost(word.options), threads: threadsOfRank(job) });
     await engine.follow();
     await engine.close();
   }
+}
+
+/** The run's folder, where layer inputs may wait on disk, is the leader's; where this host does not see it, its own temporary folder serves. */
+function onThisHost(options: NativeEngineOptions): NativeEngineOptions {
+  const { offload } = options.memory;
+  if (offload?.to !== "file" || existsSync(offload.folder)) return options;
+  return { ...options, memory: { ...options.memory, offload: { ...offload, folder: tmpdir() } } };
 }
 
 /** Ends the job with this process: in good order, or all at once where the others wait for something that will not come. */

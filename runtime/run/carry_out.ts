@@ -160,7 +160,7 @@ class Run {
     const { name, length, context, steps } = stage;
     listen({ kind: "stage", name, index, count: this.#plan.stages.length, length, context, steps });
     const newest = await this.#newestCheckpoint();
-    const engine = trainingEngine(machine, this.#plan, stage);
+    const engine = trainingEngine(machine, this.#plan, stage, this.#folder.root);
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);
     const tracks: { close(): void }[] = [];
     try {

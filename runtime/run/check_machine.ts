@@ -1,28 +1,30 @@
-import type { Plan, PlanEvaluate, PlanModel } from "../../compiler/plan.ts";
+import { cheapestChange } from "../../compiler/memory/index.ts";
+import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
-import { groupsOf } from "../ranks/job.ts";
+import { groupsOf, type Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
 import { type Machine, processBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
+import { memoryLimit } from "./memory_limits.ts";
 
 /**
  * Refuses, before the first file is read, what could only fail hours later: a device that is not there, an arena larger
  * than the memory, a stage whose frequency table no config.json can hold.
  *
  * @param baseModel folder of the base model; null when the plan starts from nothing
+ * @param root folder that /proc and /sys are looked for in
  * @throws Failure that says what is missing
  */
-export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null): void {
+export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
   const memory = machineMemory(machine);
   checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
   for (const stage of plan.stages) {
     groupsOf(machine.job, stage.parallel.ring, stage.name);
+    if (machine.device === "cpu") expectFree(plan, stage, machine, root);
     expectMemory(
       `stage ${stage.name}`,
-      machine.job
-        ? (machine.job.launch.localSize ?? 1) * processBytes(plan, stage, machine.job)
-        : stage.memory.device.total,
+      machine.job ? bytesHere(plan, stage, machine.job) : stage.memory.device.total,
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );
@@ -58,6 +60,26 @@ export function checkEvaluation(what: string, evaluate: PlanEvaluate, model: Pla
     machineMemory(machine),
     "evaluate at shorter lengths",
   );
+}
+
+/** Refuses a stage that this process cannot have the memory for now, with the cheapest change that makes it fit. */
+function expectFree(plan: Plan, stage: PlanStage, { job }: Machine, root: string): void {
+  const limit = memoryLimit(root);
+  const inHost = stage.memory.offload === "host" ? (stage.memory.host.offload ?? 0) : 0;
+  const needed = job ? bytesHere(plan, stage, job) : stage.memory.device.total + inHost;
+  if (!limit || needed <= limit.bytes) return;
+  const hardware = { ...plan.hardware, kind: "cpu" as const, device_bytes: limit.bytes, host_bytes: limit.bytes };
+  const fields = ["checkpoint", "offload", "micro_batch", "mlp_tile", "loss_chunk"] as const;
+  throw new Failure(
+    "run",
+    `stage ${stage.name} needs ${bytes(needed)} of memory, and ${limit.what} has ${bytes(limit.bytes)} left`,
+    `in the recipe: ${cheapestChange({ ...stage, model: plan.model, hardware }, stage, fields)}; or raise the limit`,
+  );
+}
+
+/** Of all processes of a job on this machine. */
+function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
+  return (job.launch.localSize ?? 1) * processBytes(plan, stage, job);
 }
 
 function expectMemory(what: string, needed: number, memory: number, hint: string): void {

@@ -1,4 +1,4 @@
-import { deviceLedger } from "../../compiler/memory/index.ts";
+import { deviceLedger, ledgerOptions, offloadedBytes } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
 import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
@@ -41,9 +41,25 @@ function training(train: PlanTrain, seed: number): NativeTraining {
   return { lora: { rank, alpha, targets, seed }, alsoTrain: also };
 }
 
-/** An engine with the arena that the plan foresees for a stage. Weights are not loaded yet. */
-export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): NativeEngine {
-  const options = {
+/**
+ * An engine with the arena that the plan foresees for a stage. Weights are not loaded yet.
+ *
+ * @param folder that of the run: a file without a name in it holds the layer inputs of `offload = disk`
+ * @throws Failure that names the folder and the size when the disk does not have the room, or is none
+ */
+export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
+  try {
+    return createTrainingEngine(machine, plan, stage, folder);
+  } catch (error) {
+    if (stage.memory.offload !== "disk" || error instanceof Failure) throw error;
+    const hint = "free some space, name a run folder on a larger disk (--out), or write memory { offload = none }";
+    throw new Failure("run", `stage ${stage.name}: ${messageOf(error)}`, hint, error);
+  }
+}
+
+function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
+  const { offload } = stage.memory;
+  const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
     memory: {
@@ -51,6 +67,8 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
       train: true,
       checkpointEvery: stage.memory.checkpoint_every,
       lossChunk: stage.memory.loss_chunk,
+      mlpTile: stage.memory.mlp_tile,
+      ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
       kvCacheTokens: 0,
       dtype: stage.train.dtype,
     },
@@ -61,21 +79,21 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage): 
   return engine;
 }
 
-/** Bytes that `trainingEngine` allocates in each process of a job. */
-export function processBytes({ model }: Plan, stage: PlanStage, { ranks }: Job): number {
-  const { lora, dtype } = stage.train;
-  return deviceLedger(model, {
-    maxTokens: stage.parallel.micro_batch * stage.length,
-    train: true,
-    ...(lora && { lora: { rank: lora.rank, targets: lora.targets }, alsoTrain: lora.also }),
-    checkpointEvery: stage.memory.checkpoint_every,
-    lossChunk: stage.memory.loss_chunk,
-    kvCacheTokens: 0,
-    dtype,
-    ring: stage.parallel.ring,
-    ranksHere: 1,
-    shares: ranks.size,
-  }).total;
+/** Bytes that `trainingEngine` takes in the memory of each process of a job, layer inputs in the host's memory included. */
+export function processBytes({ model }: Plan, { train, length, parallel, memory }: PlanStage, { ranks }: Job): number {
+  const stage = {
+    model,
+    train,
+    length,
+    ring: parallel.ring,
+    microBatch: parallel.micro_batch,
+    checkpointEvery: memory.checkpoint_every,
+    lossChunk: memory.loss_chunk,
+    mlpTile: memory.mlp_tile,
+    offload: memory.offload,
+  };
+  const options = { ...ledgerOptions(stage), ranksHere: 1, shares: ranks.size };
+  return deviceLedger(model, options).total + (memory.offload === "host" ? offloadedBytes(model, options) : 0);
 }
 
 /** An engine that only reads and writes the adapters of a stage. */

@@ -35,12 +35,16 @@ describe("FLOPs", () => {
     expect(stageFlops(model, { ...full, length, checkpointEvery: 1 }).total / total).toBeCloseTo(1, 1);
   });
 
-  test("terms add up, and recomputation repeats the layers but not the head", () => {
+  // What the engine really does is counted in test/native-flops.
+  test("terms add up; recomputation never repeats the head, and is least where one segment holds all layers", () => {
     const flops = stageFlops(model, { ...full, length: 8192, checkpointEvery: 1 });
     const forward = forwardFlops(model, 1, 8192);
     expect(flops.total).toBe(flops.linear + flops.attention + flops.recompute);
-    expect(flops.recompute).toBe(forward.layers + forward.attention);
+    expect(flops.recompute).toBeLessThan(forward.layers + forward.attention);
+    expect(flops.recompute).toBeGreaterThan(0.6 * (forward.layers + forward.attention));
     expect(stageFlops(model, { ...full, length: 8192 }).recompute).toBe(0);
+    const whole = stageFlops(model, { ...full, length: 8192, checkpointEvery: 32 });
+    expect(whole.recompute).toBe(32 * 2 * 2 * 4096 * 14336 * 8192);
   });
 
   test("attention equals linear near 61K tokens when both count forward and backward alike", () => {
@@ -73,7 +77,8 @@ describe("time", () => {
   test("a step of one million tokens on one device at 600 TFLOP/s takes 2,265 seconds", () => {
     const flops = stageFlops(model, { ...full, length: 1048576, checkpointEvery: 1 });
     const hardware = { peak_flops: 600e12, efficiency: 1 };
-    expect(stageSeconds(flops, hardware, { ...parallel, devices: 1 }) / 2265).toBeCloseTo(1, 2);
+    // The figure takes the last layer's forward pass as repeated too, which it is not.
+    expect(stageSeconds(flops, hardware, { ...parallel, devices: 1 }) / 2265).toBeCloseTo(1, 1);
   });
 
   test("Gradient's five stages on L40S: within 25% of the published GPU minutes together", () => {
@@ -127,10 +132,14 @@ describe("hardware", () => {
   });
 
   test("host memory", () => {
-    const stage = { sequences: 4, length: 1024 };
-    expect(hostBytes(stage, { kind: "cpu", devices_per_host: 1 }, 1, { total: 7 })).toEqual({ engine: 7 });
+    const stage = { sequences: 4, length: 1024, devices: 8, device: 7, offloaded: 0 };
+    expect(hostBytes(stage, { kind: "cpu", devices_per_host: 1 })).toEqual({ engine: 7 });
     // Twenty bytes a token; twelve devices stand in two hosts of eight.
-    expect(hostBytes(stage, { kind: "cuda", devices_per_host: 8 }, 8, { total: 7 })).toEqual({ batch: 81_920 });
-    expect(hostBytes(stage, { kind: "cuda", devices_per_host: 8 }, 12, { total: 7 })).toEqual({ batch: 40_960 });
+    const gpus = { kind: "cuda", devices_per_host: 8 } as const;
+    expect(hostBytes(stage, gpus)).toEqual({ batch: 81_920 });
+    expect(hostBytes({ ...stage, devices: 12 }, gpus)).toEqual({ batch: 40_960 });
+    // What waits for eight devices waits in one host, of twelve six to a host.
+    expect(hostBytes({ ...stage, offloaded: 100 }, gpus)).toEqual({ batch: 81_920, offload: 800 });
+    expect(hostBytes({ ...stage, devices: 12, offloaded: 100 }, gpus)).toEqual({ batch: 40_960, offload: 600 });
   });
 });

@@ -7,12 +7,16 @@ test("what is auto is chosen so that it fits, and the plan says why", () => {
   const roomy = planOf(`${tiny}hardware { kind = cpu  memory = 8GiB }\n${stage}`).stages[0]!;
   expect(roomy.memory.checkpoint_every).toBe(0);
   expect(roomy.parallel).toMatchObject({ devices: 1, ring: 1, data_parallel: 1, micro_batch: 8, accumulation: 2 });
-  const plan = planOf(`${tiny}hardware { kind = cpu  memory = 120MiB }\n${stage}`);
+  const plan = planOf(`${tiny}hardware { kind = cpu  memory = 90MiB }\n${stage}`);
+  expect(planOf(`${tiny}hardware { kind = cpu  memory = 8GiB }\n${stage}`).defaults).toContainEqual({
+    ...{ path: "stage a.memory.checkpoint", value: "none" },
+    from: expect.stringMatching(/^keeps all activations: .* of 8 GiB$/),
+  });
   const tight = plan.stages[0]!;
   expect(tight.memory.checkpoint_every).toBeGreaterThan(0);
-  expect(tight.memory.device.total).toBeLessThanOrEqual(0.9 * 120 * 2 ** 20);
+  expect(tight.memory.device.total).toBeLessThanOrEqual(0.9 * 90 * 2 ** 20);
   const chosen = plan.defaults.find(({ path }) => path === "stage a.memory.checkpoint");
-  expect(chosen?.from).toMatch(/^fits: .* of 120 MiB$/);
+  expect(chosen?.from).toMatch(/^the fastest that fits, .* of 90 MiB: keeping all would need .* at least$/);
 });
 
 test("what is written is kept", () => {

@@ -50,6 +50,9 @@ export function sampleStage(name: string, change: Partial<PlanStage> = {}): Plan
     memory: {
       checkpoint_every: 0,
       loss_chunk: 64,
+      mlp_tile: 1024,
+      offload: "none",
+      disk: 0,
       device: {
         weights: 0,
         gradients: 0,

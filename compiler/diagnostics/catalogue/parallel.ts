@@ -61,4 +61,5 @@ export const parallel = {
     message`leave devices out; on CPUs such groups are processes, started with ctx run --nproc or mpirun`,
   ),
   CTX7010: entry("warning", "no effect on a CPU", message`${"name"} changes nothing on a CPU`, message`${"hint"}`),
+  CTX7011: entry("error", "offload without effect", message`offload = ${"offload"} ${"problem"}`, message`${"hint"}`),
 } as const;

@@ -1,0 +1,100 @@
+import type { PlanStage } from "../plan.ts";
+import { showTokens } from "../values/show.ts";
+import { type Choice, type LayoutSpace, type StageNeeds, searchLayout } from "./search.ts";
+import { freeSpace } from "./space.ts";
+
+/** Properties that a recipe may have set, and what frees each. */
+const fields = ["checkpoint", "offload", "micro_batch", "mlp_tile", "loss_chunk", "ring"] as const;
+export type Field = (typeof fields)[number];
+
+const lists: { readonly [field in Field]: keyof LayoutSpace } = {
+  ...{ checkpoint: "checkpoints", offload: "offloads", micro_batch: "micros" },
+  ...{ mlp_tile: "tiles", loss_chunk: "chunks", ring: "rings" },
+};
+
+/**
+ * The cheapest change that makes a stage fit, in words. First what leaves the result as it is: the fewest properties, and
+ * of equally few those that cost the least time. Then, one at a time and from mild to harsh: bf16, more GPUs, an adapter
+ * instead of all weights, shorter rows.
+ *
+ * @param written properties that the recipe sets; the others were free, and the search has been through them
+ */
+export function cheapestChange(needs: StageNeeds, stage: PlanStage, written: readonly Field[]): string {
+  const { devices, layout } = stage.parallel;
+  const free = freeSpace(needs, devices, layout);
+  const pinned = pinnedSpace(stage);
+  for (let count = 1; count <= written.length; count++) {
+    const choices = subsets(written, count).flatMap((freed) => {
+      const kept = written.filter((field) => !freed.includes(field)).map((field) => lists[field]);
+      const space = { ...free, ...Object.fromEntries(kept.map((name) => [name, pinned[name]])) };
+      const { choice, fits } = searchLayout(needs, space);
+      return fits ? [{ freed, choice }] : [];
+    });
+    const best = choices.sort((a, b) => a.choice.seconds - b.choice.seconds)[0];
+    if (best) return `${changed(best.freed, best.choice)} fits${slower(best.choice, stage)}`;
+  }
+  return otherChange(needs, stage);
+}
+
+/** What the plan has now. */
+function pinnedSpace({ memory, parallel }: PlanStage): LayoutSpace {
+  return {
+    ...{ devices: parallel.devices, layout: parallel.layout },
+    ...{ checkpoints: [memory.checkpoint_every], offloads: [memory.offload], rings: [parallel.ring] },
+    ...{ micros: () => [parallel.micro_batch], tiles: [memory.mlp_tile], chunks: [memory.loss_chunk] },
+  };
+}
+
+function subsets(of: readonly Field[], count: number): Field[][] {
+  if (count === 0) return [[]];
+  return of.flatMap((first, k) => subsets(of.slice(k + 1), count - 1).map((rest) => [first, ...rest]));
+}
+
+function changed(freed: readonly Field[], choice: Choice): string {
+  const value = (field: Field) => {
+    switch (field) {
+      case "checkpoint":
+        return choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
+      case "offload":
+        return choice.offload;
+      case "micro_batch":
+        return choice.microBatch;
+      case "mlp_tile":
+        return choice.mlpTile;
+      case "loss_chunk":
+        return choice.lossChunk;
+      case "ring":
+        return choice.ring;
+    }
+  };
+  return freed.map((field) => `${field} = ${value(field)}`).join(" with ");
+}
+
+function slower(choice: Choice, stage: PlanStage): string {
+  const more = Math.round(100 * (choice.seconds / stage.seconds - 1));
+  return more >= 1 ? `, for ${more}% more time` : "";
+}
+
+/** What changes the run itself. */
+function otherChange(needs: StageNeeds, stage: PlanStage): string {
+  const { train, hardware } = needs;
+  const { devices, layout } = stage.parallel;
+  const holds = (other: StageNeeds, on = devices) => searchLayout(other, freeSpace(other, on, layout)).fits;
+  if (train.dtype === "f32" && holds({ ...needs, train: { ...train, dtype: "bf16" } })) {
+    return "train { dtype = bf16 } halves the activations, and fits";
+  }
+  for (let more = 2 * devices; hardware.kind === "cuda" && more <= 1024; more *= 2) {
+    if (holds(needs, more)) return `parallel { devices = ${more} } fits: a row is cut over more of them`;
+  }
+  if (train.method === "full") {
+    const targets = ["q_proj", "k_proj", "v_proj", "o_proj"];
+    const lora = { rank: 16, alpha: 32, targets, also: [], plus_ratio: 1 };
+    if (holds({ ...needs, train: { ...train, method: "lora", lora } })) {
+      return "method = lora(rank: 16) trains far fewer parameters, and fits";
+    }
+  }
+  for (let length = needs.length / 2; Number.isInteger(length) && length >= 64; length /= 2) {
+    if (holds({ ...needs, length })) return `rows of ${showTokens(length)} would fit`;
+  }
+  return "not even the shortest rows fit: take a smaller model or a larger device";
+}

@@ -1,0 +1,141 @@
+import { type HostNeeds, hostBytes, offloadSeconds, type StageWork, stageFlops, stageSeconds } from "../cost/index.ts";
+import type { PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
+import { type StageMemory, stageLedger, stageOffload } from "./stage.ts";
+
+/** A stage whose layout is to be chosen. */
+export type StageNeeds = Pick<StageMemory, "model" | "train" | "length"> &
+  Pick<StageWork, "steps"> & {
+    readonly hardware: PlanHardware;
+    /** Rows of an optimizer step. */
+    readonly sequences: number;
+  };
+
+/** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
+export interface LayoutSpace {
+  readonly devices: number;
+  readonly layout: PlanParallel["layout"];
+  readonly checkpoints: readonly number[];
+  readonly offloads: readonly PlanMemory["offload"][];
+  readonly rings: readonly number[];
+  /** Rows at once on a ring. */
+  readonly micros: (ring: number) => readonly number[];
+  /** Rows, 0 for all. Every list falls; so does the memory. */
+  readonly tiles: readonly number[];
+  readonly chunks: readonly number[];
+}
+
+/** A way to lay a stage out, with what it takes. */
+export interface Choice extends StageMemory {
+  readonly ledger: PlanLedger;
+  readonly host: { readonly [term: string]: number };
+  /** Bytes on a host's disk. */
+  readonly disk: number;
+  readonly flops: PlanFlops;
+  readonly seconds: number;
+}
+
+export interface Found {
+  /** The fastest choice that fits; if none does, the one that fails by the least share. */
+  readonly choice: Choice;
+  readonly fits: boolean;
+  /** Ledgers that were worked out: what the search costs. */
+  readonly looked: number;
+}
+
+/** Share of a device's memory that a plan fills: the rest is for the kernels' own buffers and the system. */
+const filled = 0.9;
+
+/** What a choice takes of all that the device, or its host, has to give: the larger share of the two. */
+function share({ ledger, host }: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): number {
+  const inHost = Object.values(host).reduce((sum, part) => sum + part, 0);
+  return Math.max(ledger.total / (filled * hardware.device_bytes), inHost / hardware.host_bytes);
+}
+
+/** Whether a choice fits the device, and its host. */
+export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): boolean {
+  return share(choice, hardware) <= 1;
+}
+
+/**
+ * The fastest layout that fits. Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its
+ * size: these are visited from fast to slow, and of each the most frugal layout is looked at first, so that what cannot
+ * fit costs one ledger. The first that fits is therefore the answer, the same as of looking at all.
+ */
+export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
+  let looked = 0;
+  let frugal: Choice | undefined;
+  const look = (way: Way, microBatch: number, tile: number, chunk: number): Choice => {
+    looked++;
+    const choice = layoutOf(needs, space, { ...way, microBatch, mlpTile: tile, lossChunk: chunk });
+    if (!frugal || share(choice, needs.hardware) < share(frugal, needs.hardware)) frugal = choice;
+    return choice;
+  };
+  const holds = (choice: Choice) => fits(choice, needs.hardware);
+  const leastTile = space.tiles.at(-1)!;
+  const leastChunk = space.chunks.at(-1)!;
+  for (const way of waysByTime(needs, space)) {
+    const micros = space.micros(way.ring);
+    if (!holds(look(way, micros.at(-1)!, leastTile, leastChunk))) continue;
+    const micro = micros.find((rows) => holds(look(way, rows, leastTile, leastChunk)))!;
+    const tile = space.tiles.find((rows) => holds(look(way, micro, rows, leastChunk)))!;
+    const chunk = space.chunks.find((rows) => holds(look(way, micro, tile, rows)))!;
+    return { choice: look(way, micro, tile, chunk), fits: true, looked };
+  }
+  return { choice: frugal!, fits: false, looked };
+}
+
+/** What decides the time of a stage. */
+type Way = Pick<StageMemory, "ring" | "checkpointEvery" | "offload">;
+
+/** From fast to slow; equally fast ones in the order of the space. */
+function waysByTime(needs: StageNeeds, space: LayoutSpace): Way[] {
+  const ways = space.checkpoints.flatMap((checkpointEvery) =>
+    space.offloads.flatMap((offload) =>
+      space.rings.map((ring) => {
+        const way = { ring, checkpointEvery, offload };
+        return { way, seconds: timeOf(needs, space, way).seconds };
+      }),
+    ),
+  );
+  return ways.sort((a, b) => a.seconds - b.seconds).map(({ way }) => way);
+}
+
+function timeOf(
+  needs: StageNeeds,
+  space: Pick<LayoutSpace, "devices" | "layout">,
+  way: Way,
+): { flops: PlanFlops; seconds: number } {
+  const { model, train, hardware, length, steps, sequences } = needs;
+  const { ring, checkpointEvery, offload } = way;
+  const flops = stageFlops(model, { steps, sequences, length, checkpointEvery, lora: train.lora });
+  // All threads of a CPU compute, whatever ring the rows are cut over.
+  const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
+  const computing = stageSeconds(flops, hardware, { devices, ring, layout: space.layout });
+  const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
+  const outside = stageOffload(row, "cuda") * ring;
+  return { flops, seconds: computing + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+}
+
+/** One way to lay the stage out, with its memory and its time. */
+export function layoutOf(
+  needs: StageNeeds,
+  space: Pick<LayoutSpace, "devices" | "layout">,
+  way: Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">,
+): Choice {
+  const { model, train, hardware, length, sequences } = needs;
+  const held = Math.ceil((way.microBatch * length) / way.ring);
+  const stage = {
+    ...{ model, train, length },
+    ...way,
+    lossChunk: Math.min(way.lossChunk, held),
+    mlpTile: Math.min(way.mlpTile, held),
+  };
+  const ledger = stageLedger(stage, hardware.kind);
+  const outside = stageOffload(stage, hardware.kind);
+  const host: HostNeeds = {
+    ...{ sequences, length, devices: space.devices, device: ledger.total },
+    offloaded: way.offload === "host" ? outside : 0,
+  };
+  const disk = way.offload === "disk" ? outside : 0;
+  return { ...stage, ledger, host: hostBytes(host, hardware), disk, ...timeOf(needs, space, way) };
+}

@@ -1,0 +1,61 @@
+import type { PlanHardware, PlanMemory, PlanModel, PlanParallel } from "../plan.ts";
+import { divisors, legalRings } from "../ring/index.ts";
+import type { LayoutSpace, StageNeeds } from "./search.ts";
+
+/** Tokens that keep one device busy; more rows at once only take memory. */
+const busy = { cpu: 8192, cuda: 32_768 } as const;
+
+/** Ranks of the largest ring that the engine makes (native/model/layout.cc); `ring` has the same bound. */
+const mostRanks = 1024;
+
+/** Bytes of logits formed at once when the recipe does not say, and what is tried where that is too much. */
+const logitsBytes = [64, 16, 4].map((mebibytes) => mebibytes * 2 ** 20);
+
+/** Rows of the MLP at once: larger products are no faster. */
+const mlpTiles = { cpu: [1024, 256], cuda: [4096, 1024, 256] } as const;
+
+/** All that there is to choose from when the recipe sets nothing. */
+export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParallel["layout"]): LayoutSpace {
+  const { model, hardware } = needs;
+  return {
+    devices,
+    layout,
+    checkpoints: [0, ...segmentLengths(model.layers)],
+    offloads: ["none", offloadOf(hardware.kind)],
+    rings: rings(devices, layout, needs),
+    micros: (ring) => microBatches(Math.max(1, Math.ceil((needs.sequences * ring) / devices)), ring, needs),
+    tiles: mlpTiles[hardware.kind],
+    chunks: logitsBytes.map((bytes) => chunkOf(bytes, model)),
+  };
+}
+
+/** Where the layer inputs of a device of this kind can wait. */
+function offloadOf(kind: PlanHardware["kind"]): PlanMemory["offload"] {
+  return kind === "cpu" ? "disk" : "host";
+}
+
+/** Lengths of the segments into which layers can be cut, one for each number of segments. */
+export function segmentLengths(layers: number): number[] {
+  return [...new Set(Array.from({ length: layers }, (_, k) => Math.ceil(layers / (k + 1))))];
+}
+
+/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. A CPU has but one ring. */
+function rings(devices: number, layout: PlanParallel["layout"], { hardware, length }: StageNeeds): number[] {
+  if (hardware.kind === "cpu") return [Math.min(devices, mostRanks)];
+  const legal = legalRings(length, Math.min(devices, mostRanks), layout).filter((ring) => devices % ring === 0);
+  return legal.length > 0 ? legal : [1];
+}
+
+/** Numbers of rows that divide a group's rows, from what keeps a device busy down to 1. */
+function microBatches(rows: number, ring: number, { length, hardware }: StageNeeds): number[] {
+  const enough = Math.max(1, Math.ceil((busy[hardware.kind] * ring) / length));
+  return divisors(rows)
+    .filter((micro) => micro <= enough)
+    .reverse();
+}
+
+/** Rows of logits that take about so many bytes, whole blocks of 64. */
+function chunkOf(bytes: number, model: PlanModel): number {
+  const rows = Math.floor(bytes / (4 * model.vocab_size));
+  return Math.max(64, Math.floor(rows / 64) * 64);
+}

@@ -1,0 +1,49 @@
+import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanTrain } from "../plan.ts";
+import { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+
+/** Everything that decides how much memory a stage takes on one device. */
+export interface StageMemory {
+  readonly model: PlanModel;
+  readonly train: PlanTrain;
+  /** Tokens of a row. */
+  readonly length: number;
+  readonly ring: number;
+  readonly microBatch: number;
+  readonly checkpointEvery: number;
+  readonly lossChunk: number;
+  /** 0: all rows. */
+  readonly mlpTile: number;
+  readonly offload: PlanMemory["offload"];
+}
+
+/** A stage as the engine's ledger takes it. */
+export function ledgerOptions(stage: StageMemory): LedgerOptions {
+  const { lora } = stage.train;
+  return {
+    maxTokens: stage.microBatch * stage.length,
+    train: true,
+    ...(lora && { lora: { rank: lora.rank, targets: lora.targets }, alsoTrain: lora.also }),
+    checkpointEvery: stage.checkpointEvery,
+    lossChunk: stage.lossChunk,
+    mlpTile: stage.mlpTile,
+    offload: stage.offload !== "none",
+    kvCacheTokens: 0,
+    dtype: stage.train.dtype,
+    ring: stage.ring,
+  };
+}
+
+/**
+ * Bytes on one device by term. The ranks of a ring on a CPU live in one process, which is the device; on GPUs each device
+ * holds the weights, the optimizer, and its own share of what the ranks hold each.
+ */
+export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"]): PlanLedger {
+  const options = ledgerOptions(stage);
+  return deviceLedger(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
+}
+
+/** Bytes of layer inputs that wait outside of one device; of a CPU those of all its ranks. */
+export function stageOffload(stage: StageMemory, kind: PlanHardware["kind"]): number {
+  const options = ledgerOptions(stage);
+  return offloadedBytes(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
+}

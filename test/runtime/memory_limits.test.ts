@@ -1,0 +1,77 @@
+// What a process can have, from made-up /proc and /sys, and from limits that really hold.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import { checkMachine } from "../../runtime/run/check_machine.ts";
+import { memoryLimit } from "../../runtime/run/memory_limits.ts";
+import { plan } from "./tiny_run.ts";
+
+const MiB = 2 ** 20;
+const meminfo = { "proc/meminfo": "MemTotal: 9999 kB\nMemAvailable:    8192 kB\nSwapFree:   1024 kB\n" };
+
+function rootOf(files: { [path: string]: string }): string {
+  const root = mkdtempSync(join(tmpdir(), "ctx-limits-"));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+test("the tightest bound counts, and is named", () => {
+  expect(memoryLimit(rootOf({}))).toBeNull();
+  expect(memoryLimit(rootOf(meminfo))).toEqual({ bytes: 9 * MiB, what: "free memory" });
+  const second = {
+    ...meminfo,
+    "proc/self/cgroup": "0::/jobs/one\n",
+    "sys/fs/cgroup/jobs/one/memory.max": "max\n",
+    "sys/fs/cgroup/jobs/memory.max": `${7 * MiB}\n`,
+    "sys/fs/cgroup/jobs/memory.current": `${3 * MiB}\n`,
+    "sys/fs/cgroup/jobs/memory.stat": `anon 5\ninactive_file ${MiB}\n`,
+  };
+  expect(memoryLimit(rootOf(second))).toEqual({ bytes: 5 * MiB, what: "this control group (container)" });
+  const first = {
+    ...meminfo,
+    "proc/self/cgroup": "5:cpu:/\n4:memory:/box\n",
+    "sys/fs/cgroup/memory/box/memory.limit_in_bytes": `${6 * MiB}\n`,
+    "sys/fs/cgroup/memory/box/memory.usage_in_bytes": `${2 * MiB}\n`,
+  };
+  expect(memoryLimit(rootOf(first))?.bytes).toBe(4 * MiB);
+  const own = {
+    ...meminfo,
+    "proc/self/limits": `Max data size             ${5 * MiB}              unlimited            bytes\n`,
+    "proc/self/status": "VmData:\t    2048 kB\n",
+  };
+  expect(memoryLimit(rootOf(own))).toEqual({
+    bytes: 3 * MiB,
+    what: "the process's limit on data (ulimit -d)",
+  });
+});
+
+test("a stage beyond the bound is refused before anything is read, with what would fit", () => {
+  const machine = { addon: loadAddon(), device: "cpu" as const, threads: 1 };
+  const made = plan();
+  for (const stage of made.stages) stage.memory.device.total = 64 * MiB;
+  const root = rootOf({ "proc/meminfo": `MemAvailable: ${32 * 1024} kB\n` });
+  expect(() => checkMachine(made, machine, null, root)).toThrow(
+    /^stage first needs .*MiB of memory, and free memory has .*MiB left$/,
+  );
+  try {
+    checkMachine(made, machine, null, root);
+  } catch (error) {
+    expect(error).toMatchObject({ kind: "run", hint: expect.stringMatching(/^in the recipe: .* fits.*; or raise/) });
+  }
+  expect(() => checkMachine(made, machine, null, rootOf({}))).not.toThrow();
+});
+
+test.skipIf(process.platform !== "linux")("a limit that ulimit sets is seen", () => {
+  const bytes = 40 * 2 ** 30;
+  const limits = execFileSync("bash", ["-c", `ulimit -v ${bytes / 1024}; cat /proc/self/limits`], { encoding: "utf8" });
+  const status = readFileSync("/proc/self/status", "utf8");
+  const limit = memoryLimit(rootOf({ "proc/self/limits": limits, "proc/self/status": status }));
+  expect(limit?.what).toContain("ulimit -v");
+  expect(limit?.bytes).toBeLessThan(bytes);
+});
