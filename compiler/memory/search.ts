@@ -64,9 +64,9 @@ export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHard
 export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
   let looked = 0;
   let frugal: Choice | undefined;
-  const look = (way: Way, microBatch: number, tile: number, chunk: number): Choice => {
+  const look = ({ way, time }: TimedWay, microBatch: number, tile: number, chunk: number): Choice => {
     looked++;
-    const choice = layoutOf(needs, space, { ...way, microBatch, mlpTile: tile, lossChunk: chunk });
+    const choice = layoutOf(needs, space, { ...way, microBatch, mlpTile: tile, lossChunk: chunk }, time);
     if (!frugal || share(choice, needs.hardware) < share(frugal, needs.hardware)) frugal = choice;
     return choice;
   };
@@ -74,7 +74,7 @@ export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
   const leastTile = space.tiles.at(-1)!;
   const leastChunk = space.chunks.at(-1)!;
   for (const way of waysByTime(needs, space)) {
-    const micros = space.micros(way.ring);
+    const micros = space.micros(way.way.ring);
     if (!holds(look(way, micros.at(-1)!, leastTile, leastChunk))) continue;
     const micro = micros.find((rows) => holds(look(way, rows, leastTile, leastChunk)))!;
     const tile = space.tiles.find((rows) => holds(look(way, micro, rows, leastChunk)))!;
@@ -87,33 +87,49 @@ export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
 /** What decides the time of a stage. */
 type Way = Pick<StageMemory, "ring" | "checkpointEvery" | "offload">;
 
+interface Time {
+  readonly flops: PlanFlops;
+  readonly seconds: number;
+}
+
+interface TimedWay {
+  readonly way: Way;
+  readonly time: Time;
+}
+
 /** From fast to slow; equally fast ones in the order of the space. */
-function waysByTime(needs: StageNeeds, space: LayoutSpace): Way[] {
-  const ways = space.checkpoints.flatMap((checkpointEvery) =>
-    space.offloads.flatMap((offload) =>
+function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
+  const ways = space.checkpoints.flatMap((checkpointEvery) => {
+    const flops = flopsOf(needs, checkpointEvery);
+    return space.offloads.flatMap((offload) =>
       space.rings.map((ring) => {
         const way = { ring, checkpointEvery, offload };
-        return { way, seconds: timeOf(needs, space, way).seconds };
+        return { way, time: timeOf(needs, space, way, flops) };
       }),
-    ),
-  );
-  return ways.sort((a, b) => a.seconds - b.seconds).map(({ way }) => way);
+    );
+  });
+  return ways.sort((a, b) => a.time.seconds - b.time.seconds);
 }
 
 function timeOf(
   needs: StageNeeds,
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way,
-): { flops: PlanFlops; seconds: number } {
+  flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
+): Time {
   const { model, train, hardware, length, steps, sequences } = needs;
   const { ring, checkpointEvery, offload } = way;
-  const flops = stageFlops(model, { steps, sequences, length, checkpointEvery, lora: train.lora });
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
   const computing = stageSeconds(flops, hardware, { devices, ring, layout: space.layout });
+  if (offload === "none") return { flops, seconds: computing };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;
   return { flops, seconds: computing + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+}
+
+function flopsOf({ model, train, length, steps, sequences }: StageNeeds, checkpointEvery: number): PlanFlops {
+  return stageFlops(model, { steps, sequences, length, checkpointEvery, lora: train.lora });
 }
 
 /** One way to lay the stage out, with its memory and its time. */
@@ -121,6 +137,7 @@ export function layoutOf(
   needs: StageNeeds,
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">,
+  time: Time = timeOf(needs, space, way),
 ): Choice {
   const { model, train, hardware, length, sequences } = needs;
   const held = Math.ceil((way.microBatch * length) / way.ring);
@@ -137,5 +154,5 @@ export function layoutOf(
     offloaded: way.offload === "host" ? outside : 0,
   };
   const disk = way.offload === "disk" ? outside : 0;
-  return { ...stage, ledger, host: hostBytes(host, hardware), disk, ...timeOf(needs, space, way) };
+  return { ...stage, ledger, host: hostBytes(host, hardware), disk, ...time };
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
@@ -7,7 +7,7 @@ import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder, readSafetensors } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
-import { writeFailure, writeFolder, writeSynced } from "../run/files.ts";
+import { readBytes, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
 import { openRunFolder, readPlan } from "../run/folder.ts";
 import { readOrigin } from "../run/shapes.ts";
 import { baseFolder, baseName } from "../run/start_weights.ts";
@@ -166,7 +166,7 @@ async function writeAdapter(
     const fill = async (aside: string) => {
       await fillAdapterFolder(aside, engine, lora, dtype, base);
       // PEFT keeps no config of the model: without this one the base would run with its old frequency table.
-      writeSynced(join(aside, "config.json"), readFileSync(join(from, "config.json")));
+      writeSynced(join(aside, "config.json"), readBytes(join(from, "config.json")));
     };
     await cancelOnStop(engine, stop, async () => {
       await loadWeights(engine, sources, "value", true);

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeModelConfig } from "../../compiler/model/index.ts";
 import type { Plan, PlanExport, PlanRope } from "../../compiler/plan.ts";
 import { type JsonObject, proveExport } from "../../compiler/rope/index.ts";
 import type { NativeEngine, NativeParameter } from "../engine/addon.ts";
 import { Failure, messageOf } from "../run/failure.ts";
-import { readJson, writeSynced } from "../run/files.ts";
+import { readBytes, readJson, writeSynced } from "../run/files.ts";
 import { type OutTensor, SHARD_BYTES, writeTensors } from "./shards.ts";
 import type { TensorDtype } from "./tensor_header.ts";
 
@@ -125,7 +125,7 @@ function generationConfig(plan: Plan, config: JsonObject): JsonObject {
 /** Copies what there is, and tells the tokenizer the new length. */
 export function copyTokenizer(from: string, to: string, context: number): void {
   for (const name of TOKENIZER_FILES) {
-    if (existsSync(join(from, name))) writeSynced(join(to, name), readFileSync(join(from, name)));
+    if (existsSync(join(from, name))) writeSynced(join(to, name), readBytes(join(from, name)));
   }
   const config = join(from, "tokenizer_config.json");
   if (existsSync(config)) {

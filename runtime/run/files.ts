@@ -194,6 +194,15 @@ export function readText(path: string): string {
   }
 }
 
+/** Reads a whole file. Throws a Failure that names it. */
+export function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+}
+
 /** Reads a JSON file. Throws a Failure that names the file when it is missing or malformed. */
 export function readJson<T>(path: string): T {
   const text = readText(path);
