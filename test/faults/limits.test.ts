@@ -72,10 +72,10 @@ onLinux("startableThreads tells what a limit leaves, and refuses what is no coun
   for (const count of [-1, Number.NaN, 1e9]) expect(() => addon.startableThreads(count)).toThrow(/count must lie in/);
 });
 
-onLinux("32 open files are enough; with fewer the limit is named", async () => {
+onLinux("48 open files are enough; with far fewer the limit is named", async () => {
   rmSync(join(folder, ".ctx-cache"), { recursive: true, force: true });
   const root = freshRoot();
-  const enough = await launch(runOrResume(folder, root), folder, {}, "-n 32").ended;
+  const enough = await launch(runOrResume(folder, root), folder, {}, "-n 48").ended;
   expect(enough.status).toBe(0);
   expect(differences(outcomeOf(root), whole)).toEqual([]);
   const few = await launch(runOrResume(folder, freshRoot()), folder, {}, "-n 24").ended;
