@@ -71,7 +71,9 @@ void check_rmsnorm(Harness &h, int64_t rows, int64_t cols, int64_t pad) {
 }
 
 void check_rope_table(Harness &h, double theta, int32_t half, double factor) {
-  const std::vector<int32_t> positions = {0, 1, 2, 1000, 131071, 4194304, 2147483647};
+  std::vector<int32_t> positions = {0, 1, 2, 11, 1000, 131071, 4194304, 536870911, 536870912, 536870913, 2147483647, -1, -4194304, -2147483647};
+  std::mt19937 random(12);
+  for (int32_t p : random_ids(random, 100, -4194304, 4194305)) positions.push_back(p);
   std::vector<double> inv_freq(half);
   for (int32_t i = 0; i < half; i++) inv_freq[i] = std::pow(theta, -double(i) / half);
   const int64_t n = int64_t(positions.size());
@@ -112,6 +114,23 @@ void check_large_angles(Harness &h) {
   });
 }
 
+// One angle, close to a multiple of pi/2 (position 1, so that the frequency is the angle), where reduction loses the most: the small one of
+// sine and cosine is good to 1e-9 of a radian, not only to what fp32 shows of it near 1.
+void check_rope_angles(Harness &h) {
+  std::vector<double> angles;
+  for (int64_t n : {int64_t(1), int64_t(2), int64_t(3), int64_t(4), int64_t(1001), int64_t(2670177), int64_t(341782637)})
+    for (double beside : {-1e-3, -1e-7, 0.0, 1e-7, 1e-3}) angles.push_back(double(n) * 1.5707963267948966 + beside);
+  const int64_t n = int64_t(angles.size());
+  Reference small;
+  for (double a : angles) small.push_back(std::min(std::fabs(double(std::sin((long double)a))), std::fabs(double(std::cos((long double)a)))));
+  h.expect("rope_table beside multiples of pi/2", 1e-9, small, [&](ctx_device *device, Output &out) {
+    std::vector<float> c(n), s(n);
+    const int32_t position = 1;
+    h.ok(device, h.backend->rope_table(device, c.data(), s.data(), angles.data(), int32_t(n), 1, &position, 1));
+    for (int64_t i = 0; i < n; i++) out.add(std::min(std::fabs(c[i]), std::fabs(s[i])));
+  });
+}
+
 void check_rope(Harness &h, int64_t tokens, int32_t heads, int32_t head_dim, int64_t pad) {
   std::mt19937 random(12);
   const int32_t half = head_dim / 2;
@@ -144,6 +163,8 @@ void test_norm_and_rope(Harness &h) {
   check_rope_table(h, 5e8, 64, 1.2079441541679836);
   check_rope_table(h, 500000, 13, 0.8);
   check_large_angles(h);
+  for (int32_t half : {1, 3, 13}) check_rope_table(h, 10000, half, 1);
+  check_rope_angles(h);
   check_rope(h, 1, 1, 2, 0);
   check_rope(h, 7, 3, 10, 1);
   check_rope(h, 33, 2, 64, 0);
