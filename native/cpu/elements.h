@@ -18,7 +18,19 @@ typedef uint16_t bf16_bits __attribute__((vector_size(ctx_simd::W * 2)));
 typedef uint16_t bf16_bits_unaligned __attribute__((vector_size(ctx_simd::W * 2), aligned(2), may_alias));
 typedef uint32_t word_bits __attribute__((vector_size(ctx_simd::W * 4)));
 
-CTX_INLINE ctx_simd::vf widened(bf16_bits x) { return (ctx_simd::vf)(__builtin_convertvector(x, word_bits) << 16); }
+// Compilers split conversions of whole vectors in two and join them again; the instructions themselves do it at once.
+#if defined(__AVX512BW__)
+CTX_INLINE word_bits words(bf16_bits x) { return (word_bits)_mm512_cvtepu16_epi32((__m256i)x); }
+CTX_INLINE bf16_bits lower_halves(word_bits x) { return (bf16_bits)_mm512_cvtepi32_epi16((__m512i)x); }
+#elif defined(__AVX2__)
+CTX_INLINE word_bits words(bf16_bits x) { return (word_bits)_mm256_cvtepu16_epi32((__m128i)x); }
+CTX_INLINE bf16_bits lower_halves(word_bits x) { return __builtin_convertvector(x, bf16_bits); }
+#else
+CTX_INLINE word_bits words(bf16_bits x) { return __builtin_convertvector(x, word_bits); }
+CTX_INLINE bf16_bits lower_halves(word_bits x) { return __builtin_convertvector(x, bf16_bits); }
+#endif
+
+CTX_INLINE ctx_simd::vf widened(bf16_bits x) { return (ctx_simd::vf)(words(x) << 16); }
 
 // The bits of x in bf16 in the lower half of each lane.
 CTX_INLINE word_bits narrowed(ctx_simd::vf x) {
@@ -32,7 +44,7 @@ CTX_INLINE ctx_simd::vf get(const float *p) { return ctx_simd::load(p); }
 CTX_INLINE bf16_bits bits(const Bf16 *p) { return *reinterpret_cast<const bf16_bits_unaligned *>(p); }
 CTX_INLINE ctx_simd::vf get(const Bf16 *p) { return widened(bits(p)); }
 CTX_INLINE void put(float *p, ctx_simd::vf x) { ctx_simd::store(p, x); }
-CTX_INLINE void put(Bf16 *p, ctx_simd::vf x) { *reinterpret_cast<bf16_bits_unaligned *>(p) = __builtin_convertvector(narrowed(x), bf16_bits); }
+CTX_INLINE void put(Bf16 *p, ctx_simd::vf x) { *reinterpret_cast<bf16_bits_unaligned *>(p) = lower_halves(narrowed(x)); }
 
 // The first n lanes, all of them from W on; missing lanes read as 0, and nothing behind p + n is touched. Whole vectors take the plain
 // path: masked moves, stores above all, are many times slower on AMD.
@@ -47,7 +59,7 @@ CTX_INLINE ctx_simd::vf get(const Bf16 *p, int64_t n) { return widened(bits(p, n
 CTX_INLINE void put(float *p, ctx_simd::vf x, int64_t n) { n >= ctx_simd::W ? put(p, x) : ctx_simd::store_n(p, x, n); }
 CTX_INLINE void put(Bf16 *p, ctx_simd::vf x, int64_t n) {
   if (n >= ctx_simd::W) return put(p, x);
-  const bf16_bits y = __builtin_convertvector(narrowed(x), bf16_bits);
+  const bf16_bits y = lower_halves(narrowed(x));
   if (n > 0) __builtin_memcpy(p, &y, size_t(n) * sizeof(Bf16));
 }
 
