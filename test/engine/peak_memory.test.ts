@@ -24,7 +24,7 @@ const cases: [string, Partial<PeakCase>][] = [
   ["all kept", {}],
   ["all kept, bf16", { dtype: "bf16" }],
   ["every layer's input kept", { checkpointEvery: 1, tokens: 32_768 }],
-  ["layer inputs in a file", { checkpointEvery: 1, offload: true, tokens: 65_536 }],
+  ["layer inputs in a file", { checkpointEvery: 1, offload: true, tokens: 49_152 }],
   ["LoRA, every second layer", { lora: true, checkpointEvery: 2 }],
   ["a ring of two", { ring: 2 }],
   ["scoring", { train: false, tokens: 65_536 }],
