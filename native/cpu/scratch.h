@@ -43,8 +43,9 @@ struct GemmCut {
     pass = beside ? round_up(K, kc) : kc;
     const int64_t widest = std::clamp<int64_t>(DEEP * KC * NC / (pass / terms) / tile.columns * tile.columns, tile.columns, NC);
     nc = round_up(ceil_div(N, ceil_div(N, widest)), tile.columns);
-    // Row blocks in a multiple of the thread count, all about equally high; then strips, until there are a few items per thread.
-    const int64_t row_blocks = ceil_div(M, MC);
+    // Row blocks in a multiple of the thread count, all about equally high; then strips, until there are a few items per thread. A product
+    // too narrow for a strip a thread is cut into more blocks.
+    const int64_t row_blocks = std::max(ceil_div(M, MC), std::min(ceil_div(threads, std::max<int64_t>(1, nc / MIN_COLUMNS)), ceil_div(M, tile.rows)));
     mc = round_up(ceil_div(M, row_blocks < threads ? row_blocks : round_up(row_blocks, threads)), tile.rows);
     strips_target = ceil_div(threads == 1 ? 1 : 4 * threads, ceil_div(M, mc));
   }
