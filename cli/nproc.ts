@@ -12,15 +12,15 @@ const LARGEST_STATUS = 3;
 /**
  * `ctx run --nproc N`: starts itself N times on this machine through the MPI's own launcher, and ends as it ends.
  *
- * Ctrl-C once is passed on as SIGUSR2, which launchers hand to all ranks: the run finishes its step and saves. Twice ends the job, as does
- * a terminal that is closed. (Given SIGINT, mpirun would kill all ranks within a second.)
+ * Ctrl-C once is passed on as a signal that the launcher hands to all ranks: the run finishes its step and saves. Twice ends the job, as
+ * does a terminal that is closed.
  *
  * @param words the command's words without `--nproc N`
  * @returns the exit status
  * @throws Failure where there is no launcher, or one of another MPI than ctx was built with
  */
 export async function startRanks(count: number, words: string[]): Promise<number> {
-  const options = launcherOptions();
+  const { options, stop } = launcher();
   const command = [...options, "-n", String(count), process.execPath, ...process.execArgv, process.argv[1]!, ...words];
   const child = spawn("mpirun", command, {
     // Its own process group: the terminal's Ctrl-C must reach this process alone. Nor is what is typed for the ranks.
@@ -29,7 +29,7 @@ export async function startRanks(count: number, words: string[]): Promise<number
     env: { ...ofThisMachine(process.env), OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" },
   });
   let interrupts = 0;
-  const handle = () => child.kill(interrupts++ === 0 ? "SIGUSR2" : "SIGTERM");
+  const handle = () => child.kill(interrupts++ === 0 ? stop : "SIGTERM");
   const abandon = () => {
     interrupts++;
     child.kill("SIGTERM");
@@ -62,8 +62,15 @@ export function ofThisMachine(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.test(name) && !ofMpirun.test(name)));
 }
 
-/** What the installed mpirun needs to start as many ranks as asked for, each free to use its threads. */
-function launcherOptions(): string[] {
+interface LauncherUse {
+  /** What it needs to start as many ranks as asked for, each free to use its threads. */
+  options: string[];
+  /** What it hands to all ranks without ending itself. */
+  stop: NodeJS.Signals;
+}
+
+/** How to use the installed mpirun. */
+function launcher(): LauncherUse {
   const { error, stdout } = spawnSync("mpirun", ["--version"], { encoding: "utf8" });
   if (error) throw new Failure("run", "--nproc starts ranks with mpirun, and there is none", INSTALL);
   const open = isOpenMpi(stdout);
@@ -76,7 +83,10 @@ function launcherOptions(): string[] {
       "put that MPI's mpirun first on the PATH, or build ctx with this one's compiler: MPICC=… npm run build",
     );
   }
-  return open ? ["--oversubscribe", "--bind-to", "none"] : [];
+  // Given SIGINT, Open MPI's kills all ranks within a second; given SIGUSR2, MPICH's dies of it.
+  return open
+    ? { options: ["--oversubscribe", "--bind-to", "none"], stop: "SIGUSR2" }
+    : { options: [], stop: "SIGINT" };
 }
 
 function isOpenMpi(text: string): boolean {

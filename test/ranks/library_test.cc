@@ -93,9 +93,12 @@ void abandon(ctx_group *world) {
     Bytes out(8 << 20), in(8 << 20);
     OK(table->start(ring, 1, out.data(), in.data(), out.size())); // the others never do
     table->release(ring);
-    std::vector<Bytes> rubble; // what was freed is overwritten
-    for (size_t bytes = 16; bytes < 4096; bytes += 8)
-      for (int k = 0; k < 8; k++) rubble.emplace_back(bytes, 0xff);
+    std::vector<std::vector<uint64_t>> rubble; // what was freed is overwritten: no pointer there is one, and none equals another
+    for (size_t words = 2; words < 512; words++)
+      for (int k = 0; k < 8; k++) {
+        rubble.emplace_back(words);
+        for (size_t i = 0; i < words; i++) rubble.back()[i] = (uint64_t)(i + 1) << 32;
+      }
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     table->abort(7);
   }

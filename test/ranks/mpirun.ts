@@ -21,6 +21,9 @@ export const isOpenMpi = /Open MPI|Open RTE/.test(version("mpirun"));
 const OPEN = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"];
 export const MPIRUN = ["mpirun", ...(isOpenMpi ? OPEN : [])];
 
+/** What mpirun hands to all ranks. */
+export const STOP: NodeJS.Signals = isOpenMpi ? "SIGUSR2" : "SIGINT";
+
 /** The launcher of another MPI than the one that is tested, where Debian's alternatives have it. */
 export const STRANGER = (isOpenMpi ? ["mpirun.mpich"] : ["mpirun.openmpi", ...OPEN]) as [string, ...string[]];
 export const hasStranger = version(STRANGER[0]) !== "";
