@@ -90,7 +90,7 @@ function launcher(): LauncherUse {
 }
 
 function isOpenMpi(text: string): boolean {
-  return /Open MPI|Open RTE/.test(text);
+  return /Open ?(MPI|RTE)|open-mpi\.org/i.test(text);
 }
 
 function builtWith(): string {

@@ -15,7 +15,7 @@ export interface Ended {
 const version = (program: string) => spawnSync(program, ["--version"], { encoding: "utf8" }).stdout ?? "";
 
 /** The MPI that is tested: the one whose mpirun comes first on the PATH, which ctx must be built with. */
-export const isOpenMpi = /Open MPI|Open RTE/.test(version("mpirun"));
+export const isOpenMpi = /Open ?(MPI|RTE)/.test(version("mpirun"));
 
 /** Runs as root, more ranks than cores, none bound to one. */
 const OPEN = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"];
