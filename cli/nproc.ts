@@ -1,7 +1,22 @@
 import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { loadAddon } from "../runtime/engine/load.ts";
 import { Failure, messageOf } from "../runtime/run/failure.ts";
 import { STATUS } from "./outcome.ts";
+
+/** Names the file in which the first rank leaves its exit status: MPICH's launcher at times loses it. */
+const STATUS_FILE = "CTX_NPROC_STATUS";
+
+/** For the first rank, as it ends. */
+export function leaveStatus(status: number): void {
+  const file = process.env[STATUS_FILE];
+  if (file === undefined) return;
+  try {
+    writeFileSync(file, String(status));
+  } catch {} // no room for it: the launcher's own status must do
+}
 
 /** What to do where there is no MPI, or not the right one. */
 const INSTALL = "install an MPI with its compiler (Debian: openmpi-bin libopenmpi-dev) and build again: npm run build";
@@ -22,11 +37,18 @@ const LARGEST_STATUS = 3;
 export async function startRanks(count: number, words: string[]): Promise<number> {
   const { options, stop } = launcher();
   const command = [...options, "-n", String(count), process.execPath, ...process.execArgv, process.argv[1]!, ...words];
+  const notes = mkdtempSync(join(tmpdir(), "ctx-nproc-"));
+  const left = join(notes, "status");
   const child = spawn("mpirun", command, {
     // Its own process group: the terminal's Ctrl-C must reach this process alone. Nor is what is typed for the ranks.
     detached: true,
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...ofThisMachine(process.env), OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" },
+    env: {
+      ...ofThisMachine(process.env),
+      OMPI_ALLOW_RUN_AS_ROOT: "1",
+      OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
+      [STATUS_FILE]: left,
+    },
   });
   let interrupts = 0;
   const handle = () => child.kill(interrupts++ === 0 ? stop : "SIGTERM");
@@ -38,10 +60,12 @@ export async function startRanks(count: number, words: string[]): Promise<number
   process.on("SIGTERM", handle);
   process.on("SIGHUP", abandon);
   process.on("exit", abandon);
-  const status = await new Promise<number | null>((resolve, reject) => {
+  const ended = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);
   });
+  const status = ended === 0 && existsSync(left) ? Number(readFileSync(left, "utf8")) : ended;
+  rmSync(notes, { recursive: true, force: true });
   process.off("exit", abandon);
   if (interrupts > 0 && (status === null || status > LARGEST_STATUS)) return STATUS.interrupted;
   if (status !== null && (status <= LARGEST_STATUS || status === STATUS.interrupted)) return status;

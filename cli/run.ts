@@ -21,7 +21,7 @@ import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { readOrigin } from "../runtime/run/shapes.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
-import { startRanks } from "./nproc.ts";
+import { leaveStatus, startRanks } from "./nproc.ts";
 import { exitStatus, printFailure, printJson } from "./outcome.ts";
 import { planFrom } from "./plan_from.ts";
 import { Progress } from "./progress.ts";
@@ -92,7 +92,11 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   const early = launched ? rememberSignals() : () => false;
   const job = launched ? joinJob(loadAddon(), process.env, packageVersion(), options.threads ?? null) : null;
   if (job && job.ranks.rank > 0) return serve(job);
-  if (job) process.on("exit", (status) => endJob(job, status));
+  if (job)
+    process.on("exit", (status) => {
+      leaveStatus(status);
+      endJob(job, status);
+    });
   await lead(file, options, job, early);
 }
 
