@@ -77,6 +77,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
           : "none loads",
       },
       { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
+      mpi(),
     );
   }
   findings.push(
@@ -102,6 +103,16 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
 function cuda(native: NativeDescription): string {
   if (!native.cuda.available) return native.cuda.reason;
   return native.cuda.devices.map((device) => `${device.name}, ${bytes(device.memoryBytes)}`).join("; ");
+}
+
+/** The MPI that ctx was built with, for runs by several processes. */
+function mpi(): Finding {
+  try {
+    return { name: "MPI", ok: true, needed: false, value: `${loadAddon().ranksLibrary()}, for --nproc and clusters` };
+  } catch (error) {
+    const reason = messageOf(error).replace(/^ranksLibrary: /, "");
+    return { name: "MPI", ok: false, needed: false, value: `${reason}; needed only for --nproc and clusters` };
+  }
 }
 
 function disk(): string {

@@ -7,21 +7,25 @@ import { StopSignal } from "../runtime/run/events.ts";
  * @param onFirst tells the user what happens now
  * @param onSecond has the last word
  * @param signals that are heard
+ * @param endings signals that count as the second one at once
  */
 export function stopOnInterrupt(
   onFirst: () => void,
   onSecond: () => void = () => {},
   signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"],
+  endings: NodeJS.Signals[] = [],
 ): StopSignal {
   const stop = new StopSignal();
+  const end = () => {
+    onSecond();
+    process.exit(130);
+  };
   const handle = () => {
-    if (stop.requested) {
-      onSecond();
-      process.exit(130);
-    }
+    if (stop.requested) end();
     stop.request();
     onFirst();
   };
   for (const signal of signals) process.on(signal, handle);
+  for (const signal of endings) process.on(signal, end);
   return stop;
 }

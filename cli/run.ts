@@ -21,8 +21,8 @@ import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { readOrigin } from "../runtime/run/shapes.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
-import { startRanks } from "./nproc.ts";
-import { printFailure, printJson } from "./outcome.ts";
+import { leaveStatus, startRanks } from "./nproc.ts";
+import { exitStatus, printFailure, printJson } from "./outcome.ts";
 import { planFrom } from "./plan_from.ts";
 import { Progress } from "./progress.ts";
 import { packageVersion } from "./version.ts";
@@ -37,8 +37,11 @@ interface Options extends MachineOptions {
   quiet?: boolean;
 }
 
-/** What asks the leader of a job to stop after its step. SIGTERM is how mpirun ends a job that has lost a rank: no step can be finished then. */
+/** What asks the leader of a job to stop after its step. */
 const JOB_SIGNALS: NodeJS.Signals[] = ["SIGINT", "SIGUSR2"];
+
+/** What ends a job at once. So mpirun ends one that has lost a rank, and Slurm one whose time is over: no step can be finished then. */
+const JOB_ENDINGS: NodeJS.Signals[] = ["SIGTERM"];
 
 /** `ctx run`. */
 export function register(program: Command): void {
@@ -72,17 +75,42 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   if (options.resume !== undefined && options.out !== undefined) {
     throw new Failure("usage", "--resume goes on in the run's own folder; it cannot be combined with --out");
   }
-  const launched = launchOf(process.env) !== null;
-  if (options.nproc !== undefined && options.nproc > 1 && !launched) {
+  const launch = launchOf(process.env);
+  const launched = launch !== null;
+  if (launched && options.nproc !== undefined)
+    throw new Failure(
+      "usage",
+      `--nproc starts processes, and this is already one of ${launch.size} that ${launch.launcher} started`,
+      `leave --nproc out; ${launch.remedy}`,
+    );
+  if (options.nproc !== undefined && options.nproc > 1) {
     process.exitCode = await startRanks(options.nproc, withoutNproc(process.argv.slice(2)));
     return;
   }
   if (launched && options.device === "cuda")
     throw new Failure("usage", "ranks as processes compute on the CPU", "leave --device cuda out, or run one process");
+  const early = launched ? rememberSignals() : () => false;
   const job = launched ? joinJob(loadAddon(), process.env, packageVersion(), options.threads ?? null) : null;
   if (job && job.ranks.rank > 0) return serve(job);
-  if (job) process.on("exit", (status) => endJob(job, status));
-  await lead(file, options, job);
+  if (job)
+    process.on("exit", (status) => {
+      leaveStatus(status);
+      endJob(job, status);
+    });
+  await lead(file, options, job, early);
+}
+
+/** Until the run hears them, signals to stop must not end a rank. The function returned tells whether there were any, and ends this. */
+function rememberSignals(): () => boolean {
+  let asked = false;
+  const remember = () => {
+    asked = true;
+  };
+  for (const signal of JOB_SIGNALS) process.on(signal, remember);
+  return () => {
+    for (const signal of JOB_SIGNALS) process.off(signal, remember);
+    return asked;
+  };
 }
 
 /** `--nproc 4` and `--nproc=4` taken out. */
@@ -92,18 +120,23 @@ function withoutNproc(words: string[]): string[] {
 
 /** A rank above 0. It stops when the leader does, which hears the same signals; what it cannot do ends the job. */
 async function serve(job: Job): Promise<void> {
-  for (const signal of ["SIGINT", "SIGUSR2"] as const) process.on(signal, () => {});
+  for (const signal of JOB_SIGNALS) process.on(signal, () => {});
   try {
     await follow(loadAddon(), job, packageVersion());
   } catch (error) {
     process.stderr.write(`rank ${job.ranks.rank} on ${job.ranks.host}:\n`);
     printFailure(error, false);
-    job.ranks.abort(1);
+    job.ranks.abort(exitStatus(error));
   }
   endJob(job, 0);
 }
 
-async function lead(file: string | undefined, options: Options, job: Job | null): Promise<void> {
+async function lead(
+  file: string | undefined,
+  options: Options,
+  job: Job | null,
+  askedEarly: () => boolean,
+): Promise<void> {
   const started =
     options.resume === undefined ? await start(file!, options) : await resume(options.resume, file, options);
   const { plan, folder, base } = started;
@@ -115,12 +148,15 @@ async function lead(file: string | undefined, options: Options, job: Job | null)
       progress.listen({ kind: "note", text: `stopping after this step${again}` });
     },
     () => {
+      if (job) job.broken = true;
       progress.close();
       const text = `stopped at once; what was saved before is intact: go on with ctx run --resume ${shown}`;
       progress.listen({ kind: "note", text });
     },
     job ? JOB_SIGNALS : undefined,
+    job ? JOB_ENDINGS : undefined,
   );
+  if (askedEarly()) stop.request();
   try {
     progress.listen({ kind: "note", text: `run folder ${shown}` });
     if (job) progress.listen({ kind: "note", text: describeJob(job) });
@@ -152,8 +188,8 @@ async function lead(file: string | undefined, options: Options, job: Job | null)
 }
 
 function describeJob(job: Job): string {
-  const { ranks, launch } = job;
-  const here = launch.localSize === null ? "" : `, ${launch.localSize} on this machine`;
+  const { ranks } = job;
+  const here = ranks.here === ranks.size ? "" : `, ${ranks.here} on this machine`;
   return `${ranks.size} ranks over ${ranks.library}${here}, ${threadsOfRank(job)} ${threadsOfRank(job) === 1 ? "thread" : "threads"} each`;
 }
 

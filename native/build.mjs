@@ -2,12 +2,13 @@
 // Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [target…]`. With
 // `--sanitize memory` (bad memory accesses, undefined behaviour) or `--sanitize threads` (data races) into a folder below it, and slower;
 // with `--fuzz` the fuzzers of test/fuzz, which need Clang.
-// Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one.
+// Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one. MPICC in the environment names the compiler wrapper of the MPI that ranks
+// are built with, where it is not the mpicc on the PATH.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -26,6 +27,16 @@ function run(program, args) {
 /** True if `program --version` runs. */
 function has(program) {
   return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+/** Where a program on the PATH lies. */
+function wholePath(program) {
+  const found = (
+    program.includes("/")
+      ? [resolve(program)]
+      : (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, program))
+  ).find(existsSync);
+  return found ?? stop(`MPICC is ${program}, and there is no such program`);
 }
 
 function stop(message) {
@@ -56,7 +67,8 @@ const build = join(source, "build", values.fuzz ? "fuzz" : values.sanitize ? `sa
 const generator = has("ninja") ? "Ninja" : "Unix Makefiles";
 const cache = join(build, "CMakeCache.txt");
 const configured = existsSync(cache) && readFileSync(cache, "utf8").includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
-if (!configured) {
+const mpicc = process.env.MPICC ? [`-DCTX_MPICC=${wholePath(process.env.MPICC)}`] : [];
+if (!configured || mpicc.length > 0) {
   // --fresh would do, but is newer than the CMake we ask for; a cache of another generator is left to CMake's own message.
   run("cmake", [
     "-S",
@@ -68,6 +80,7 @@ if (!configured) {
     "-DCMAKE_BUILD_TYPE=Release",
     `-DCTX_SANITIZE=${values.sanitize ? SANITIZERS[values.sanitize] : ""}`,
     `-DCTX_NODE_MODULES=${nodeModules()}`,
+    ...mpicc,
     ...(values.fuzz ? ["-DCTX_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++"] : []),
   ]);
 }

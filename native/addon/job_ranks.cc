@@ -2,8 +2,16 @@
 #include "job_ranks.h"
 
 #include <dlfcn.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
+#include <algorithm>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "../model/crew.h"
 #include "../model/failure.h"
@@ -14,6 +22,64 @@ namespace ctx {
 namespace {
 
 std::unique_ptr<Processes> job;
+int ranks_here = 1, processors = 1; // see join
+
+// A set of processors as bits; all of it in one message.
+struct ProcessorSet {
+  uint64_t bits[16] = {}; // as many as cpu_set_t has
+  bool has(int i) const { return bits[i / 64] >> i % 64 & 1; }
+};
+
+// Those that this process may run on. Where the system does not tell: the first of them, as many as it has.
+ProcessorSet allowed_processors() {
+  ProcessorSet allowed;
+  const auto add = [&](int i) { allowed.bits[i / 64] |= uint64_t(1) << i % 64; };
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (int i = 0; i < std::min(1024, CPU_SETSIZE); i++)
+      if (CPU_ISSET(i, &set)) add(i);
+    return allowed;
+  }
+#endif
+  for (int i = 0; i < std::clamp((int)std::thread::hardware_concurrency(), 1, 1024); i++) add(i);
+  return allowed;
+}
+
+// What ranks tell each other of where they run.
+struct Place {
+  uint64_t machine = 0;
+  ProcessorSet processors;
+};
+
+// The same on ranks of one machine or container. Names alone may be alike ("localhost"), and containers of a machine share its boot.
+uint64_t machine_number(const char *host) {
+  std::string text = host, boot;
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  if (file >> boot) text += boot;
+  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+  for (const char c : text) hash = (hash ^ (uint8_t)c) * 0x100000001b3u;
+  return hash;
+}
+
+// How many ranks run on this machine, and how many processors are this one's: of each that several may run on, its part. So ranks that
+// their launcher bound apart have all of their own, and ranks that are bound to nothing have equal shares.
+void divide_machine(const ctx_ranks &table, ctx_group *world) {
+  const Place own{machine_number(table.host()), allowed_processors()};
+  std::vector<int> users(1024, 0);
+  ranks_here = 0;
+  for (int rank = 0; rank < table.size(world); rank++) {
+    Place theirs = own;
+    if (const ctx_status status = table.broadcast(world, &theirs, sizeof theirs, rank)) fail(status, "%s", table.last_error());
+    if (theirs.machine != own.machine) continue;
+    ranks_here++;
+    for (int i = 0; i < 1024; i++) users[(size_t)i] += theirs.processors.has(i);
+  }
+  double share = 0;
+  for (int i = 0; i < 1024; i++)
+    if (own.processors.has(i)) share += 1.0 / users[(size_t)i];
+  processors = std::max(1, (int)(share + 1e-6)); // 1/3 + 1/3 + 1/3 is 1
+}
 
 const ctx_ranks *open_ranks() {
   const std::string file = own_folder() + "/libctx_mpi.so";
@@ -87,11 +153,14 @@ Napi::Value join(const Napi::CallbackInfo &info) {
     ctx_group *world = nullptr;
     const ctx_status status = table->join(&world);
     if (status != CTX_OK) fail(status, "%s", table->last_error());
+    divide_machine(*table, world);
     job = std::make_unique<Processes>(table, world);
   });
   Napi::Object ranks = Napi::Object::New(env);
   ranks.Set("rank", Napi::Number::New(env, job->rank()));
   ranks.Set("size", Napi::Number::New(env, job->size()));
+  ranks.Set("here", Napi::Number::New(env, ranks_here));
+  ranks.Set("processors", Napi::Number::New(env, processors));
   ranks.Set("host", Napi::String::New(env, job->table->host()));
   ranks.Set("library", Napi::String::New(env, job->table->name));
   ranks.Set("tell", Napi::Function::New(env, tell, "tell"));
@@ -102,10 +171,18 @@ Napi::Value join(const Napi::CallbackInfo &info) {
   return ranks;
 }
 
+// ranksLibrary(): the MPI that the ranks library was built with, with its version; joins nothing.
+Napi::Value ranks_library(const Napi::CallbackInfo &info) {
+  return guarded(info.Env(), "ranksLibrary", [&] { return Napi::String::New(info.Env(), open_ranks()->name); });
+}
+
 } // namespace
 
 const Processes *joined_processes() { return job.get(); }
 
-void register_ranks(Napi::Env env, Napi::Object exports) { exports.Set("joinRanks", Napi::Function::New(env, join, "joinRanks")); }
+void register_ranks(Napi::Env env, Napi::Object exports) {
+  exports.Set("joinRanks", Napi::Function::New(env, join, "joinRanks"));
+  exports.Set("ranksLibrary", Napi::Function::New(env, ranks_library, "ranksLibrary"));
+}
 
 } // namespace ctx

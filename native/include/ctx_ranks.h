@@ -36,6 +36,7 @@ typedef struct {
   int32_t (*size)(const ctx_group *);
   // The ranks of the group that name the same colour, in the group's order. The group stays as it is.
   ctx_status (*split)(ctx_group *, int32_t colour, ctx_group **part);
+  // A group with a transfer in flight stays until the process ends: so must the transfer's buffers, which the library still reads and writes.
   void (*release)(ctx_group *);
 
   // One transfer around the ring: `bytes` at `send` go to rank + 1, as many from rank - 1 into `receive`, while the caller computes.

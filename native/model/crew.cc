@@ -17,8 +17,13 @@ std::atomic<int> Crew::unfinished_{0};
 
 bool Crew::all_done() { return unfinished_ == 0; }
 
-Crew::Crew(const Processes &processes, int ring) : processes(processes), everyone(processes, 0), ring_(ring) {
+Crew::Crew(const Processes &processes, int ring, uint64_t layout) : processes(processes), everyone(processes, 0), ring_(ring) {
   if (ring < 1 || processes.size() % ring != 0) fail(CTX_ERR_ARGUMENT, "ring is %d, which does not divide the %d ranks of the job", ring, processes.size());
+  layout ^= (uint64_t)Order::last; // the orders are part of what both must know
+  uint64_t leaders = layout;
+  processes.broadcast(&leaders, sizeof leaders);
+  if (layout != leaders)
+    fail(CTX_ERR_ARGUMENT, "rank %d on %s lays its engine out otherwise than rank 0: they do not run the same build of ctx", processes.rank(), processes.table->host());
   if (ring > 1) sequence = std::make_unique<ProcessRing>(processes, group());
   unfinished_++;
 }

@@ -15,7 +15,7 @@
 
 namespace ctx {
 
-enum class Order : int32_t { end, set_rope, initialize, load, fetch, write, accumulate, step, zero_gradients };
+enum class Order : int32_t { end, set_rope, initialize, load, fetch, write, accumulate, step, zero_gradients, last = zero_gradients };
 
 // Arguments of an order: plain values and vectors of them, in the order in which they are put and taken.
 class Message {
@@ -57,8 +57,9 @@ class Message {
 
 class Crew {
  public:
-  // All ranks of the job at the same time. `ring` divides their number.
-  Crew(const Processes &processes, int ring);
+  // All ranks of the job at the same time. `ring` divides their number. `layout`: a number for how the engine is laid out, which
+  // must be the same on all, as what ranks send each other is plain bytes.
+  Crew(const Processes &processes, int ring, uint64_t layout);
   ~Crew(); // of the leader: tells the others that this engine is done with
 
   bool leads() const { return processes.rank() == 0; }
@@ -70,6 +71,8 @@ class Crew {
   // Leader: begins an operation on all ranks. Until `done`, which ends it everywhere, a failure leaves the others in the middle of it.
   void tell(Order order, const Message &arguments = {});
   void done() { in_order_ = false; }
+  // The last operation was not brought to its end: transfers that it began may still be under way, and their buffers must stay.
+  bool broken() const { return in_order_; }
   // Others: the next order.
   Order hear(Message &arguments);
 

@@ -13,7 +13,7 @@ Engine::Engine(const EngineOptions &options)
     : options_(options), parameters_(options.model, options.training, options.memory.train),
       layout_(lay_out(options_.model, parameters_, options.memory,
                       {options.ring, options.processes ? 1 : options.ring, options.processes ? options.processes->size() : 1})),
-      crew_(options.processes ? std::make_unique<Crew>(*options.processes, options.ring) : nullptr), ring_(std::make_unique<LocalRing>(options.ring)) {
+      crew_(options.processes ? std::make_unique<Crew>(*options.processes, options.ring, fingerprint(layout_)) : nullptr), ring_(std::make_unique<LocalRing>(options.ring)) {
   const int here = crew_ ? 1 : options.ring;
   if (options.threads < 1 || options.threads > 4096) fail(CTX_ERR_ARGUMENT, "threads is %d, expected 1 … 4096", options.threads);
   for (int r = 0; r < here; r++) {
@@ -47,6 +47,7 @@ Engine::Engine(const EngineOptions &options)
 
 Engine::~Engine() {
   for (auto &rank : ranks_) rank->store.reset(); // before the memory that it reads and writes
+  if (crew_ && crew_->broken()) return; // MPI may still read and write the arena; the job ends now anyway
   if (arena_) ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
 }
 

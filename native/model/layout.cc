@@ -154,4 +154,12 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   return a;
 }
 
+uint64_t fingerprint(const ArenaLayout &layout) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const int64_t number : {layout.ledger.total(), layout.ledger.offloaded, layout.rank.tokens, layout.rank.logits, (int64_t)layout.rank.dtype, layout.adam_m,
+                               layout.adam_v, layout.kv_cache, layout.first_rank, layout.gradient_floats, layout.rank_stride, layout.moment_floats})
+    for (int shift = 0; shift < 64; shift += 8) hash = (hash ^ ((uint64_t)number >> shift & 0xff)) * 0x100000001b3u;
+  return hash;
+}
+
 } // namespace ctx

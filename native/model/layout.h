@@ -73,4 +73,7 @@ struct RankCounts {
 // Throws a Failure when a number makes no sense or the sum does not fit in 64 bits.
 ArenaLayout lay_out(const ModelShape &shape, const ParameterTable &parameters, const MemoryPlan &plan, const RankCounts &ranks);
 
+// The same for two layouts where their parts lie at the same places (FNV-1a, 64 bits).
+uint64_t fingerprint(const ArenaLayout &layout);
+
 } // namespace ctx

@@ -1,8 +1,9 @@
 // mpi.cc: ranks over MPI (include/ctx_ranks.h). Built where `mpicc` is found, with that MPI's own header: handles differ between MPIs.
 //
 // One thread makes all calls of MPI. So the least thread support an MPI can have is enough, and transfers make progress while the
-// engine computes: MPIs move large messages only inside their own calls. The thread looks at what is in flight, less and less often
-// while nothing arrives (at most every MOST_PAUSE), because MPI's own waiting would keep a core busy.
+// engine computes: MPIs move large messages only inside their own calls. MPI's own waiting would keep a core busy, so the thread looks at
+// what is in flight, less and less often while nothing arrives: often enough for a message that is under way to keep moving, and where
+// nothing comes for long so seldom that it adds a hundredth to the wait. Large messages go in pieces, by which it sees them move.
 //
 // defines: ctx_ranks_v1
 #include "../include/ctx_ranks.h"
@@ -33,8 +34,9 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr int CHANNELS = 4, POINT_TO_POINT = 16; // message tags: a channel's number, or this
-constexpr size_t PIECE = size_t(1) << 30;        // bytes of one message: MPI counts in int
-constexpr microseconds BUSY{200}, FIRST_PAUSE{10}, MOST_PAUSE{500};
+constexpr size_t PIECE = size_t(8) << 20;        // bytes of one message; MPI counts in int
+constexpr microseconds BUSY{200}, FIRST_PAUSE{10}, MOVING_PAUSE{50}, MOST_PAUSE{5000};
+constexpr microseconds PIECE_TIME{30000}; // that a piece under way takes on a network of 0.3 GB a second
 
 // Something for the MPI thread: `begin` posts requests (or does all there is to do), then they are looked at until all are done.
 struct Task {
@@ -42,6 +44,19 @@ struct Task {
   std::vector<MPI_Request> requests;
   int error = MPI_SUCCESS;
   bool done = false;
+
+  // Looks at what is under way. True: some of it has come to its end.
+  bool look(std::vector<int> &ended) {
+    if (error != MPI_SUCCESS || requests.empty()) return true;
+    int count = 0;
+    ended.resize(requests.size());
+    error = MPI_Testsome((int)requests.size(), requests.data(), &count, ended.data(), MPI_STATUSES_IGNORE);
+    if (error != MPI_SUCCESS) return true;
+    if (count <= 0) return false; // never MPI_UNDEFINED: finished requests leave the list
+    requests.erase(std::remove(requests.begin(), requests.end(), MPI_REQUEST_NULL), requests.end());
+    return true;
+  }
+  bool over() const { return error != MPI_SUCCESS || requests.empty(); }
 };
 
 std::string last_error_text;
@@ -93,6 +108,7 @@ class MpiThread {
  private:
   void loop() {
     std::vector<Task *> flying;
+    std::vector<int> scratch;
     auto active = std::chrono::steady_clock::now();
     microseconds pause = FIRST_PAUSE;
     std::unique_lock lock(mutex_);
@@ -111,12 +127,9 @@ class MpiThread {
       }
       std::vector<Task *> ended;
       for (Task *task : flying) {
-        int all = 1;
-        if (task->error == MPI_SUCCESS && !task->requests.empty())
-          task->error = MPI_Testall((int)task->requests.size(), task->requests.data(), &all, MPI_STATUSES_IGNORE);
-        if (all || task->error != MPI_SUCCESS) ended.push_back(task);
+        if (task->look(scratch)) moved = true;
+        if (task->over()) ended.push_back(task);
       }
-      moved = moved || !ended.empty();
       lock.lock();
       for (Task *task : ended) {
         flying.erase(std::find(flying.begin(), flying.end(), task));
@@ -127,13 +140,16 @@ class MpiThread {
         active = std::chrono::steady_clock::now();
         pause = FIRST_PAUSE;
       } else if (!flying.empty()) {
-        if (std::chrono::steady_clock::now() - active < BUSY) {
+        const auto silence = std::chrono::steady_clock::now() - active;
+        if (silence < BUSY) {
           lock.unlock();
           std::this_thread::yield();
           lock.lock();
         } else {
           changed_.wait_for(lock, pause, [&] { return !fresh_.empty(); });
-          pause = std::min(pause * 3 / 2, MOST_PAUSE);
+          const microseconds patience = std::chrono::duration_cast<microseconds>(silence / 100);
+          const microseconds most = silence < PIECE_TIME ? MOVING_PAUSE : std::clamp(patience, MOVING_PAUSE, MOST_PAUSE);
+          pause = std::min(pause * 3 / 2, most);
         }
       }
     }
@@ -149,9 +165,10 @@ class MpiThread {
 std::unique_ptr<MpiThread> mpi;
 std::string host_name, library_name = "MPI";
 
-// A group's transfers in flight. Kept beside the handle so that the C structure stays plain.
+// A group's transfers. Kept beside the handle so that the C structure stays plain.
 struct Group : ctx_group {
   Task transfers[CHANNELS];
+  bool in_flight[CHANNELS] = {}; // started and not waited for; the caller's thread alone looks at it
 };
 
 Group &of(ctx_group *group) { return *static_cast<Group *>(group); }
@@ -224,6 +241,8 @@ ctx_status split(ctx_group *group, int32_t colour, ctx_group **part) {
 
 void release(ctx_group *group) {
   if (!group) return;
+  const auto &flying = of(group).in_flight;
+  if (std::find(std::begin(flying), std::end(flying), true) != std::end(flying)) return; // MPI and its thread hold on to it
   if (mpi) mpi->call([=] { return MPI_Comm_free(&group->communicator); });
   delete static_cast<Group *>(group);
 }
@@ -244,11 +263,16 @@ ctx_status start(ctx_group *group, int32_t channel, const void *send, void *rece
       return MPI_Isend((const char *)send + from, count, MPI_BYTE, next, channel, comm, request);
     });
   };
+  of(group).in_flight[channel] = true;
   mpi->start(task);
   return CTX_OK;
 }
 
-ctx_status wait(ctx_group *group, int32_t channel) { return mpi->wait(of(group).transfers[channel]); }
+ctx_status wait(ctx_group *group, int32_t channel) {
+  const ctx_status status = mpi->wait(of(group).transfers[channel]);
+  if (status == CTX_OK) of(group).in_flight[channel] = false; // of several pieces others may still be under way after one has failed
+  return status;
+}
 
 ctx_status broadcast(ctx_group *group, void *data, size_t bytes, int32_t from) {
   return mpi->run([=](std::vector<MPI_Request> &requests) {
@@ -274,13 +298,17 @@ ctx_status receive(ctx_group *group, void *data, size_t bytes, int32_t from) {
   });
 }
 
-// "Open MPI v4.1.4, package: …" → "Open MPI v4.1.4"
+// "Open MPI v4.1.4, package: …" → "Open MPI v4.1.4"; "MPICH Version:	4.0.2\n…" → "MPICH 4.0.2"
 const char *name_of_library() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING];
   int length = 0;
   if (MPI_Get_library_version(text, &length) == MPI_SUCCESS) {
     library_name.assign(text, (size_t)length);
     library_name.resize(std::min(library_name.size(), library_name.find_first_of(",\n")));
+    if (const size_t at = library_name.find(" Version:"); at != std::string::npos) {
+      const size_t number = library_name.find_first_not_of(" \t", at + 9);
+      library_name.replace(at, std::min(number, library_name.size()) - at, " ");
+    }
   }
   return library_name.c_str();
 }

@@ -220,6 +220,10 @@ export interface NativeAttentionOptions {
 export interface NativeRanks {
   rank: number;
   size: number;
+  /** Ranks on this process's machine. */
+  here: number;
+  /** Processors for this process: those that it may run on, divided among the ranks that may run on them too. At least 1. */
+  processors: number;
   /** Name of this process's machine. */
   host: string;
   /** What carries the messages, with its version. */
@@ -242,6 +246,8 @@ export interface NativeAddon {
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */
   joinRanks(): NativeRanks;
+  /** The MPI that ctx was built with, with its version. @throws Error where it was built without one, or that cannot be loaded */
+  ranksLibrary(): string;
   createEngine(options: NativeEngineOptions): NativeEngine;
   attentionForward(
     q: Float32Array,

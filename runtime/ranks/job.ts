@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeRanks } from "../engine/addon.ts";
+import { bytes } from "../report/format.ts";
 import { Failure, messageOf } from "../run/failure.ts";
+import { memoryLimit } from "../run/memory_limits.ts";
 import { type Launch, launchOf } from "./launch.ts";
 
 /**
@@ -13,6 +15,8 @@ export interface Job {
   launch: Launch;
   /** Of each process, where the user said how many; null: its share of its machine's cores. */
   threads: number | null;
+  /** The others may wait for what will not come: the job cannot end in good order any more. */
+  broken: boolean;
 }
 
 /** What the leader tells the others. */
@@ -47,25 +51,30 @@ export function joinJob(
   if (ranks.size !== launch.size) {
     throw new Failure(
       "run",
-      `${launch.launcher} started ${launch.size} processes, but ${ranks.library} sees ${ranks.size}: they are not of the same MPI`,
-      "use the mpirun of the MPI that ctx was built with; under Slurm: srun --mpi=pmix",
+      `${launch.launcher} started ${launch.size} processes, but ${ranks.library}, which ctx was built with, sees ${ranks.size}: they are not of the same MPI`,
+      `start with the mpirun of that MPI, or build ctx with the other one (MPICC=… npm run build); ${launch.remedy}`,
     );
   }
-  const job = { ranks, launch, threads };
+  const job = { ranks, launch, threads, broken: false };
   if (ranks.rank === 0) tell(job, { kind: "hello", version });
   return job;
 }
 
 /** Threads of this process. */
-export function threadsOfRank({ launch, threads }: Job): number {
-  return threads ?? Math.max(1, Math.floor(availableParallelism() / (launch.localSize ?? 1)));
+export function threadsOfRank({ ranks, threads }: Job): number {
+  return threads ?? ranks.processors;
 }
 
 /** Makes an engine on all ranks; the leader's is returned. */
 export function crewEngine(addon: NativeAddon, job: Job, options: NativeEngineOptions): NativeEngine {
   const shared = { ...options, processes: true };
   tell(job, { kind: "engine", options: shared });
-  return addon.createEngine({ ...shared, threads: threadsOfRank(job) });
+  try {
+    return addon.createEngine({ ...shared, threads: threadsOfRank(job) });
+  } catch (error) {
+    job.broken = true; // the others may wait for this rank's part in it
+    throw error;
+  }
 }
 
 /**
@@ -86,10 +95,36 @@ export async function follow(addon: NativeAddon, job: Job, version: string): Pro
         );
       continue;
     }
-    const engine = addon.createEngine({ ...onThisHost(word.options), threads: threadsOfRank(job) });
+    const engine = followersEngine(addon, job, onThisHost(word.options));
     await engine.follow();
     await engine.close();
   }
+}
+
+/** @throws Failure when this host cannot have its share of the engine */
+function followersEngine(addon: NativeAddon, job: Job, options: NativeEngineOptions): NativeEngine {
+  const { offload } = options.memory;
+  // Engines are made by all ranks at the same time: now none on this host has one yet.
+  const limit = memoryLimit();
+  let engine: NativeEngine;
+  try {
+    engine = addon.createEngine({ ...options, threads: threadsOfRank(job) });
+  } catch (error) {
+    if (offload?.to !== "file") throw error;
+    const hint = `layer inputs of this rank wait in ${offload.folder}: set TMPDIR on this host to a folder on a disk that has the room`;
+    throw new Failure("run", messageOf(error), hint, error);
+  }
+  // Its pages are taken as they are first written to, so it is not too late. The leader looked at its own host alone.
+  const { total, offloaded } = engine.memory();
+  const needed = job.ranks.here * (total + (offload?.to === "host" ? offloaded : 0));
+  if (limit && needed > limit.bytes) {
+    throw new Failure(
+      "run",
+      `the ${job.ranks.here} ranks here need ${bytes(needed)} of memory, and ${limit.what} has ${bytes(limit.bytes)} left`,
+      "start fewer ranks on this host, or more in all: each then holds less",
+    );
+  }
+  return engine;
 }
 
 /** The run's folder, where layer inputs may wait on disk, is the leader's; where this host does not see it, its own temporary folder serves. */
@@ -100,8 +135,8 @@ function onThisHost(options: NativeEngineOptions): NativeEngineOptions {
 }
 
 /** Ends the job with this process: in good order, or all at once where the others wait for something that will not come. */
-export function endJob({ ranks }: Job, status: number): void {
-  if (!ranks.allDone()) ranks.abort(status === 0 ? 1 : status);
+export function endJob({ ranks, broken }: Job, status: number): void {
+  if (broken || !ranks.allDone()) ranks.abort(status === 0 ? 1 : status);
   if (ranks.rank === 0) ranks.tell(JSON.stringify({ kind: "end" } satisfies Word));
   ranks.leave();
 }

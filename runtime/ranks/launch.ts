@@ -6,31 +6,49 @@ export interface Launch {
   launcher: string;
   rank: number;
   size: number;
-  /** How many of them are on this machine; null when the launcher does not say. */
-  localSize: number | null;
+  /** How to start the ranks so that they find each other, or this process so that it is alone. */
+  remedy: string;
 }
 
-/** Environment variables of a launcher: rank, number of ranks, number on this machine. */
+/** Environment variables of a launcher: rank and number of ranks. */
 interface Launcher {
   name: string;
   rank: string;
-  size: string;
-  localSize: string | null;
-  /** Must be set besides, where the others also are outside of a launched process. */
-  needs?: string;
+  size: string[];
+  remedy: string;
+  /** Whether they are those of a launched process: a shell may have inherited them. */
+  counts?: (env: NodeJS.ProcessEnv) => boolean;
 }
 
-/** The first whose variables are set counts. A Slurm batch script has all but the step's number, which only srun sets. */
+/** The first whose variables are set counts: mpirun may have been called in a step of Slurm's. */
 const LAUNCHERS: Launcher[] = [
   {
     name: "mpirun (Open MPI)",
     rank: "OMPI_COMM_WORLD_RANK",
-    size: "OMPI_COMM_WORLD_SIZE",
-    localSize: "OMPI_COMM_WORLD_LOCAL_SIZE",
+    size: ["OMPI_COMM_WORLD_SIZE"],
+    remedy: "unset OMPI_COMM_WORLD_RANK to run this process alone",
   },
-  { name: "mpiexec (MPICH)", rank: "PMI_RANK", size: "PMI_SIZE", localSize: "MPI_LOCALNRANKS" },
-  { name: "srun (Slurm)", rank: "SLURM_PROCID", size: "SLURM_NTASKS", localSize: null, needs: "SLURM_STEP_ID" },
+  {
+    name: "mpiexec (MPICH)",
+    rank: "PMI_RANK",
+    size: ["PMI_SIZE"],
+    remedy: "unset PMI_RANK to run this process alone",
+  },
+  {
+    name: "srun (Slurm)",
+    rank: "SLURM_PROCID",
+    // In a step of its own number of tasks the second may still be that of the whole job.
+    size: ["SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"],
+    remedy: "srun --mpi=pmix (srun --mpi=list names what there is); unset SLURM_STEP_ID to run this process alone",
+    counts: ({ SLURM_STEP_ID }) => SLURM_STEP_ID !== undefined && Number(SLURM_STEP_ID) < FIRST_STEP_OF_SLURMS_OWN,
+  },
 ];
+
+/**
+ * Steps that Slurm starts by itself have the highest numbers (slurm.h: 0xfffffffb is a batch script, 0xfffffffa the shell of salloc): one
+ * process, although the variables speak of all tasks of the job.
+ */
+const FIRST_STEP_OF_SLURMS_OWN = 0xfffffff0;
 
 /**
  * How this process was started; null when it is alone.
@@ -39,13 +57,12 @@ const LAUNCHERS: Launcher[] = [
  */
 export function launchOf(env: NodeJS.ProcessEnv): Launch | null {
   for (const launcher of LAUNCHERS) {
-    if (launcher.needs !== undefined && env[launcher.needs] === undefined) continue;
-    const [rank, size] = [whole(env[launcher.rank]), whole(env[launcher.size])];
+    if (launcher.counts?.(env) === false) continue;
+    const rank = whole(env[launcher.rank]);
+    const size = whole(launcher.size.map((name) => env[name]).find((text) => text !== undefined));
     if (rank === null || size === null) continue;
     if (size <= 1) return null;
-    const localSize =
-      launcher.localSize === null ? tasksPerNode(env.SLURM_STEP_TASKS_PER_NODE) : whole(env[launcher.localSize]);
-    return { launcher: launcher.name, rank, size, localSize };
+    return { launcher: launcher.name, rank, size, remedy: launcher.remedy };
   }
   const copies = whole(env.WORLD_SIZE);
   if (copies !== null && copies > 1 && env.RANK !== undefined) {
@@ -56,12 +73,6 @@ export function launchOf(env: NodeJS.ProcessEnv): Launch | null {
     );
   }
   return null;
-}
-
-/** Slurm's list of tasks a node, "4" or "4(x2)"; null where nodes differ ("4(x2),3"): which one this is it does not say. */
-function tasksPerNode(text: string | undefined): number | null {
-  const found = /^(\d+)(\(x\d+\))?$/.exec(text ?? "");
-  return found ? Number(found[1]) : null;
 }
 
 function whole(text: string | undefined): number | null {

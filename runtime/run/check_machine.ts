@@ -79,7 +79,7 @@ function expectFree(plan: Plan, stage: PlanStage, { job }: Machine, root: string
 
 /** Of all processes of a job on this machine. */
 function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
-  return (job.launch.localSize ?? 1) * processBytes(plan, stage, job);
+  return job.ranks.here * processBytes(plan, stage, job);
 }
 
 function expectMemory(what: string, needed: number, memory: number, hint: string): void {

@@ -81,6 +81,34 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
     }
   });
 
+  // On a machine with one of them only it is the test above once more.
+  test.each([
+    ["f32", 1e-5],
+    ["bf16", 2e-3],
+  ] as const)("hosts with different instruction sets learn the same, in %s", async (dtype, tolerance) => {
+    const alone = await trained(1, "tied-default-d24", 1, dtype, "full");
+    const together = await trained(4, "tied-default-d24", 2, dtype, "full", "isa");
+    expect(apart(together.losses, alone.losses)).toBeLessThan(tolerance);
+    expect(apart(together.norms, alone.norms)).toBeLessThan(10 * tolerance);
+    // Whoever updates a share hands it to all: the ranks' weights cannot drift apart.
+    for (const [name, { adam_m }] of Object.entries(together.parameters))
+      expect(distance(adam_m, alone.parameters[name]!.adam_m), name).toBeLessThan(tolerance);
+  });
+
+  test("a rank with an engine of another build is refused before anything is computed", async () => {
+    const { status, stderr, stdout } = await ranks(2, program("tied-default-d24", 2, "f32", "full", "layout"), ".")
+      .ended;
+    expect(status).not.toBe(0);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/rank 1 on \S+ lays its engine out otherwise than rank 0: they do not run the same build/);
+  });
+
+  test("a leader that gives up in the middle ends the job with its own status", async () => {
+    const { status, stderr } = await ranks(2, program("tied-default-d24", 2, "f32", "full", "cancel"), ".").ended;
+    expect(stderr).toContain("given up: CTX_CANCELLED, not done");
+    expect(status, stderr).toBe(9);
+  });
+
   test("a ring that does not divide the ranks is refused by every rank", async () => {
     const { status, stderr } = await ranks(3, program("tied-default-d24", 2, "f32", "full"), ".").ended;
     expect(status).not.toBe(0);

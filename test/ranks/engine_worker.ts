@@ -1,12 +1,16 @@
-// One rank of an engine of several processes, for engine.test.ts: `node … <golden case> <ring> <f32|bf16> <lora|full>`. Trains three
-// steps of two batches each; rank 0 prints what came of it as JSON. Without mpirun it is the engine of a single process.
+// One rank of an engine of several processes, for engine.test.ts: `node … <golden case> <ring> <f32|bf16> <lora|full> [oddity]`. Trains three
+// steps of two batches each; rank 0 prints what came of it as JSON. Without mpirun it is the engine of a single process. An oddity:
+//   isa      ranks compute with different instruction sets
+//   layout   rank 1 lays its engine out for more tokens
+//   cancel   rank 0 gives the second step up in its middle, closes its engine and ends the job with status 9
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readModelConfig } from "../../compiler/model/index.ts";
-import type { NativeRanks } from "../../runtime/engine/addon.ts";
+import type { NativeBatch, NativeRanks } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { modelShape } from "../../runtime/engine/model_shape.ts";
 import { readModelFolder } from "../../runtime/engine/safetensors.ts";
+import { launchOf } from "../../runtime/ranks/launch.ts";
 import { caseFolder, readGolden } from "../engine/golden.ts";
 import { HYPER, lossOf, toBatch } from "../engine/native.ts";
 
@@ -20,22 +24,25 @@ export interface WorkerResult {
   library: string;
 }
 
-const [name, ring, dtype, method] = process.argv.slice(2) as [string, string, "f32" | "bf16", string];
+const [name, ring, dtype, method, oddity] = process.argv.slice(2) as [string, string, "f32" | "bf16", string, string?];
 if (method === undefined) {
-  process.stderr.write("usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full>\n");
+  process.stderr.write("usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full> [isa | layout | cancel]\n");
   process.exit(2);
 }
 const addon = loadAddon();
-const ranks: NativeRanks | null = process.env.OMPI_COMM_WORLD_SIZE === undefined ? null : addon.joinRanks();
+const ranks: NativeRanks | null = launchOf(process.env) === null ? null : addon.joinRanks();
+const isas = addon.describe().backends.map((backend) => backend.name.replace(/^cpu-/, ""));
+const maxTokens = oddity === "layout" && ranks?.rank === 1 ? 2048 : 1024;
 const folder = caseFolder(name);
 const { model } = readModelConfig(readFileSync(join(folder, "config.json"), "utf8"), folder);
 const engine = addon.createEngine({
   device: "cpu",
   threads: 1,
+  ...(oddity === "isa" && ranks !== null && { isa: isas[ranks.rank % isas.length]! }),
   ring: Number(ring),
   processes: ranks !== null,
   model: modelShape(model!),
-  memory: { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype },
+  memory: { maxTokens, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype },
   ...(method === "lora"
     ? { training: { lora: { rank: 4, alpha: 8, targets: ["q_proj", "down_proj"], seed: 3 } } }
     : {}),
@@ -55,6 +62,7 @@ if (ranks !== null && ranks.rank > 0) {
     library: ranks?.library ?? "",
   };
   for (let step = 1; step <= 3; step++) {
+    if (step === 2 && oddity === "cancel") await giveUp(batches);
     const scores = await engine.accumulateAll(batches);
     result.losses.push(scores.reduce((sum, { nll }, index) => sum + lossOf(nll, batches[index]!), 0));
     result.norms.push((await engine.step({ ...HYPER, step })).gradNorm);
@@ -72,3 +80,16 @@ if (ranks !== null && ranks.rank > 0) {
 }
 await engine.close();
 ranks?.leave();
+
+/** Again and again until it happens inside an attention block, with keys and values on their way. */
+async function giveUp(batches: NativeBatch[]): Promise<void> {
+  const many = Array.from({ length: 50 }, () => batches).flat();
+  setTimeout(() => engine.cancel(), 100);
+  const error = await engine.accumulateAll(many).catch((reason) => reason as { code?: string });
+  await engine.close();
+  await new Promise((wake) => setTimeout(wake, 200)); // what was freed would be read now
+  process.stderr.write(
+    `given up: ${"code" in error ? error.code : "never"}, ${ranks!.allDone() ? "all done" : "not done"}\n`,
+  );
+  ranks!.abort(9);
+}

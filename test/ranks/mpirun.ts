@@ -12,8 +12,21 @@ export interface Ended {
   stderr: string;
 }
 
+const version = (program: string) => spawnSync(program, ["--version"], { encoding: "utf8" }).stdout ?? "";
+
+/** The MPI that is tested: the one whose mpirun comes first on the PATH, which ctx must be built with. */
+export const isOpenMpi = /Open ?(MPI|RTE)/.test(version("mpirun"));
+
 /** Runs as root, more ranks than cores, none bound to one. */
-export const MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"];
+const OPEN = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"];
+export const MPIRUN = ["mpirun", ...(isOpenMpi ? OPEN : [])];
+
+/** What mpirun hands to all ranks. */
+export const STOP: NodeJS.Signals = isOpenMpi ? "SIGUSR2" : "SIGINT";
+
+/** The launcher of another MPI than the one that is tested, where Debian's alternatives have it. */
+export const STRANGER = (isOpenMpi ? ["mpirun.mpich"] : ["mpirun.openmpi", ...OPEN]) as [string, ...string[]];
+export const hasStranger = version(STRANGER[0]) !== "";
 
 /** A program and its output, in a process group of its own. */
 export function start(

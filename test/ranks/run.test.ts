@@ -1,11 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import { ofThisMachine } from "../../cli/nproc.ts";
 import { readSafetensors } from "../../runtime/engine/safetensors.ts";
 import { launchOf } from "../../runtime/ranks/launch.ts";
 import { readMetrics } from "../../runtime/track/metrics.ts";
 import { tinyFolder } from "../soak/tiny_cli.ts";
-import { type Ended, hasMpi, ranks, start } from "./mpirun.ts";
+import { type Ended, hasMpi, hasStranger, isOpenMpi, ranks, STOP, STRANGER, start } from "./mpirun.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
@@ -63,7 +65,7 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     expect(status, stderr).toBe(0);
     expect(stdout).toContain("report.html");
     expect(stderr.match(/step 12 of 12/g)?.length).toBe(1);
-    expect(stderr).toContain(`${count} ranks over Open MPI`);
+    expect(stderr).toContain(`${count} ranks over ${isOpenMpi ? "Open MPI" : "MPICH"}`);
     await expectSameRun(root, whole);
   });
 
@@ -80,8 +82,8 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     const one = start(run("plan.json", "--out", root, ...words), folder);
     expect((await after(root, 3, one.ended, () => one.child.kill("SIGINT"))).status).toBe(130);
     const four = ranks(4, run("--resume", root, ...words), folder);
-    // mpirun hands SIGUSR2 to all ranks: finish the step and save.
-    const stopped = await after(root, 7, four.ended, () => four.child.kill("SIGUSR2"));
+    // Finish the step and save.
+    const stopped = await after(root, 7, four.ended, () => four.child.kill(STOP));
     expect(stopped.stderr).toMatch(/go on with: ctx run --resume/);
     expect(losses(root).length).toBeLessThan(18);
     const { status, stderr } = await ranks(2, run("--resume", root), folder).ended;
@@ -99,6 +101,53 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     expect(readdirSync(join(root, "checkpoints")).length).toBeGreaterThan(0);
   });
 
+  test("--nproc starts them on this machine, also in an allocation of Slurm's", async () => {
+    const root = join(folder, "allocated");
+    const allocation = { SLURM_JOBID: "7", SLURM_JOB_ID: "7", SLURM_NODELIST: "n[1-2]", SLURM_TASKS_PER_NODE: "1(x2)" };
+    const shell = { SLURM_STEP_ID: "4294967290", SLURM_PROCID: "0", SLURM_NTASKS: "2" };
+    const words = run("plan.json", "--out", root, "--nproc", "2");
+    const { status, stderr } = await start(words, folder, { ...allocation, ...shell, SLURM_NNODES: "2" }).ended;
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("2 ranks over");
+  });
+
+  test("--nproc in a process that is a rank already is refused", async () => {
+    const { status, stderr } = await ranks(2, run("plan.json", "--nproc", "2"), folder).ended;
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("--nproc starts processes, and this is already one of 2");
+  });
+
+  test.skipIf(!hasStranger)(
+    "the launcher of another MPI is refused by every process: each would be alone",
+    async () => {
+      const words = [...STRANGER, "-n", "2", ...run("plan.json", "--out", join(folder, "strange"))];
+      const { status, stderr } = await start(words, folder).ended;
+      expect(status).not.toBe(0);
+      expect(stderr).toMatch(/started 2 processes, but (Open MPI|MPICH) \S+, which ctx was built with, sees 1/);
+      expect(existsSync(join(folder, "strange"))).toBe(false);
+    },
+  );
+
+  test.skipIf(!hasStranger)("--nproc with the mpirun of another MPI is refused once", async () => {
+    const bin = mkdtempSync(join(tmpdir(), "ctx-bin-"));
+    writeFileSync(join(bin, "mpirun"), `#!/bin/sh\nexec ${STRANGER[0]} "$@"\n`, { mode: 0o755 });
+    const path = { PATH: `${bin}:${process.env.PATH}` };
+    const { status, stderr } = await start(run("plan.json", "--nproc", "2"), folder, path).ended;
+    rmSync(bin, { recursive: true });
+    expect(status).toBe(3);
+    expect(stderr.match(/but the mpirun on the PATH is of another MPI/g)?.length).toBe(1);
+  });
+
+  test("the end of a job's time ends it at once, and it says how to go on", async () => {
+    const root = join(long, "late");
+    const job = ranks(2, run("plan.json", "--out", root, "--checkpoint-every", "2"), long);
+    const { status, stderr } = await after(root, 5, job.ended, () =>
+      process.kill(ranksOf(job.child.pid!)[0]!, "SIGTERM"),
+    );
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/what was saved before is intact: go on with ctx run --resume/);
+  });
+
   test("a rank that dies ends the job, and the last checkpoint can be gone on from", async () => {
     const root = join(long, "killed");
     const job = ranks(3, run("plan.json", "--out", root, "--checkpoint-every", "2"), long);
@@ -109,7 +158,8 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     });
     expect(all.length).toBe(3);
     expect(ended.status).not.toBe(0);
-    expect(ended.stderr).toMatch(/rank \d.*(signal 9|Killed)|Killed/s);
+    // MPICH's says nothing where its output is no terminal; what the run says stands below.
+    if (isOpenMpi) expect(ended.stderr).toMatch(/rank \d.*(signal 9|Killed)|Killed/s);
     await vi.waitUntil(() => !all.some((pid) => existsSync(`/proc/${pid}`)), { timeout: 20_000 });
     const names = readdirSync(join(root, "checkpoints")).filter((name) => !name.startsWith("."));
     expect(names.length).toBeGreaterThan(0);
@@ -122,7 +172,6 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     const ring = tinyFolder();
     const plan = JSON.parse(readFileSync(join(ring, "plan.json"), "utf8"));
     for (const stage of plan.stages) Object.assign(stage.parallel, { ring: 2, devices: 2 });
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(join(ring, "plan.json"), JSON.stringify(plan));
     const { status, stderr } = await ranks(3, run("plan.json", "--out", "out"), ring).ended;
     expect(status).not.toBe(0);
@@ -132,39 +181,53 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
   });
 });
 
-/** Processes of node below a process, by number. */
-function ranksOf(parent: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === parent && stat.includes("node");
-      } catch {
-        return false; // ended meanwhile
-      }
-    })
-    .map(Number)
-    .sort((a, b) => a - b);
+/** Processes of node below a launcher (MPICH's has one more of its own in between), by number. */
+function ranksOf(launcher: number): number[] {
+  const found: { pid: number; parent: number; node: boolean }[] = [];
+  for (const name of readdirSync("/proc").filter((each) => /^\d+$/.test(each))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      found.push({ pid: Number(name), parent, node: stat.includes("(node)") });
+    } catch {} // ended meanwhile
+  }
+  const below = (parent: number): number[] =>
+    found.filter((each) => each.parent === parent).flatMap(({ pid, node }) => (node ? [pid] : below(pid)));
+  return below(launcher).sort((a, b) => a - b);
 }
 
 describe("what launchers set", () => {
-  test("Open MPI, MPICH and Slurm", () => {
-    const open = { OMPI_COMM_WORLD_RANK: "3", OMPI_COMM_WORLD_SIZE: "8", OMPI_COMM_WORLD_LOCAL_SIZE: "4" };
-    expect(launchOf(open)).toEqual({ launcher: "mpirun (Open MPI)", rank: 3, size: 8, localSize: 4 });
-    expect(launchOf({ PMI_RANK: "0", PMI_SIZE: "2", MPI_LOCALNRANKS: "2" })).toMatchObject({
-      rank: 0,
-      size: 2,
-      localSize: 2,
-    });
-    const slurm = { SLURM_PROCID: "5", SLURM_NTASKS: "8", SLURM_STEP_ID: "0", SLURM_STEP_TASKS_PER_NODE: "4(x2)" };
-    expect(launchOf(slurm)).toMatchObject({ rank: 5, size: 8, localSize: 4 });
-    expect(launchOf({ ...slurm, SLURM_STEP_TASKS_PER_NODE: "4(x2),3" })).toMatchObject({ localSize: null });
+  test("is kept from the mpirun of --nproc, settings of a user's own are not", () => {
+    const own = { PATH: "/bin", OMPI_MCA_btl: "tcp,self", PMIX_MCA_gds: "hash", CTX_CPU_ISA: "avx2" };
+    const batch = { SLURM_JOBID: "1", PBS_NODEFILE: "f", LSB_HOSTS: "a b", PE_HOSTFILE: "f" };
+    const ofMpirun = {
+      OMPI_COMM_WORLD_SIZE: "1",
+      OMPI_MCA_ess: "x",
+      OMPI_MCA_orte_launch: "1",
+      PMIX_RANK: "0",
+      PMI_FD: "6",
+    };
+    expect(ofThisMachine({ ...own, ...batch, ...ofMpirun })).toEqual(own);
   });
 
-  test("alone: one process, a batch script of Slurm without srun, nothing at all", () => {
+  test("Open MPI, MPICH and Slurm", () => {
+    const open = { OMPI_COMM_WORLD_RANK: "3", OMPI_COMM_WORLD_SIZE: "8" };
+    expect(launchOf(open)).toMatchObject({ launcher: "mpirun (Open MPI)", rank: 3, size: 8 });
+    expect(launchOf({ PMI_RANK: "0", PMI_SIZE: "2" })).toMatchObject({ rank: 0, size: 2 });
+    const slurm = { SLURM_PROCID: "5", SLURM_NTASKS: "8", SLURM_STEP_ID: "0" };
+    expect(launchOf(slurm)).toMatchObject({ launcher: "srun (Slurm)", rank: 5, size: 8 });
+    // A step of fewer tasks than the job, and mpirun called in a step.
+    expect(launchOf({ ...slurm, SLURM_STEP_NUM_TASKS: "6" })).toMatchObject({ rank: 5, size: 6 });
+    expect(launchOf({ ...slurm, ...open })).toMatchObject({ launcher: "mpirun (Open MPI)", rank: 3 });
+  });
+
+  test("alone: one process, a batch script of Slurm, a shell of salloc or srun, nothing at all", () => {
     expect(launchOf({ OMPI_COMM_WORLD_RANK: "0", OMPI_COMM_WORLD_SIZE: "1" })).toBeNull();
-    expect(launchOf({ SLURM_PROCID: "0", SLURM_NTASKS: "8" })).toBeNull();
+    const job = { SLURM_PROCID: "0", SLURM_NTASKS: "8", SLURM_JOB_ID: "17" };
+    expect(launchOf(job)).toBeNull();
+    expect(launchOf({ ...job, SLURM_STEP_ID: "4294967291" })).toBeNull();
+    expect(launchOf({ ...job, SLURM_STEP_ID: "4294967290", SLURM_STEP_NUM_TASKS: "8" })).toBeNull();
+    expect(launchOf({ ...job, SLURM_STEP_ID: "2", SLURM_STEP_NUM_TASKS: "1" })).toBeNull();
     expect(launchOf({})).toBeNull();
   });
 

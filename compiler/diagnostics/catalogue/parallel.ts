@@ -57,8 +57,8 @@ export const parallel = {
   CTX7009: entry(
     "error",
     "rings side by side on a CPU",
-    message`${"devices"} devices in rings of ${"ring"} are ${"groups"} rings, and a CPU computes one`,
-    message`leave devices out; on CPUs such groups are processes, started with ctx run --nproc or mpirun`,
+    message`${"devices"} devices in rings of ${"ring"} are ${"groups"} rings, and one process on a CPU computes one`,
+    message`leave devices out and start ${"devices"} processes, which form these rings: ctx run --nproc ${"devices"}, or mpirun -n ${"devices"} ctx run`,
   ),
   CTX7010: entry("warning", "no effect on a CPU", message`${"name"} changes nothing on a CPU`, message`${"hint"}`),
   CTX7011: entry("error", "offload without effect", message`offload = ${"offload"} ${"problem"}`, message`${"hint"}`),
