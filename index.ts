@@ -18,6 +18,7 @@ export {
   type JsonDiagnostic,
   type JsonFile,
   planFaults,
+  upgradePlan,
 } from "./compiler/index.ts";
 export type * from "./compiler/plan.ts";
 export * from "./grammar/index.ts";

@@ -24,8 +24,16 @@ function asFailure(error: unknown): (Error & FailureShape) | null {
       hint: "raise the limit on open files (ulimit -n) and try again",
     });
   const kind = (error as Partial<FailureShape> | null)?.kind;
+  if (error instanceof Error && kind === undefined && NO_MEMORY.test(error.message))
+    return Object.assign(error, {
+      kind: "run" as const,
+      hint: "free some memory or raise the limit on it (ulimit -v, ulimit -d, the container's), and go on with --resume; or plan for less: shorter rows, fewer at once, checkpoint = every(1)",
+    });
   return error instanceof Error && typeof kind === "string" && kind in STATUS ? (error as Error & FailureShape) : null;
 }
+
+/** What the engine, C++ and JavaScript say where the system refuses memory. */
+const NO_MEMORY = /\bout of memory\b|\bno memory for\b|Cannot allocate memory|allocation failed/;
 
 /** 1 recipe, data or model wrong · 2 wrong usage · 3 failed run, also for anything unforeseen · 130 interrupted. */
 export function exitStatus(error: unknown): number {

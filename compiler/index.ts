@@ -12,6 +12,7 @@ export type { JsonDiagnostic, JsonFile } from "./diagnostics/json.ts";
 export { emptyHost, type Host } from "./host.ts";
 export { canonicalJson } from "./lower/canonical.ts";
 export type * from "./plan.ts";
+export { upgradePlan } from "./upgrade_plan.ts";
 export { planFaults } from "./validate_plan.ts";
 
 export interface Compiled {

@@ -7,8 +7,8 @@
 
 /** A whole run. */
 export interface Plan {
-  /** Format version of this document. */
-  version: 1;
+  /** Format version of this document. Those of version 1 are read too (upgrade_plan.ts). */
+  version: 2;
   /** Name of the recipe. */
   recipe: string;
   source: PlanSource;

@@ -7,7 +7,7 @@ import { sha256 } from "./sha256.ts";
 /** The lowered recipe as a whole document: with its name, its source, its defaults and its trace. */
 export function finishPlan(lowered: Lowered, text: string, tree: FileNode, lowering: Lowering): Plan {
   return {
-    version: 1,
+    version: 2,
     recipe: nameOf(tree, lowering.file),
     source: { file: lowering.file, sha256: sha256(text) },
     ...lowered,

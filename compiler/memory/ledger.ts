@@ -15,7 +15,7 @@ import type { PlanLedger } from "../plan.ts";
  *   workspace    one layer's scratch, the RoPE table, token lists, ring buffers
  *   kv_cache     layers × 2 × kv_heads × head_dim × tokens
  *
- * Not in it: the kernels' own packing buffers (a few MB per thread) and the process itself.
+ * Not in it: the kernels' working memory (scratch.ts; it hangs on the machine's threads) and the process itself.
  */
 
 /** What decides the arena's size. */
@@ -60,7 +60,7 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const { train, ring, lossChunk, ranksHere = ring, shares = 1 } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
   const { weights, trained, adapterWidth } = parameterNumbers(model, options);
-  const n = localTokens(options);
+  const n = ranksTokens(options);
   // Shares are equal, and whole regions.
   const gradients = train ? 64 * shares * Math.ceil(trained / (16 * shares)) : 0;
   const { activations, checkpoints } = activationBytes(model, options, n);
@@ -85,13 +85,13 @@ function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
 
 /** Bytes of layer inputs that wait outside the arena, of all ranks that share this memory. */
 export function offloadedBytes(model: ModelShape, options: LedgerOptions): number {
-  const n = localTokens(options);
+  const n = ranksTokens(options);
   const { ranksHere = options.ring } = options;
   return ranksHere * savedInputs(model, options).outside * activationRegions(options)(n * model.hidden_size);
 }
 
 /** Most tokens of one rank. */
-function localTokens({ ring, maxTokens }: LedgerOptions): number {
+export function ranksTokens({ ring, maxTokens }: LedgerOptions): number {
   return ring === 1 ? maxTokens : 2 * Math.ceil(maxTokens / (2 * ring));
 }
 

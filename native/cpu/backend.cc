@@ -58,6 +58,7 @@ const ctx_backend TABLE = {
     .upload = upload,
     .download = download,
     .synchronize = synchronize,
+    .scratch = scratch,
     .zero = zero,
     .copy = copy,
     .add = add,

@@ -26,13 +26,13 @@ constexpr size_t MAPPED = size_t(4) << 20;
 Scratch::~Scratch() { std::free(data_); }
 
 bool Scratch::reserve(size_t floats) {
-  if (floats <= floats_) return true;
-  std::free(data_);
-  floats_ = 0;
   const size_t bytes = (floats * sizeof(float) + 4095) / 4096 * 4096;
+  if ((int64_t)bytes <= bytes_) return true;
+  std::free(data_);
+  bytes_ = 0;
   data_ = static_cast<float *>(std::aligned_alloc(4096, bytes));
   if (!data_) return false;
-  floats_ = floats;
+  bytes_ = (int64_t)bytes;
   return true;
 }
 
@@ -113,6 +113,12 @@ ctx_status upload(ctx_device *, void *to, const void *from, size_t bytes) {
 ctx_status download(ctx_device *device, void *to, const void *from, size_t bytes) { return upload(device, to, from, bytes); }
 
 ctx_status synchronize(ctx_device *) { return CTX_OK; } // every operation has finished when it returns
+
+int64_t scratch(ctx_device *device) {
+  int64_t bytes = device->shared.bytes();
+  for (const Scratch &own : device->scratch) bytes += own.bytes();
+  return bytes;
+}
 
 } // namespace ctx_cpu
 

@@ -2,6 +2,7 @@
 //
 // defines: Scratch, ctx_device, fail, finish, check_f32, row, parallel_rows, parallel_spans, CTX_TRY
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -17,10 +18,11 @@ public:
   ~Scratch();
   bool reserve(size_t floats); // false: out of memory, the old buffer is gone
   float *data() const { return data_; }
+  int64_t bytes() const { return bytes_; } // whole pages; from any thread
 
 private:
   float *data_ = nullptr;
-  size_t floats_ = 0;
+  std::atomic<int64_t> bytes_ = 0;
 };
 
 } // namespace ctx_cpu

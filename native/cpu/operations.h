@@ -15,6 +15,7 @@ void release(ctx_device *, void *, size_t bytes);
 ctx_status upload(ctx_device *, void *device, const void *host, size_t bytes);
 ctx_status download(ctx_device *, void *host, const void *device, size_t bytes);
 ctx_status synchronize(ctx_device *);
+int64_t scratch(ctx_device *);
 
 // movement.cc
 ctx_status zero(ctx_device *, ctx_mat x);

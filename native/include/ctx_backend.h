@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define CTX_BACKEND_VERSION 1
+#define CTX_BACKEND_VERSION 2
 
 typedef enum {
   CTX_OK = 0,
@@ -95,6 +95,7 @@ typedef struct {
   ctx_status (*upload)(ctx_device *, void *device, const void *host, size_t bytes);
   ctx_status (*download)(ctx_device *, void *host, const void *device, size_t bytes);
   ctx_status (*synchronize)(ctx_device *);
+  int64_t (*scratch)(ctx_device *); // bytes that the operations keep for themselves, beside alloc; from any thread. NULL: not counted
 
   // ---- plain data movement ----
   ctx_status (*zero)(ctx_device *, ctx_mat x);

@@ -51,6 +51,13 @@ Engine::~Engine() {
   if (arena_) ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
 }
 
+int64_t Engine::scratch() const {
+  int64_t bytes = 0;
+  for (const auto &rank : ranks_)
+    if (rank->ops.table->scratch) bytes += rank->ops.table->scratch(rank->ops.device);
+  return bytes;
+}
+
 const Ops &Engine::ops() const { return ranks_[0]->ops; }
 
 void Engine::check_cancelled() const {

@@ -43,6 +43,7 @@ class Engine {
 
   const ParameterTable &parameters() const { return parameters_; }
   const Ledger &memory() const { return layout_.ledger; }
+  int64_t scratch() const; // bytes that the kernels of all ranks keep beside the arena by now; from any thread
   const ModelShape &shape() const { return options_.model; }
 
   void set_rope(const std::vector<double> &inv_freq, double attention_factor);

@@ -48,14 +48,17 @@ int allocate(int descriptor, int64_t bytes) {
 #endif
 }
 
-// Begins to write the pages out, or waits until they are and drops them from the page cache.
-void write_out([[maybe_unused]] int descriptor, [[maybe_unused]] int64_t at, [[maybe_unused]] int64_t bytes, [[maybe_unused]] bool drop) {
+// Begins to write the pages out, or waits until they are and drops them from the page cache. 0 or the disk's errno: pages that could not be
+// written count as clean from then on, and once dropped would read as whatever the disk held before.
+int write_out([[maybe_unused]] int descriptor, [[maybe_unused]] int64_t at, [[maybe_unused]] int64_t bytes, [[maybe_unused]] bool drop) {
 #ifdef __linux__
-  // Advice: where a file system does not know it, data is still right. Errors of the disk show when it is read back.
   const unsigned wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-  ::sync_file_range(descriptor, at, bytes, drop ? wait : (unsigned)SYNC_FILE_RANGE_WRITE);
+  const int result = ::sync_file_range(descriptor, at, bytes, drop ? wait : (unsigned)SYNC_FILE_RANGE_WRITE);
+  // A file system that knows no such advice still keeps the data.
+  if (result != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) return errno;
   if (drop) ::posix_fadvise(descriptor, at, bytes, POSIX_FADV_DONTNEED);
 #endif
+  return 0;
 }
 
 class FileStore : public CheckpointStore {
@@ -187,15 +190,15 @@ class FileStore : public CheckpointStore {
       if (moved < 0 && errno == EINTR) continue;
       if (moved < 0) return errno;
       if (moved == 0) return EIO; // the file was made longer than this
-      if (t.write) write_out(descriptor_, base + at, moved, false);
+      if (t.write)
+        if (const int error = write_out(descriptor_, base + at, moved, false)) return error;
       at += moved;
       if (t.write && at - on_disk > window) {
-        write_out(descriptor_, base + on_disk, at - on_disk - window, true);
+        if (const int error = write_out(descriptor_, base + on_disk, at - on_disk - window, true)) return error;
         on_disk = at - window;
       }
     }
-    write_out(descriptor_, base + on_disk, t.bytes - on_disk, true);
-    return 0;
+    return write_out(descriptor_, base + on_disk, t.bytes - on_disk, true);
   }
 };
 

@@ -152,6 +152,8 @@ export interface NativeMemoryReport {
   total: number;
   /** Layer inputs outside the arena, in a file or in the host's memory. */
   offloaded: number;
+  /** What the kernels of all ranks keep for themselves by now, beside the arena: it grows with the first calls. 0 once closed. */
+  scratch: number;
 }
 
 export interface NativeEngine {

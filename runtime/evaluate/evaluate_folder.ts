@@ -63,8 +63,8 @@ interface Subject {
 export async function evaluateFolder(root: string, options: EvaluateFolderOptions): Promise<EvaluationResult> {
   const subject = isRunFolder(root) ? ofRun(root, options.stage) : ofModel(root, options);
   const evaluate = whatToEvaluate(subject, options);
-  checkThreads(options.machine, 1);
   checkEvaluation("the evaluation", evaluate, subject.plan.model, options.machine);
+  checkThreads(options.machine, 1);
   options.listen({ kind: "phase", title: "tokenising" });
   const data = await PlanDataset.open(subject.plan, subject.base, {
     onProgress: ({ files, ofFiles }) =>
@@ -129,7 +129,7 @@ function ofModel(root: string, options: EvaluateFolderOptions): Subject {
     throw new Failure("usage", "nothing to evaluate", "ask for --needle, --perplexity FILE, or both");
   }
   const plan: Plan = {
-    version: 1,
+    version: 2,
     recipe: "eval",
     source: { file: root, sha256: "" },
     seed: 0,

@@ -20,7 +20,7 @@ import { checkMachine } from "./check_machine.ts";
 import { checkText } from "./check_text.ts";
 import type { Listener, StopSignal } from "./events.ts";
 import { Failure } from "./failure.ts";
-import { readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
+import { offloadFailure, readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
 import { planHash } from "./resume.ts";
@@ -203,6 +203,8 @@ class Run {
       });
       if (!finished) throw new Failure("interrupted", `stopped in stage ${name}; the state is saved`);
       await this.#saveStage(engine, index, stage, data);
+    } catch (error) {
+      throw offloadFailure(error);
     } finally {
       await engine.close();
       for (const track of tracks) track.close();

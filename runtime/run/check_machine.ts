@@ -6,7 +6,8 @@ import { groupsOf, type Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
 import { type Machine, processBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
-import { memoryLimit } from "./memory_limits.ts";
+import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
+import { largest, type MemoryNeed, scoringNeed, stageNeed, sum } from "./memory_needs.ts";
 
 /**
  * Refuses, before the first file is read, what could only fail hours later: a device that is not there, an arena larger
@@ -18,7 +19,6 @@ import { memoryLimit } from "./memory_limits.ts";
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
   const memory = machineMemory(machine);
-  checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
   for (const stage of plan.stages) {
     groupsOf(machine.job, stage.parallel.ring, stage.name);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
@@ -30,10 +30,12 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
     );
     provenConfig(plan, stage.rope, stage.context, "f32", readBaseConfig(baseModel));
   }
-  if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine);
+  if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine, root);
   for (const { name, evaluate } of plan.stages) {
-    if (evaluate) checkEvaluation(`the evaluation after stage ${name}`, evaluate, plan.model, machine);
+    if (evaluate) checkEvaluation(`the evaluation after stage ${name}`, evaluate, plan.model, machine, root);
   }
+  // Last: a limit on memory may leave no room for the threads' stacks, and it is then the limit that has to be told.
+  checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
 }
 
 /**
@@ -41,9 +43,9 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
  *
  * @param ranks of the largest ring
  */
-export function checkThreads({ addon, threads }: Machine, ranks: number): void {
-  // The engine's pool, one thread that feeds it, one for each further rank; the tokenizers library takes as many as there are cores.
-  const needed = threads + ranks + addon.describe().cores;
+export function checkThreads(machine: Machine, ranks: number): void {
+  const { addon, threads } = machine;
+  const needed = threadsNeeded(machine, ranks);
   const startable = addon.startableThreads(needed);
   if (startable < needed) {
     const message = `this process can start only ${startable} more threads, and ${needed} are needed to compute with ${threads}`;
@@ -51,30 +53,56 @@ export function checkThreads({ addon, threads }: Machine, ranks: number): void {
   }
 }
 
+/** Threads that Node starts for files when it first needs them. */
+const POOL = 4;
+
+/** The engine's pool, one thread that feeds it, one for each further rank; the tokenizers library takes as many as there are cores. */
+function threadsNeeded({ addon, threads }: Machine, ranks: number): number {
+  return threads + ranks + addon.describe().cores;
+}
+
 /** Refuses an evaluation whose longest row does not fit. `what` is the subject of the message. */
-export function checkEvaluation(what: string, evaluate: PlanEvaluate, model: PlanModel, machine: Machine): void {
+export function checkEvaluation(
+  what: string,
+  evaluate: PlanEvaluate,
+  model: PlanModel,
+  machine: Machine,
+  root = "/",
+): void {
   const tokens = scoredTokens(evaluate);
-  expectMemory(
-    `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`,
-    scoringBytes(model, tokens),
-    machineMemory(machine),
-    "evaluate at shorter lengths",
-  );
+  const subject = `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`;
+  const hint = "evaluate at shorter lengths";
+  expectMemory(subject, scoringBytes(model, tokens), machineMemory(machine), hint);
+  if (machine.device !== "cpu") return;
+  const need = scoringNeed(model, tokens, machine);
+  const limit = memoryLimit(root, threadsNeeded(machine, 1) + POOL);
+  if (limit && sum(need) > limit.bytes) throw tooLarge(subject, need, limit, hint);
 }
 
 /** Refuses a stage that this process cannot have the memory for now, with the cheapest change that makes it fit. */
-function expectFree(plan: Plan, stage: PlanStage, { job }: Machine, root: string): void {
-  const limit = memoryLimit(root);
-  const inHost = stage.memory.offload === "host" ? (stage.memory.host.offload ?? 0) : 0;
-  const needed = job ? bytesHere(plan, stage, job) : stage.memory.device.total + inHost;
-  if (!limit || needed <= limit.bytes) return;
-  const hardware = { ...plan.hardware, kind: "cpu" as const, device_bytes: limit.bytes, host_bytes: limit.bytes };
+function expectFree(plan: Plan, stage: PlanStage, machine: Machine, root: string): void {
+  const limit = memoryLimit(root, threadsNeeded(machine, stage.parallel.ring) + POOL);
+  const need = stageNeed(plan, stage, machine);
+  if (!limit || sum(need) <= limit.bytes) return;
+  const arena = machine.job ? bytesHere(plan, stage, machine.job) : stage.memory.device.total;
+  const left = limit.bytes - (sum(need) - arena);
+  throw tooLarge(`stage ${stage.name}`, need, limit, left > 0 ? `in the recipe: ${change(plan, stage, left)}` : null);
+}
+
+/** The cheapest change to a stage after which its arena takes no more than `left`. */
+function change(plan: Plan, stage: PlanStage, left: number): string {
+  const hardware = { ...plan.hardware, kind: "cpu" as const, device_bytes: left, host_bytes: left };
   const fields = ["checkpoint", "offload", "micro_batch", "mlp_tile", "loss_chunk"] as const;
-  throw new Failure(
-    "run",
-    `stage ${stage.name} needs ${bytes(needed)} of memory, and ${limit.what} has ${bytes(limit.bytes)} left`,
-    `in the recipe: ${cheapestChange({ ...stage, model: plan.model, hardware }, stage, fields)}; or raise the limit`,
-  );
+  return cheapestChange({ ...stage, model: plan.model, hardware }, stage, fields);
+}
+
+function tooLarge(what: string, need: MemoryNeed, limit: MemoryLimit, hint: string | null): Failure {
+  const [term, most] = largest(need);
+  const needed = sum(need);
+  const message = `${what} needs ${bytes(needed)} of memory (most of it ${term}: ${bytes(most)}), and ${limit.what} has ${bytes(Math.max(0, limit.bytes))} left`;
+  const missing = bytes(needed - limit.bytes);
+  const raise = limit.what === FREE ? `free ${missing} or more` : `raise the limit by ${missing} or more`;
+  return new Failure("run", message, hint === null ? raise : `${hint}; or ${raise}`);
 }
 
 /** Of all processes of a job on this machine. */

@@ -240,6 +240,16 @@ export function writeFailure(path: string, error: unknown): Failure {
   return new Failure("run", `cannot write ${path}: ${text}`, remedy(code, text), error);
 }
 
+/** What became of layer inputs that wait in a file of the run's folder, or the error as it is where it is about something else. */
+export function offloadFailure(error: unknown): unknown {
+  const [, how, folder, reason] =
+    /offload: (writing to|reading from) the file in (.*): (.*)$/.exec(messageOf(error)) ?? [];
+  if (how === undefined) return error;
+  const file = `the file for layer inputs in ${folder}`;
+  if (how === "writing to") return writeFailure(file, new Error(reason, { cause: error }));
+  return new Failure("run", `cannot read ${file}: ${reason}`, remedy(undefined, reason!), error);
+}
+
 /** What to do about an error of the file system. */
 function remedy(code: string | undefined, text: string): string {
   if (code === "EMFILE" || code === "ENFILE" || /too many open files/i.test(text))

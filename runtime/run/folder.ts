@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Plan } from "../../compiler/plan.ts";
+import { isNewerPlan, PLAN_VERSION, upgradePlan } from "../../compiler/upgrade_plan.ts";
 import { planFaults } from "../../compiler/validate_plan.ts";
 import { Failure } from "./failure.ts";
 import { makeFolders, readJson, writeFailure } from "./files.ts";
@@ -106,11 +107,16 @@ export function openRunFolder(root: string): RunFolder {
   return folder;
 }
 
-/** Reads a plan.json. @throws Failure when it is missing or does not fit the plan's schema. */
+/** Reads a plan.json, of an earlier version too. @throws Failure when it is missing or does not fit the plan's schema. */
 export function readPlan(file: string): Plan {
-  const document = readJson<Plan>(file);
+  const written = readJson<unknown>(file);
+  if (isNewerPlan(written)) {
+    const message = `${file} was written by a newer ctx: its plan has version ${written.version}, this one reads up to ${PLAN_VERSION}`;
+    throw new Failure("input", message, "update ctx, or make the plan anew with: ctx plan RECIPE --out plan.json");
+  }
+  const document = upgradePlan(written);
   const [fault] = planFaults(document);
-  if (fault === undefined) return document;
+  if (fault === undefined) return document as Plan;
   throw new Failure("input", `${file} is not a plan: ${fault}`, "make it anew with: ctx plan RECIPE --out plan.json");
 }
 

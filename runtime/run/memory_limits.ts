@@ -7,14 +7,25 @@ export interface MemoryLimit {
   what: string;
 }
 
+/** What bounds a process that no limit does. */
+export const FREE = "free memory";
+
+/** Before the threads that are to come are counted in. */
+interface Bound extends MemoryLimit {
+  /** What a new thread takes of it. */
+  thread: number;
+}
+
 /**
  * The tightest of what Linux tells: free memory and swap, the control groups that the process is in (version 2 or 1) and
  * those above them, and its own limits on address space and data. Null where nothing is told, as on other systems.
  *
  * @param root folder that /proc and /sys are looked for in
+ * @param threads that are still to be started: what they map, used or not, is taken off. The rest may be less than nothing
  */
-export function memoryLimit(root = "/"): MemoryLimit | null {
-  const limits = [freeMemory(root), ...groupLimits(root), ...ownLimits(root)].filter((limit) => limit !== null);
+export function memoryLimit(root = "/", threads = 0): MemoryLimit | null {
+  const shared = [freeMemory(root), ...groupLimits(root)].filter((limit) => limit !== null);
+  const limits = [...shared, ...ownLimits(root).map((bound) => lessThreads(bound, threads))];
   return limits.reduce<MemoryLimit | null>(
     (least, limit) => (least && least.bytes <= limit.bytes ? least : limit),
     null,
@@ -39,7 +50,7 @@ function freeMemory(root: string): MemoryLimit | null {
   const text = read(root, "proc/meminfo");
   const available = kibibytes(text, "MemAvailable");
   if (available === null) return null;
-  return { bytes: available + (kibibytes(text, "SwapFree") ?? 0), what: "free memory" };
+  return { bytes: available + (kibibytes(text, "SwapFree") ?? 0), what: FREE };
 }
 
 /** Lines of /proc/self/cgroup: `0::/path` in version 2, `4:memory:/path` in version 1. */
@@ -81,17 +92,30 @@ function groupLimit(most: number, used: string, droppable: number): MemoryLimit 
   return { bytes: Math.max(0, most - taken), what: inGroup };
 }
 
+function lessThreads({ bytes, what, thread }: Bound, threads: number): MemoryLimit {
+  if (threads === 0) return { bytes: Math.max(0, bytes), what };
+  return { bytes: bytes - threads * thread, what: `${what}, less what ${threads} threads map,` };
+}
+
+/** A thread's stack, where the limit on it tells no other size. */
+const STACK = 8 * 2 ** 20;
+
+/** What the C library sets aside for a thread's allocations: addresses alone, of which few are ever used. */
+const ARENA = 64 * 2 ** 20;
+
 /** ulimit -v and ulimit -d, less what the process has mapped already. */
-function ownLimits(root: string): (MemoryLimit | null)[] {
+function ownLimits(root: string): Bound[] {
   const limits = read(root, "proc/self/limits");
   const status = read(root, "proc/self/status");
-  const limit = (name: string, mapped: string, what: string): MemoryLimit | null => {
-    const [, soft] = new RegExp(`^${name}\\s+(\\d+) `, "m").exec(limits) ?? [];
-    if (soft === undefined) return null;
-    return { bytes: Math.max(0, Number(soft) - (kibibytes(status, mapped) ?? 0)), what };
+  const soft = (name: string) => new RegExp(`^${name}\\s+(\\d+) `, "m").exec(limits)?.[1];
+  const stack = Number(soft("Max stack size") ?? STACK);
+  const limit = (name: string, mapped: string, what: string, thread: number): Bound[] => {
+    const most = soft(name);
+    if (most === undefined) return [];
+    return [{ bytes: Number(most) - (kibibytes(status, mapped) ?? 0), what, thread }];
   };
   return [
-    limit("Max address space", "VmSize", "the process's limit on address space (ulimit -v)"),
-    limit("Max data size", "VmData", "the process's limit on data (ulimit -d)"),
+    ...limit("Max address space", "VmSize", "the process's limit on address space (ulimit -v)", stack + ARENA),
+    ...limit("Max data size", "VmData", "the process's limit on data (ulimit -d)", stack),
   ];
 }

@@ -1,4 +1,10 @@
-import { deviceLedger, ledgerOptions, offloadedBytes } from "../../compiler/memory/index.ts";
+import {
+  deviceLedger,
+  type LedgerOptions,
+  ledgerOptions,
+  offloadedBytes,
+  type StageMemory,
+} from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
 import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } from "../engine/addon.ts";
 import { modelShape } from "../engine/model_shape.ts";
@@ -79,9 +85,9 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
   return engine;
 }
 
-/** Bytes that `trainingEngine` takes in the memory of each process of a job, layer inputs in the host's memory included. */
-export function processBytes({ model }: Plan, { train, length, parallel, memory }: PlanStage, { ranks }: Job): number {
-  const stage = {
+/** A stage as the compiler's ledger takes it. */
+export function stageMemory({ model }: Plan, { train, length, parallel, memory }: PlanStage): StageMemory {
+  return {
     model,
     train,
     length,
@@ -92,8 +98,13 @@ export function processBytes({ model }: Plan, { train, length, parallel, memory 
     mlpTile: memory.mlp_tile,
     offload: memory.offload,
   };
-  const options = { ...ledgerOptions(stage), ranksHere: 1, shares: ranks.size };
-  return deviceLedger(model, options).total + (memory.offload === "host" ? offloadedBytes(model, options) : 0);
+}
+
+/** Bytes that `trainingEngine` takes in the memory of each process of a job, layer inputs in the host's memory included. */
+export function processBytes(plan: Plan, stage: PlanStage, { ranks }: Job): number {
+  const { model } = plan;
+  const options = { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks.size };
+  return deviceLedger(model, options).total + (stage.memory.offload === "host" ? offloadedBytes(model, options) : 0);
 }
 
 /** An engine that only reads and writes the adapters of a stage. */
@@ -117,7 +128,12 @@ export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: num
 
 /** Bytes that `scoringEngine` allocates. */
 export function scoringBytes(model: PlanModel, maxTokens: number): number {
-  return deviceLedger(model, { ...scoringMemory(maxTokens), ring: 1 }).total;
+  return deviceLedger(model, scoringOptions(maxTokens)).total;
+}
+
+/** The engine that `scoringEngine` makes, as the compiler's ledger takes it. */
+export function scoringOptions(maxTokens: number): LedgerOptions {
+  return { ...scoringMemory(maxTokens), ring: 1 };
 }
 
 function scoringMemory(maxTokens: number) {

@@ -54,7 +54,7 @@ test("the ledger is what the engine allocates, to the byte", async () => {
           training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
           memory: { ...plan, maxTokens, ...(offload ? { offload: { to: "host" } } : {}) },
         });
-        const { kvCache, offloaded, ...terms } = engine.memory();
+        const { kvCache, offloaded, scratch: _, ...terms } = engine.memory();
         await engine.close();
         const options = { ...plan, maxTokens, offload, ...(lora ? { lora, alsoTrain } : {}) };
         const ledger = deviceLedger(shape, options);

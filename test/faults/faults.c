@@ -1,7 +1,7 @@
 // faults.c: makes one file operation of a program fail, or all from one on. Loaded before the C library (LD_PRELOAD).
 //
 //   CTX_FAULT_FOLDER  operations on files below this folder are counted (absolute path)
-//   CTX_FAULT_PATH    only those on paths that contain this text; empty or absent: all
+//   CTX_FAULT_PATH    only those on paths that contain this text; empty or absent: all. Files without a name are <folder>/nameless
 //   CTX_FAULT_OPS     which: comma list of open-read, open-write, read, write, truncate, sync, close, rename, link, mkdir, remove
 //   CTX_FAULT_AT      number of the operation that fails, from 1; 0: none, they are only listed
 //   CTX_FAULT_ERROR   errno that it fails with (ENOSPC, EIO, EROFS, EDQUOT, EACCES, EMFILE), or SHORT: a write takes half of its bytes,
@@ -123,12 +123,15 @@ static int fault_file(const char *kind, int file) {
 
 // ---- opening and closing ----
 
+#define NAMELESS "/nameless" // of a file that was made without a name
+
 static int opened(int file, const char *path, int flags) {
   char full[LONGEST];
   if (file < 0 || file >= FILES) return file;
   files[file].path[0] = 0; // of an earlier file, closed by a system call that does not come through here
   if (!below_folder(path, full)) return file;
   strcpy(files[file].path, full);
+  if ((flags & O_TMPFILE) == O_TMPFILE && strlen(full) + sizeof NAMELESS < LONGEST) strcat(files[file].path, NAMELESS);
   files[file].writes = (flags & O_ACCMODE) != O_RDONLY;
   return file;
 }
@@ -235,6 +238,7 @@ ON_FILE(fallocate, "truncate", (int file, int mode, off_t at, off_t bytes), (fil
 ON_FILE(fallocate64, "truncate", (int file, int mode, off64_t at, off64_t bytes), (file, mode, at, bytes))
 ON_FILE(fsync, "sync", (int file), (file))
 ON_FILE(fdatasync, "sync", (int file), (file))
+ON_FILE(sync_file_range, "sync", (int file, off64_t at, off64_t bytes, unsigned flags), (file, at, bytes, flags))
 
 // The kernel copies between descriptors: one write.
 ssize_t sendfile64(int file, int in, off64_t *at, size_t bytes) {

@@ -121,3 +121,31 @@ onLinux("what is no file is written to as it is: a full device is named, and sta
   expect(readFileSync(file, "utf8")).toContain("</html>");
   expect(existsSync(`${link}.tmp`)).toBe(false);
 });
+
+onLinux.each([
+  ["-d", "data"],
+  ["-v", "address space"],
+])(
+  "a limit on memory (ulimit %s) is told before anything is computed; raised as the message says, the run ends",
+  async (option, what) => {
+    const root = freshRoot();
+    let kibibytes = option === "-d" ? 190_000 : 1_150_000;
+    const refused = await launch(runOrResume(folder, root), folder, {}, `${option} ${kibibytes}`).ended;
+    expect(refused.status, refused.stderr).toBe(3);
+    expect(refused.stderr).toMatch(
+      new RegExp(`needs .* of memory \\(most of it .*limit on ${what} \\(ulimit ${option}\\)`),
+    );
+    expect(existsSync(join(root, "metrics.jsonl"))).toBe(false);
+    // The evaluation may need more than the stage: its message comes second. What is mapped varies a little from start to start.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const said =
+        attempt === 0 ? refused : await launch(runOrResume(folder, root), folder, {}, `${option} ${kibibytes}`).ended;
+      const [, more, unit] = /raise the limit by ([\d.]+) (M|G)iB or more/.exec(said.stderr) ?? [];
+      if (more === undefined) continue;
+      kibibytes += Math.ceil(Number(more) * (unit === "G" ? 2 ** 20 : 1024)) + 16_384;
+    }
+    const enough = await launch(runOrResume(folder, root), folder, {}, `${option} ${kibibytes}`).ended;
+    expect(enough.status, enough.stderr).toBe(0);
+    expect(differences(outcomeOf(root), whole)).toEqual([]);
+  },
+);

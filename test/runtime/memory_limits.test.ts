@@ -54,15 +54,28 @@ test("the tightest bound counts, and is named", () => {
 test("a stage beyond the bound is refused before anything is read, with what would fit", () => {
   const machine = { addon: loadAddon(), device: "cpu" as const, threads: 1 };
   const made = plan();
-  for (const stage of made.stages) stage.memory.device.total = 64 * MiB;
-  const root = rootOf({ "proc/meminfo": `MemAvailable: ${32 * 1024} kB\n` });
+  for (const { memory } of made.stages) {
+    memory.device.total += 64 * MiB - memory.device.activations;
+    memory.device.activations = 64 * MiB;
+  }
+  const root = rootOf({ "proc/meminfo": `MemAvailable: ${100 * 1024} kB\n` });
   expect(() => checkMachine(made, machine, null, root)).toThrow(
-    /^stage first needs .*MiB of memory, and free memory has .*MiB left$/,
+    /^stage first needs 1\d\d MiB of memory \(most of it [a-z ]+: 64 MiB\), and free memory has 100 MiB left$/,
   );
   try {
     checkMachine(made, machine, null, root);
   } catch (error) {
-    expect(error).toMatchObject({ kind: "run", hint: expect.stringMatching(/^in the recipe: .* fits.*; or raise/) });
+    expect(error).toMatchObject({
+      kind: "run",
+      hint: expect.stringMatching(/^in the recipe: .* fits.*; or free .* or more$/),
+    });
+  }
+  // Not even the program itself: no change to the recipe would help.
+  try {
+    checkMachine(made, machine, null, rootOf({ "proc/meminfo": "MemAvailable: 20480 kB\n" }));
+    expect.unreachable();
+  } catch (error) {
+    expect(error).toMatchObject({ kind: "run", hint: expect.stringMatching(/^free .* or more$/) });
   }
   expect(() => checkMachine(made, machine, null, rootOf({}))).not.toThrow();
 });

@@ -75,7 +75,7 @@ export function sampleStage(name: string, change: Partial<PlanStage> = {}): Plan
 
 export function samplePlan(change: Partial<Plan> = {}): Plan {
   return {
-    version: 1,
+    version: 2,
     recipe: "sample",
     source: { file: "sample.ctx", sha256: "0".repeat(64) },
     seed: 7,

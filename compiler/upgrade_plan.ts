@@ -1,0 +1,76 @@
+import { stageLedger } from "./memory/stage.ts";
+import type { Plan, PlanStage } from "./plan.ts";
+import { planFaults } from "./validate_plan.ts";
+
+/** Version of the plans that are written now. */
+export const PLAN_VERSION: Plan["version"] = 2;
+
+/**
+ * What version 1 did not say, with what the program did then. Its plans were written over a time in which fields came one by one, so
+ * each is filled only where it is missing.
+ */
+const ADDED = {
+  model: { qkv_bias: false, o_bias: false, mlp_bias: false, qk_norm: false, window: null },
+  synthesize: { at_start: 0 },
+  memory: { mlp_tile: 1024, offload: "none", disk: 0 },
+};
+
+type Json = { [key: string]: unknown };
+
+/**
+ * A plan that an earlier version wrote, as this version takes it; anything else as it is. Memory is counted anew, as this engine takes
+ * it; all that decides what a run learns stays.
+ *
+ * @param document parsed plan.json, not yet validated
+ */
+export function upgradePlan(document: unknown): unknown {
+  if (!isObject(document) || document.version !== 1) return document;
+  const { model, data, stages } = document;
+  const upgraded = {
+    ...document,
+    version: PLAN_VERSION,
+    model: filled(model, ADDED.model),
+    data: isObject(data) ? { ...data, sources: each(data.sources, upgradeSource) } : data,
+    stages: each(stages, upgradeStage),
+  };
+  return planFaults(upgraded).length === 0 ? recounted(upgraded as unknown as Plan) : upgraded;
+}
+
+/** Whether a document says that it is a plan of a version that this program does not know yet. */
+export function isNewerPlan(document: unknown): document is { version: number } {
+  return isObject(document) && Number.isInteger(document.version) && (document.version as number) > PLAN_VERSION;
+}
+
+function upgradeSource(source: Json): Json {
+  return isObject(source.synthesize) ? { ...source, synthesize: filled(source.synthesize, ADDED.synthesize) } : source;
+}
+
+function upgradeStage(stage: Json): Json {
+  return { ...stage, memory: filled(stage.memory, ADDED.memory) };
+}
+
+function recounted(plan: Plan): Plan {
+  const { model, hardware } = plan;
+  const recount = (stage: PlanStage): PlanStage => {
+    const { checkpoint_every, loss_chunk, mlp_tile, offload } = stage.memory;
+    const layout = {
+      ...{ model, train: stage.train, length: stage.length, ring: stage.parallel.ring, offload },
+      ...{ microBatch: stage.parallel.micro_batch, checkpointEvery: checkpoint_every },
+      ...{ lossChunk: loss_chunk, mlpTile: mlp_tile },
+    };
+    return { ...stage, memory: { ...stage.memory, device: stageLedger(layout, hardware.kind) } };
+  };
+  return { ...plan, stages: plan.stages.map(recount) };
+}
+
+function filled(part: unknown, added: Json): unknown {
+  return isObject(part) ? { ...added, ...part } : part;
+}
+
+function each(list: unknown, change: (item: Json) => Json): unknown {
+  return Array.isArray(list) ? list.map((item) => (isObject(item) ? change(item) : item)) : list;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,75 @@
+import { deviceLedger, ledgerOptions, scratchBytes } from "../../compiler/memory/index.ts";
+import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
+import type { Job } from "../ranks/job.ts";
+import { type Machine, processBytes, scoringOptions, stageMemory } from "../train/stage_engine.ts";
+
+/** Bytes by what takes them, as a phrase. */
+export interface MemoryNeed {
+  readonly [what: string]: number;
+}
+
+/** JavaScript's heap, the tokenizers library, allocators' slack: what a run of any size adds to a process that has just begun. */
+const PROGRAM = 64 * 2 ** 20;
+
+/**
+ * Bytes for each token of a step: a row as it is drawn (25) and as the engine takes it (21), and the step's before that is not collected
+ * yet. For each token of a micro batch: the engine's copy (20) and the scores, there and here (10).
+ */
+const STEP_TOKEN = 25 + 2 * 21;
+const BATCH_TOKEN = 30;
+
+export const sum = (need: MemoryNeed) => Object.values(need).reduce((all, bytes) => all + bytes, 0);
+
+export function largest(need: MemoryNeed): [what: string, bytes: number] {
+  return Object.entries(need).reduce((most, entry) => (entry[1] > most[1] ? entry : most), ["nothing", 0]);
+}
+
+/** All that a process on a CPU takes while it trains a stage and saves it: the engine's arena and what is beside it. */
+export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machine): MemoryNeed {
+  const { model } = plan;
+  const { sequences, length, parallel, memory } = stage;
+  const options = { ...ledgerOptions(stageMemory(plan, stage)), ...(job && { ranksHere: 1 }) };
+  // Merging an adapter takes the sum beside the tensor.
+  const tensors = stage.train.lora ? 2 : 1;
+  const beside = {
+    "the kernels' working memory": scratchBytes(model, options, threads),
+    "the rows of a step": sequences * length * STEP_TOKEN + parallel.micro_batch * length * BATCH_TOKEN,
+    "a tensor on its way to a file": tensors * largestTensor(model),
+    "the program itself": PROGRAM,
+  };
+  if (job) return scaled({ "the engine's arena": processBytes(plan, stage, job), ...beside }, job);
+  const { total: _, ...terms } = memory.device;
+  return { ...named(terms), "offloaded layer inputs": waiting(stage), ...beside };
+}
+
+/** The same while a model is scored on up to `tokens` tokens at once. */
+export function scoringNeed(model: PlanModel, tokens: number, { threads }: Machine): MemoryNeed {
+  const options = scoringOptions(tokens);
+  const { total: _, ...terms } = deviceLedger(model, options);
+  return {
+    ...named(terms),
+    "the kernels' working memory": scratchBytes(model, options, threads),
+    "the text to score": tokens * (STEP_TOKEN + BATCH_TOKEN),
+    "the program itself": PROGRAM,
+  };
+}
+
+/** Layer inputs that wait in memory. */
+function waiting({ memory }: PlanStage): number {
+  return memory.offload === "host" ? (memory.host.offload ?? 0) : 0;
+}
+
+const phrases: { readonly [term: string]: string } = { kv_cache: "the key-value cache", optimizer: "AdamW's moments" };
+
+function named(terms: { readonly [term: string]: number }): MemoryNeed {
+  return Object.fromEntries(Object.entries(terms).map(([term, bytes]) => [phrases[term] ?? term, bytes]));
+}
+
+/** Of all processes of a job on this machine. */
+function scaled(need: MemoryNeed, { launch }: Job): MemoryNeed {
+  return Object.fromEntries(Object.entries(need).map(([what, bytes]) => [what, (launch.localSize ?? 1) * bytes]));
+}
+
+function largestTensor({ vocab_size, hidden_size, intermediate_size, heads, head_dim }: PlanModel): number {
+  return 4 * hidden_size * Math.max(vocab_size, intermediate_size, heads * head_dim);
+}
