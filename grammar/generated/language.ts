@@ -167,6 +167,40 @@ export const language: LanguageDefinition = {
           "minIncluded": true,
           "choices": {},
           "group": null
+        },
+        "sliding_window": {
+          "name": "sliding_window",
+          "doc": "Keys that a query sees at most, itself included, in those layers of a checkpoint that have a sliding window.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "sliding_window = 64Ki"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "tokens"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "none"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "(as in config.json)",
+          "min": 1,
+          "max": 2147483647,
+          "minIncluded": true,
+          "choices": {
+            "none": "all of them"
+          },
+          "group": null
         }
       },
       "children": {},
