@@ -24,6 +24,7 @@ import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } fr
 import { startRanks } from "./nproc.ts";
 import { printFailure, printJson } from "./outcome.ts";
 import { planFrom } from "./plan_from.ts";
+import { processorName } from "./processor.ts";
 import { Progress } from "./progress.ts";
 import { packageVersion } from "./version.ts";
 
@@ -104,8 +105,11 @@ async function serve(job: Job): Promise<void> {
 }
 
 async function lead(file: string | undefined, options: Options, job: Job | null): Promise<void> {
+  const threads = job ? threadsOfRank(job) : threadsOf(options);
   const started =
-    options.resume === undefined ? await start(file!, options) : await resume(options.resume, file, options);
+    options.resume === undefined
+      ? await start(file!, options, threads * (job?.ranks.size ?? 1))
+      : await resume(options.resume, file, options);
   const { plan, folder, base } = started;
   const progress = new Progress((options.quiet || options.json) ?? false);
   const shown = folder.root.startsWith(`${process.cwd()}/`) ? folder.root.slice(process.cwd().length + 1) : folder.root;
@@ -131,7 +135,7 @@ async function lead(file: string | undefined, options: Options, job: Job | null)
       machine: {
         addon: loadAddon(),
         device: options.device ?? plan.hardware.kind,
-        threads: job ? threadsOfRank(job) : threadsOf(options),
+        threads,
         job,
       },
       checkpointEvery: options.checkpointEvery ?? null,
@@ -163,7 +167,7 @@ interface Started {
   base: string;
 }
 
-async function start(file: string, options: Options): Promise<Started> {
+async function start(file: string, options: Options, threads: number): Promise<Started> {
   const { plan, base, recipe } = await planFrom(file, options.set);
   const folder = createRunFolder(plan.recipe, options.out ?? null);
   const origin: RunOrigin = {
@@ -172,6 +176,7 @@ async function start(file: string, options: Options): Promise<Started> {
     options: options.set.flatMap((setting) => ["--set", setting]),
     started: new Date().toISOString(),
     version: packageVersion(),
+    machine: { processor: processorName(), threads },
   };
   try {
     writeJson(folder.origin, origin);

@@ -338,10 +338,14 @@ export interface PlanHardware {
   devices_per_host: number;
   device_bytes: number;
   host_bytes: number;
-  /** Dense floating-point operations per second of one device in the compute dtype. */
+  /** Dense floating-point operations per second of one device in fp32; of a GPU in bf16, in which its products always are. */
   peak_flops: number;
+  /** The same for stages that train in bf16. */
+  peak_flops_bf16: number;
   /** Share of the peak that the cost model expects. */
   efficiency: number;
+  /** The same for stages that train in bf16. */
+  efficiency_bf16: number;
   /** Where these figures come from. */
   origin: string;
 }

@@ -1,17 +1,29 @@
-import type { PlanFlops, PlanHardware, PlanParallel } from "../plan.ts";
+import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
+
+/** FLOP/s that one device is expected to do in a stage that trains in `dtype`. */
+export function expectedRate(
+  hardware: Pick<PlanHardware, "peak_flops" | "peak_flops_bf16" | "efficiency" | "efficiency_bf16">,
+  dtype: PlanTrain["dtype"],
+): number {
+  return dtype === "bf16"
+    ? hardware.peak_flops_bf16 * hardware.efficiency_bf16
+    : hardware.peak_flops * hardware.efficiency;
+}
 
 /**
  * Estimated wall time of a stage in seconds: FLOPs over what the devices are expected to do. A contiguous ring waits for
  * its busiest rank, which has 2P/(P+1) times the mean of the attention work; zigzag's is even.
+ *
+ * @param rate FLOP/s of one device
  */
 export function stageSeconds(
   flops: PlanFlops,
-  hardware: Pick<PlanHardware, "peak_flops" | "efficiency">,
+  rate: number,
   parallel: Pick<PlanParallel, "devices" | "ring" | "layout">,
 ): number {
   const uneven = parallel.layout === "contiguous" ? (2 * parallel.ring) / (parallel.ring + 1) : 1;
   const work = flops.total + (uneven - 1) * flops.attention;
-  return work / (parallel.devices * hardware.peak_flops * hardware.efficiency);
+  return work / (parallel.devices * rate);
 }
 
 /**

@@ -1,4 +1,12 @@
-import { type HostNeeds, hostBytes, offloadSeconds, type StageWork, stageFlops, stageSeconds } from "../cost/index.ts";
+import {
+  expectedRate,
+  type HostNeeds,
+  hostBytes,
+  offloadSeconds,
+  type StageWork,
+  stageFlops,
+  stageSeconds,
+} from "../cost/index.ts";
 import type { PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
 import { type StageMemory, stageLedger, stageOffload } from "./stage.ts";
 
@@ -121,7 +129,7 @@ function timeOf(
   const { ring, checkpointEvery, offload } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
-  const computing = stageSeconds(flops, hardware, { devices, ring, layout: space.layout });
+  const computing = stageSeconds(flops, expectedRate(hardware, train.dtype), { devices, ring, layout: space.layout });
   if (offload === "none") return { flops, seconds: computing };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;

@@ -2122,7 +2122,8 @@ export const language: LanguageDefinition = {
               "a100_40g",
               "a100_80g",
               "h100",
-              "h200"
+              "h200",
+              "b200"
             ]
           },
           "required": false,
@@ -2131,13 +2132,14 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {
-            "this": "the machine that compiles",
+            "this": "the machine that compiles; `ctx doctor --calibrate` measures it",
             "cpu": "any machine without a GPU",
             "l40s": "NVIDIA L40S",
             "a100_40g": "NVIDIA A100, 40 GB",
             "a100_80g": "NVIDIA A100, 80 GB",
             "h100": "NVIDIA H100 SXM",
-            "h200": "NVIDIA H200 SXM"
+            "h200": "NVIDIA H200 SXM",
+            "b200": "NVIDIA B200 SXM"
           },
           "group": null
         },
@@ -2261,7 +2263,7 @@ export const language: LanguageDefinition = {
         },
         "peak": {
           "name": "peak",
-          "doc": "Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says.",
+          "doc": "Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16 whatever `train.dtype` says.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
