@@ -346,6 +346,10 @@ export interface PlanHardware {
   efficiency: number;
   /** The same for stages that train in bf16. */
   efficiency_bf16: number;
+  /** Bytes per second that a device can send to the next of its ring within a host. */
+  link_bytes_per_second: number;
+  /** The same to one in another host. */
+  network_bytes_per_second: number;
   /** Where these figures come from. */
   origin: string;
 }

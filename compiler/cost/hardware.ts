@@ -1,10 +1,7 @@
 import type { PlanHardware } from "../plan.ts";
 
 /** One kind of machine, as a plan's hardware without the number of devices. */
-export type HardwarePreset = Omit<PlanHardware, "devices"> & {
-  /** What a rank can send to the next in one direction, bytes per second: NVLink within a host, else PCIe. */
-  link_bytes_per_second: number;
-};
+export type HardwarePreset = Omit<PlanHardware, "devices">;
 
 const GiB = 2 ** 30;
 const TERA = 1e12;
@@ -12,31 +9,31 @@ const GIGA = 1e9;
 
 /**
  * Peaks are dense bf16 with fp32 accumulation from NVIDIA's data sheets (which print twice that, with sparsity, for Ada and
- * later); memory is what the driver leaves usable, a little below the printed figure; host memory that of NVIDIA's
- * eight-way system of the generation.
+ * later); memory is what the driver leaves usable, a little below the printed figure; host memory and network that of
+ * NVIDIA's eight-way system of the generation. Links and networks are one direction of one device.
  *
  * `efficiency` is the share of the peak over all FLOPs done, recomputation included: what open long-context trainers reach
  * end to end. Published MFU leaves recomputation out; with every layer checkpointed it is 0.79 of this share. What each
  * published run comes to is in test/compiler-numbers/published_times.test.ts.
  */
 const PRESETS = {
-  // L40S data sheet: 362.05 TFLOP/s bf16, 48 GB GDDR6, PCIe 4.0 x16, no NVLink. Efficiency: Gradient's five Llama-3 stages
+  // L40S data sheet: 362.05 TFLOP/s bf16, 48 GB GDDR6, PCIe 4.0 x16, no NVLink; network 200 Gb/s (OVX). Efficiency: Gradient's five Llama-3 stages
   // together come to 0.27, if the 1M stage had the 8 rows of its card's later edit: with the 16 that its tokens ask for it
   // would have needed more than the whole peak. Single stages scatter from 0.10 (256K, over a network that held it back) to 0.56.
-  l40s: gpu("L40S", 44.5, 1024, 362, 0.27, 32, "NVIDIA L40S data sheet; Gradient's Llama-3 run"),
-  // A100 data sheet: 312 TFLOP/s, 80 GB HBM2e, NVLink 600 GB/s both ways; DGX A100: 2 TB. EasyContext reaches 0.35 to 0.57 on
+  l40s: gpu("L40S", 44.5, 1024, 362, 0.27, 32, 25, "NVIDIA L40S data sheet; Gradient's Llama-3 run"),
+  // A100 data sheet: 312 TFLOP/s, 80 GB HBM2e, NVLink 600 GB/s both ways; DGX A100: 2 TB, 8 × 200 Gb/s. EasyContext reaches 0.35 to 0.57 on
   // eight, USP 0.60 on sixteen A800.
-  a100: gpu("A100-80", 79, 2048, 312, 0.5, 300, "NVIDIA A100 data sheet; EasyContext's figures"),
+  a100: gpu("A100-80", 79, 2048, 312, 0.5, 300, 25, "NVIDIA A100 data sheet; EasyContext's figures"),
   // The same with half the memory: DGX A100 320 GB, 1 TB.
-  a100_40g: gpu("A100-40", 39.5, 1024, 312, 0.5, 300, "NVIDIA A100 data sheet; EasyContext's figures"),
-  // H100 SXM data sheet: 989 TFLOP/s, 80 GB HBM3, NVLink 900 GB/s both ways; DGX H100: 2 TB. TRL reaches 0.50 to 0.55 at 1M
+  a100_40g: gpu("A100-40", 39.5, 1024, 312, 0.5, 300, 25, "NVIDIA A100 data sheet; EasyContext's figures"),
+  // H100 SXM data sheet: 989 TFLOP/s, 80 GB HBM3, NVLink 900 GB/s both ways; DGX H100: 2 TB, 8 × 400 Gb/s. TRL reaches 0.50 to 0.55 at 1M
   // to 4M, ProLong 0.32 to 0.35 over 14,400 hours.
-  h100: gpu("H100", 79, 2048, 989, 0.45, 450, "NVIDIA H100 data sheet; TRL's and ProLong's figures"),
+  h100: gpu("H100", 79, 2048, 989, 0.45, 450, 50, "NVIDIA H100 data sheet; TRL's and ProLong's figures"),
   // H200 data sheet: the same compute, 141 GB HBM3e (139 GiB free on an idle card is 143,771 MiB less the driver's part).
-  h200: gpu("H200", 138, 2048, 989, 0.45, 450, "NVIDIA H200 data sheet; the H100's efficiency"),
-  // DGX B200 data sheet: 72 PFLOP/s FP8 sparse over eight = 2.25 PFLOP/s bf16 dense each, 180 GB, NVLink 1.8 TB/s both ways.
+  h200: gpu("H200", 138, 2048, 989, 0.45, 450, 50, "NVIDIA H200 data sheet; the H100's efficiency"),
+  // DGX B200 data sheet: 72 PFLOP/s FP8 sparse over eight = 2.25 PFLOP/s bf16 dense each, 180 GB, NVLink 1.8 TB/s both ways, 8 × 400 Gb/s.
   // No long-context run is published for it: less than the H100's share, for twice the peak over 1.7 times the bandwidth.
-  b200: gpu("B200", 176, 2048, 2250, 0.4, 900, "NVIDIA DGX B200 data sheet; efficiency assumed"),
+  b200: gpu("B200", 176, 2048, 2250, 0.4, 900, 50, "NVIDIA DGX B200 data sheet; efficiency assumed"),
 };
 
 export type HardwareName = keyof typeof PRESETS;
@@ -56,6 +53,7 @@ function gpu(
   teraflops: number,
   efficiency: number,
   linkGigabytes: number,
+  networkGigabytes: number,
   origin: string,
 ): HardwarePreset {
   return {
@@ -69,6 +67,7 @@ function gpu(
     efficiency,
     efficiency_bf16: efficiency,
     link_bytes_per_second: linkGigabytes * GIGA,
+    network_bytes_per_second: networkGigabytes * GIGA,
     origin,
   };
 }
@@ -86,6 +85,9 @@ const FLOPS_PER_CYCLE = {
  * to 78% in bf16, from 2K to 128K tokens on AVX-512; smaller models reach less.
  */
 const CPU_EFFICIENCY = { f32: 0.8, bf16: 0.7 };
+
+/** Bytes per second that a rank's keys and values are copied at in memory: one thread's plain copy, half of what it moves (cpu.md). */
+const MEMORY_COPY = 10 * GIGA;
 
 /** A figure for each type that products are computed in. */
 export interface PerDtype<T> {
@@ -135,7 +137,8 @@ export function cpuHardware({ cores, isa, halved, gigahertz = 3, memoryBytes, me
     peak_flops_bf16: peak.bf16,
     efficiency: measured?.efficiency.f32 ?? CPU_EFFICIENCY.f32,
     efficiency_bf16: measured?.efficiency.bf16 ?? CPU_EFFICIENCY.bf16,
-    link_bytes_per_second: 10 * GIGA,
+    link_bytes_per_second: MEMORY_COPY,
+    network_bytes_per_second: MEMORY_COPY,
     origin: measured
       ? `measured: ${gigaflops(peak.f32)} GFLOP/s in fp32, ${gigaflops(peak.bf16)} in bf16`
       : `${cores} cores × ${operations} a cycle × ${gigahertz} GHz`,

@@ -1,4 +1,7 @@
+import type { ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
+import { ringTraffic } from "../ring/index.ts";
+import { rebuiltLayers } from "./flops.ts";
 
 /** FLOP/s that one device is expected to do in a stage that trains in `dtype`. */
 export function expectedRate(
@@ -12,18 +15,53 @@ export function expectedRate(
 
 /**
  * Estimated wall time of a stage in seconds: FLOPs over what the devices are expected to do. A contiguous ring waits for
- * its busiest rank, which has 2P/(P+1) times the mean of the attention work; zigzag's is even.
+ * its busiest rank, which has 2P/(P+1) times the mean of the attention work; zigzag's is even. Keys and values travel
+ * behind attention; if they take longer, attention takes as long as they.
  *
  * @param rate FLOP/s of one device
+ * @param exchange seconds that keys and values travel, see `exchangeSeconds`
  */
 export function stageSeconds(
   flops: PlanFlops,
   rate: number,
   parallel: Pick<PlanParallel, "devices" | "ring" | "layout">,
+  exchange = 0,
 ): number {
   const uneven = parallel.layout === "contiguous" ? (2 * parallel.ring) / (parallel.ring + 1) : 1;
-  const work = flops.total + (uneven - 1) * flops.attention;
-  return work / (parallel.devices * rate);
+  const all = parallel.devices * rate;
+  return (flops.total - flops.attention) / all + Math.max((uneven * flops.attention) / all, exchange);
+}
+
+/** What makes keys and values travel round a ring. */
+export interface Exchange {
+  /** Rows of the whole stage that one ring computes. */
+  rows: number;
+  /** Tokens of a row. */
+  length: number;
+  ring: number;
+  /** As in `StageWork`: attention that is computed again needs them again. */
+  checkpointEvery: number;
+  dtype: PlanTrain["dtype"];
+}
+
+/**
+ * Seconds that keys and values, and backward their gradients, take around a ring; a ring larger than a host is as fast as
+ * the network. GPUs hold them in bf16.
+ */
+export function exchangeSeconds(
+  shape: ModelShape,
+  { rows, length, ring, checkpointEvery, dtype }: Exchange,
+  hardware: Pick<PlanHardware, "kind" | "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">,
+): number {
+  if (ring === 1) return 0;
+  const bytes = hardware.kind === "cuda" || dtype === "bf16" ? 2 : 4;
+  const { forward, backward } = ringTraffic(ring, length / ring, shape.kv_heads * shape.head_dim, bytes);
+  const again = rebuiltLayers(shape.layers, checkpointEvery);
+  const within = hardware.kind === "cpu" || ring <= hardware.devices_per_host;
+  const link = within
+    ? hardware.link_bytes_per_second
+    : Math.min(hardware.link_bytes_per_second, hardware.network_bytes_per_second);
+  return (rows * (shape.layers * (forward + backward) + again * forward)) / link;
 }
 
 /**

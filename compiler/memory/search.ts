@@ -1,4 +1,5 @@
 import {
+  exchangeSeconds,
   expectedRate,
   type HostNeeds,
   hostBytes,
@@ -129,7 +130,10 @@ function timeOf(
   const { ring, checkpointEvery, offload } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
-  const computing = stageSeconds(flops, expectedRate(hardware, train.dtype), { devices, ring, layout: space.layout });
+  const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
+  const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
+  const rate = expectedRate(hardware, train.dtype);
+  const computing = stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   if (offload === "none") return { flops, seconds: computing };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;

@@ -2298,6 +2298,48 @@ export const language: LanguageDefinition = {
           "minIncluded": true,
           "choices": {},
           "group": null
+        },
+        "link": {
+          "name": "link",
+          "doc": "Bytes that a device can send in a second to the next of its ring in the same host.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "link = 450GB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 1000,
+          "max": 1000000000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "network": {
+          "name": "network",
+          "doc": "The same to a device in another host.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "network = 50GB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 1000,
+          "max": 1000000000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
         }
       },
       "children": {},

@@ -150,6 +150,8 @@ function ofModel(root: string, options: EvaluateFolderOptions): Subject {
       peak_flops_bf16: 0,
       efficiency: 0,
       efficiency_bf16: 0,
+      link_bytes_per_second: 0,
+      network_bytes_per_second: 0,
       origin: "",
     },
     defaults: [],

@@ -4,6 +4,7 @@ import {
   type CpuFacts,
   causalPairs,
   cpuHardware,
+  exchangeSeconds,
   expectedRate,
   forwardFlops,
   HARDWARE_NAMES,
@@ -80,6 +81,32 @@ describe("time", () => {
     const flops = stageFlops(model, { ...full, length: 1048576, checkpointEvery: 1 });
     // The figure takes the last layer's forward pass as repeated too, which it is not.
     expect(stageSeconds(flops, 600e12, { ...parallel, devices: 1 }) / 2265).toBeCloseTo(1, 1);
+  });
+
+  test("keys and values travel behind attention, unless the way is too slow", () => {
+    const work = { rows: 1, length: 1048576, ring: 64, checkpointEvery: 1, dtype: "bf16" } as const;
+    const h100 = hardwarePreset("h100")!;
+    // Each layer: 63 × 64 MiB forward, again backward, with 64 × 128 MiB of fp32 gradients; all but the last forward once more.
+    const bytes = 32 * (2 * 63 * 64 + 64 * 128) * 2 ** 20 + 31 * 63 * 64 * 2 ** 20;
+    expect(exchangeSeconds(model, work, h100) / (bytes / 50e9)).toBeCloseTo(1, 9);
+    // Of f32 on a CPU keys and values are twice as large; a ring of eight has NVLink; one rank sends nothing.
+    const within = { ...work, ring: 8 };
+    expect(exchangeSeconds(model, within, h100)).toBe(
+      exchangeSeconds(model, within, { ...h100, network_bytes_per_second: 1 }),
+    );
+    expect(exchangeSeconds(model, { ...work, ring: 1 }, h100)).toBe(0);
+    const cpu = { ...h100, kind: "cpu" as const };
+    expect(exchangeSeconds(model, { ...within, dtype: "f32" }, cpu)).toBeGreaterThan(
+      exchangeSeconds(model, within, cpu),
+    );
+
+    const flops = stageFlops(model, { ...full, length: 1048576, checkpointEvery: 1 });
+    const ring = { devices: 64, ring: 64, layout: "zigzag" as const };
+    const rate = expectedRate(h100, "bf16");
+    const alone = stageSeconds(flops, rate, ring);
+    expect(stageSeconds(flops, rate, ring, exchangeSeconds(model, work, h100))).toBe(alone);
+    const slow = exchangeSeconds(model, work, { ...h100, network_bytes_per_second: 1e9 });
+    expect(stageSeconds(flops, rate, ring, slow)).toBeGreaterThan(slow);
   });
 
   test("a contiguous ring waits", () => {

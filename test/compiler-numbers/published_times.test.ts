@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { expectedRate, hardwarePreset, stageFlops, stageSeconds } from "../../compiler/cost/index.ts";
+import {
+  exchangeSeconds,
+  expectedRate,
+  type HardwarePreset,
+  hardwarePreset,
+  stageFlops,
+  stageSeconds,
+} from "../../compiler/cost/index.ts";
 import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 
 /**
@@ -15,6 +22,8 @@ interface Published {
   /** Rows in all. */
   rows: number;
   devices: number;
+  /** Devices that share a row; default: one, or a way other than a ring. */
+  ring?: number;
   /** Of all rows. */
   seconds: number;
   implied: number;
@@ -34,14 +43,14 @@ const speed = (length: number, tokensPerSecond: number) => ({
 /** README of jzhang38/EasyContext: 7B on eight A100, whole rows on each GPU or shared over a ring. */
 const easyContext: { [run: string]: Published } = {
   "64K, whole rows": { ...speed(64 * K, 10240), implied: 0.518 },
-  "64K, ring": { ...speed(64 * K, 7816), implied: 0.396 },
+  "64K, ring": { ...speed(64 * K, 7816), ring: 8, implied: 0.396 },
   "128K": {
     ...speed(128 * K, 4266),
     implied: 0.347,
     differs: "half the speed of 64K, at 1.4 times its work for a token",
   },
-  "512K": { ...speed(512 * K, 2133), implied: 0.567 },
-  "700K": { ...speed(700_000, 1603), implied: 0.558 },
+  "512K": { ...speed(512 * K, 2133), ring: 8, implied: 0.567 },
+  "700K": { ...speed(700_000, 1603), ring: 8, implied: 0.558 },
 };
 
 /** huggingface/trl 6845 and 6846, huggingface/transformers 48324: one row a step. */
@@ -62,36 +71,41 @@ const prolong: { [run: string]: Published } = {
   },
 };
 
-/** Cards of Gradient's Llama-3-8B models: minutes on so many L40S. */
-const gradientStage = (length: number, rows: number, devices: number, minutes: number) => ({
-  ...{ model: llama3, length, rows, devices, seconds: 60 * minutes },
+/** Cards of Gradient's Llama-3-8B models: minutes on so many L40S, in as many rings as a step computes rows at once. */
+const gradientStage = (length: number, rows: number, devices: number, ring: number, minutes: number) => ({
+  ...{ model: llama3, length, rows, devices, ring, seconds: 60 * minutes },
 });
 const gradient: { [run: string]: Published } = {
-  "64K": { ...gradientStage(64 * K, 30 * 32, 8, 202), implied: 0.236 },
+  "64K": { ...gradientStage(64 * K, 30 * 32, 8, 8, 202), implied: 0.236 },
   "256K": {
-    ...{ ...gradientStage(256 * K, 24 * 16, 32, 555), implied: 0.095 },
+    ...{ ...gradientStage(256 * K, 24 * 16, 32, 32, 555), implied: 0.095 },
     differs:
       "the first ring over several hosts; the cards speak of network bottlenecks, overcome by a topology of their own",
   },
   "512K": {
-    ...{ ...gradientStage(512 * K, 50 * 16, 512, 61), implied: 0.414 },
+    ...{ ...gradientStage(512 * K, 50 * 16, 512, 32, 61), implied: 0.414 },
     differs: "with that topology",
   },
   "1M": {
-    ...{ ...gradientStage(M, 50 * 8, 512, 87), implied: 0.556 },
+    ...{ ...gradientStage(M, 50 * 8, 512, 64, 87), implied: 0.556 },
     differs: "with that topology; of the 8 rows of the card's later edit",
   },
-  "4M": { ...gradientStage(4 * M, 12 * 4, 512, 433), implied: 0.208 },
+  "4M": { ...gradientStage(4 * M, 12 * 4, 512, 256, 433), implied: 0.208 },
 };
+
+const shapeOf = (model: string) => modelFromConfig(knownConfig(model)!, model).model!;
 
 const flopsOf = ({ model, length, rows }: Published) => {
-  const shape = modelFromConfig(knownConfig(model)!, model).model!;
-  return stageFlops(shape, { steps: 1, sequences: rows, length, checkpointEvery: 1, lora: null });
+  return stageFlops(shapeOf(model), { steps: 1, sequences: rows, length, checkpointEvery: 1, lora: null });
 };
 
-function planned(run: Published, preset: string): number {
-  const rate = expectedRate(hardwarePreset(preset)!, "bf16");
-  return stageSeconds(flopsOf(run), rate, { devices: run.devices, ring: run.devices, layout: "zigzag" });
+function planned(run: Published, preset: string, change: Partial<HardwarePreset> = {}): number {
+  const hardware = { ...hardwarePreset(preset)!, ...change };
+  const { length, rows, devices, ring = 1 } = run;
+  const shape = shapeOf(run.model);
+  const perRing = { rows: (rows * ring) / devices, length, ring, checkpointEvery: 1, dtype: "bf16" } as const;
+  const exchange = exchangeSeconds(shape, perRing, hardware);
+  return stageSeconds(flopsOf(run), expectedRate(hardware, "bf16"), { devices, ring, layout: "zigzag" }, exchange);
 }
 
 describe.each([
@@ -136,15 +150,20 @@ describe("Gradient's stages", () => {
     expect(flopsOf(run).total / (run.seconds * run.devices * 362e12)).toBeCloseTo(1.11, 2);
   });
 
-  test("nor can traffic explain the 4M stage beside the 1M stage: all that a row asks of a GPU grows fourfold, its time tenfold", () => {
-    // Rings as rows of a step make them: 512 GPUs for 8 rows and for 2. A rank sends keys and values to each other rank once.
-    const [long, short] = [gradient["4M"]!, gradient["1M"]!];
-    const perRow = (run: Published, ring: number) => ({
-      work: flopsOf(run).total / run.rows / ring,
-      traffic: ((ring - 1) * run.length) / ring,
-      seconds: run.seconds / (run.rows / (512 / ring)),
+  test("the 256K stage is what a network of 2 GB/s makes of it; one of 200 Gb/s would have been hidden", () => {
+    const run = gradient["256K"]!;
+    expect(Math.abs(planned(run, "l40s", { network_bytes_per_second: 2e9 }) / run.seconds - 1)).toBeLessThan(0.1);
+    expect(planned(run, "l40s")).toBe(planned(run, "l40s", { network_bytes_per_second: Number.POSITIVE_INFINITY }));
+  });
+
+  test("no link explains the 4M stage beside the 1M stage: all that a row asks of a GPU grows fourfold, its time tenfold", () => {
+    // A rank sends its keys and values to each other rank of its ring.
+    const perRow = (run: Published) => ({
+      work: flopsOf(run).total / run.rows / run.ring!,
+      traffic: ((run.ring! - 1) * run.length) / run.ring!,
+      seconds: run.seconds / ((run.rows * run.ring!) / run.devices),
     });
-    const [a, b] = [perRow(long, 256), perRow(short, 64)];
+    const [a, b] = [perRow(gradient["4M"]!), perRow(gradient["1M"]!)];
     expect(a.work / b.work).toBeCloseTo(3.87, 1);
     expect(a.traffic / b.traffic).toBeCloseTo(4.05, 1);
     expect(a.seconds / b.seconds).toBeGreaterThan(10);

@@ -135,6 +135,8 @@ export function samplePlan(change: Partial<Plan> = {}): Plan {
       peak_flops_bf16: 2e11,
       efficiency: 0.5,
       efficiency_bf16: 0.5,
+      link_bytes_per_second: 1e10,
+      network_bytes_per_second: 1e9,
       origin: "test",
     },
     defaults: [{ path: "train.clip", value: "1", from: "default" }],
