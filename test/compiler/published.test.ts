@@ -4,6 +4,7 @@ import { nodeHost } from "../../cli/host.ts";
 import { emptyHost } from "../../compiler/host.ts";
 import { compile } from "../../compiler/index.ts";
 import type { PlanStage } from "../../compiler/plan.ts";
+import { format } from "../../grammar/index.ts";
 import { memoryHost } from "./recipes.ts";
 
 /**
@@ -149,6 +150,14 @@ describe("published recipes", () => {
       theta: Number(figure.theta.toPrecision(9)),
     }));
     expect(plan?.stages.map(figures)).toEqual(expected);
+  });
+
+  test.each(Object.keys(published))("%s is written as `ctx fmt` writes, and begins with its source", (name) => {
+    const text = readFileSync(fileOf(name), "utf8");
+    expect(format(text)).toBe(text);
+    const comment = text.slice(0, text.indexOf("\nrecipe "));
+    expect(comment).toMatch(/^# .+\n#\n# Source: /);
+    for (const line of comment.split("\n")) expect(line.length).toBeLessThanOrEqual(150);
   });
 
   test("the only note is on the angles of 4M tokens", () => {
