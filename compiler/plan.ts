@@ -346,6 +346,8 @@ export interface PlanHardware {
   efficiency: number;
   /** The same for stages that train in bf16. */
   efficiency_bf16: number;
+  /** Bytes per second that a device reads and writes in its own memory. */
+  memory_bytes_per_second: number;
   /** Bytes per second that a device can send to the next of its ring within a host. */
   link_bytes_per_second: number;
   /** The same to one in another host. */

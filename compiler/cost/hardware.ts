@@ -17,23 +17,50 @@ const GIGA = 1e9;
  * published run comes to is in test/compiler-numbers/published_times.test.ts.
  */
 const PRESETS = {
-  // L40S data sheet: 362.05 TFLOP/s bf16, 48 GB GDDR6, PCIe 4.0 x16, no NVLink; network 200 Gb/s (OVX). Efficiency: Gradient's five Llama-3 stages
-  // together come to 0.27, if the 1M stage had the 8 rows of its card's later edit: with the 16 that its tokens ask for it
-  // would have needed more than the whole peak. Single stages scatter from 0.10 (256K, over a network that held it back) to 0.56.
-  l40s: gpu("L40S", 44.5, 1024, 362, 0.27, 32, 25, "NVIDIA L40S data sheet; Gradient's Llama-3 run"),
-  // A100 data sheet: 312 TFLOP/s, 80 GB HBM2e, NVLink 600 GB/s both ways; DGX A100: 2 TB, 8 × 200 Gb/s. EasyContext reaches 0.35 to 0.57 on
-  // eight, USP 0.60 on sixteen A800.
-  a100: gpu("A100-80", 79, 2048, 312, 0.5, 300, 25, "NVIDIA A100 data sheet; EasyContext's figures"),
-  // The same with half the memory: DGX A100 320 GB, 1 TB.
-  a100_40g: gpu("A100-40", 39.5, 1024, 312, 0.5, 300, 25, "NVIDIA A100 data sheet; EasyContext's figures"),
-  // H100 SXM data sheet: 989 TFLOP/s, 80 GB HBM3, NVLink 900 GB/s both ways; DGX H100: 2 TB, 8 × 400 Gb/s. TRL reaches 0.50 to 0.55 at 1M
-  // to 4M, ProLong 0.32 to 0.35 over 14,400 hours.
-  h100: gpu("H100", 79, 2048, 989, 0.45, 450, 50, "NVIDIA H100 data sheet; TRL's and ProLong's figures"),
-  // H200 data sheet: the same compute, 141 GB HBM3e (139 GiB free on an idle card is 143,771 MiB less the driver's part).
-  h200: gpu("H200", 138, 2048, 989, 0.45, 450, 50, "NVIDIA H200 data sheet; the H100's efficiency"),
-  // DGX B200 data sheet: 72 PFLOP/s FP8 sparse over eight = 2.25 PFLOP/s bf16 dense each, 180 GB, NVLink 1.8 TB/s both ways, 8 × 400 Gb/s.
+  // L40S data sheet: 362.05 TFLOP/s bf16, 48 GB GDDR6 at 864 GB/s, PCIe 4.0 x16, no NVLink; network 200 Gb/s (OVX).
+  // Efficiency: Gradient's five Llama-3 stages together come to 0.27, if the 1M stage had the 8 rows of its card's later edit:
+  // with the 16 that its tokens ask for it would have needed more than the whole peak. Single stages scatter from 0.10 (256K,
+  // over a network that held it back) to 0.56.
+  l40s: gpu("L40S", {
+    ...{ gibibytes: 44.5, gigabytesPerSecond: 864, teraflops: 362, efficiency: 0.27 },
+    ...{ hostGibibytes: 1024, link: 32, network: 25 },
+    origin: "NVIDIA L40S data sheet; Gradient's Llama-3 run",
+  }),
+  // A100 data sheet: 312 TFLOP/s, 80 GB HBM2e at 2,039 GB/s, NVLink 600 GB/s both ways; DGX A100: 2 TB, 8 × 200 Gb/s.
+  // Efficiency: EasyContext reaches 0.35 to 0.57 on eight, USP 0.60 on sixteen A800.
+  a100: gpu("A100-80", {
+    ...{ gibibytes: 79, gigabytesPerSecond: 2039, teraflops: 312, efficiency: 0.5 },
+    ...{ hostGibibytes: 2048, link: 300, network: 25 },
+    origin: "NVIDIA A100 data sheet; EasyContext's figures",
+  }),
+  // The same with half the memory, HBM2 at 1,555 GB/s: DGX A100 320 GB, 1 TB.
+  a100_40g: gpu("A100-40", {
+    ...{ gibibytes: 39.5, gigabytesPerSecond: 1555, teraflops: 312, efficiency: 0.5 },
+    ...{ hostGibibytes: 1024, link: 300, network: 25 },
+    origin: "NVIDIA A100 data sheet; EasyContext's figures",
+  }),
+  // H100 SXM data sheet: 989 TFLOP/s, 80 GB HBM3 at 3.35 TB/s, NVLink 900 GB/s both ways; DGX H100: 2 TB, 8 × 400 Gb/s.
+  // Efficiency: TRL reaches 0.50 to 0.55 at 1M to 4M, ProLong 0.32 to 0.35 over 14,400 hours.
+  h100: gpu("H100", {
+    ...{ gibibytes: 79, gigabytesPerSecond: 3350, teraflops: 989, efficiency: 0.45 },
+    ...{ hostGibibytes: 2048, link: 450, network: 50 },
+    origin: "NVIDIA H100 data sheet; TRL's and ProLong's figures",
+  }),
+  // H200 data sheet: the same compute, 141 GB HBM3e at 4.8 TB/s (139 GiB free on an idle card is 143,771 MiB less the
+  // driver's part).
+  h200: gpu("H200", {
+    ...{ gibibytes: 138, gigabytesPerSecond: 4800, teraflops: 989, efficiency: 0.45 },
+    ...{ hostGibibytes: 2048, link: 450, network: 50 },
+    origin: "NVIDIA H200 data sheet; the H100's efficiency",
+  }),
+  // DGX B200 data sheet: 72 PFLOP/s FP8 sparse over eight = 2.25 PFLOP/s bf16 dense each, 180 GB at 8 TB/s, NVLink 1.8 TB/s
+  // both ways, 8 × 400 Gb/s.
   // No long-context run is published for it: less than the H100's share, for twice the peak over 1.7 times the bandwidth.
-  b200: gpu("B200", 176, 2048, 2250, 0.4, 900, 50, "NVIDIA DGX B200 data sheet; efficiency assumed"),
+  b200: gpu("B200", {
+    ...{ gibibytes: 176, gigabytesPerSecond: 8000, teraflops: 2250, efficiency: 0.4 },
+    ...{ hostGibibytes: 2048, link: 900, network: 50 },
+    origin: "NVIDIA DGX B200 data sheet; efficiency assumed",
+  }),
 };
 
 export type HardwareName = keyof typeof PRESETS;
@@ -46,28 +73,34 @@ export function hardwarePreset(name: string): HardwarePreset | null {
   return HARDWARE_NAMES.includes(name as HardwareName) ? PRESETS[name as HardwareName] : null;
 }
 
-function gpu(
-  name: string,
-  deviceGiB: number,
-  hostGiB: number,
-  teraflops: number,
-  efficiency: number,
-  linkGigabytes: number,
-  networkGigabytes: number,
-  origin: string,
-): HardwarePreset {
+/** Figures of a GPU and of the host that has eight of them; rates in GB/s. */
+interface Gpu {
+  gibibytes: number;
+  gigabytesPerSecond: number;
+  /** Dense bf16. */
+  teraflops: number;
+  efficiency: number;
+  hostGibibytes: number;
+  link: number;
+  network: number;
+  origin: string;
+}
+
+function gpu(name: string, figures: Gpu): HardwarePreset {
+  const { gibibytes, gigabytesPerSecond, teraflops, efficiency, hostGibibytes, link, network, origin } = figures;
   return {
     name,
     kind: "cuda",
     devices_per_host: 8,
-    device_bytes: deviceGiB * GiB,
-    host_bytes: hostGiB * GiB,
+    device_bytes: gibibytes * GiB,
+    host_bytes: hostGibibytes * GiB,
     peak_flops: teraflops * TERA,
     peak_flops_bf16: teraflops * TERA,
     efficiency,
     efficiency_bf16: efficiency,
-    link_bytes_per_second: linkGigabytes * GIGA,
-    network_bytes_per_second: networkGigabytes * GIGA,
+    memory_bytes_per_second: gigabytesPerSecond * GIGA,
+    link_bytes_per_second: link * GIGA,
+    network_bytes_per_second: network * GIGA,
     origin,
   };
 }
@@ -86,8 +119,11 @@ const FLOPS_PER_CYCLE = {
  */
 const CPU_EFFICIENCY = { f32: 0.8, bf16: 0.7 };
 
-/** Bytes per second that a rank's keys and values are copied at in memory: one thread's plain copy, half of what it moves (cpu.md). */
-const MEMORY_COPY = 10 * GIGA;
+/** Bytes per second that a processor reads and writes: a plain copy by one thread, 20 to 26 GB/s in docs/benchmarks/cpu.md. */
+const CPU_MEMORY = 20 * GIGA;
+
+/** Bytes per second that keys and values are copied at from one rank's memory to another's: each is read and written. */
+const MEMORY_COPY = CPU_MEMORY / 2;
 
 /** A figure for each type that products are computed in. */
 export interface PerDtype<T> {
@@ -137,6 +173,7 @@ export function cpuHardware({ cores, isa, halved, gigahertz = 3, memoryBytes, me
     peak_flops_bf16: peak.bf16,
     efficiency: measured?.efficiency.f32 ?? CPU_EFFICIENCY.f32,
     efficiency_bf16: measured?.efficiency.bf16 ?? CPU_EFFICIENCY.bf16,
+    memory_bytes_per_second: CPU_MEMORY,
     link_bytes_per_second: MEMORY_COPY,
     network_bytes_per_second: MEMORY_COPY,
     origin: measured

@@ -18,4 +18,4 @@ export {
   type PerDtype,
 } from "./hardware.ts";
 export { type HostNeeds, hostBytes } from "./host.ts";
-export { type Exchange, exchangeSeconds, expectedRate, offloadSeconds, stageSeconds } from "./time.ts";
+export { type Exchange, exchangeSeconds, expectedRate, offloadSeconds, stageSeconds, updateSeconds } from "./time.ts";

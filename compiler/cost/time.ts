@@ -32,6 +32,21 @@ export function stageSeconds(
   return (flops.total - flops.attention) / all + Math.max((uneven * flops.attention) / all, exchange);
 }
 
+/**
+ * Bytes of a parameter that an optimizer step moves, in fp32: its gradient is read for the norm; AdamW reads weight, gradient
+ * and two moments, and writes all but the gradient, which is cleared.
+ */
+const UPDATE_BYTES = 36;
+
+/** Seconds of optimizer steps, each device with all that it trains. Long rows hide them, short ones do not. */
+export function updateSeconds(
+  parameters: number,
+  steps: number,
+  hardware: Pick<PlanHardware, "memory_bytes_per_second">,
+): number {
+  return (UPDATE_BYTES * parameters * steps) / hardware.memory_bytes_per_second;
+}
+
 /** What makes keys and values travel round a ring. */
 export interface Exchange {
   /** Rows of the whole stage that one ring computes. */

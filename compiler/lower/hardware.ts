@@ -50,6 +50,7 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
     peak_flops_bf16: reader.has("peak") ? peak : preset.peak_flops_bf16 / share,
     efficiency,
     efficiency_bf16: reader.has("efficiency") ? efficiency : preset.efficiency_bf16,
+    memory_bytes_per_second: own("bandwidth", reader.number("bandwidth"), preset.memory_bytes_per_second),
     link_bytes_per_second: own("link", reader.number("link"), preset.link_bytes_per_second),
     network_bytes_per_second: own("network", reader.number("network"), preset.network_bytes_per_second),
     origin: preset.origin,

@@ -2299,6 +2299,27 @@ export const language: LanguageDefinition = {
           "choices": {},
           "group": null
         },
+        "bandwidth": {
+          "name": "bandwidth",
+          "doc": "Bytes that a device reads and writes in a second in its own memory.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "bandwidth = 3.35TB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 1000,
+          "max": 1000000000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
         "link": {
           "name": "link",
           "doc": "Bytes that a device can send in a second to the next of its ring in the same host.",

@@ -135,6 +135,8 @@ export interface Hardware extends Block {
   peak?: Num;
   /** Share of the peak that training reaches. @default (that of the preset) @min 0.001 @max 1 */
   efficiency?: Ratio;
+  /** Bytes that a device reads and writes in a second in its own memory. @default (that of the preset) @min 1000 @max 1000000000000000 @example bandwidth = 3.35TB */
+  bandwidth?: Bytes;
   /** Bytes that a device can send in a second to the next of its ring in the same host. @default (that of the preset) @min 1000 @max 1000000000000000 @example link = 450GB */
   link?: Bytes;
   /** The same to a device in another host. @default (that of the preset) @min 1000 @max 1000000000000000 @example network = 50GB */

@@ -150,6 +150,7 @@ function ofModel(root: string, options: EvaluateFolderOptions): Subject {
       peak_flops_bf16: 0,
       efficiency: 0,
       efficiency_bf16: 0,
+      memory_bytes_per_second: 0,
       link_bytes_per_second: 0,
       network_bytes_per_second: 0,
       origin: "",

@@ -12,6 +12,7 @@ import {
   hostBytes,
   stageFlops,
   stageSeconds,
+  updateSeconds,
 } from "../../compiler/cost/index.ts";
 import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 
@@ -109,6 +110,12 @@ describe("time", () => {
     expect(stageSeconds(flops, rate, ring, slow)).toBeGreaterThan(slow);
   });
 
+  test("an optimizer step moves 36 bytes a parameter", () => {
+    // 8 billion at 3.35 TB/s.
+    const h100 = hardwarePreset("h100")!;
+    expect(updateSeconds(8e9, 10, h100)).toBeCloseTo(0.86, 2);
+  });
+
   test("a contiguous ring waits", () => {
     const flops = stageFlops(model, { ...full, length: 1048576 });
     const zigzag = stageSeconds(flops, 1e12, parallel);
@@ -123,6 +130,8 @@ describe("hardware", () => {
       expect(preset.peak_flops).toBeGreaterThan(3e14);
       expect(preset.device_bytes).toBeLessThan(preset.host_bytes);
       expect(preset.efficiency).toBeLessThan(0.6);
+      expect(preset.memory_bytes_per_second).toBeGreaterThan(preset.link_bytes_per_second);
+      expect(preset.link_bytes_per_second).toBeGreaterThan(preset.network_bytes_per_second);
     }
     expect(HARDWARE_NAMES).toEqual(["l40s", "a100", "a100_40g", "h100", "h200", "b200"]);
   });

@@ -135,6 +135,7 @@ export function samplePlan(change: Partial<Plan> = {}): Plan {
       peak_flops_bf16: 2e11,
       efficiency: 0.5,
       efficiency_bf16: 0.5,
+      memory_bytes_per_second: 2e10,
       link_bytes_per_second: 1e10,
       network_bytes_per_second: 1e9,
       origin: "test",
