@@ -256,6 +256,14 @@ describe("what the sources say besides", () => {
     expect(names.map(documents)).toEqual(["join", "join", "join", "mask"]);
   });
 
+  test("where each stage is a program of its own, its moments start at zero; ProLong's second stage goes on with them", () => {
+    const later = (name: string) => compileFile(name).plan!.stages.at(-1)!.train.optimizer.state;
+    const scripts = ["easycontext-llama2-1m", "easycontext-danube2-256k", "yarn-llama2-128k", "longvila-qwen2-1m"];
+    expect(scripts.map(later)).toEqual(new Array(4).fill("reset"));
+    expect(later("prolong-llama3-512k")).toBe("carry");
+    expect(compileFile("yarn-llama2-128k").plan!.stages[0]!.train.clip).toBeNull();
+  });
+
   test("the card of Gradient's 1M model that lists a batch of 8 contradicts its own token count", () => {
     const recipe = `
 model { from = "meta-llama/Meta-Llama-3-8B-Instruct" }
