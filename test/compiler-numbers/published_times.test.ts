@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { nodeHost } from "../../cli/host.ts";
 import {
   exchangeSeconds,
   expectedRate,
@@ -7,6 +9,7 @@ import {
   stageFlops,
   stageSeconds,
 } from "../../compiler/cost/index.ts";
+import { compile } from "../../compiler/index.ts";
 import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 
 /**
@@ -125,6 +128,19 @@ describe.each([
 
 describe("Gradient's stages", () => {
   const runs = Object.values(gradient);
+
+  test("are those of the recipe, but for the rows of the 1M stage", () => {
+    const file = "recipes/published/gradient-llama3-4m.ctx";
+    const { plan } = compile(readFileSync(file, "utf8"), nodeHost(), { file });
+    const stages = plan!.stages.map(({ length, steps, sequences, parallel }) => {
+      const { devices, ring } = parallel;
+      return { length, rows: steps * sequences, devices, ring };
+    });
+    const table = runs.map(({ length, rows, devices, ring }) => ({ length, rows, devices, ring }));
+    Object.assign(table[3]!, { rows: 50 * 16, ring: 32 });
+    expect(stages).toEqual(table);
+  });
+
   const minutes = (run: Published, seconds: number) => (run.devices * seconds) / 60;
 
   test("together: within 5% of the 316,848 GPU minutes", () => {
