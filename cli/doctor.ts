@@ -3,12 +3,17 @@ import { existsSync, statfsSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { cpuHardware } from "../compiler/cost/index.ts";
+import { showRatio } from "../compiler/values/show.ts";
 import type { NativeDescription } from "../runtime/engine/addon.ts";
 import { loadAddon } from "../runtime/engine/load.ts";
 import { bytes } from "../runtime/report/format.ts";
-import { messageOf } from "../runtime/run/failure.ts";
+import { Failure, messageOf } from "../runtime/run/failure.ts";
+import { calibrate } from "./calibrate.ts";
+import { calibrationFile, readCalibration } from "./calibration.ts";
 import { printJson } from "./outcome.ts";
 import { paint } from "./paint.ts";
+import { processorFacts } from "./processor.ts";
 import { packageRoot, packageVersion } from "./version.ts";
 
 /** One line of the doctor's findings. */
@@ -25,13 +30,20 @@ export function register(program: Command): void {
   program
     .command("doctor")
     .description("tell what this machine offers: instruction sets, threads, memory, CUDA, the native build")
+    .argument("[run...]", "with --calibrate: runs made here, whose speed plans shall go by")
+    .option("--calibrate", "measure what the processor can do, in half a second, and keep it for plans made here")
     .option("--json", "print one JSON document")
     .option("--quiet", "print only what is missing")
-    .action((options: { json?: boolean; quiet?: boolean }) => {
+    .action((runs: string[], options: { calibrate?: boolean; json?: boolean; quiet?: boolean }) => {
+      if (runs.length > 0 && !options.calibrate) {
+        throw new Failure("usage", "runs are for --calibrate", `ctx doctor --calibrate ${runs.join(" ")}`);
+      }
       const { native, reason } = describe();
+      if (options.calibrate) calibrate(runs);
       const findings = examine(native, reason);
       const healthy = findings.every((finding) => finding.ok || !finding.needed);
-      if (options.json) printJson({ healthy, version: packageVersion(), native, findings });
+      const calibration = readCalibration() ?? null;
+      if (options.json) printJson({ healthy, version: packageVersion(), native, calibration, findings });
       else print(findings, options.quiet ?? false);
       if (!healthy) process.exitCode = 3;
     });
@@ -76,6 +88,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
           ? `${best.name} is used${others.length > 0 ? `; also there: ${others.join(", ")}` : ""}`
           : "none loads",
       },
+      { name: "speed", needed: false, ...speed() },
       { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
       mpi(),
     );
@@ -98,6 +111,19 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
     },
   );
   return findings;
+}
+
+/** What plans made here go by. */
+function speed(): Pick<Finding, "ok" | "value"> {
+  const facts = processorFacts();
+  const hardware = cpuHardware(facts);
+  const { peak_flops: f32, peak_flops_bf16: bf16, efficiency, efficiency_bf16 } = hardware;
+  const part = (flops: number, share: number) =>
+    `${Math.round(flops / 1e9)} GFLOP/s, of which training reaches ${showRatio(Number(share.toFixed(2)))}`;
+  const value = `fp32 ${part(f32, efficiency)}; bf16 ${part(bf16, efficiency_bf16)}`;
+  return facts.measured
+    ? { ok: true, value: `${value} (${calibrationFile()})` }
+    : { ok: false, value: `${value}; guessed, measure it with: ctx doctor --calibrate` };
 }
 
 function cuda(native: NativeDescription): string {

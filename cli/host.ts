@@ -1,11 +1,11 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
-import { cpus, homedir, totalmem } from "node:os";
+import { homedir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import type { CpuFacts } from "../compiler/cost/hardware.ts";
 import type { Host } from "../compiler/host.ts";
 import { DataError } from "../runtime/data/data_error.ts";
 import { matchingFiles } from "../runtime/data/files.ts";
 import { messageOf } from "../runtime/run/failure.ts";
+import { processorFacts } from "./processor.ts";
 
 /** Largest text file that the compiler is handed: a recipe or a config.json is far below. */
 const largestText = 16 * 2 ** 20;
@@ -41,7 +41,7 @@ export function nodeHost(base: string = process.cwd()): Host {
     },
     head: (path, bytes) => headOf(at(path), bytes),
     hubFolder,
-    machine,
+    machine: processorFacts,
   };
 }
 
@@ -84,26 +84,5 @@ function hubFolder(name: string): string | undefined {
     return commit && join(snapshots, commit);
   } catch {
     return undefined;
-  }
-}
-
-/** This machine's processor as Node and Linux tell it; instruction sets are only known where /proc/cpuinfo is. */
-function machine(): CpuFacts {
-  const processors = cpus();
-  const clock = (processors[0]?.speed ?? 0) / 1000;
-  return {
-    cores: Math.max(1, processors.length),
-    isa: instructionSet(),
-    memoryBytes: totalmem(),
-    ...(clock > 0 && { gigahertz: Number(clock.toFixed(1)) }),
-  };
-}
-
-function instructionSet(): CpuFacts["isa"] {
-  try {
-    const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";
-    return /\bavx512f\b/.test(flags) ? "avx512" : /\bavx2\b/.test(flags) ? "avx2" : "portable";
-  } catch {
-    return "portable";
   }
 }

@@ -24,6 +24,7 @@ import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } fr
 import { leaveStatus, startRanks } from "./nproc.ts";
 import { exitStatus, printFailure, printJson } from "./outcome.ts";
 import { planFrom } from "./plan_from.ts";
+import { processorName } from "./processor.ts";
 import { Progress } from "./progress.ts";
 import { packageVersion } from "./version.ts";
 
@@ -137,8 +138,11 @@ async function lead(
   job: Job | null,
   askedEarly: () => boolean,
 ): Promise<void> {
+  const threads = job ? threadsOfRank(job) : threadsOf(options);
   const started =
-    options.resume === undefined ? await start(file!, options) : await resume(options.resume, file, options);
+    options.resume === undefined
+      ? await start(file!, options, threads * (job?.ranks.size ?? 1))
+      : await resume(options.resume, file, options);
   const { plan, folder, base } = started;
   const progress = new Progress((options.quiet || options.json) ?? false);
   const shown = folder.root.startsWith(`${process.cwd()}/`) ? folder.root.slice(process.cwd().length + 1) : folder.root;
@@ -167,7 +171,7 @@ async function lead(
       machine: {
         addon: loadAddon(),
         device: options.device ?? plan.hardware.kind,
-        threads: job ? threadsOfRank(job) : threadsOf(options),
+        threads,
         job,
       },
       checkpointEvery: options.checkpointEvery ?? null,
@@ -199,7 +203,7 @@ interface Started {
   base: string;
 }
 
-async function start(file: string, options: Options): Promise<Started> {
+async function start(file: string, options: Options, threads: number): Promise<Started> {
   const { plan, base, recipe } = await planFrom(file, options.set);
   const folder = createRunFolder(plan.recipe, options.out ?? null);
   const origin: RunOrigin = {
@@ -208,6 +212,7 @@ async function start(file: string, options: Options): Promise<Started> {
     options: options.set.flatMap((setting) => ["--set", setting]),
     started: new Date().toISOString(),
     version: packageVersion(),
+    machine: { processor: processorName(), threads },
   };
   try {
     writeJson(folder.origin, origin);

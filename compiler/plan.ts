@@ -338,10 +338,20 @@ export interface PlanHardware {
   devices_per_host: number;
   device_bytes: number;
   host_bytes: number;
-  /** Dense floating-point operations per second of one device in the compute dtype. */
+  /** Dense floating-point operations per second of one device in fp32; of a GPU in bf16, in which its products always are. */
   peak_flops: number;
+  /** The same for stages that train in bf16. */
+  peak_flops_bf16: number;
   /** Share of the peak that the cost model expects. */
   efficiency: number;
+  /** The same for stages that train in bf16. */
+  efficiency_bf16: number;
+  /** Bytes per second that a device reads and writes in its own memory. */
+  memory_bytes_per_second: number;
+  /** Bytes per second that a device can send to the next of its ring within a host. */
+  link_bytes_per_second: number;
+  /** The same to one in another host. */
+  network_bytes_per_second: number;
   /** Where these figures come from. */
   origin: string;
 }

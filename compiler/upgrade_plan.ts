@@ -15,6 +15,9 @@ const ADDED = {
   memory: { mlp_tile: 1024, offload: "none", disk: 0 },
 };
 
+/** Version 1 knew no rates of memory and links; they decide times that are planned, nothing of a run. Of a plain desktop. */
+const RATES = { memory_bytes_per_second: 20e9, link_bytes_per_second: 10e9, network_bytes_per_second: 1e9 };
+
 type Json = { [key: string]: unknown };
 
 /**
@@ -25,13 +28,14 @@ type Json = { [key: string]: unknown };
  */
 export function upgradePlan(document: unknown): unknown {
   if (!isObject(document) || document.version !== 1) return document;
-  const { model, data, stages } = document;
+  const { model, data, stages, hardware } = document;
   const upgraded = {
     ...document,
     version: PLAN_VERSION,
     model: filled(model, ADDED.model),
     data: isObject(data) ? { ...data, sources: each(data.sources, upgradeSource) } : data,
     stages: each(stages, upgradeStage),
+    hardware: upgradeHardware(hardware),
   };
   return planFaults(upgraded).length === 0 ? recounted(upgraded as unknown as Plan) : upgraded;
 }
@@ -47,6 +51,13 @@ function upgradeSource(source: Json): Json {
 
 function upgradeStage(stage: Json): Json {
   return { ...stage, memory: filled(stage.memory, ADDED.memory) };
+}
+
+/** It had one rate for both types of products. */
+function upgradeHardware(hardware: unknown): unknown {
+  if (!isObject(hardware)) return hardware;
+  const { peak_flops, efficiency } = hardware;
+  return filled(hardware, { peak_flops_bf16: peak_flops, efficiency_bf16: efficiency, ...RATES });
 }
 
 function recounted(plan: Plan): Plan {

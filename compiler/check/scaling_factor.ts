@@ -24,11 +24,22 @@ export const scalingFactor: Check = ({ plan, trace, report }) => {
     const fixes = replacing(place, `factor: ${showNumber(scale)}`, String(scale));
     const at = place ?? trace.nearest(`${pointer}/rope/method`);
     if (factor < scale * (1 - slack)) report.add("CTX3005", at, values, { fixes });
-    else if (factor > scale * (1 + slack) && isLast(plan.stages.length, pointer)) {
+    else if (factor > most(stage.rope.method, scale) * (1 + slack) && isLast(plan.stages.length, pointer)) {
       report.add("CTX3006", at, values, { fixes });
     }
   }
 };
+
+/**
+ * How many times further than its rows a published model's factor reaches: YaRN's Mistral, 128K by rows of 16K; Llama 3.2's factor of 32
+ * from 8K for 128K.
+ */
+const published: { readonly [method: string]: number } = { yarn: 8, llama3: 2 };
+
+/** The largest factor that is not worth a word. One rounded up is published too (LongLoRA: 25 for 100,000 tokens from 4K). */
+function most(method: string, scale: number): number {
+  return Math.max(scale * (published[method] ?? 1), Math.ceil(scale));
+}
 
 /** Only the last stage's factor is held against its length: earlier ones may prepare for what comes. */
 function isLast(count: number, pointer: string): boolean {

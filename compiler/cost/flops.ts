@@ -111,7 +111,7 @@ export function stageFlops(shape: ModelShape, work: StageWork): PlanFlops {
 }
 
 /** Layers before the last segment: the backward pass computes their activations again. */
-function rebuiltLayers(layers: number, every: number): number {
+export function rebuiltLayers(layers: number, every: number): number {
   return every === 0 ? 0 : Math.floor((layers - 1) / every) * every;
 }
 

@@ -9,11 +9,13 @@ export {
 } from "./flops.ts";
 export {
   type CpuFacts,
+  type CpuMeasured,
   cpuHardware,
   HARDWARE_NAMES,
   type HardwareName,
   type HardwarePreset,
   hardwarePreset,
+  type PerDtype,
 } from "./hardware.ts";
 export { type HostNeeds, hostBytes } from "./host.ts";
-export { offloadSeconds, stageSeconds } from "./time.ts";
+export { type Exchange, exchangeSeconds, expectedRate, offloadSeconds, stageSeconds, updateSeconds } from "./time.ts";

@@ -28,7 +28,7 @@ export function curriculumStages(reader: Reader): StageSource[] {
     name: `s${showTokens(length).replaceAll(",", "").replace(/i$/, "").toLowerCase()}`,
     at: reader.at("lengths"),
     section: undefined,
-    given: { length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, at },
+    given: { length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, lengthAt: reader.at("lengths"), at },
   }));
 }
 

@@ -4,9 +4,6 @@ import type { Reader } from "./reader.ts";
 
 const GiB = 2 ** 30;
 
-/** The same A100 with half the memory, less the driver's part (NVIDIA A100 data sheet). */
-const a100Small = { name: "A100-40", device_bytes: 39.5 * GiB };
-
 /** Parameters from which a recipe with several devices is taken to be meant for GPUs. */
 const large = 1e9;
 
@@ -31,15 +28,13 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
     reader.lowering.report.add("CTX7010", reader.at("devices_per_host"), { name: "devices_per_host", hint });
   }
   const memory = own("memory", reader.number("memory"), preset.device_bytes);
-  const peak = own(
-    "peak",
-    reader.number("peak"),
-    // The ranks of a ring on a CPU are threads of one machine: each has its part of the peak.
-    kind === "cpu" ? preset.peak_flops / devices : preset.peak_flops,
-  );
+  // The ranks of a ring on a CPU are threads of one machine: each has its part of the peak.
+  const share = kind === "cpu" ? devices : 1;
+  const peak = own("peak", reader.number("peak"), preset.peak_flops / share);
   if (kind === "cuda" && !reader.has("peak")) {
     reader.note("peak", String(preset.peak_flops), `${preset.origin}; dense bf16, whatever train.dtype says`);
   }
+  const efficiency = own("efficiency", reader.number("efficiency"), preset.efficiency);
   return {
     name: own("name", reader.text("name"), preset.name),
     kind,
@@ -52,7 +47,12 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
     device_bytes: memory,
     host_bytes: own("host_memory", reader.number("host_memory"), kind === "cpu" ? memory : preset.host_bytes),
     peak_flops: peak,
-    efficiency: own("efficiency", reader.number("efficiency"), preset.efficiency),
+    peak_flops_bf16: reader.has("peak") ? peak : preset.peak_flops_bf16 / share,
+    efficiency,
+    efficiency_bf16: reader.has("efficiency") ? efficiency : preset.efficiency_bf16,
+    memory_bytes_per_second: own("bandwidth", reader.number("bandwidth"), preset.memory_bytes_per_second),
+    link_bytes_per_second: own("link", reader.number("link"), preset.link_bytes_per_second),
+    network_bytes_per_second: own("network", reader.number("network"), preset.network_bytes_per_second),
     origin: preset.origin,
   };
 }
@@ -60,7 +60,6 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
 function choosePreset(reader: Reader, parameters: number, asked: number): HardwarePreset {
   if (reader.has("preset")) {
     const name = reader.text("preset") ?? "this";
-    if (name === "a100_40g") return { ...hardwarePreset("a100")!, ...a100Small };
     return hardwarePreset(name.replace("_80g", "")) ?? thisMachine(reader);
   }
   if (asked > 1 && parameters >= large && reader.text("kind") !== "cpu") {

@@ -34,9 +34,24 @@ export function lowerModel(reader: Reader): PlanModel | undefined {
   }
   reader.trace("from", "/model/from");
   reader.trace("new", "/model");
-  if (reader.has("new")) return startModel(reader);
+  if (reader.has("new")) return withWindow(startModel(reader), reader);
   const from = reader.text("from");
-  return from === undefined ? undefined : readModel(from, reader);
+  return from === undefined ? undefined : withWindow(readModel(from, reader), reader);
+}
+
+/** A checkpoint with another sliding window than its config.json says, or with none. */
+function withWindow(model: PlanModel | undefined, reader: Reader): PlanModel | undefined {
+  const setting = reader.setting("sliding_window");
+  if (!model || !setting) return model;
+  const tokens = reader.value("sliding_window");
+  if (tokens === undefined) return model;
+  if (model.initialize || !model.window) {
+    const hint = model.initialize ? "a new model takes it as an argument: mistral(sliding_window: …)" : "it has none";
+    const values = { name: "sliding_window", hint };
+    reader.lowering.report.add("CTX3017", reader.at("sliding_window"), values, { fixes: [removal(setting)] });
+    return model;
+  }
+  return { ...model, window: typeof tokens === "number" ? { ...model.window, tokens } : null };
 }
 
 /** Reads config.json from a folder beside the recipe, the Hub's cache, or the table of known models, in this order. */

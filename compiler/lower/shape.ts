@@ -22,6 +22,9 @@ export interface StageGiven {
   readonly steps: number | undefined;
   readonly tokens: number | undefined;
   readonly batch: number;
+  /** Place of the lengths. */
+  readonly lengthAt: Place;
+  /** Place of the budget. */
   readonly at: Place;
 }
 
@@ -44,10 +47,11 @@ export function shapeOf(
   lowering: Lowering,
 ): StageShape | undefined {
   if (source.given) {
-    const { length, batch, steps, tokens, at } = source.given;
+    const { length, batch, steps, tokens, lengthAt, at } = source.given;
     scope.define("length", number(length, "tokens"));
     const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at }, lowering);
-    for (const name of ["length", "steps", "sequences"]) lowering.trace.set(`${pointer}/${name}`, at);
+    lowering.trace.set(`${pointer}/length`, lengthAt);
+    for (const name of ["steps", "sequences"]) lowering.trace.set(`${pointer}/${name}`, at);
     return taken === undefined ? undefined : { length, steps: taken, sequences: batch, context: undefined };
   }
   const definition = lowering.language.blocks.Stage!;

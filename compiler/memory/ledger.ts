@@ -46,6 +46,9 @@ export interface LedgerOptions {
   shares?: number;
 }
 
+/** What of them decides which parameters there are and which learn. */
+export type Learning = Pick<LedgerOptions, "lora" | "alsoTrain">;
+
 /** Regions begin at multiples of 64 bytes. */
 const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
 const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4 * aligned(numbers), 0);
@@ -75,6 +78,11 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
     kv_cache: activationRegions(options)(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
   };
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
+}
+
+/** Numbers that learn, adapters among them, with what fills their regions up. */
+export function trainedNumbers(model: ModelShape, learning: Learning): number {
+  return parameterNumbers(model, learning).trained;
 }
 
 function widths({ heads, kv_heads: kvHeads, head_dim: headDim }: ModelShape) {
@@ -171,7 +179,7 @@ interface ParameterNumbers {
 let counted: { key: string; numbers: ParameterNumbers } | undefined;
 
 /** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
-function parameterNumbers(model: ModelShape, options: LedgerOptions): ParameterNumbers {
+function parameterNumbers(model: ModelShape, options: Learning): ParameterNumbers {
   const { vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings } = model;
   const families = [model.qkv_bias, model.o_bias, model.mlp_bias, model.qk_norm];
   const sizes = [vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings];
@@ -180,7 +188,7 @@ function parameterNumbers(model: ModelShape, options: LedgerOptions): ParameterN
   return counted.numbers;
 }
 
-function countNumbers(model: ModelShape, options: LedgerOptions): ParameterNumbers {
+function countNumbers(model: ModelShape, options: Learning): ParameterNumbers {
   const { parameters, adapterWidth } = parameterList(model, options.lora);
   const { lora, alsoTrain = [] } = options;
   const isTrained = ({ name, adapter }: Parameter) =>

@@ -1,6 +1,16 @@
-import { type HostNeeds, hostBytes, offloadSeconds, type StageWork, stageFlops, stageSeconds } from "../cost/index.ts";
+import {
+  exchangeSeconds,
+  expectedRate,
+  type HostNeeds,
+  hostBytes,
+  offloadSeconds,
+  type StageWork,
+  stageFlops,
+  stageSeconds,
+  updateSeconds,
+} from "../cost/index.ts";
 import type { PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
-import { type StageMemory, stageLedger, stageOffload } from "./stage.ts";
+import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
 export type StageNeeds = Pick<StageMemory, "model" | "train" | "length"> &
@@ -99,12 +109,13 @@ interface TimedWay {
 
 /** From fast to slow; equally fast ones in the order of the space. */
 function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
+  const updating = updatingOf(needs);
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
       space.rings.map((ring) => {
         const way = { ring, checkpointEvery, offload };
-        return { way, time: timeOf(needs, space, way, flops) };
+        return { way, time: timeOf(needs, space, way, flops, updating) };
       }),
     );
   });
@@ -116,12 +127,16 @@ function timeOf(
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way,
   flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
+  updating: number = updatingOf(needs),
 ): Time {
   const { model, train, hardware, length, steps, sequences } = needs;
   const { ring, checkpointEvery, offload } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
-  const computing = stageSeconds(flops, hardware, { devices, ring, layout: space.layout });
+  const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
+  const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
+  const rate = expectedRate(hardware, train.dtype);
+  const computing = updating + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   if (offload === "none") return { flops, seconds: computing };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;
@@ -130,6 +145,11 @@ function timeOf(
 
 function flopsOf({ model, train, length, steps, sequences }: StageNeeds, checkpointEvery: number): PlanFlops {
   return stageFlops(model, { steps, sequences, length, checkpointEvery, lora: train.lora });
+}
+
+/** Seconds of a stage's optimizer steps. */
+function updatingOf({ model, train, steps, hardware }: StageNeeds): number {
+  return updateSeconds(trainedBy(model, train), steps, hardware);
 }
 
 /** One way to lay the stage out, with its memory and its time. */

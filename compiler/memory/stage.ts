@@ -1,5 +1,5 @@
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanTrain } from "../plan.ts";
-import { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+import { deviceLedger, type Learning, type LedgerOptions, offloadedBytes, trainedNumbers } from "./ledger.ts";
 
 /** Everything that decides how much memory a stage takes on one device. */
 export interface StageMemory {
@@ -18,11 +18,10 @@ export interface StageMemory {
 
 /** A stage as the engine's ledger takes it. */
 export function ledgerOptions(stage: StageMemory): LedgerOptions {
-  const { lora } = stage.train;
   return {
     maxTokens: stage.microBatch * stage.length,
     train: true,
-    ...(lora && { lora: { rank: lora.rank, targets: lora.targets }, alsoTrain: lora.also }),
+    ...learning(stage.train),
     checkpointEvery: stage.checkpointEvery,
     lossChunk: stage.lossChunk,
     mlpTile: stage.mlpTile,
@@ -46,4 +45,13 @@ export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"]): Pla
 export function stageOffload(stage: StageMemory, kind: PlanHardware["kind"]): number {
   const options = ledgerOptions(stage);
   return offloadedBytes(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
+}
+
+/** Numbers that learn in a stage. */
+export function trainedBy(model: PlanModel, train: PlanTrain): number {
+  return trainedNumbers(model, learning(train));
+}
+
+function learning({ lora }: PlanTrain): Learning {
+  return lora ? { lora: { rank: lora.rank, targets: lora.targets }, alsoTrain: lora.also } : {};
 }

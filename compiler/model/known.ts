@@ -4,6 +4,21 @@ import type { JsonObject } from "../rope/index.ts";
  * Configurations of published base models, so that a recipe compiles to its plan without the download. Only facts from
  * the models' own config.json; the weights are still needed to run.
  */
+const LLAMA_1_7B = {
+  model_type: "llama",
+  vocab_size: 32000,
+  hidden_size: 4096,
+  intermediate_size: 11008,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 32,
+  max_position_embeddings: 2048,
+  rms_norm_eps: 1e-6,
+  rope_theta: 10000,
+  bos_token_id: 1,
+  eos_token_id: 2,
+};
+
 const LLAMA_2 = {
   model_type: "llama",
   vocab_size: 32000,
@@ -141,6 +156,16 @@ const MISTRAL_7B = {
 const MISTRAL_7B_V1 = { ...MISTRAL_7B, rope_theta: 10000, sliding_window: 4096 };
 const MISTRAL_7B_V3 = { ...MISTRAL_7B, vocab_size: 32768 };
 
+/** Mistral's design in a smaller size, without its window. */
+const DANUBE2_18B = {
+  ...MISTRAL_7B,
+  hidden_size: 2560,
+  intermediate_size: 6912,
+  num_hidden_layers: 24,
+  max_position_embeddings: 8192,
+  rope_theta: 10000,
+};
+
 const QWEN = {
   rms_norm_eps: 1e-6,
   rope_theta: 1000000,
@@ -149,11 +174,12 @@ const QWEN = {
   eos_token_id: 151643,
 };
 
-/** The instruct models end a turn with <|im_end|>; the configs of Qwen2.5's promise 32K, what they were trained at. */
+/** The instruct models end a turn with <|im_end|>; the configs of Qwen2's and Qwen2.5's promise 32K, what they were trained at. */
 const QWEN_TURN = { eos_token_id: 151645 };
-const QWEN25_INSTRUCT = { ...QWEN_TURN, max_position_embeddings: 32768 };
+const QWEN2_INSTRUCT = { ...QWEN_TURN, max_position_embeddings: 32768 };
 
-const qwen25 = (
+/** Of Qwen2 and of Qwen2.5. */
+const qwen2 = (
   sizes: [hidden: number, intermediate: number, layers: number, heads: number, kvHeads: number],
   more: JsonObject,
 ): JsonObject => ({
@@ -190,16 +216,17 @@ function sizeKeys([hidden, intermediate, layers, heads, kvHeads]: [number, numbe
 }
 
 const SMALL_VOCABULARY = { vocab_size: 151936, tie_word_embeddings: true };
-const QWEN25_05B = qwen25([896, 4864, 24, 14, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
-const QWEN25_15B = qwen25([1536, 8960, 28, 12, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 131072 });
-const QWEN25_3B = qwen25([2048, 11008, 36, 16, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
-const QWEN25_7B = qwen25([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
-const QWEN25_14B = qwen25([5120, 13824, 48, 40, 8], {
+const QWEN25_05B = qwen2([896, 4864, 24, 14, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
+const QWEN25_15B = qwen2([1536, 8960, 28, 12, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 131072 });
+const QWEN25_3B = qwen2([2048, 11008, 36, 16, 2], { ...SMALL_VOCABULARY, max_position_embeddings: 32768 });
+const QWEN25_7B = qwen2([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
+const QWEN25_14B = qwen2([5120, 13824, 48, 40, 8], {
   ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
 });
-const QWEN25_32B = qwen25([5120, 27648, 64, 40, 8], {
+const QWEN25_32B = qwen2([5120, 27648, 64, 40, 8], {
   ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
 });
+const QWEN2_7B = qwen2([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
 const QWEN3_8B = qwen3([4096, 12288, 36, 32, 8], false);
 /** Qwen3's base models promise the 32K that they were trained at. */
 const QWEN3_BASE = { eos_token_id: 151643, max_position_embeddings: 32768 };
@@ -207,6 +234,7 @@ const QWEN3_BASE = { eos_token_id: 151643, max_position_embeddings: 32768 };
 const INSTRUCT = { eos_token_id: 128009 };
 
 const KNOWN: { [name: string]: JsonObject } = {
+  "huggyllama/llama-7b": LLAMA_1_7B,
   "meta-llama/Llama-2-7b-hf": LLAMA_2_7B,
   "meta-llama/Llama-2-7b-chat-hf": LLAMA_2_7B,
   "meta-llama/Llama-2-13b-hf": LLAMA_2_13B,
@@ -231,19 +259,22 @@ const KNOWN: { [name: string]: JsonObject } = {
     max_position_embeddings: 4194304,
     rope_theta: 45218125210,
   },
+  "h2oai/h2o-danube2-1.8b-base": DANUBE2_18B,
   "HuggingFaceTB/SmolLM2-135M": SMOLLM2_135M,
   "mistralai/Mistral-7B-v0.1": MISTRAL_7B_V1,
   "mistralai/Mistral-7B-Instruct-v0.1": MISTRAL_7B_V1,
   "mistralai/Mistral-7B-Instruct-v0.2": MISTRAL_7B,
   "mistralai/Mistral-7B-v0.3": MISTRAL_7B_V3,
   "mistralai/Mistral-7B-Instruct-v0.3": MISTRAL_7B_V3,
+  "Qwen/Qwen2-7B": QWEN2_7B,
+  "Qwen/Qwen2-7B-Instruct": { ...QWEN2_7B, ...QWEN2_INSTRUCT },
   "Qwen/Qwen2.5-0.5B": QWEN25_05B,
-  "Qwen/Qwen2.5-0.5B-Instruct": { ...QWEN25_05B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-0.5B-Instruct": { ...QWEN25_05B, ...QWEN2_INSTRUCT },
   "Qwen/Qwen2.5-1.5B": QWEN25_15B,
-  "Qwen/Qwen2.5-1.5B-Instruct": { ...QWEN25_15B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-1.5B-Instruct": { ...QWEN25_15B, ...QWEN2_INSTRUCT },
   "Qwen/Qwen2.5-3B": QWEN25_3B,
   "Qwen/Qwen2.5-7B": QWEN25_7B,
-  "Qwen/Qwen2.5-7B-Instruct": { ...QWEN25_7B, ...QWEN25_INSTRUCT },
+  "Qwen/Qwen2.5-7B-Instruct": { ...QWEN25_7B, ...QWEN2_INSTRUCT },
   "Qwen/Qwen2.5-14B": QWEN25_14B,
   "Qwen/Qwen2.5-32B": QWEN25_32B,
   "Qwen/Qwen3-0.6B": qwen3([1024, 3072, 28, 16, 8], true),

@@ -167,6 +167,40 @@ export const language: LanguageDefinition = {
           "minIncluded": true,
           "choices": {},
           "group": null
+        },
+        "sliding_window": {
+          "name": "sliding_window",
+          "doc": "Keys that a query sees at most, itself included, in those layers of a checkpoint that have a sliding window.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "sliding_window = 64Ki"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "tokens"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "none"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "(as in config.json)",
+          "min": 1,
+          "max": 2147483647,
+          "minIncluded": true,
+          "choices": {
+            "none": "all of them"
+          },
+          "group": null
         }
       },
       "children": {},
@@ -2088,7 +2122,8 @@ export const language: LanguageDefinition = {
               "a100_40g",
               "a100_80g",
               "h100",
-              "h200"
+              "h200",
+              "b200"
             ]
           },
           "required": false,
@@ -2097,13 +2132,14 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {
-            "this": "the machine that compiles",
+            "this": "the machine that compiles; `ctx doctor --calibrate` measures it",
             "cpu": "any machine without a GPU",
             "l40s": "NVIDIA L40S",
             "a100_40g": "NVIDIA A100, 40 GB",
             "a100_80g": "NVIDIA A100, 80 GB",
             "h100": "NVIDIA H100 SXM",
-            "h200": "NVIDIA H200 SXM"
+            "h200": "NVIDIA H200 SXM",
+            "b200": "NVIDIA B200 SXM"
           },
           "group": null
         },
@@ -2227,7 +2263,7 @@ export const language: LanguageDefinition = {
         },
         "peak": {
           "name": "peak",
-          "doc": "Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says.",
+          "doc": "Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16 whatever `train.dtype` says.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -2259,6 +2295,69 @@ export const language: LanguageDefinition = {
           "default": "(that of the preset)",
           "min": 0.001,
           "max": 1,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "bandwidth": {
+          "name": "bandwidth",
+          "doc": "Bytes that a device reads and writes in a second in its own memory.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "bandwidth = 3.35TB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 1000,
+          "max": 1000000000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "link": {
+          "name": "link",
+          "doc": "Bytes that a device can send in a second to the next of its ring in the same host.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "link = 450GB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 1000,
+          "max": 1000000000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "network": {
+          "name": "network",
+          "doc": "The same to a device in another host.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "network = 50GB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of the preset)",
+          "min": 1000,
+          "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
           "group": null

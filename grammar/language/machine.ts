@@ -109,15 +109,16 @@ export interface Hardware extends Block {
    * Figures of a known device; what is written beside it counts more.
    *
    * @default this
-   * @choice this: the machine that compiles
+   * @choice this: the machine that compiles; `ctx doctor --calibrate` measures it
    * @choice cpu: any machine without a GPU
    * @choice l40s: NVIDIA L40S
    * @choice a100_40g: NVIDIA A100, 40 GB
    * @choice a100_80g: NVIDIA A100, 80 GB
    * @choice h100: NVIDIA H100 SXM
    * @choice h200: NVIDIA H200 SXM
+   * @choice b200: NVIDIA B200 SXM
    */
-  preset?: "this" | "cpu" | "l40s" | "a100_40g" | "a100_80g" | "h100" | "h200";
+  preset?: "this" | "cpu" | "l40s" | "a100_40g" | "a100_80g" | "h100" | "h200" | "b200";
   /** For people. @default (that of the preset) */
   name?: Text;
   /** What computes. @default (that of the preset) */
@@ -130,8 +131,14 @@ export interface Hardware extends Block {
   memory?: Bytes;
   /** Memory of one host. @default (that of the preset) @above 0 @max 1000000000000000 */
   host_memory?: Bytes;
-  /** Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
+  /** Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16 whatever `train.dtype` says. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
   peak?: Num;
   /** Share of the peak that training reaches. @default (that of the preset) @min 0.001 @max 1 */
   efficiency?: Ratio;
+  /** Bytes that a device reads and writes in a second in its own memory. @default (that of the preset) @min 1000 @max 1000000000000000 @example bandwidth = 3.35TB */
+  bandwidth?: Bytes;
+  /** Bytes that a device can send in a second to the next of its ring in the same host. @default (that of the preset) @min 1000 @max 1000000000000000 @example link = 450GB */
+  link?: Bytes;
+  /** The same to a device in another host. @default (that of the preset) @min 1000 @max 1000000000000000 @example network = 50GB */
+  network?: Bytes;
 }

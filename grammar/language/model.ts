@@ -28,6 +28,16 @@ export interface Model extends Block {
    * @example tokenizer = bpe(vocab: 4096)
    */
   tokenizer?: Text | Call<"tokenizer">;
+  /**
+   * Keys that a query sees at most, itself included, in those layers of a checkpoint that have a sliding window.
+   *
+   * @default (as in config.json)
+   * @min 1
+   * @max 2147483647
+   * @choice none: all of them
+   * @example sliding_window = 64Ki
+   */
+  sliding_window?: Tokens | "none";
 }
 
 /** What the decoders below have in common. */

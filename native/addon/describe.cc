@@ -15,6 +15,7 @@
 #endif
 
 #include "backend_library.h"
+#include "probe/peak.h"
 
 namespace ctx {
 namespace {
@@ -91,6 +92,19 @@ Napi::Value describe(const Napi::CallbackInfo &info) {
   cuda.Set("devices", Napi::Array::New(env));
   value.Set("cuda", cuda);
   return value;
+}
+
+Napi::Value cpu_peak(const Napi::CallbackInfo &info) {
+  const std::string dtype = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+  if (dtype != "f32" && dtype != "bf16") throw Napi::TypeError::New(info.Env(), "cpuPeak: dtype must be f32 or bf16");
+  const double threads = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : -1;
+  if (!(threads >= 1 && threads <= 4096)) throw Napi::TypeError::New(info.Env(), "cpuPeak: threads must lie in 1 … 4096");
+  try {
+    const double gflops = multiply_add_peak(choose_cpu_backend("")->name, dtype == "bf16" ? CTX_BF16 : CTX_F32, (int)threads, Clock::own);
+    return Napi::Number::New(info.Env(), gflops * 1e9);
+  } catch (const std::exception &error) { // no backend, or no thread to be had
+    throw Napi::Error::New(info.Env(), std::string("cpuPeak: ") + error.what());
+  }
 }
 
 Napi::Value startable_threads(const Napi::CallbackInfo &info) {

@@ -1,11 +1,14 @@
 // describe.h: what this machine offers (NativeDescription of runtime/engine/addon.ts).
-// defines: describe, startable_threads
+// defines: describe, cpu_peak, startable_threads
 #pragma once
 #include <napi.h>
 
 namespace ctx {
 
 Napi::Value describe(const Napi::CallbackInfo &info);
+
+// (dtype, threads): FLOP/s that so many threads reach at most with the backend that is used here; takes about 50 ms.
+Napi::Value cpu_peak(const Napi::CallbackInfo &info);
 
 // (count): how many threads, up to `count`, this process can start at once: a limit on processes (ulimit -u, a container's) shows no
 // other way. They end before it returns.

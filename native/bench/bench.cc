@@ -1,8 +1,6 @@
 // bench.cc: see bench.h.
 #include "bench.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -18,12 +16,6 @@ void stop(const std::string &what, const char *error) {
 }
 
 } // namespace
-
-double clock_seconds(int threads) {
-  timespec t;
-  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
-}
 
 Bench::Bench(const ctx_backend *backend, int threads, std::string filter, double seconds)
     : backend(backend), threads(threads), filter_(std::move(filter)), seconds_(seconds) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ctx_backend.h"
+#include "probe/peak.h"
 
 // One line of the table. `flops` and `bytes` are what the operation must do, not what an implementation happens to do.
 struct Case {
@@ -48,16 +49,7 @@ private:
   std::vector<std::pair<void *, size_t>> memory_;
 };
 
-// Seconds of the clock that cases and peaks are measured with: CPU time of this thread where one thread computes, wall time else.
-double clock_seconds(int threads);
 inline const char *clock_name(int threads) { return threads > 1 ? "wall time" : "CPU time"; }
-
-// Most GFLOP/s that `threads` threads reach together with independent multiply-adds in registers: of numbers of `dtype`, with the widest
-// instruction for it that the backend named `backend` uses. By the same clock as the cases.
-double multiply_add_peak(const std::string &backend, ctx_dtype dtype, int threads);
-
-// GB/s of one streaming copy by one thread (read + written), larger than the caches.
-double copy_bandwidth();
 
 void bench_gemm(Bench &);
 void bench_elementwise(Bench &);

@@ -244,6 +244,11 @@ export interface NativeRanks {
 
 export interface NativeAddon {
   describe(): NativeDescription;
+  /**
+   * FLOP/s that so many threads reach at most: independent multiply-adds in registers, of the type and by the widest
+   * instruction that the CPU backend in use has for it, by each thread's CPU time. Takes about 50 ms; ask `startableThreads` first.
+   */
+  cpuPeak(dtype: "f32" | "bf16", threads: number): number;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */

@@ -33,6 +33,8 @@ export interface RunOrigin {
   /** ISO time of the first start. */
   started: string;
   version: string;
+  /** What it computed on when it started, for those who compare times; not in folders of earlier versions. */
+  machine?: { processor: string; threads: number };
 }
 
 export function runFolder(root: string): RunFolder {

@@ -56,7 +56,11 @@ const evaluation = record({
   seconds: number,
 });
 
-const origin = record({ base: text, started_from: text, options: list(text), started: text, version: text });
+const beginning = { base: text, started_from: text, options: list(text), started: text, version: text };
+const origin: Schema = {
+  ...record(beginning),
+  properties: { ...beginning, machine: record({ processor: text, threads: count }) },
+};
 
 const step = record({
   stage: text,

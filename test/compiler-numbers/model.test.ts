@@ -16,6 +16,7 @@ const kinds = (config: object) => modelFromConfig({ ...LLAMA_3, ...config }, "te
 describe("known models", () => {
   // Totals as the Hub counts them from the safetensors headers.
   test.each([
+    ["huggyllama/llama-7b", 6_738_415_616],
     ["meta-llama/Llama-2-7b-hf", 6_738_415_616],
     ["meta-llama/Llama-2-13b-hf", 13_015_864_320],
     ["meta-llama/Llama-2-70b-hf", 68_976_648_192],
@@ -27,6 +28,8 @@ describe("known models", () => {
     ["HuggingFaceTB/SmolLM2-135M", 134_515_008],
     ["mistralai/Mistral-7B-v0.1", 7_241_732_096],
     ["mistralai/Mistral-7B-v0.3", 7_248_023_552],
+    ["h2oai/h2o-danube2-1.8b-base", 1_831_201_280],
+    ["Qwen/Qwen2-7B-Instruct", 7_615_616_512],
     ["Qwen/Qwen2.5-0.5B", 494_032_768],
     ["Qwen/Qwen2.5-1.5B", 1_543_714_304],
     ["Qwen/Qwen2.5-3B", 3_085_938_688],

@@ -46,6 +46,20 @@ test("a window shorter than the stage is said once, and only where it is", () =>
   expect(count("Qwen/Qwen2.5-7B")).toBe(0);
 });
 
+test("a checkpoint's window can be widened or lifted", () => {
+  const window = (value: string) => {
+    const model = `model { from = "mistralai/Mistral-7B-v0.1"  sliding_window = ${value} }`;
+    return planOf(`${model}\ndata { source speeches { files = "text/*.txt" } }\n${stage}`).model.window;
+  };
+  expect(window("16Ki")).toEqual({ tokens: 16_384, layers: new Array(32).fill(true) });
+  expect(window("none")).toBeNull();
+  const made = `model { new = mistral(layers: 1, hidden: 64, heads: 4, context: 256)  tokenizer = bpe(vocab: 512)  sliding_window = 9 }
+data { source speeches { files = "text/*.txt" } }
+stage a { length = 256  steps = 2  batch = 1 }
+`;
+  expect(codesOf(made)).toContain("CTX3017");
+});
+
 test("YaRN on Qwen3 counts from the trained length", () => {
   const yarn = (factor: number, original: string) =>
     codesOf(

@@ -321,3 +321,23 @@ test("Engine.load refuses what it cannot do", async () => {
   await engine.close();
   await expect(engine.logits([1])).rejects.toThrow(/closed/);
 });
+
+describe("the processor's peak", () => {
+  test("bf16 is no slower than fp32, two threads no slower than one", () => {
+    const addon = loadAddon();
+    const [f32, bf16] = [addon.cpuPeak("f32", 1), addon.cpuPeak("bf16", 1)];
+    expect(f32).toBeGreaterThan(1e9);
+    // By CPU time, so that what else runs here counts little.
+    expect(bf16).toBeGreaterThan(0.8 * f32);
+    expect(addon.cpuPeak("f32", 2)).toBeGreaterThan(0.8 * f32);
+  });
+
+  test.each([
+    ["f64", 1],
+    ["f32", 0],
+    ["f32", Number.NaN],
+    ["f32", 5000],
+  ])("%s with %d threads is refused", (dtype, threads) => {
+    expect(() => loadAddon().cpuPeak(dtype as "f32", threads)).toThrow(/^cpuPeak: (dtype|threads) must/);
+  });
+});

@@ -107,7 +107,7 @@ export const rope = {
     "warning",
     "window hides the context",
     message`at ${"length"} tokens every layer still attends to the last ${"window"} alone`,
-    message`set sliding_window to null in the model's config.json to train attention over the whole length`,
+    message`sliding_window = none in the model block trains attention over the whole length`,
   ),
   CTX3019: entry(
     "warning",
