@@ -1,3 +1,4 @@
+import type { Plan, PlanStage } from "../plan.ts";
 import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, chain, replacing } from "./context.ts";
@@ -9,12 +10,10 @@ const overshoot = 50;
 export const thetaOvershoot: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
-  if (model.rope.method !== "default" || model.initialize) return;
   for (const { stage, pointer } of chain(context)) {
-    if (stage.rope.method !== "default" || stage.context <= model.context) continue;
+    if (!overshoots(plan, stage)) continue;
     const needed = criticalBase(model.rope.theta, model.context, stage.context);
     const times = stage.rope.theta / needed;
-    if (times <= overshoot) continue;
     const formula = trace.exact(`${pointer}/rope/theta`);
     report.add(
       "CTX3002",
@@ -29,6 +28,12 @@ export const thetaOvershoot: Check = (context) => {
     );
   }
 };
+
+export function overshoots({ model }: Plan, stage: PlanStage): boolean {
+  if (model.rope.method !== "default" || model.initialize) return false;
+  if (stage.rope.method !== "default" || stage.context <= model.context) return false;
+  return stage.rope.theta / criticalBase(model.rope.theta, model.context, stage.context) > overshoot;
+}
 
 /** theta that falls from one stage to the next while the context does not. */
 export const thetaFalls: Check = (context) => {

@@ -42,7 +42,7 @@ const DTYPE: { [dtype in PlanExport["dtype"]]: TensorDtype } = { f32: "F32", bf1
 
 /**
  * Fills `folder` with config.json, generation_config.json, the weights and the tokenizer. Adapters are merged into the
- * weights. The config is read back as transformers 4 and 5 would and must give the plan's frequency table.
+ * weights. The config is read back as transformers 4, transformers 5 and vLLM would and must give the plan's frequency table.
  *
  * @throws Failure when no config.json holds the table, or a file cannot be written
  */
