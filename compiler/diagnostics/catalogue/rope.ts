@@ -36,7 +36,7 @@ export const rope = {
     { lowerable: true },
   ),
   CTX3006: entry(
-    "warning",
+    "info",
     "factor larger than the length asks for",
     message`factor ${"factor"} is made for ${"reach"} tokens, this stage has ${"length"}`,
     message`${"length"} ÷ ${"original"} = ${"scale"}`,
