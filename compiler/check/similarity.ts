@@ -1,7 +1,7 @@
 import type { Plan, PlanStage } from "../plan.ts";
-import { obtainableLength } from "../rope/index.ts";
+import { criticalBase, obtainableLength } from "../rope/index.ts";
 import { showRatio, showTokens } from "../values/show.ts";
-import { type Check, chain, plentyOfTokens } from "./context.ts";
+import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
 import { ropePlace } from "./rope_place.ts";
 import { startsUnsaid } from "./scaling_factor.ts";
 import { leavesTrainedArc, sameTable } from "./trained_arc.ts";
@@ -31,15 +31,23 @@ export const similarityBound: Check = (context) => {
     const length = seen(plan, stage.context);
     const share = shareHeld(stage.rope.inv_freq, length, least);
     if (share >= least) continue;
+    const formula = stage.rope.method === "default" ? trace.exact(`${pointer}/rope/theta`) : undefined;
+    const needed = criticalBase(model.rope.theta, model.context, stage.context);
     report.add(
       "CTX3020",
       ropePlace(trace, pointer),
       {
         reach: showTokens(Math.round(share * length)),
         length: showTokens(length),
-        base: showRatio(Number(base.toPrecision(2))),
+        compare: model.initialize
+          ? "the tables of published models hold for more of their length"
+          : `the base model's holds for ${showRatio(Number(base.toPrecision(2)))} of its length`,
       },
-      { severity: !model.initialize && share < warned * base ? "warning" : "info" },
+      {
+        severity: !model.initialize && share < warned * base ? "warning" : "info",
+        fixes:
+          stage.rope.theta < needed ? replacing(formula, "theta = critical_base(length)", "critical_base(length)") : [],
+      },
     );
   }
 };

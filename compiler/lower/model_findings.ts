@@ -63,7 +63,16 @@ function report(findings: ModelFinding[], { model }: ModelReading, file: string,
     context: showTokens(model?.context ?? 0),
   };
   // Without a theta the severity hangs on what else the file says.
-  reader.lowering.report.add(code, reader.at("from"), values, code === "CTX8007" ? { severity } : {});
+  const extras = code === "CTX8007" ? { severity: model && meansDefault(model) ? severity : ("error" as const) } : {};
+  reader.lowering.report.add(code, reader.at("from"), values, extras);
+}
+
+/** Vocabularies below this are those of Llama 1 and 2, with which theta 10,000 went without saying. */
+const LLAMA_3_VOCABULARY = 100_000;
+
+/** Whether a model without a theta may mean the default; of later families and vocabularies none was trained with it. */
+function meansDefault({ family, vocab_size: vocabulary }: NonNullable<ModelReading["model"]>): boolean {
+  return family === "llama" && vocabulary < LLAMA_3_VOCABULARY;
 }
 
 /** `yarn(factor: 4), theta 10,000`. */

@@ -119,7 +119,7 @@ export const rope = {
     "warning",
     "near and far alike",
     message`similar tokens stand out from random ones up to ${"reach"} of ${"length"} tokens`,
-    message`from there on the sum of cos(m·θ) over the pairs is negative; the base model's holds for ${"base"} of its length`,
+    message`from there on the sum of cos(m·θ) over the pairs is negative; ${"compare"}`,
   ),
   CTX3021: entry(
     "warning",
