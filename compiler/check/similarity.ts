@@ -1,5 +1,5 @@
 import type { Plan, PlanStage } from "../plan.ts";
-import { criticalBase, obtainableLength } from "../rope/index.ts";
+import { type Budget, criticalBase, obtainableLength } from "../rope/index.ts";
 import { showRatio, showTokens } from "../values/show.ts";
 import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
 import { ropePlace } from "./rope_place.ts";
@@ -13,6 +13,9 @@ import { leavesTrainedArc, sameTable } from "./trained_arc.ts";
 const told = 1 / 2;
 const warned = 1 / 4;
 
+/** For a whole recipe, about a quarter of a second; the 4M stage of UltraLong, the dearest that is published, takes 4 million. */
+const cosines = 20e6;
+
 /**
  * The distance from which on a similar token no longer stands out from a random one (Men et al. 2405.14591), on the
  * stage's own table. Most models work somewhat past it, so a stage is held against its base model, which has shown how
@@ -21,7 +24,8 @@ const warned = 1 / 4;
 export const similarityBound: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
-  const base = model.initialize ? 1 : shareHeld(model.rope.inv_freq, seen(plan, model.context), 1);
+  const budget: Budget = { left: cosines };
+  const base = model.initialize ? 1 : shareHeld(model.rope.inv_freq, seen(plan, model.context), 1, budget);
   // A new model is told what the published ones have not been trained beyond.
   const least = model.initialize ? warned : told * base;
   for (const step of chain(context)) {
@@ -29,7 +33,7 @@ export const similarityBound: Check = (context) => {
     if (!model.initialize && (isAsItWas(plan, stage) || stage.tokens >= plentyOfTokens(plan))) continue;
     if (startsUnsaid(trace, pointer, model.rope) || leavesTrainedArc(context, step)) continue; // the same cause
     const length = seen(plan, stage.context);
-    const share = shareHeld(stage.rope.inv_freq, length, least);
+    const share = shareHeld(stage.rope.inv_freq, length, least, budget);
     if (share >= least) continue;
     const formula = stage.rope.method === "default" ? trace.exact(`${pointer}/rope/theta`) : undefined;
     const needed = criticalBase(model.rope.theta, model.context, stage.context);
@@ -58,9 +62,9 @@ function seen({ model }: Plan, context: number): number {
 }
 
 /** The share of `length` that a table's obtainable length covers, looked at up to `enough`. */
-function shareHeld(frequencies: readonly number[], length: number, enough: number): number {
+function shareHeld(frequencies: readonly number[], length: number, enough: number, budget: Budget): number {
   const limit = Math.ceil(enough * length);
-  const held = obtainableLength(frequencies, limit);
+  const held = obtainableLength(frequencies, limit, budget);
   return held === limit ? enough : held / length;
 }
 

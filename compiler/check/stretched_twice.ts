@@ -5,6 +5,9 @@ import { startsUnsaid } from "./scaling_factor.ts";
 /** How much further than the length asks for the slowest pair may be slowed; theta and a method together do it many times over. */
 const tolerated = 1.5;
 
+/** How much a method has to add to what theta does; less is rounding, as of resonance's wavelengths. */
+const added = 1.01;
+
 /**
  * A raised theta and a scaling method in one block each stretch the whole length, and their effects multiply. Where a stage
  * before has already trained with that theta, the method starts from there and is meant.
@@ -44,6 +47,6 @@ export function slowedBy({ plan, trace }: CheckContext, { stage, pointer, knownR
   if (startsUnsaid(trace, pointer, model.rope) || stage.rope.theta === knownRope.theta) return undefined;
   const times = (model.rope.inv_freq.at(-1) ?? 0) / (stage.rope.inv_freq.at(-1) ?? 0);
   const byTheta = (stage.rope.theta / model.rope.theta) ** (1 - 2 / model.head_dim);
-  const both = byTheta > 1 + 1e-9 && times > byTheta * (1 + 1e-9);
+  const both = byTheta > added && times > byTheta * added;
   return both && Number.isFinite(times) && times > (tolerated * stage.context) / model.context ? times : undefined;
 }

@@ -19,6 +19,11 @@ export function similarity(frequencies: readonly number[], m: number): number {
 /** A stretch whose bound leaves this share of the largest B to spare lets the next one be twice as wide. */
 const TO_SPARE = 0.05;
 
+/** Cosines that may still be computed: a head of 100,000 dimensions over a billion tokens must not hold a check up. */
+export interface Budget {
+  left: number;
+}
+
 /**
  * The obtainable length of a table, searched up to `limit`.
  *
@@ -26,15 +31,22 @@ const TO_SPARE = 0.05;
  * where its angle passes π, else the smaller end); when the bounds add up to 0 or more the whole stretch is cleared at
  * once. Stretches double after an easy success and halve after a failure; a stretch of one token is the exact test.
  *
- * @returns the largest L ≤ limit such that B(m) ≥ 0 for all m ≤ L
+ * @param budget shared by several searches; once it is used up, nothing more is found wrong
+ * @returns the largest L ≤ limit such that B(m) ≥ 0 for all m ≤ L; `limit` when the budget did not suffice
  */
-export function obtainableLength(frequencies: readonly number[], limit: number): number {
+export function obtainableLength(
+  frequencies: readonly number[],
+  limit: number,
+  budget: Budget = { left: Number.POSITIVE_INFINITY },
+): number {
   const theta = Float64Array.from(frequencies);
   const here = new Float64Array(theta.length).fill(1); // cos(m·θ_i); NaN: not computed
   const there = new Float64Array(theta.length);
   let m = 0; // B ≥ 0 is known up to here
   let width = 1;
   while (m < limit) {
+    budget.left -= theta.length;
+    if (budget.left < 0) return limit;
     width = Math.min(width, limit - m);
     const bound = width === 1 ? exactly(theta, m + 1, there) : atLeast(theta, m, width, here, there);
     if (bound >= 0) {

@@ -1,6 +1,6 @@
 /** RoPE: methods to frequency tables, named theta formulas, what a table does to trained pairs, Hugging Face's forms. */
 export { baseFrequencies, wavelength } from "./base.ts";
-export { obtainableLength, similarity } from "./bound.ts";
+export { type Budget, obtainableLength, similarity } from "./bound.ts";
 export { dynamicTheta } from "./dynamic.ts";
 export { type Consumer, type JsonObject, show } from "./hugging_face/config.ts";
 export type { RopeFinding, RopeFindingKind } from "./hugging_face/findings.ts";

@@ -22,12 +22,12 @@ export function float32AngleError(frequencies: readonly number[], length: number
   return Math.max(...errors);
 }
 
-/** Positions before the last that are looked at: rounding errors repeat well within them. */
-const LOOKED_AT = 4096;
+/** Products that are looked at, at the last positions: 4096 positions of 64 pairs, within which rounding errors repeat well. */
+const LOOKED_AT = 2 ** 18;
 
 /**
  * The same as transformers really has it: its float32 arithmetic carried out (the power and the division that give plain
- * RoPE's frequency, the product with the position) against float64, over the last 4096 positions before `length`. What
+ * RoPE's frequency, the product with the position) against float64, over the last positions before `length`. What
  * scaling methods do to a frequency afterwards adds no more than another rounding.
  *
  * @param rope theta and frequencies of the table
@@ -41,12 +41,13 @@ export function float32AngleErrorAt(
   const bound = float32AngleError(rope.inv_freq, length);
   if (bound <= small) return bound;
   const d = 2 * rope.inv_freq.length;
+  const first = Math.max(0, length - Math.ceil(LOOKED_AT / rope.inv_freq.length));
   let worst = 0;
   for (const [i, frequency] of rope.inv_freq.entries()) {
     const plain = rope.theta ** ((-2 * i) / d);
     const plain32 = Math.fround(1 / Math.fround(Math.fround(rope.theta) ** Math.fround((2 * i) / d)));
     const frequency32 = Math.fround(frequency * (plain32 / plain));
-    for (let position = Math.max(0, length - LOOKED_AT); position < length; position++) {
+    for (let position = first; position < length; position++) {
       worst = Math.max(worst, Math.abs(Math.fround(frequency32 * position) - frequency * position));
     }
   }

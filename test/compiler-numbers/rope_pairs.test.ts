@@ -195,6 +195,15 @@ describe("obtainable length of any table", () => {
     );
   });
 
+  test("a search that would take too long finds nothing wrong, and leaves nothing for the next", () => {
+    const table = baseFrequencies(10_000, 128);
+    expect(obtainableLength(table, 4096)).toBe(1706);
+    const budget = { left: 64 * 100 };
+    expect(obtainableLength(table, 4096, budget)).toBe(4096);
+    expect(obtainableLength(table, 4096, budget)).toBe(4096);
+    expect(obtainableLength(table, 4096, { left: 64 * 1000 })).toBe(1706);
+  });
+
   test("is found quickly for the largest published tables", () => {
     const table = ropeTable({
       method: "yarn",
