@@ -1,4 +1,4 @@
-import type { Code } from "../diagnostics/catalogue.ts";
+import { type Code, entryOf } from "../diagnostics/catalogue.ts";
 import type { ModelFinding, ModelReading } from "../model/index.ts";
 import { turningPairs } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
@@ -26,20 +26,18 @@ const oldReaders = "parameters-unseen";
 
 /** Reports what a config.json was found to hold, each cause once, at the place that names the model. */
 export function reportFindings(reading: ModelReading, file: string, reader: Reader): void {
-  const findings = reading.findings.filter(({ kind }) => kind !== oldReaders);
-  const error = findings.find(({ severity }) => severity === "error");
-  // What follows from an error is not worth a warning of its own.
-  if (error) {
-    report([error], reading, file, reader);
-    return;
-  }
+  const all = reading.findings.filter(({ kind }) => kind !== oldReaders);
+  const errors = all.filter(({ severity }) => severity === "error");
+  const final = errors.find((error) => !entryOf(codeOf(error)).lowerable);
+  // What follows from an error is not worth a warning of its own; but one that a recipe allows must not hide another.
+  const findings = final ? [final] : errors.length > 0 ? errors : all;
   const causes = new Map<Code, ModelFinding[]>();
   for (const finding of findings) {
     const code = codeOf(finding);
     causes.set(code, [...(causes.get(code) ?? []), finding]);
   }
   for (const several of causes.values()) report(several, reading, file, reader);
-  doubtContext(reading, file, reader);
+  if (errors.length === 0) doubtContext(reading, file, reader);
 }
 
 function codeOf({ kind, severity }: ModelFinding) {
