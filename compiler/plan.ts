@@ -104,6 +104,26 @@ export interface PlanRope {
   formula: string;
 }
 
+/**
+ * What a stage's table does to the pairs of dimensions as the base model was trained with them: `extrapolated` pairs reach
+ * angles that training has not shown, `interpolated` ones turn slower, `raised` ones faster, `stopped` ones no more.
+ */
+export interface PlanPairs {
+  /** head_dim / 2 entries, fastest pair first. */
+  classes: ("unchanged" | "interpolated" | "raised" | "extrapolated" | "stopped")[];
+  unchanged: number;
+  interpolated: number;
+  raised: number;
+  extrapolated: number;
+  stopped: number;
+  /** Pairs that make no full turn within the stage's context. */
+  unfinished: number;
+  /** Pairs that made no full turn within the base model's trained context. */
+  unfinished_before: number;
+  /** How far the worst extrapolated pair turns, as a multiple of the angle that it reached in training; 1: none does. */
+  furthest: number;
+}
+
 export interface PlanTokenizer {
   /** `file`: tokenizer.json of the model's folder; `bpe`: trained on the data's sources before the first stage; `none`: not found yet. */
   kind: "file" | "bpe" | "none";
@@ -182,6 +202,7 @@ export interface PlanStage {
   /** Tokens of the whole stage: steps × sequences × length. */
   tokens: number;
   rope: PlanRope;
+  pairs: PlanPairs;
   /** Source name → share; shares add up to 1. */
   mix: { [source: string]: number };
   positions: PlanPositions;

@@ -1,5 +1,6 @@
 import { stageLedger } from "./memory/stage.ts";
 import type { Plan, PlanStage } from "./plan.ts";
+import { classifyPairs } from "./rope/index.ts";
 import { planFaults } from "./validate_plan.ts";
 
 /** Version of the plans that are written now. */
@@ -34,7 +35,7 @@ export function upgradePlan(document: unknown): unknown {
     version: PLAN_VERSION,
     model: filled(model, ADDED.model),
     data: isObject(data) ? { ...data, sources: each(data.sources, upgradeSource) } : data,
-    stages: each(stages, upgradeStage),
+    stages: each(stages, (stage) => upgradeStage(stage, model)),
     hardware: upgradeHardware(hardware),
   };
   return planFaults(upgraded).length === 0 ? recounted(upgraded as unknown as Plan) : upgraded;
@@ -49,8 +50,16 @@ function upgradeSource(source: Json): Json {
   return isObject(source.synthesize) ? { ...source, synthesize: filled(source.synthesize, ADDED.synthesize) } : source;
 }
 
-function upgradeStage(stage: Json): Json {
-  return { ...stage, memory: filled(stage.memory, ADDED.memory) };
+function upgradeStage(stage: Json, model: unknown): Json {
+  return { ...pairsOf(stage, model), ...stage, memory: filled(stage.memory, ADDED.memory) };
+}
+
+/** What the stage's table does to the model's, from the two tables; nothing where they can't be read. */
+function pairsOf({ rope, context }: Json, model: unknown): Json {
+  const before = isObject(model) && isObject(model.rope) ? model.rope.inv_freq : null;
+  const now = isObject(rope) ? rope.inv_freq : null;
+  if (!Array.isArray(before) || !Array.isArray(now) || before.length !== now.length) return {};
+  return { pairs: classifyPairs(before, (model as Json).context as number, now, context as number) };
 }
 
 /** It had one rate for both types of products. */

@@ -1,36 +1,59 @@
+import { anglePrecision, stillPairs } from "./angle_precision.ts";
+import { attentionTemperature, temperatureFalls } from "./attention_temperature.ts";
 import type { Check } from "./context.ts";
 import { evaluatedBeyond, jumpTooLarge, lengthsFall } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
-import { nothingToMerge } from "./export.ts";
+import { exportedContextShrinks, readableEverywhere, servedLonger } from "./export.ts";
 import { nothingHeldOut } from "./held_out.ts";
-import { anglePrecision, interpolationTooStrong } from "./interpolation.ts";
+import { huggingFaceForm } from "./hugging_face_form.ts";
+import { interpolationTooStrong } from "./interpolation.ts";
+import { factorsFall, shortFactorUntrained } from "./longrope.ts";
 import { memoryFits } from "./memory.ts";
+import { nothingToMerge } from "./merge.ts";
+import { originalLength } from "./original.ts";
+import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
 import { questionsFit } from "./questions.ts";
 import { ringDivides, ringTooFine } from "./ring.ts";
-import { attentionTemperature, factorsFall, huggingFaceForm, scalingFactor } from "./scaling_factor.ts";
+import { scalingFactor } from "./scaling_factor.ts";
+import { similarityBound } from "./similarity.ts";
 import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused, textRunsOut } from "./sources.ts";
+import { stretchedTwice } from "./stretched_twice.ts";
 import { thetaFalls, thetaOvershoot } from "./theta.ts";
 import { trainedArc } from "./trained_arc.ts";
 import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms, poseCoverage } from "./training.ts";
+import { unfinishedPeriods } from "./unfinished.ts";
 import { qwenTrainedLength, windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
 export const checks: readonly Check[] = [
   trainedArc,
   thetaOvershoot,
+  unfinishedPeriods,
+  similarityBound,
   thetaFalls,
   pathDependence,
   scalingFactor,
+  originalLength,
+  stretchedTwice,
   attentionTemperature,
+  temperatureFalls,
   factorsFall,
+  shortFactorUntrained,
+  pairsStop,
+  someTurn,
+  partialWhole,
   windowHidesContext,
   qwenTrainedLength,
   interpolationTooStrong,
   anglePrecision,
+  stillPairs,
   huggingFaceForm,
+  readableEverywhere,
+  servedLonger,
   lengthsFall,
+  exportedContextShrinks,
   jumpTooLarge,
   evaluatedBeyond,
   filesMissing,

@@ -1,6 +1,7 @@
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
+import type { PathDependence } from "../lower/lowering.ts";
 import type { Trace } from "../lower/trace.ts";
 import type { Plan, PlanRope, PlanStage } from "../plan.ts";
 
@@ -12,6 +13,8 @@ export interface CheckContext {
   readonly host: Host;
   /** From this stage on, what came before is uncertain (see `Lowering.brokenFrom`). */
   readonly brokenFrom: number;
+  /** Stages, by pointer, whose theta hangs on the stages before. */
+  readonly pathDependent: ReadonlyMap<string, PathDependence>;
 }
 
 /** One rule about a plan. It reports what it finds and changes nothing. */

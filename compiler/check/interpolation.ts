@@ -1,4 +1,4 @@
-import { showNumber, showTokens } from "../values/show.ts";
+import { showNumber } from "../values/show.ts";
 import { type Check, plentyOfTokens, steps } from "./context.ts";
 
 /** The slowest rate at which the fastest pair may turn from one token to the next, in radians. */
@@ -14,19 +14,4 @@ export const interpolationTooStrong: Check = ({ plan, trace, report }) => {
     if (!(fastest > 0 && fastest < slowest) || stage.tokens >= plentyOfTokens(plan)) continue;
     report.add("CTX3010", trace.nearest(`${pointer}/rope/method`), { angle: showNumber(fastest) });
   }
-};
-
-/** Where float32 angles, as Hugging Face computes them, are off by more than a tenth of a radian. */
-const floatError = 7.2e-8;
-
-/** Angles at far positions need float64; servers that use float32 see other positions than the training did. */
-export const anglePrecision: Check = ({ plan, trace, report }) => {
-  const last = plan.stages.at(-1);
-  if (!last) return;
-  const error = floatError * last.context;
-  if (error <= 0.1) return;
-  report.add("CTX3008", trace.nearest(`/stages/${plan.stages.length - 1}/length`), {
-    length: showTokens(last.context),
-    error: Number(error.toPrecision(2)),
-  });
 };

@@ -1,3 +1,4 @@
+import { showNumber } from "../values/show.ts";
 import { type Check, chain } from "./context.ts";
 
 /**
@@ -5,10 +6,18 @@ import { type Check, chain } from "./context.ts";
  * a stage changes every theta after it. Saying which stage it starts from makes that deliberate.
  */
 export const pathDependence: Check = (context) => {
-  const { trace, report } = context;
-  for (const { stage, pointer, before } of chain(context)) {
-    if (!before || !/\bntk_dynamic\s*\(/.test(stage.rope.formula) || trace.exact(`${pointer}/rope/previous`)) continue;
-    if (/\bntk_dynamic\s*\(\s*(factor\s*:\s*)?1\s*\)/.test(stage.rope.formula)) continue;
-    report.add("CTX3003", trace.nearest(`${pointer}/rope/theta`), { stage: before.name });
+  const { trace, report, pathDependent } = context;
+  for (const { pointer, before } of chain(context)) {
+    const dependence = pathDependent.get(pointer);
+    if (!before || !dependence) continue;
+    const { insert, chained, direct } = dependence;
+    const title = `previous = ${before.name}`;
+    const times = chained / direct;
+    report.add(
+      "CTX3003",
+      trace.nearest(`${pointer}/rope/theta`),
+      { stage: before.name, times: showNumber(Number(times.toPrecision(2))) },
+      { fixes: insert ? [{ title, safety: "safe", edits: [{ ...insert.at, text: insert.text }] }] : [] },
+    );
   }
 };

@@ -1,6 +1,5 @@
 import type { Trace } from "../lower/trace.ts";
 import type { PlanRope, PlanStage } from "../plan.ts";
-import { yarnMscale } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
 
@@ -42,7 +41,7 @@ function most(method: string, scale: number): number {
 }
 
 /** Only the last stage's factor is held against its length: earlier ones may prepare for what comes. */
-function isLast(count: number, pointer: string): boolean {
+export function isLast(count: number, pointer: string): boolean {
   return pointer === `/stages/${count - 1}`;
 }
 
@@ -55,15 +54,30 @@ export function isWritten(trace: Trace, pointer: string, base: PlanRope): boolea
   return own && (base.method === "default" || trace.exact(`${pointer}/rope/original`) !== undefined);
 }
 
+/** Whether a stage replaces a scaled base model's table without saying what the new one starts from: CTX3004. */
+export function startsUnsaid(trace: Trace, pointer: string, base: PlanRope): boolean {
+  return trace.exact(`${pointer}/rope`) !== undefined && !isWritten(trace, pointer, base);
+}
+
 /** Whether a scaling method's factor stretches the trained length to less than the stage's context. */
 export function fallsShort({ rope, context }: PlanStage, trained: number): boolean {
   const { factor, original } = scaling(rope, trained);
   return factor !== undefined && factor * original < context * (1 - slack);
 }
 
+/** Whether a scaling method's factor stretches the trained length beyond the stage's context. */
+export function reachesTooFar({ rope, context }: PlanStage, trained: number): boolean {
+  const { factor, original } = scaling(rope, trained);
+  return factor !== undefined && factor * original > context * (1 + slack);
+}
+
+/**
+ * The factor that a method stretches the length by. That of llama3 is no ratio of lengths: it was found by search, and
+ * Llama 3.1 reads 128K with a factor of 8 from 8K.
+ */
 function scaling(rope: PlanRope, context: number): { factor: number | undefined; original: number } {
   const { parameters } = rope;
-  const methods = ["linear", "yarn", "llama3", "longrope"];
+  const methods = ["linear", "yarn", "longrope"];
   const factor = methods.includes(rope.method) ? parameters?.factor : undefined;
   const original = parameters?.original_max_position_embeddings;
   return {
@@ -71,38 +85,3 @@ function scaling(rope: PlanRope, context: number): { factor: number | undefined;
     original: typeof original === "number" ? original : context,
   };
 }
-
-/** YaRN's attention factor against 0.1 ln(factor) + 1, which every published YaRN model uses. */
-export const attentionTemperature: Check = ({ plan, trace, report }) => {
-  for (const { stage, pointer } of steps(plan)) {
-    const place = trace.exact(`${pointer}/rope/attention_factor`);
-    const factor = stage.rope.parameters?.factor;
-    if (!place || stage.rope.method !== "yarn" || typeof factor !== "number") continue;
-    const published = yarnMscale(factor);
-    if (Math.abs(stage.rope.attention_factor - published) <= 1e-3) continue;
-    report.add("CTX3007", place, { given: stage.rope.attention_factor, published });
-  }
-};
-
-/** LongRoPE's factors should be at least 1 and never fall towards slower pairs (LongRoPE's `dim_mono` search). */
-export const factorsFall: Check = ({ plan, trace, report }) => {
-  for (const { stage, pointer } of steps(plan)) {
-    const factors = stage.rope.method === "longrope" ? stage.rope.parameters?.long_factor : undefined;
-    if (!Array.isArray(factors)) continue;
-    const pair = factors.findIndex((factor, i) => factor < (i === 0 ? 1 : factors[i - 1]!));
-    if (pair < 0) continue;
-    report.add("CTX3016", trace.nearest(`${pointer}/rope/parameters/long_factor`), {
-      name: "long_factor",
-      before: showNumber(pair === 0 ? 1 : factors[pair - 1]!),
-      after: showNumber(factors[pair]!),
-      pair,
-    });
-  }
-};
-
-/** A table that Hugging Face can't be told about. */
-export const huggingFaceForm: Check = ({ plan, trace, report }) => {
-  for (const { stage, pointer } of steps(plan)) {
-    if (stage.rope.parameters === null) report.add("CTX3015", trace.nearest(`${pointer}/rope/frequency`), {});
-  }
-};

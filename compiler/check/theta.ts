@@ -1,20 +1,19 @@
+import type { Plan, PlanStage } from "../plan.ts";
 import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, chain, replacing } from "./context.ts";
 
-/** The largest published ratio of theta to the critical base is 120, of EasyContext's last stage of Danube2; of its Llama-2, 40. */
-const overshoot = 125;
+/** Published ratios of theta to the critical base reach 40 (EasyContext's Llama-2) and 120 (its danube2, with pairs of 80 dimensions). */
+const overshoot = 150;
 
 /** theta far above what the length needs: every extra factor costs steps (and slow pairs go dead in bfloat16). */
 export const thetaOvershoot: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
-  if (model.rope.method !== "default" || model.initialize) return;
   for (const { stage, pointer } of chain(context)) {
-    if (stage.rope.method !== "default" || stage.context <= model.context) continue;
+    if (!overshoots(plan, stage)) continue;
     const needed = criticalBase(model.rope.theta, model.context, stage.context);
     const times = stage.rope.theta / needed;
-    if (times <= overshoot) continue;
     const formula = trace.exact(`${pointer}/rope/theta`);
     report.add(
       "CTX3002",
@@ -29,6 +28,12 @@ export const thetaOvershoot: Check = (context) => {
     );
   }
 };
+
+export function overshoots({ model }: Plan, stage: PlanStage): boolean {
+  if (model.rope.method !== "default" || model.initialize) return false;
+  if (stage.rope.method !== "default" || stage.context <= model.context) return false;
+  return stage.rope.theta / criticalBase(model.rope.theta, model.context, stage.context) > overshoot;
+}
 
 /** theta that falls from one stage to the next while the context does not. */
 export const thetaFalls: Check = (context) => {

@@ -1,8 +1,7 @@
-import type { PlanRope } from "../plan.ts";
-import { criticalBase, wavelength } from "../rope/index.ts";
+import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
-import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
-import { fallsShort, isWritten } from "./scaling_factor.ts";
+import { type Check, type CheckContext, chain, plentyOfTokens, replacing, type StageStep } from "./context.ts";
+import { fallsShort, startsUnsaid } from "./scaling_factor.ts";
 
 /** How far past its trained angle a pair may turn before it is said aloud; Gradient's published stages reach 1.24. */
 const tolerated = 1.5;
@@ -15,14 +14,9 @@ const tolerated = 1.5;
 export const trainedArc: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
-  for (const { stage, pointer, before } of chain(context)) {
-    if (stage.tokens >= plentyOfTokens(plan) || stage.context <= model.context || model.initialize) continue;
-    if (before && sameTable(before.rope, stage.rope) && before.context >= stage.context) continue;
-    if (fallsShort(stage, model.context)) continue; // said by scalingFactor
-    if (model.rope.method !== "default" && trace.exact(`${pointer}/rope`) && !isWritten(trace, pointer, model.rope))
-      continue;
-    const { pairs, worst } = pairsOutside(model.rope, model.context, stage.rope, stage.context);
-    if (worst <= tolerated) continue;
+  for (const step of chain(context)) {
+    if (!leavesTrainedArc(context, step)) continue;
+    const { stage, pointer } = step;
     const plain = model.rope.method === "default" && stage.rope.method === "default";
     const needed = criticalBase(model.rope.theta, model.context, stage.context);
     const formula = trace.exact(`${pointer}/rope/theta`);
@@ -31,30 +25,27 @@ export const trainedArc: Check = (context) => {
       formula ?? trace.nearest(`${pointer}/rope`),
       {
         length: showTokens(stage.context),
-        pairs,
+        pairs: stage.pairs.extrapolated,
         all: stage.rope.inv_freq.length,
         advice: plain
           ? `theta is ${showNumber(stage.rope.theta)}; ${showNumber(Math.ceil(needed))} would keep every pair inside`
-          : `the slowest of them turn ${showNumber(Number(worst.toPrecision(2)))} times as far as in training`,
+          : `the slowest of them turn ${showNumber(Number(stage.pairs.furthest.toPrecision(2)))} times as far as in training`,
       },
       { fixes: replacing(formula, "theta = critical_base(length)", "critical_base(length)") },
     );
   }
 };
 
-/** Pairs that never finished a turn in training and now turn past where they stopped, and the worst ratio. */
-export function pairsOutside(base: PlanRope, trained: number, rope: PlanRope, length: number) {
-  let pairs = 0;
-  let worst = 1;
-  for (const [i, frequency] of base.inv_freq.entries()) {
-    if (frequency <= 0 || wavelength(frequency) <= trained) continue;
-    const ratio = (length * (rope.inv_freq[i] ?? 0)) / (trained * frequency);
-    if (ratio > 1 + 1e-6) pairs++;
-    worst = Math.max(worst, ratio);
-  }
-  return { pairs, worst };
+/** Whether a stage turns pairs far past what the base model has seen, on few tokens. */
+export function leavesTrainedArc({ plan, trace }: CheckContext, { stage, pointer, before }: StageStep): boolean {
+  const { model } = plan;
+  if (stage.tokens >= plentyOfTokens(plan) || stage.context <= model.context || model.initialize) return false;
+  if (before && sameTable(before.rope.inv_freq, stage.rope.inv_freq) && before.context >= stage.context) return false;
+  if (fallsShort(stage, model.context)) return false; // said by scalingFactor
+  if (startsUnsaid(trace, pointer, model.rope)) return false;
+  return stage.pairs.furthest > tolerated;
 }
 
-function sameTable(a: PlanRope, b: PlanRope): boolean {
-  return a.inv_freq.every((frequency, i) => frequency === b.inv_freq[i]);
+export function sameTable(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((frequency, i) => frequency === b[i]);
 }

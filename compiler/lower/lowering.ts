@@ -11,6 +11,15 @@ import { Trace } from "./trace.ts";
 /** Where a default comes from that stands in the language's table. */
 export const fromLanguage = "the language";
 
+/** A theta that hangs on the stages before it. */
+export interface PathDependence {
+  /** By way of the stage before, and in one jump from the base model. */
+  readonly chained: number;
+  readonly direct: number;
+  /** What says which stage is meant, and where to put it; undefined where the stage has no block. */
+  readonly insert: { readonly at: Place; readonly text: string } | undefined;
+}
+
 /** What lowering a recipe to a plan reads from and writes to, besides the plan itself. */
 export class Lowering {
   readonly trace: Trace;
@@ -20,6 +29,8 @@ export class Lowering {
   left: { readonly name: string; readonly at: Place } | undefined;
   /** Settings that may turn out to change nothing. */
   readonly idle = new IdleSettings();
+  /** Stages, by pointer, whose theta would be another one if the stage before were not there. */
+  readonly pathDependent = new Map<string, PathDependence>();
   /** False once a stage's `train` had a value that could not be read: what is planned there is then the default, and not to be judged. */
   trainRead = true;
   readonly #defaults = new Map<string, PlanDefault>();

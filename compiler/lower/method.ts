@@ -47,6 +47,12 @@ function plainSpec(call: TypedCall, reader: Reader, ground: MethodGround): RopeS
   trace.set(`${pointer}/rope/parameters/factor`, call.arguments.get("factor")?.at ?? undefined);
   const attention = call.arguments.get("attention_factor")?.at;
   if (attention) trace.set(`${pointer}/rope/attention_factor`, attention);
+  for (const [name, parameter] of [
+    ["mscale", "mscale"],
+    ["partial", "partial_rotary_factor"],
+  ] as const) {
+    trace.set(`${pointer}/rope/parameters/${parameter}`, call.arguments.get(name)?.at ?? undefined);
+  }
   const factor = numberArgument(call, "factor") ?? defaultFactor(call, reader, length / original);
   switch (call.name) {
     case "none":

@@ -3,7 +3,6 @@ import {
   type Family,
   knownConfig,
   knownModels,
-  type ModelFinding,
   type ModelReading,
   modelFromConfig,
   newModel,
@@ -13,6 +12,7 @@ import { joinPath } from "../path.ts";
 import type { PlanModel, PlanTokenizer } from "../plan.ts";
 import { isCall, numberArgument, type TypedCall } from "../types/typed.ts";
 import { showNumber } from "../values/show.ts";
+import { reportFindings } from "./model_findings.ts";
 import type { Reader } from "./reader.ts";
 import { removal } from "./removal.ts";
 
@@ -80,37 +80,8 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
 
 /** Reports what a config.json was found to hold and takes the model, if there is one. */
 function accept(reading: ModelReading, file: string, reader: Reader, path: string | null): PlanModel | undefined {
-  const at = reader.at("from");
-  // What follows from an error is not worth a warning of its own.
-  const error = reading.findings.find(({ severity }) => severity === "error");
-  const thetaMissing = reading.findings.find(({ kind }) => kind === "theta-missing");
-  if (error ?? thetaMissing) reportConfig((error ?? thetaMissing)!, file, reader);
-  const surprises = reading.findings.filter(({ kind }) => kind !== oldReaders && kind !== "theta-missing");
-  if (!error && surprises.length > 0) {
-    const problem = surprises.map(problemOf).join("; ");
-    reader.lowering.report.add("CTX8009", at, { file, problem, base: reading.model?.rope.formula ?? "written" });
-  }
+  reportFindings(reading, file, reader);
   return reading.model ? { ...reading.model, path } : undefined;
-}
-
-/** Every config that transformers 5 writes can't be read by version 4: no news to whoever has one. */
-const oldReaders = "parameters-unseen";
-
-function reportConfig(error: ModelFinding, file: string, reader: Reader): void {
-  const { report } = reader.lowering;
-  const at = reader.at("from");
-  const problem = problemOf(error);
-  if (error.kind === "family-unsupported") {
-    report.add("CTX8003", at, { name: reader.text("from") ?? file, problem });
-  } else if (error.kind === "theta-missing") {
-    report.add("CTX8007", at, { file }, { severity: error.severity });
-  } else if (error.kind === "original-missing") report.add("CTX3014", at, { file });
-  else report.add("CTX8002", at, { file, problem, hint: "mend the file" });
-}
-
-/** A finding's sentence after the name of the file. */
-function problemOf({ message }: ModelFinding): string {
-  return message.replace(/^config\.json /, "").replace(/\.$/, "");
 }
 
 /** A trained tokenizer begins with these two: where a text begins, which attention needs as a place to rest, and where it ends. */

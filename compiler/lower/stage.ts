@@ -2,9 +2,10 @@ import { hint } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
 import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
+import { classifyPairs } from "../rope/index.ts";
 import { numberArgument } from "../types/typed.ts";
 import { showTokens } from "../values/show.ts";
-import { number, type Value } from "../values/value.ts";
+import { number } from "../values/value.ts";
 import { lowerEvaluate } from "./evaluate.ts";
 import { lowerLayout } from "./layout.ts";
 import type { Lowering } from "./lowering.ts";
@@ -12,6 +13,7 @@ import { lowerMix } from "./mix.ts";
 import { Reader } from "./reader.ts";
 import { removal } from "./removal.ts";
 import { lowerRope } from "./rope.ts";
+import { notePathDependence, previousRecord, ropeScope } from "./rope_scope.ts";
 import { type StageSource, shapeOf } from "./shape.ts";
 import { lowerPositions, lowerTrain } from "./train.ts";
 
@@ -62,8 +64,11 @@ export function lowerStage(
   const positions = lowerPositions(train, shape.length, context, pointer);
   const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, model, pointer);
   // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
-  const { within, usesPrevious } = ropeScope(scope, context, previous, model);
+  const { within, usesPrevious, impliesPrevious } = ropeScope(scope, context, previous, model);
   const rope = lowerRope(read("rope", within), { model, context, pointer, usesPrevious }, before?.rope ?? model.rope);
+  if (before && impliesPrevious()) {
+    notePathDependence(source, pointer, before, { root, lowering, model, scope: ground.scope, context });
+  }
   const data = read("data");
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
@@ -79,7 +84,9 @@ export function lowerStage(
   return {
     ...{ name: source.name, length, context, steps, sequences },
     tokens: steps * sequences * length,
-    ...{ rope, mix, positions, train: plannedTrain },
+    rope,
+    pairs: classifyPairs(model.rope.inv_freq, model.context, rope.inv_freq, context),
+    ...{ mix, positions, train: plannedTrain },
     ...layout,
     evaluate: null,
   };
@@ -157,42 +164,6 @@ function previousStage(
   const why = known ? "it does not come before" : hint(shown, [...done.keys()]);
   lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why });
   return before;
-}
-
-function previousRecord(previous: PlanStage | null, model: PlanModel, positions = false): Value {
-  const length = previous ? (positions ? previous.context : previous.length) : model.context;
-  return {
-    kind: "record",
-    name: "previous",
-    members: new Map<string, Value>([
-      ["length", number(length, "tokens")],
-      ["theta", number(previous ? previous.rope.theta : model.rope.theta)],
-    ]),
-  };
-}
-
-/** The stage's names as RoPE sees them, what the named formulas start from, and whether `previous` was asked for. */
-function ropeScope(scope: Scope, context: number, previous: PlanStage | null, model: PlanModel) {
-  let asked = false;
-  const ask = <T>(value: T): T => {
-    asked = true;
-    return value;
-  };
-  const within = new Scope(scope.file, scope.report, scope, {
-    modelTheta: model.rope.theta,
-    modelContext: model.context,
-    get previousTheta() {
-      return ask(previous ? previous.rope.theta : model.rope.theta);
-    },
-    get previousLength() {
-      return ask(previous ? previous.context : model.context);
-    },
-    length: context,
-    d: model.head_dim,
-  });
-  within.define("length", number(context, "tokens"));
-  within.defineLazy("previous", () => ask(previousRecord(previous, model, true)));
-  return { within, usesPrevious: () => asked };
 }
 
 /** Largest position + 1 of the stage: that of pose(…), else as written, else the length. Undefined when it is too small. */

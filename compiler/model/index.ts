@@ -6,4 +6,5 @@ export { knownConfig, knownModels } from "./known.ts";
 export { defaultIntermediate, type NewModel, newModel } from "./new.ts";
 export { countParameters, linearParametersPerLayer, type ModelShape } from "./parameters.ts";
 export { type ModelReading, modelFromConfig, readModelConfig } from "./read.ts";
+export { trainedContext } from "./trained_context.ts";
 export { type ModelConfig, writeModelConfig } from "./write.ts";

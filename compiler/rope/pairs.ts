@@ -1,24 +1,20 @@
+import type { PlanPairs } from "../plan.ts";
 import { wavelength } from "./base.ts";
 
 /**
  * What a stage's table does to one pair of dimensions that was trained with another table.
  *
  * - `extrapolated`: it never made a full turn in training and now reaches angles it has not seen;
+ * - `stopped`: it turned in training and no longer does, so it tells no positions apart;
  * - `interpolated`: it turns slower than in training and sees no new angle;
  * - `raised`: it turns faster and sees no new angle (rounded wavelengths do this);
  * - `unchanged`: as it was.
  */
-export type PairClass = "unchanged" | "interpolated" | "raised" | "extrapolated";
+export type PairClass = PlanPairs["classes"][number];
 
-export interface PairReport {
-  /** d/2 entries, fastest pair first. */
-  classes: PairClass[];
-  unchanged: number;
-  interpolated: number;
-  raised: number;
-  /** Pairs out of distribution. */
-  extrapolated: number;
-}
+/** Relative slack: what is within it is rounding. */
+const SAME = 1e-9;
+const SAME_ANGLE = 1e-6;
 
 /**
  * Sorts the pairs of a table by what training has shown them (Liu et al. 2310.05209, section 3: a pair whose period is
@@ -32,13 +28,19 @@ export function classifyPairs(
   context: number,
   stage: readonly number[],
   length: number,
-): PairReport {
+): PlanPairs {
+  let furthest = 1;
   const classes = stage.map((now, i): PairClass => {
     const before = trained[i]!;
     const wholeCircleSeen = wavelength(before) <= context;
-    if (!wholeCircleSeen && length * now > context * before * (1 + 1e-6)) return "extrapolated";
-    if (now < before * (1 - 1e-9)) return "interpolated";
-    return now > before * (1 + 1e-9) ? "raised" : "unchanged";
+    if (!wholeCircleSeen && length * now > context * before * (1 + SAME_ANGLE)) {
+      // A pair that stood still in training has seen one angle alone: nothing to compare with.
+      if (before > 0) furthest = Math.max(furthest, (length * now) / (context * before));
+      return "extrapolated";
+    }
+    if (now === 0 && before > 0) return "stopped";
+    if (now < before * (1 - SAME)) return "interpolated";
+    return now > before * (1 + SAME) ? "raised" : "unchanged";
   });
   const count = (name: PairClass) => classes.filter((entry) => entry === name).length;
   return {
@@ -47,6 +49,10 @@ export function classifyPairs(
     interpolated: count("interpolated"),
     raised: count("raised"),
     extrapolated: count("extrapolated"),
+    stopped: count("stopped"),
+    unfinished: stage.length - fullTurns(stage, length),
+    unfinished_before: trained.length - fullTurns(trained, context),
+    furthest,
   };
 }
 

@@ -22,6 +22,38 @@ export function float32AngleError(frequencies: readonly number[], length: number
   return Math.max(...errors);
 }
 
+/** Products that are looked at, at the last positions: 4096 positions of 64 pairs, within which rounding errors repeat well. */
+const LOOKED_AT = 2 ** 18;
+
+/**
+ * The same as transformers really has it: its float32 arithmetic carried out (the power and the division that give plain
+ * RoPE's frequency, the product with the position) against float64, over the last positions before `length`. What
+ * scaling methods do to a frequency afterwards adds no more than another rounding.
+ *
+ * @param rope theta and frequencies of the table
+ * @param small errors whose bound is below this are not worth the work: the bound is given
+ */
+export function float32AngleErrorAt(
+  rope: { theta: number; inv_freq: readonly number[] },
+  length: number,
+  small = 0.1,
+): number {
+  const bound = float32AngleError(rope.inv_freq, length);
+  if (bound <= small) return bound;
+  const d = 2 * rope.inv_freq.length;
+  const first = Math.max(0, length - Math.ceil(LOOKED_AT / rope.inv_freq.length));
+  let worst = 0;
+  for (const [i, frequency] of rope.inv_freq.entries()) {
+    const plain = rope.theta ** ((-2 * i) / d);
+    const plain32 = Math.fround(1 / Math.fround(Math.fround(rope.theta) ** Math.fround((2 * i) / d)));
+    const frequency32 = Math.fround(frequency * (plain32 / plain));
+    for (let position = first; position < length; position++) {
+      worst = Math.max(worst, Math.abs(Math.fround(frequency32 * position) - frequency * position));
+    }
+  }
+  return worst;
+}
+
 /** First position that float32 can't hold exactly. */
 export const FLOAT32_POSITIONS = 2 ** 24;
 

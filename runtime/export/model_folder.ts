@@ -42,14 +42,14 @@ const DTYPE: { [dtype in PlanExport["dtype"]]: TensorDtype } = { f32: "F32", bf1
 
 /**
  * Fills `folder` with config.json, generation_config.json, the weights and the tokenizer. Adapters are merged into the
- * weights. The config is read back as transformers 4 and 5 would and must give the plan's frequency table.
+ * weights. The config is read back as transformers 4, transformers 5 and vLLM would and must give the plan's frequency table.
  *
  * @throws Failure when no config.json holds the table, or a file cannot be written
  */
 export async function fillModelFolder(folder: string, options: ModelFolderOptions): Promise<void> {
   const { plan, context, dtype } = options;
   const config = provenConfig(plan, options.rope, context, dtype, options.baseConfig);
-  writeSynced(join(folder, "config.json"), json(config));
+  writeSynced(join(folder, "config.json"), configJson(config));
   writeSynced(join(folder, "generation_config.json"), json(generationConfig(plan, config)));
   await writeTensors(
     options.engine,
@@ -138,6 +138,15 @@ export function copyTokenizer(from: string, to: string, context: number): void {
 export function readBaseConfig(folder: string | null): JsonObject | null {
   if (folder === null || !existsSync(join(folder, "config.json"))) return null;
   return readJson<JsonObject>(join(folder, "config.json"));
+}
+
+/** Keys that transformers wants as floating-point numbers, and otherwise warns of at every load. */
+const FLOAT_KEYS =
+  /^(\s*"(?:rope_theta|factor|attention_factor|(?:low|high)_freq_factor|beta_(?:fast|slow)|mscale|mscale_all_dim)": -?\d+)(,?)$/gm;
+
+/** A config.json: as any JSON, whole values of RoPE written as `8.0`, for Python to read as the floats that they are. */
+export function configJson(config: JsonObject): string {
+  return json(config).replace(FLOAT_KEYS, "$1.0$2");
 }
 
 function json(value: unknown): string {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { trainedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
 import type { NativeEngine } from "../engine/addon.ts";
@@ -256,7 +257,7 @@ class Run {
           engine,
           plan: this.#plan,
           rope: stage.rope,
-          context: stage.context,
+          context: trainedContext(this.#plan, index),
           dtype: "f32",
           tokenizer: data.tokenizer.folder,
           baseConfig,

@@ -1,4 +1,5 @@
 import { cheapestChange } from "../../compiler/memory/index.ts";
+import { trainedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
@@ -19,7 +20,7 @@ import { largest, type MemoryNeed, scoringNeed, stageNeed, sum } from "./memory_
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
   const memory = machineMemory(machine);
-  for (const stage of plan.stages) {
+  for (const [index, stage] of plan.stages.entries()) {
     groupsOf(machine.job, stage.parallel.ring, stage.name);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
     expectMemory(
@@ -28,7 +29,7 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );
-    provenConfig(plan, stage.rope, stage.context, "f32", readBaseConfig(baseModel));
+    provenConfig(plan, stage.rope, trainedContext(plan, index), "f32", readBaseConfig(baseModel));
   }
   if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine, root);
   for (const { name, evaluate } of plan.stages) {

@@ -66,8 +66,8 @@ function named(terms: { readonly [term: string]: number }): MemoryNeed {
 }
 
 /** Of all processes of a job on this machine. */
-function scaled(need: MemoryNeed, { launch }: Job): MemoryNeed {
-  return Object.fromEntries(Object.entries(need).map(([what, bytes]) => [what, (launch.localSize ?? 1) * bytes]));
+function scaled(need: MemoryNeed, { ranks }: Job): MemoryNeed {
+  return Object.fromEntries(Object.entries(need).map(([what, bytes]) => [what, ranks.here * bytes]));
 }
 
 function largestTensor({ vocab_size, hidden_size, intermediate_size, heads, head_dim }: PlanModel): number {

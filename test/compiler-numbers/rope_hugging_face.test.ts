@@ -1,18 +1,22 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
-  type Consumer,
   type JsonObject,
+  longRopeAttentionFactor,
   proveExport,
   type RopeSpec,
   readBack,
   readHuggingFaceRope,
   ropeTable,
+  servedByVllm,
+  tableDifference,
   writeHuggingFaceRope,
 } from "../../compiler/rope/index.ts";
 
 type Table = { inv_freq: number[]; attention: number; error?: undefined } | { error: string };
-type Case = { name: string; length: number; config: JsonObject } & { [consumer in Consumer]: Table };
+type Case = { name: string; length: number; config: JsonObject } & {
+  [consumer in "transformers 4" | "transformers 5"]: Table;
+};
 
 const golden: { head_dim: number; cases: Case[] } = JSON.parse(
   readFileSync(new URL("../golden/rope_readback.json", import.meta.url), "utf8"),
@@ -113,6 +117,16 @@ describe("export", () => {
       length,
       longFactor: Array.from({ length: 64 }, (_, i) => 1 + i / 9),
     },
+    {
+      // The factor that sets the attention is not the ratio of the lengths, which transformers 4 and vLLM go by.
+      method: "longrope",
+      theta,
+      d,
+      factor: 4,
+      original,
+      length,
+      longFactor: Array.from({ length: 64 }, (_, i) => 1 + i / 9),
+    },
     { method: "resonance", of: { method: "yarn", theta, d, factor: 8, original }, original, length },
     { method: "custom", theta, d, original, length, frequencies: ropeTable({ method: "default", theta, d }).inv_freq },
     {
@@ -126,14 +140,17 @@ describe("export", () => {
     },
   ];
 
-  test.each(specs.map((spec) => [spec.method, spec] as const))("%s reads back in both versions", (_, spec) => {
-    const rope = ropeTable(spec);
-    const config = writeHuggingFaceRope(rope, length, original);
-    for (const proof of proveExport({ ...config }, d, rope, length)) {
-      expect(proof.refused).toBeNull();
-      expect(proof.difference).toBeLessThan(1e-12);
-    }
-  });
+  test.each(specs.map((spec) => [spec.method, spec] as const))(
+    "%s reads back in both versions of transformers and in vLLM",
+    (_, spec) => {
+      const rope = ropeTable(spec);
+      const config = writeHuggingFaceRope(rope, length, original);
+      for (const proof of proveExport({ ...config }, d, rope, length)) {
+        expect(proof.refused).toBeNull();
+        expect(proof.difference).toBeLessThan(1e-12);
+      }
+    },
+  );
 
   test("a custom table that is plain RoPE is written as plain RoPE", () => {
     const frequencies = ropeTable({ method: "default", theta, d }).inv_freq;
@@ -153,5 +170,80 @@ describe("export", () => {
     const rope = ropeTable({ method: "custom", theta, d, original, length, frequencies });
     expect(rope.parameters).toBeNull();
     expect(() => writeHuggingFaceRope(rope, length, original)).toThrow(/no Hugging Face rope_type/);
+  });
+});
+
+describe("vLLM", () => {
+  const d = 128;
+  const [theta, original, context] = [500_000, 8192, 65_536];
+  const factors = Array.from({ length: 64 }, () => 8);
+  const longrope = (more: JsonObject): JsonObject => ({
+    ...{ max_position_embeddings: context, rope_theta: theta, original_max_position_embeddings: original },
+    rope_scaling: {
+      rope_type: "longrope",
+      factor: 8,
+      short_factor: factors.map(() => 1),
+      long_factor: factors,
+      ...more,
+    },
+  });
+  const attention = (config: JsonObject) => readBack(config, d, "vLLM", context).rope!.attention_factor;
+
+  test("takes LongRoPE's attention factor from its own keys, else from the lengths", () => {
+    expect(attention(longrope({}))).toBe(longRopeAttentionFactor(8, original));
+    expect(attention(longrope({ factor: 4 }))).toBe(longRopeAttentionFactor(8, original));
+    expect(attention(longrope({ attention_factor: 1.5 }))).toBe(longRopeAttentionFactor(8, original));
+    expect(attention(longrope({ attention_factor: 1.5, short_mscale: 1.5, long_mscale: 1.5 }))).toBe(1.5);
+  });
+
+  test("stays with the long factors for short sequences of a long model", () => {
+    const short = readBack(longrope({}), d, "vLLM", 100).rope!;
+    expect(tableDifference(short, readBack(longrope({}), d, "transformers 5", context).rope!)).toBe(0);
+    expect(readBack(longrope({}), d, "transformers 5", 100).rope!.inv_freq[0]).toBe(1);
+  });
+
+  test("an export that leaves its keys out would not pass the proof", () => {
+    const rope = ropeTable({
+      method: "longrope",
+      theta,
+      d,
+      factor: 8,
+      original,
+      length: context,
+      longFactor: factors,
+      attentionFactor: 1.5,
+    });
+    const config = writeHuggingFaceRope(rope, context, original);
+    const differences = (written: JsonObject) =>
+      Object.fromEntries(
+        proveExport(written, d, rope, context).map(({ consumer, difference }) => [consumer, difference]),
+      );
+    expect(differences({ ...config })).toEqual({ "transformers 5": 0, "transformers 4": 0, vLLM: 0 });
+    const { long_mscale: _, short_mscale: __, ...without } = config.rope_parameters;
+    const { rope_theta: ___, ...scaling } = without;
+    const bare = differences({ ...config, rope_parameters: without, rope_scaling: scaling });
+    expect(bare).toMatchObject({ "transformers 5": 0, "transformers 4": 0 });
+    expect(bare.vLLM).toBeGreaterThan(0.2);
+  });
+
+  test.each([
+    ["plain", null, context],
+    ["linear", { rope_type: "linear", factor: 8 }, 8 * context],
+    ["yarn", { rope_type: "yarn", factor: 8, original_max_position_embeddings: original }, context],
+    ["yarn, beyond", { rope_type: "yarn", factor: 16, original_max_position_embeddings: original }, 2 * context],
+    [
+      "llama3",
+      {
+        rope_type: "llama3",
+        factor: 8,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: original,
+      },
+      context,
+    ],
+    ["longrope", longrope({}).rope_scaling as JsonObject, context],
+  ])("serves %s up to a length of its own making", (_, rope_scaling, length) => {
+    expect(servedByVllm({ max_position_embeddings: context, rope_theta: theta, rope_scaling })).toBe(length);
   });
 });

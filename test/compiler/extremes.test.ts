@@ -54,3 +54,18 @@ test("a trained length beyond int32 is refused in the model's file", () => {
 test("a prime ring is answered as quickly as any", () => {
   expect(codesOf(small(`${stage}parallel { ring = 1_021  devices = 1_021 }`))).toContain("CTX7001");
 });
+
+test("heads of 100,000 dimensions over two billion tokens do not hold the checks of RoPE up", () => {
+  const begin = performance.now();
+  const codes = codesOf(`model {
+  new = llama(layers: 1, hidden: 1000, heads: 1, head_dim: 100_000, context: 2_147_483_646, theta: 1M)
+  tokenizer = bpe(vocab: 512)
+}
+data { source speeches { files = "text/*.txt" } }
+rope { method = yarn(factor: 8) }
+stage a { length = 2_147_483_646  steps = 10  batch = 2 }
+stage b { length = 2_147_483_646  steps = 10  batch = 2  rope { theta = 2M } }
+`);
+  expect(codes).toContain("CTX3024");
+  expect(performance.now() - begin).toBeLessThan(30_000);
+});

@@ -10,6 +10,7 @@ import { Engine } from "../../runtime/engine/engine.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { readModelFolder, readSafetensors } from "../../runtime/engine/safetensors.ts";
 import { type ExportOptions, exportRun } from "../../runtime/export/export_run.ts";
+import { configJson } from "../../runtime/export/model_folder.ts";
 import { tensorHeader } from "../../runtime/export/tensor_header.ts";
 import { StopSignal } from "../../runtime/run/events.ts";
 import { plainRope, samplePlan, sampleStage } from "./sample_run.ts";
@@ -119,6 +120,28 @@ test("an exported model has the run's weights, table and length, in each dtype",
     );
     expect(readdirSync(to)).toContain("tokenizer.json");
   }
+});
+
+test("values of RoPE are floats for Python, whole as they may be, and nothing else is touched", () => {
+  const rope = {
+    rope_type: "yarn",
+    rope_theta: 500_000,
+    factor: 8,
+    beta_fast: 4,
+    attention_factor: 1,
+    truncate: false,
+  };
+  const config = {
+    ...{ rope_theta: 500_000, rope_scaling: rope, rope_parameters: { ...rope, factor: 1.5, short_factor: [1, 2] } },
+    ...{ hidden_size: 64, note: '"factor": 8', original_max_position_embeddings: 8192 },
+  };
+  const text = configJson(config);
+  expect(JSON.parse(text)).toEqual(config);
+  expect(text.match(/"(rope_theta|factor|beta_fast|attention_factor)": \d+(?![\d.])/g)).toBeNull();
+  expect(text.match(/: 8\.0|: 4\.0|: 1\.0|: 500000\.0/g)).toHaveLength(8);
+  expect(text).toContain('"hidden_size": 64');
+  expect(text).toContain('"original_max_position_embeddings": 8192');
+  expect(text).toContain('"factor": 1.5');
 });
 
 test("a large model is split into shards with an index, and reads back whole", async () => {

@@ -38,11 +38,13 @@ test("a plan of version 1 is read, with what was done then where it is silent", 
 function inVersion1(plan: Plan): unknown {
   const { qkv_bias, o_bias, mlp_bias, qk_norm, window, ...model } = plan.model;
   expect([qkv_bias, o_bias, mlp_bias, qk_norm, window]).toEqual([false, false, false, false, null]);
-  const stages = plan.stages.map(({ memory, ...stage }) => {
+  const stages = plan.stages.map(({ memory, pairs: _pairs, ...stage }) => {
     const { mlp_tile: _, offload: __, disk: ___, ...rest } = memory;
     return { ...stage, memory: rest };
   });
-  return { ...plan, version: 1, model, stages };
+  const { peak_flops_bf16, efficiency_bf16, ...rates } = plan.hardware;
+  const { memory_bytes_per_second, link_bytes_per_second, network_bytes_per_second, ...hardware } = rates;
+  return { ...plan, version: 1, model, stages, hardware };
 }
 
 test("a run that an earlier version began goes on, and ends with the same bytes", async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plan, PlanRope, PlanStage } from "../../compiler/plan.ts";
+import { classifyPairs } from "../../compiler/rope/index.ts";
 import type { EvaluationResult } from "../../runtime/evaluate/result.ts";
 import { share } from "../../runtime/evaluate/wilson.ts";
 import type { RunOrigin } from "../../runtime/run/folder.ts";
@@ -29,6 +30,7 @@ export function sampleStage(name: string, change: Partial<PlanStage> = {}): Plan
     sequences: 2,
     tokens: steps * 2 * length,
     rope: plainRope(40000, 16),
+    pairs: classifyPairs(plainRope(10000, 16).inv_freq, 32, plainRope(40000, 16).inv_freq, length),
     mix: { text: 1 },
     positions: { kind: "plain", chunks: 1 },
     train: {

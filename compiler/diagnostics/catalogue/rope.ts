@@ -18,8 +18,8 @@ export const rope = {
   CTX3003: entry(
     "info",
     "result depends on the path",
-    message`ntk_dynamic gives another theta when a stage is added or removed before this one`,
-    message`say which stage it starts from: previous = ${"stage"}`,
+    message`this formula starts from the stage before: through ${"stage"} it gives ${"times"} times the theta of one jump`,
+    message`say which stage it starts from, so that adding one does not change it: previous = ${"stage"}`,
   ),
   CTX3004: entry(
     "error",
@@ -36,7 +36,7 @@ export const rope = {
     { lowerable: true },
   ),
   CTX3006: entry(
-    "warning",
+    "info",
     "factor larger than the length asks for",
     message`factor ${"factor"} is made for ${"reach"} tokens, this stage has ${"length"}`,
     message`${"length"} ÷ ${"original"} = ${"scale"}`,
@@ -44,8 +44,8 @@ export const rope = {
   CTX3007: entry(
     "warning",
     "attention temperature",
-    message`attention_factor ${"given"} differs from the published ${"published"}`,
-    message`YaRN multiplies cos and sin by 0.1 ln(factor) + 1`,
+    message`the attention factor ${"given"} differs from the published ${"published"}`,
+    message`${"rule"}`,
   ),
   CTX3008: entry(
     "info",
@@ -85,10 +85,10 @@ export const rope = {
     message`Hugging Face silently takes the whole context then; write the trained length into the file`,
   ),
   CTX3015: entry(
-    "warning",
+    "error",
     "no Hugging Face form",
     message`no rope_parameters of Hugging Face reproduce this table`,
-    message`the exported config.json can't carry it, and loading it elsewhere will give wrong positions`,
+    message`no config.json can carry pairs that stand still; give them a frequency above 0, or use proportional(…)`,
   ),
   CTX3016: entry(
     "warning",
@@ -114,5 +114,72 @@ export const rope = {
     "YaRN counts from the wrong length",
     message`YaRN counts from ${"promised"} tokens, but Qwen3 was trained at ${"trained"}`,
     message`original = ${"trained"} gives the published tables`,
+  ),
+  CTX3020: entry(
+    "warning",
+    "near and far alike",
+    message`similar tokens stand out from random ones up to ${"reach"} of ${"length"} tokens`,
+    message`from there on the sum of cos(m·θ) over the pairs is negative; ${"compare"}`,
+  ),
+  CTX3021: entry(
+    "warning",
+    "few pairs finish a turn",
+    message`${"now"} of ${"all"} rotary pairs finish a turn within the context, ${"before"} did in training`,
+    message`the slow pairs are slowed further than the length asks for, which takes many tokens to learn`,
+  ),
+  CTX3022: entry(
+    "warning",
+    "theta and method both stretch",
+    message`the slowest pair turns ${"times"} times slower, where the length grows ${"scale"} times`,
+    message`a raised theta stretches by itself, and ${"method"} stretches its result once more`,
+  ),
+  CTX3023: entry(
+    "warning",
+    "attention temperature falls",
+    message`the attention factor falls from ${"before"} to ${"now"}`,
+    message`${"previous"} learned to attend with the larger one; all attention becomes flatter at once`,
+  ),
+  CTX3024: entry(
+    "warning",
+    "positions beyond float32",
+    message`at ${"length"} tokens float32 can't tell neighbouring positions apart`,
+    message`transformers and vLLM count positions in float32, which is exact up to ${"exact"}; this engine uses float64`,
+  ),
+  CTX3025: entry(
+    "info",
+    "pairs stand still in bfloat16",
+    message`the cosine of ${"pairs"} of ${"all"} pairs rounds to 1 all over ${"length"} tokens in bfloat16`,
+    message`transformers and vLLM keep tables in the model's type; this engine keeps them in float32`,
+  ),
+  CTX3026: entry(
+    "warning",
+    "not the trained length",
+    message`original = ${"original"} is not a length that the model was trained at`,
+    message`the base model was trained at ${"trained"}`,
+  ),
+  CTX3027: entry(
+    "warning",
+    "pairs lose their position",
+    message`${"stopped"} of ${"all"} pairs stop turning, though the base model reads positions from them`,
+    message`models are trained so from the start; a checkpoint has to learn attention anew`,
+  ),
+  CTX3028: entry(
+    "error",
+    "no pair turns",
+    message`no pair turns at all, so attention sees no positions`,
+    message`leave at least one pair a frequency above 0`,
+    { lowerable: true },
+  ),
+  CTX3029: entry(
+    "info",
+    "share of pairs rounded",
+    message`${"share"} of ${"all"} pairs are ${"pairs"}`,
+    message`${"turning"} of them turn`,
+  ),
+  CTX3030: entry(
+    "info",
+    "short factors untrained",
+    message`transformers reads sequences up to ${"original"} tokens with short_factor, which no stage has trained`,
+    message`measure the exported model at short lengths too, or train a stage of that length`,
   ),
 } as const;

@@ -1,8 +1,8 @@
 /** A parsed config.json; nothing about its contents is taken for granted. */
 export type JsonObject = { [key: string]: unknown };
 
-/** Which library reads a config: transformers before and from version 5, which disagree on several points. */
-export type Consumer = "transformers 4" | "transformers 5";
+/** Who reads a config: transformers before and from version 5, and vLLM, which disagree on several points. */
+export type Consumer = "transformers 4" | "transformers 5" | "vLLM";
 
 /** theta that both libraries fall back to, without a word, when a config names none. */
 export const SILENT_THETA = 10_000;

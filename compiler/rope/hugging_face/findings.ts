@@ -25,6 +25,7 @@ export type RopeFindingKind =
   | "factor-inferred"
   | "factor-mismatch"
   | "factor-below-one"
+  | "dynamic-frozen"
   | "key-ignored"
   | "mscale-ignored"
   | "factors-length"

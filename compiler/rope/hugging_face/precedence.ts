@@ -26,7 +26,7 @@ export function* precedence(config: JsonObject, rope: StandardRope): Iterable<Ro
   const inForce = rope.where === "rope_scaling" ? insideScaling : insideParameters;
   if (top === undefined && inForce === undefined) {
     if (insideParameters !== undefined) {
-      const message = `rope_scaling replaces rope_parameters whole, and with it rope_theta = ${show(insideParameters)}: transformers 5 silently uses ${SILENT_THETA}. Put rope_theta at the top level too.`;
+      const message = `rope_scaling replaces rope_parameters whole, and with it rope_theta = ${show(insideParameters)}: transformers silently uses ${SILENT_THETA}.`;
       yield finding("error", "theta-shadowed", "rope_parameters.rope_theta", message);
     } else {
       const message = `no rope_theta anywhere: transformers silently uses ${SILENT_THETA}. Write the theta the model was trained with.`;

@@ -1,4 +1,6 @@
 import type { PlanRope } from "../../plan.ts";
+import { longRopeAttentionFactor } from "../longrope.ts";
+import type { RopeSpec } from "../spec.ts";
 import { ropeTable } from "../table.ts";
 import type { Consumer, JsonObject } from "./config.ts";
 import { standardize } from "./standardize.ts";
@@ -8,7 +10,8 @@ import { toSpec } from "./to_spec.ts";
 export type ReadBack = { rope: PlanRope; refused: null } | { rope: null; refused: string };
 
 /**
- * Computes the frequency table as transformers 4 (4.57) or 5 (5.18) would from a config.json, in float64.
+ * Computes the frequency table as transformers 4 (4.57), transformers 5 (5.18) or vLLM (`get_rope`, 2025) would from a
+ * config.json, in float64.
  *
  * @param length longest sequence of the forward pass; decides `dynamic` and `longrope`
  */
@@ -23,7 +26,8 @@ export function readBack(config: JsonObject, headDim: number, consumer: Consumer
       return { rope: null, refused: "transformers 4 stops without original_max_position_embeddings for llama3." };
     }
   }
-  const { spec, findings } = toSpec(rope, headDim, maxPosition, length);
+  const { spec: read, findings } = toSpec(rope, headDim, maxPosition, length);
+  const spec = read && consumer === "vLLM" ? asVllm(read, rope.values, maxPosition) : read;
   if (!spec) return { rope: null, refused: findings.find((f) => f.severity === "error")!.message };
   try {
     return { rope: ropeTable(spec), refused: null };
@@ -31,6 +35,31 @@ export function readBack(config: JsonObject, headDim: number, consumer: Consumer
     if (!(error instanceof RangeError)) throw error;
     return { rope: null, refused: error.message };
   }
+}
+
+/**
+ * vLLM takes LongRoPE's attention factor from keys of its own, else from max_position / original; `attention_factor` it does
+ * not know there. A model whose length exceeds the original one is served with the long factors throughout.
+ */
+function asVllm(spec: RopeSpec, values: JsonObject, maxPosition: number): RopeSpec {
+  if (spec.method !== "longrope") return spec;
+  const long = maxPosition > spec.original;
+  const own = long ? values.long_mscale : values.short_mscale;
+  const attentionFactor =
+    typeof own === "number" ? own : longRopeAttentionFactor(maxPosition / spec.original, spec.original);
+  return { ...spec, attentionFactor, length: long ? Math.max(spec.length, spec.original + 1) : spec.length };
+}
+
+/**
+ * The longest sequence that vLLM serves a model for unless it is told otherwise (`_get_and_verify_max_len`): for types
+ * other than llama3 and longrope the factor times max_position_embeddings, of YaRN times the original length.
+ */
+export function servedByVllm(config: JsonObject): number {
+  const maxPosition = Number(config.max_position_embeddings);
+  const { type, values, original } = standardize(config, "vLLM");
+  const factor = typeof values.factor === "number" ? values.factor : 1;
+  if (type === "llama3" || type === "longrope") return maxPosition;
+  return (type === "yarn" && typeof original === "number" ? original : maxPosition) * factor;
 }
 
 export interface ExportProof {
@@ -42,11 +71,11 @@ export interface ExportProof {
 }
 
 /**
- * Holds an exported config against the table the model was trained with, as both versions of transformers read it, up
+ * Holds an exported config against the table the model was trained with, as every consumer reads it, up
  * to `context` tokens. A difference below 1e-12 is float64 rounding.
  */
 export function proveExport(config: JsonObject, headDim: number, trained: PlanRope, context: number): ExportProof[] {
-  const consumers: Consumer[] = ["transformers 5", "transformers 4"];
+  const consumers: Consumer[] = ["transformers 5", "transformers 4", "vLLM"];
   return consumers.map((consumer) => {
     const { rope, refused } = readBack(config, headDim, consumer, context);
     return { consumer, difference: rope ? tableDifference(rope, trained) : Number.POSITIVE_INFINITY, refused };

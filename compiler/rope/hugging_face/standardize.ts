@@ -24,11 +24,13 @@ export interface StandardRope {
  * transformers 4 (4.57, `LlamaConfig`, `LlamaRotaryEmbedding`): `rope_parameters` is not known; theta is the top-level
  * `rope_theta`, else 10000; `type` before `rope_type`; LongRoPE's original length is the
  * top-level key alone, and with it the factor is max_position / original whatever was written.
+ *
+ * vLLM (0.11 and later, `patch_rope_parameters`) lets the transformers beside it read the config: as version 5 does.
  */
 export function standardize(config: JsonObject, consumer: Consumer): StandardRope {
   const scaling = config.rope_scaling;
   const parameters = config.rope_parameters;
-  const modern = consumer === "transformers 5";
+  const modern = consumer !== "transformers 4";
   const useScaling = isFilled(scaling) || (!modern && isObject(scaling));
   const dict: JsonObject = useScaling ? (scaling as JsonObject) : modern && isObject(parameters) ? parameters : {};
   const { rope_type, type, rope_theta, ...values } = dict;

@@ -25,6 +25,9 @@ const KEYS: { [type: string]: { [key: string]: boolean } } = {
     factor: false,
     attention_factor: false,
     original_max_position_embeddings: false,
+    // vLLM's own; transformers passes them over, and they say the same as attention_factor where ctx writes them.
+    short_mscale: false,
+    long_mscale: false,
   },
   proportional: { partial_rotary_factor: false, factor: false },
 };
@@ -47,8 +50,7 @@ export function toSpec(rope: StandardRope, d: number, maxPosition: number, lengt
   const at = (key: string) => (rope.where ? `${rope.where}.${key}` : key);
   const known = Object.hasOwn(KEYS, rope.type) ? KEYS[rope.type] : undefined;
   if (!known) {
-    const names = Object.keys(KEYS).join(", ");
-    const message = `RoPE type "${rope.type}" is not one that transformers knows; known are ${names}.`;
+    const message = `RoPE type "${rope.type}" is not one that transformers knows${instead(rope.type)}.`;
     return { spec: null, findings: [finding("error", "type-unknown", at("rope_type"), message)] };
   }
   for (const [key, required] of Object.entries(known)) {
@@ -66,6 +68,13 @@ export function toSpec(rope: StandardRope, d: number, maxPosition: number, lengt
   const factor = rope.type === "default" ? 1 : factorOf(rope, read, maxPosition);
   const spec = build(rope, read, { theta, d, factor, maxPosition, length });
   return { spec: findings.some((f) => f.severity === "error") ? null : spec, findings };
+}
+
+/** What a type that was once written, or that another library knows, is called in transformers. */
+function instead(type: string): string {
+  if (type === "su") return '; it is "longrope" by its first name, which only Phi-3 may still use';
+  if (type === "ntk") return "; vLLM does, by a formula of its own: write the theta that it comes to instead";
+  return `; known are ${Object.keys(KEYS).join(", ")}`;
 }
 
 function ignoredKey(key: string, type: string): string {

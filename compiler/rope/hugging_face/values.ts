@@ -14,6 +14,10 @@ export function* values(config: JsonObject, rope: StandardRope, maxPosition: num
       `factor = ${factor} speeds RoPE up; 1 or more is meant.`,
     );
   }
+  if (type === "dynamic" && factor !== undefined) {
+    const message = `"dynamic" gives each sequence beyond ${maxPosition} tokens a table of its own.`;
+    yield finding("warning", "dynamic-frozen", `${where}.rope_type`, message);
+  }
   if (type !== "yarn" && type !== "llama3" && type !== "longrope") return;
   const key = `${where}.original_max_position_embeddings`;
   if (rope.originalAssumed) {

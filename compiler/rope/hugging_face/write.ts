@@ -1,4 +1,5 @@
 import type { PlanRope } from "../../plan.ts";
+import { longRopeAttentionFactor } from "../longrope.ts";
 import type { RopeParameters } from "../parameters.ts";
 
 /** The RoPE keys of an exported config.json: the old style and the new one, saying the same. */
@@ -27,14 +28,30 @@ export function writeHuggingFaceRope(rope: PlanRope, context: number, original: 
   if (!rope.parameters) {
     throw new Error(`no Hugging Face rope_type reproduces ${rope.formula}: some of its pairs do not turn`);
   }
-  const { rope_theta: _, ...scaling } = rope.parameters;
   const type = rope.parameters.rope_type;
   const trained = rope.parameters.original_max_position_embeddings;
+  const parameters = {
+    ...rope.parameters,
+    ...(type === "longrope" && typeof trained === "number" && longRopeAttention(rope, context / trained, trained)),
+  };
+  const { rope_theta: _, ...scaling } = parameters;
   return {
     max_position_embeddings: context,
     rope_theta: rope.theta,
     rope_scaling: type === "default" ? null : scaling,
-    rope_parameters: { ...rope.parameters },
+    rope_parameters: parameters,
     ...(type === "longrope" && { original_max_position_embeddings: typeof trained === "number" ? trained : original }),
   };
+}
+
+/**
+ * An attention factor other than the one that each library would work out by itself, in all their words: transformers 5
+ * starts from `factor`, transformers 4 and vLLM from max_position / original, and vLLM knows only keys of its own.
+ */
+function longRopeAttention(rope: PlanRope, scale: number, trained: number): RopeParameters {
+  const factor = rope.attention_factor;
+  const implied = longRopeAttentionFactor(scale, trained);
+  const given = rope.parameters?.attention_factor !== undefined;
+  if (!given && Math.abs(factor - implied) <= 1e-12 * implied) return {};
+  return { attention_factor: factor, short_mscale: factor, long_mscale: factor };
 }
