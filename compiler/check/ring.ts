@@ -1,9 +1,8 @@
-import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../diagnostics/message.ts";
-import type { PlanStage } from "../plan.ts";
-import { divides, legalRings } from "../ring/index.ts";
+import { divides } from "../ring/index.ts";
 import { showTokens } from "../values/show.ts";
-import { type Check, type CheckContext, replacing, type StageStep, steps } from "./context.ts";
+import { type Check, type CheckContext, type StageStep, steps } from "./context.ts";
+import { nearestLegal } from "./nearest_legal.ts";
 
 /** Zigzag gives each rank one block from the front and one from the back, so a length splits into 2 × ring blocks. */
 export const ringDivides: Check = (context) => {
@@ -14,7 +13,9 @@ export const ringDivides: Check = (context) => {
   }
 };
 
-function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: StageStep, multiple: number): void {
+function reportIndivisible(context: CheckContext, step: StageStep, multiple: number): void {
+  const { trace, report } = context;
+  const { stage, pointer } = step;
   const { ring, layout } = stage.parallel;
   const length = trace.nearest(`${pointer}/length`);
   report.add(
@@ -34,30 +35,9 @@ function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: 
           at: length,
         },
       ],
-      fixes: [
-        ...ringFix(trace.exact(`${pointer}/parallel/ring`), stage),
-        ...nearestLengths(stage.length, multiple).flatMap((legal) =>
-          replacing(trace.exact(`${pointer}/length`), `length = ${grouped(legal)}`, String(legal)),
-        ),
-      ],
+      fixes: [...nearestLegal(context, step, "ring"), ...nearestLegal(context, step, "length")],
     },
   );
-}
-
-/** The ring nearest to the written one that divides both the length and the devices. */
-export function ringFix(place: Place | undefined, { length, parallel }: PlanStage): Fix[] {
-  const { devices, ring, layout } = parallel;
-  const legal = legalRings(length, 2 * ring, layout).filter(
-    (candidate) => devices % candidate === 0 || devices === ring,
-  );
-  const best = legal.sort((a, b) => Math.abs(a - ring) - Math.abs(b - ring) || b - a)[0];
-  return best === undefined ? [] : replacing(place, `ring = ${best}`, String(best));
-}
-
-/** The multiple nearest to a length: the one below, unless that is 0. */
-function nearestLengths(length: number, multiple: number): number[] {
-  const below = Math.floor(length / multiple) * multiple;
-  return [below > 0 ? below : multiple];
 }
 
 /**

@@ -1,6 +1,8 @@
-import type { Place } from "../diagnostics/diagnostic.ts";
+import type { Fix, Place } from "../diagnostics/diagnostic.ts";
+import { grouped } from "../diagnostics/message.ts";
 import { showTokens } from "../values/show.ts";
 import type { Lowering } from "./lowering.ts";
+import type { StagePlaces } from "./shape.ts";
 
 /** A stage's budget as the recipe gives it. */
 export interface Budget {
@@ -11,7 +13,12 @@ export interface Budget {
   readonly tokens: number | undefined;
   /** Place of tokens or steps, or of the stage. */
   readonly at: Place;
+  /** Where a stage writes them; absent where one value is for several stages. */
+  readonly places?: StagePlaces;
 }
+
+/** Largest share by which a declared number of tokens may miss what the steps take. */
+const slack = 0.005;
 
 /** Optimizer steps of a stage: as written, or as many whole ones as its tokens fill. Undefined when it says neither. */
 export function stepsOf(budget: Budget, { report }: Lowering): number | undefined {
@@ -19,8 +26,9 @@ export function stepsOf(budget: Budget, { report }: Lowering): number | undefine
   const step = length * batch;
   if (steps !== undefined && tokens !== undefined) {
     const product = steps * step;
-    if (Math.abs(product - tokens) > 0.005 * product) {
-      report.add("CTX4003", at, { steps, batch, length: showTokens(length), product, tokens });
+    if (Math.abs(product - tokens) > slack * product) {
+      const fixes = corrections(budget, { steps, tokens });
+      report.add("CTX4003", at, { steps, batch, length: showTokens(length), product, tokens }, { fixes });
     }
     return steps;
   }
@@ -31,4 +39,28 @@ export function stepsOf(budget: Budget, { report }: Lowering): number | undefine
   }
   if (tokens < step) report.add("CTX4012", at, { tokens, step, batch, length: showTokens(length) });
   return Math.ceil(tokens / step);
+}
+
+/** Which one of the four numbers could be the slip: each that a whole number near the others' quotient mends. */
+function corrections({ length, batch, places }: Budget, given: { steps: number; tokens: number }): Fix[] {
+  if (!places) return [];
+  const { steps, tokens } = given;
+  const whole = (name: string, place: Place | undefined, rest: number) => {
+    const value = Math.round(tokens / rest);
+    return value >= 1 && Math.abs(value * rest - tokens) <= slack * tokens * (1 - slack)
+      ? correction(name, place, value, String(value))
+      : [];
+  };
+  const product = steps * batch * length;
+  return [
+    ...whole("batch", places.sequences, steps * length),
+    ...whole("steps", places.steps, batch * length),
+    ...correction("tokens", places.tokens, product, String(product)),
+  ];
+}
+
+function correction(name: string, place: Place | undefined, value: number, text: string): Fix[] {
+  return place
+    ? [{ title: `${name} = ${grouped(value)}`, safety: "review" as const, edits: [{ ...place, text }] }]
+    : [];
 }
