@@ -127,7 +127,7 @@ export class Reader {
     const value = evaluate(node, scope);
     if (!value) return undefined;
     const typed = convert(value, definition.type, node, target);
-    if (typed !== undefined) warnDecimalLengths(node, definition, scope);
+    if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
     if (isCall(typed)) this.#noteArguments(setting.name, typed);
     return typed;
   }
