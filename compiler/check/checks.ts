@@ -5,11 +5,15 @@ import { devicesSplit } from "./devices.ts";
 import { nothingToMerge } from "./export.ts";
 import { nothingHeldOut } from "./held_out.ts";
 import { anglePrecision, interpolationTooStrong } from "./interpolation.ts";
+import { documentsTooShort, longDocumentShare } from "./long_documents.ts";
 import { memoryFits } from "./memory.ts";
 import { pathDependence } from "./path_dependence.ts";
 import { questionsFit } from "./questions.ts";
+import { filterKeeps, overflowDrops } from "./retention.ts";
 import { ringDivides, ringTooFine } from "./ring.ts";
+import { sameText } from "./same_text.ts";
 import { attentionTemperature, factorsFall, huggingFaceForm, scalingFactor } from "./scaling_factor.ts";
+import { silentChats } from "./silent_chats.ts";
 import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused, textRunsOut } from "./sources.ts";
 import { thetaFalls, thetaOvershoot } from "./theta.ts";
 import { trainedArc } from "./trained_arc.ts";
@@ -41,6 +45,12 @@ export const checks: readonly Check[] = [
   nothingHeldOut,
   questionsFit,
   textRunsOut,
+  documentsTooShort,
+  longDocumentShare,
+  filterKeeps,
+  overflowDrops,
+  silentChats,
+  sameText,
   ringDivides,
   ringTooFine,
   devicesSplit,

@@ -1,6 +1,7 @@
 import { folderOf } from "../path.ts";
 import type { Plan, PlanDataSource, PlanEvaluate } from "../plan.ts";
-import { showNumber } from "../values/show.ts";
+import { passes, shareOf, surveyOf } from "../survey/index.ts";
+import { showAbout } from "../values/show.ts";
 import { type Check, type CheckContext, steps } from "./context.ts";
 
 /** Names of the sources that something reads: a mix, a haystack, an evaluation. */
@@ -109,12 +110,11 @@ export const evaluationFilesTrained: Check = ({ plan, trace, report, host }) => 
   look(plan.before, "/before");
 };
 
-/** Bytes of English text for each token, about, when no tokenizer has been run. */
-const bytesPerToken = 4;
-
 /** A source that runs out before the stage ends is read again; said aloud from two readings on. */
 export const textRunsOut: Check = (context) => {
   const { plan, trace, report } = context;
+  // Of files that can't be read as they are there is no telling how much they hold.
+  if (report.has("CTX5020")) return;
   for (const { stage, pointer } of steps(plan)) {
     for (const [name, share] of Object.entries(stage.mix)) {
       const source = plan.data.sources.find((candidate) => candidate.name === name);
@@ -125,25 +125,19 @@ export const textRunsOut: Check = (context) => {
       report.add("CTX5008", trace.nearest(`${pointer}/mix`), {
         stage: stage.name,
         name,
-        epochs: showNumber(Number((need / have).toPrecision(2))),
-        have: showNumber(Number(have.toPrecision(2))),
-        need: showNumber(Number(need.toPrecision(2))),
+        epochs: showAbout(need / have),
+        have: showAbout(have),
+        need: showAbout(need),
       });
     }
   }
 };
 
-/** Estimated tokens of a plain-text source; undefined when its files or their sizes are unknown or compressed. */
+/** Estimated tokens that a source gives to training: less what its filter and its holdout take; undefined when its files do not tell. */
 function tokensOf(source: PlanDataSource, { plan, host }: CheckContext): number | undefined {
-  if (source.format !== "text" || source.files.length === 0) return undefined;
-  let bytes = 0;
-  for (const pattern of source.files) {
-    for (const file of host.list(pattern, folderOf(plan.source.file)) ?? []) {
-      const size = host.size(file);
-      if (size === undefined) return undefined;
-      bytes += size;
-    }
-  }
+  const survey = surveyOf(source, plan, host);
+  if (!survey?.tokens) return undefined;
+  const passing = survey.documents.length > 0 ? shareOf(survey.documents, (each) => passes(source, each)).tokens : 1;
   const kept = source.holdout_every > 0 ? 1 - 1 / source.holdout_every : 1;
-  return bytes > 0 ? (bytes / bytesPerToken) * kept : undefined;
+  return survey.tokens * passing * kept;
 }

@@ -48,7 +48,11 @@ type Shape = typeof shape extends fc.Arbitrary<infer S> ? S : never;
 const parallelText = ({ devices, ring, micro, layout }: Shape) =>
   `parallel { ${property("devices", devices)}  ${property("ring", ring)}  ${property("micro_batch", micro)}  layout = ${layout} }\n`;
 const length = fc.integer({ min: 1000, max: 200_000 });
-const hardware = fc.constantFrom("", "hardware { preset = h100  devices = 64  memory = 9TB }\n", "hardware { preset = h100  memory = 9TB }\n");
+const hardware = fc.constantFrom(
+  "",
+  "hardware { preset = h100  devices = 64  memory = 9TB }\n",
+  "hardware { preset = h100  memory = 9TB }\n",
+);
 const stageText = (name: string, { length, batch }: { length: number; batch: number }) =>
   `stage ${name} { length = ${length}  steps = 50  batch = ${batch} }\n`;
 
