@@ -1,3 +1,4 @@
+import { adapterRank } from "./adapter_rank.ts";
 import type { Check } from "./context.ts";
 import { evaluatedBeyond, jumpTooLarge, lengthsFall } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
@@ -8,7 +9,9 @@ import { anglePrecision, interpolationTooStrong } from "./interpolation.ts";
 import { documentsTooShort, longDocumentShare } from "./long_documents.ts";
 import { memoryFits } from "./memory.ts";
 import { pathDependence } from "./path_dependence.ts";
+import { poseCoverage, poseDocuments } from "./pose.ts";
 import { questionsFit } from "./questions.ts";
+import { restartWithoutWarmup } from "./restart.ts";
 import { filterKeeps, overflowDrops } from "./retention.ts";
 import { ringDivides, ringTooFine } from "./ring.ts";
 import { sameText } from "./same_text.ts";
@@ -17,7 +20,7 @@ import { silentChats } from "./silent_chats.ts";
 import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused, textRunsOut } from "./sources.ts";
 import { thetaFalls, thetaOvershoot } from "./theta.ts";
 import { trainedArc } from "./trained_arc.ts";
-import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms, poseCoverage } from "./training.ts";
+import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms } from "./training.ts";
 import { qwenTrainedLength, windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
@@ -61,8 +64,11 @@ export const trainingChecks: readonly Check[] = [
   learningRate,
   learningRateJump,
   loraFrozenNorms,
+  adapterRank,
   carriedMoments,
+  restartWithoutWarmup,
   poseCoverage,
+  poseDocuments,
   memoryFits,
   nothingToMerge,
 ];

@@ -1,4 +1,4 @@
-import type { PlanDataSource, PlanStage } from "../plan.ts";
+import type { Plan, PlanDataSource, PlanStage } from "../plan.ts";
 import { longestOf, passes, type SurveyedDocument, shareOf, surveyOf } from "../survey/index.ts";
 import { showAbout, showAboutRatio, showNumber, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, steps } from "./context.ts";
@@ -28,7 +28,7 @@ const enough = { rows: 8, tokens: 1e6 } as const;
 export const documentsTooShort: Check = (context) => {
   const { plan, trace, report } = context;
   for (const { stage, pointer } of steps(plan)) {
-    if (stage.context <= plan.model.context) continue;
+    if (!teachesLength(plan, stage)) continue;
     const looked = lookedAt(context, stage);
     const share = longShare(looked, stage.length / 2);
     if (looked.length === 0 || share.most >= hardlyAny) continue;
@@ -56,7 +56,7 @@ export const longDocumentShare: Check = (context) => {
   const { plan, trace, report } = context;
   let told = false;
   for (const { stage, pointer } of steps(plan)) {
-    if (stage.context <= plan.model.context) continue;
+    if (!teachesLength(plan, stage)) continue;
     const looked = lookedAt(context, stage);
     if (looked.length === 0 || looked.some(({ documents }) => documents.length < fewest)) continue;
     const share = longShare(looked, stage.length / 2);
@@ -77,6 +77,11 @@ export const longDocumentShare: Check = (context) => {
     report.add("CTX5022", trace.nearest(`${pointer}/length`), values, { severity, related });
   }
 };
+
+/** Whether a stage's rows are meant to teach longer distances than the model knows. Of PoSE's short rows `poseDocuments` speaks. */
+function teachesLength({ model }: Plan, { context, positions }: PlanStage): boolean {
+  return context > model.context && positions.kind !== "pose";
+}
 
 /** A source of a stage's mix whose documents were looked at, or whose rows are long by themselves. */
 interface Looked {

@@ -29,7 +29,7 @@ export const filterKeeps: Check = ({ plan, trace, report, host }) => {
       longest: showAbout(longestOf(documents)),
     };
     const severity = none ? "warning" : "info";
-    report.add("CTX5023", trace.nearest(`/data/sources/${k}/filter`), values, { severity });
+    report.add("CTX5023", trace.nearest(`/data/sources/${k}/min_tokens`), values, { severity });
   }
 };
 

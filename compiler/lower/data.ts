@@ -42,7 +42,8 @@ function lowerSource(section: Section, k: number, data: Reader, tokenizer: PlanT
   lowering.trace.set(`/data/sources/${k}`, section.labelAt ?? section.at);
   reader.trace("files", `/data/sources/${k}/files`);
   reader.trace("holdout", `/data/sources/${k}/holdout_every`);
-  for (const name of ["text", "chat", "loss", "filter"]) reader.trace(name, `/data/sources/${k}/${name}`);
+  for (const name of ["text", "chat", "loss"]) reader.trace(name, `/data/sources/${k}/${name}`);
+  reader.trace("filter", `/data/sources/${k}/min_tokens`);
   const files = reader.texts("files") ?? [];
   const call = reader.call("synthesize");
   if (!reader.has("files") && !reader.has("synthesize")) {
