@@ -64,7 +64,8 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
   if (plan) {
-    const context = { plan, trace: lowering.trace, report, host, brokenFrom: lowering.brokenFrom };
+    const { trace, brokenFrom, claims } = lowering;
+    const context = { plan, trace, report, host, brokenFrom, claims };
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
   refuseSilentLoss(lowering);

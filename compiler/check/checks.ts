@@ -1,8 +1,9 @@
 import { adapterRank } from "./adapter_rank.ts";
 import type { Check } from "./context.ts";
-import { evaluatedBeyond, jumpTooLarge, lengthsFall } from "./curriculum.ts";
+import { jumpTooLarge, lengthsFall } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
+import { evaluatedBeyond, nothingBetweenStages } from "./evaluation.ts";
 import { nothingToMerge } from "./export.ts";
 import { nothingHeldOut } from "./held_out.ts";
 import { anglePrecision, interpolationTooStrong } from "./interpolation.ts";
@@ -21,6 +22,7 @@ import { evaluatedOnTraining, evaluationFilesTrained, filesMissing, sourceUnused
 import { thetaFalls, thetaOvershoot } from "./theta.ts";
 import { trainedArc } from "./trained_arc.ts";
 import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms } from "./training.ts";
+import { efficiencyReached, peakIsDense, wallTimeReachable } from "./utilization.ts";
 import { qwenTrainedLength, windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
@@ -40,6 +42,7 @@ export const checks: readonly Check[] = [
   lengthsFall,
   jumpTooLarge,
   evaluatedBeyond,
+  nothingBetweenStages,
   filesMissing,
   dataFilesReadable,
   sourceUnused,
@@ -57,6 +60,9 @@ export const checks: readonly Check[] = [
   ringDivides,
   ringTooFine,
   devicesSplit,
+  efficiencyReached,
+  peakIsDense,
+  wallTimeReachable,
 ];
 
 /** Rules that also read how a stage trains; left out when a `train` block could not be read. */

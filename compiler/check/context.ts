@@ -1,6 +1,7 @@
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
+import type { Claim } from "../lower/lowering.ts";
 import type { Trace } from "../lower/trace.ts";
 import type { Plan, PlanRope, PlanStage } from "../plan.ts";
 
@@ -12,6 +13,8 @@ export interface CheckContext {
   readonly host: Host;
   /** From this stage on, what came before is uncertain (see `Lowering.brokenFrom`). */
   readonly brokenFrom: number;
+  /** Numbers that are declared only to be held against the plan. */
+  readonly claims: ReadonlyMap<string, Claim>;
 }
 
 /** One rule about a plan. It reports what it finds and changes nothing. */

@@ -39,8 +39,15 @@ export type Divided = keyof typeof properties;
 /**
  * The closest values, one below and one above the written one, with which the stage divides; the nearer one first. Where several
  * stages read the value from one place in the recipe, those that suit all of them.
+ *
+ * @param suits what else is asked of the value
  */
-export function nearestLegal(context: CheckContext, { stage, pointer }: StageStep, property: Divided): Fix[] {
+export function nearestLegal(
+  context: CheckContext,
+  { stage, pointer }: StageStep,
+  property: Divided,
+  suits: (value: number) => boolean = () => true,
+): Fix[] {
   const { plan, trace } = context;
   const { name, pointer: at, least, most } = properties[property];
   const place = trace.exact(`${pointer}/${at}`);
@@ -61,6 +68,7 @@ export function nearestLegal(context: CheckContext, { stage, pointer }: StageSte
   const have = trace.exact("/hardware/devices") && plan.hardware.devices;
   const top = property === "devices" ? Math.min(most, have ?? most) : mostOf(property, most, divisions);
   const legal = (value: number) =>
+    suits(value) &&
     divisions.every(({ devicesWritten, ...division }) => {
       const changed = { ...division, [property]: value };
       if (!devicesWritten) changed.devices = have !== undefined && have % changed.ring === 0 ? have : changed.ring;

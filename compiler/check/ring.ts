@@ -1,6 +1,7 @@
 import { grouped } from "../diagnostics/message.ts";
-import { divides } from "../ring/index.ts";
-import { showTokens } from "../values/show.ts";
+import type { Plan, PlanStage } from "../plan.ts";
+import { divides, hiddenFromTokens } from "../ring/index.ts";
+import { showBytes, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, type StageStep, steps } from "./context.ts";
 import { nearestLegal } from "./nearest_legal.ts";
 
@@ -47,15 +48,32 @@ function reportIndivisible(context: CheckContext, step: StageStep, multiple: num
 const leastTokens = { cuda: 512, cpu: 64 } as const;
 
 /** A ring so large that each device holds only a few tokens waits for its neighbours more than it computes. */
-export const ringTooFine: Check = ({ plan, trace, report }) => {
-  const least = leastTokens[plan.hardware.kind];
-  for (const { stage, pointer } of steps(plan)) {
+export const ringTooFine: Check = (context) => {
+  const { plan, trace, report, claims } = context;
+  const link = claims.get("/hardware/link");
+  for (const step of steps(plan)) {
+    const { stage, pointer } = step;
     const { ring } = stage.parallel;
     const tokens = stage.length / ring;
+    const least = link ? hiddenBehind(plan, stage, link.value) : leastTokens[plan.hardware.kind];
     if (ring === 1 || tokens >= least || !Number.isInteger(tokens)) continue;
-    report.add("CTX7004", trace.nearest(`${pointer}/parallel/ring`), { ring, tokens, least });
+    report.add(
+      "CTX7004",
+      trace.nearest(`${pointer}/parallel/ring`),
+      { ring, tokens, least },
+      {
+        related: link ? [{ message: `a link of ${showBytes(link.value)} a second`, at: link.at }] : [],
+        fixes: nearestLegal(context, step, "ring", (coarser) => stage.length / coarser >= least),
+      },
+    );
   }
 };
+
+/** Tokens on each rank from which computing hides what goes over a declared link, at the rate that the hardware is expected to reach. */
+function hiddenBehind({ model, hardware }: Plan, { train }: PlanStage, link: number): number {
+  const bytes = train.dtype === "bf16" ? 2 : 4;
+  return hiddenFromTokens(model, bytes, hardware.peak_flops * hardware.efficiency, link);
+}
 
 /** "1Mi (1,048,576)", or one of them if they are the same. */
 function bothWays(length: number): string {

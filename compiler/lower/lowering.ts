@@ -11,6 +11,12 @@ import { Trace } from "./trace.ts";
 /** Where a default comes from that stands in the language's table. */
 export const fromLanguage = "the language";
 
+/** A number that the plan has no use for, and where it stands. */
+export interface Claim {
+  readonly value: number;
+  readonly at: Place;
+}
+
 /** What lowering a recipe to a plan reads from and writes to, besides the plan itself. */
 export class Lowering {
   readonly trace: Trace;
@@ -22,6 +28,8 @@ export class Lowering {
   readonly idle = new IdleSettings();
   /** False once a stage's `train` had a value that could not be read: what is planned there is then the default, and not to be judged. */
   trainRead = true;
+  /** What the recipe declares only to be held against the plan, by pointer: `/hardware/link`, `/stages/0/wall_time`. */
+  readonly claims = new Map<string, Claim>();
   readonly #defaults = new Map<string, PlanDefault>();
 
   constructor(

@@ -61,6 +61,13 @@ export class Reader {
     this.lowering.trace.set(pointer, this.exact(name));
   }
 
+  /** Notes a number that is only held against the plan. */
+  claim(name: string, pointer: string): void {
+    const at = this.exact(name);
+    const value = at && this.number(name);
+    if (at && value !== undefined) this.lowering.claims.set(pointer, { value, at });
+  }
+
   /** The typed value; undefined when it is neither set nor has a default, or when it was wrong. */
   value(name: string): Typed | undefined {
     if (this.#read.has(name)) return this.#read.get(name);

@@ -75,6 +75,7 @@ export function shapeOf(
   };
   tracePlaces(places, pointer, lowering);
   reader.trace("context", `${pointer}/context`);
+  reader.claim("wall_time", `${pointer}/wall_time`);
   if (reader.anyFailed || length === undefined || batch === undefined) return undefined;
   const at = reader.exact("tokens") ?? reader.exact("steps") ?? source.at;
   const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at, places }, lowering);

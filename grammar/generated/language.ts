@@ -1105,6 +1105,27 @@ export const language: LanguageDefinition = {
           "minIncluded": true,
           "choices": {},
           "group": null
+        },
+        "wall_time": {
+          "name": "wall_time",
+          "doc": "Wall time that the stage took, or may take. Nothing is planned by it: the share of the devices' peak that it implies is held against what training has reached.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "stage s64k { length = 64Ki  steps = 30  batch = 32  wall_time = 202min }"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "duration"
+          },
+          "required": false,
+          "default": null,
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
         }
       },
       "children": {
@@ -2241,6 +2262,27 @@ export const language: LanguageDefinition = {
           "min": 1000000,
           "max": 1000000000000000000,
           "minIncluded": true,
+          "choices": {},
+          "group": null
+        },
+        "link": {
+          "name": "link",
+          "doc": "Bytes that a device sends to the next one in a second, one direction. A ring is held against it: keys and values should arrive before they are needed.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "link = 50GB"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "bytes"
+          },
+          "required": false,
+          "default": "(that of a host's own links)",
+          "min": 0,
+          "max": 1000000000000000,
+          "minIncluded": false,
           "choices": {},
           "group": null
         },

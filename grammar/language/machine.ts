@@ -132,6 +132,16 @@ export interface Hardware extends Block {
   host_memory?: Bytes;
   /** Dense floating-point operations per second of one device; of a GPU those in bf16, whatever `train.dtype` says. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
   peak?: Num;
+  /**
+   * Bytes that a device sends to the next one in a second, one direction. A ring is held against it: keys and values should arrive before
+   * they are needed.
+   *
+   * @default (that of a host's own links)
+   * @above 0
+   * @max 1000000000000000
+   * @example link = 50GB
+   */
+  link?: Bytes;
   /** Share of the peak that training reaches. @default (that of the preset) @min 0.001 @max 1 */
   efficiency?: Ratio;
 }

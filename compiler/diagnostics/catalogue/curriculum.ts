@@ -87,4 +87,10 @@ export const curriculum = {
     message`a needle does not fit into ${"length"} tokens`,
     message`question, answer and some text around them take at least ${"least"}`,
   ),
+  CTX4015: entry(
+    "info",
+    "nothing between stages",
+    message`${"stages"} about ${"time"}, and ${"lack"}`,
+    message`${"hint"}`,
+  ),
 } as const;
