@@ -54,6 +54,12 @@ export class Lowering {
     if (from !== fromLanguage || !this.#defaults.has(path)) this.#defaults.set(path, { path, value, from });
   }
 
+  /** Forgets a stage that was lost, and whatever was noted of it. */
+  forget(pointer: string): void {
+    this.trace.forget(pointer);
+    for (const key of this.claims.keys()) if (key.startsWith(`${pointer}/`)) this.claims.delete(key);
+  }
+
   /** What was noted, by path. */
   get defaults(): PlanDefault[] {
     return [...this.#defaults.values()].sort((a, b) => (a.path < b.path ? -1 : 1));

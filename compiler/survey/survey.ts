@@ -29,6 +29,9 @@ export interface Survey {
 const budget = 8 * 2 ** 20;
 const mostFiles = 8;
 
+/** Whole rows among which one that goes on is taken for one of their kind, as long as it has not outgrown them. */
+const ordinary = 16;
+
 /** Files whose sizes and footers are asked for. */
 const mostSizes = 10_000;
 const mostFooters = 64;
@@ -71,7 +74,10 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
         if (rows?.text === undefined) break;
         const { text } = rows;
         shares.push(text);
-        for (const row of rows.rows) documents.push({ tokens: (row.bytes * text) / bytesPerToken, cut: row.cut });
+        const whole = rows.rows.filter(({ cut }) => !cut);
+        const longest = whole.length >= ordinary ? whole.reduce((most, row) => Math.max(most, row.bytes), 0) : 0;
+        for (const row of rows.rows)
+          documents.push({ tokens: (row.bytes * text) / bytesPerToken, cut: row.cut && row.bytes > longest });
         chats.seen += rows.chats.seen;
         if (chats.silent.length === 0 && rows.chats.silent.length > 0) chats.file = file;
         chats.silent = chats.silent.concat(rows.chats.silent);

@@ -151,3 +151,13 @@ test("the card of Gradient's 1M model: a batch of 16 is what its tokens ask for"
   expect(contradiction?.message).toBe("50 steps of 8 × 1Mi are 419,430,400 tokens, not 838,860,800");
   expect(contradiction?.fixes.map(({ title }) => title)).toEqual(["batch = 16", "steps = 100", "tokens = 419,430,400"]);
 });
+
+test("Yi's 5B tokens in steps of 4M are 1,221 steps, not 100", () => {
+  const recipe = `${head}stage s200k { length = 200Ki  steps = 100  batch = 20  tokens = 5B }\n`;
+  const [contradiction] = found(recipe, budget);
+  expect(contradiction?.fixes.map(({ title }) => title)).toEqual([
+    "batch = 244",
+    "steps = 1,221",
+    "tokens = 409,600,000",
+  ]);
+});

@@ -163,3 +163,39 @@ test("tokens of a parquet column: a quarter of its bytes before compression", ()
   const [warning] = said('files = "text.parquet"  text = "body"', "length = 512  steps = 2000  batch = 4");
   expect(warning).toMatch(/^CTX5008 stage a reads s about 4\.1 times; the files hold about 1,000,000 tokens/);
 });
+
+test("a row that goes on counts as long only where it outgrew the whole ones", () => {
+  const row = (words: number) => `${JSON.stringify({ text: "word ".repeat(words) })}\n`;
+  const seen = (text: string, size: number) => {
+    const bytes = new TextEncoder().encode(text);
+    const one: Host = {
+      ...host,
+      list: () => ["a.jsonl"],
+      size: (path) => (path === "a.jsonl" ? size : host.size(path)),
+      part: (_, from, count) => bytes.subarray(from, from + count),
+      head: () => bytes.subarray(0, 1000),
+    };
+    const recipe =
+      'model { from = "model" }\ndata { source s { files = "*.jsonl" } }\nstage a { length = 32Ki  steps = 2  batch = 1 }\n';
+    return analyze(recipe, one, { file: "r.ctx" }).diagnostics.filter(({ code }) => /CTX502[12]/.test(code));
+  };
+  const cut = (words: number) => row(words).slice(0, -3);
+  const size = 100 * 2 ** 20;
+  expect(seen(row(2000).repeat(400) + cut(1000), size).map(({ code }) => code)).toEqual(["CTX5021"]);
+  // Of one that is longer already than all before it there is no telling.
+  expect(seen(row(2000).repeat(200) + cut(200_000), size)).toEqual([]);
+  expect(seen(cut(500_000), size)).toEqual([]);
+});
+
+test("a host that can't look into files says nothing of them", () => {
+  const blind: Host = {
+    ...host,
+    list: () => ["a.jsonl", "b.parquet", "c.jsonl.zst"],
+    part: undefined,
+    head: undefined,
+  } as never;
+  const recipe =
+    'model { from = "model" }\ndata { source s { files = "*"  format = jsonl } }\nstage a { length = 512  steps = 9  batch = 2 }\n';
+  const { diagnostics } = analyze(recipe, blind, { file: "r.ctx" });
+  expect(diagnostics.filter(({ code }) => /CTX50(08|2)/.test(code))).toEqual([]);
+});
