@@ -3,6 +3,7 @@ import type { Check } from "./context.ts";
 import { jumpTooLarge, lengthsFall } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
+import { evaluatedTextSuffices } from "./evaluated_text.ts";
 import { evaluatedBeyond, nothingBetweenStages } from "./evaluation.ts";
 import { nothingToMerge } from "./export.ts";
 import { nothingHeldOut } from "./held_out.ts";
@@ -42,6 +43,7 @@ export const checks: readonly Check[] = [
   lengthsFall,
   jumpTooLarge,
   evaluatedBeyond,
+  evaluatedTextSuffices,
   nothingBetweenStages,
   filesMissing,
   dataFilesReadable,

@@ -1,6 +1,6 @@
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../diagnostics/message.ts";
-import { showTokens } from "../values/show.ts";
+import { showAboutRatio, showTokens } from "../values/show.ts";
 import type { Lowering } from "./lowering.ts";
 import type { StagePlaces } from "./shape.ts";
 
@@ -20,9 +20,12 @@ export interface Budget {
 /** Largest share by which a declared number of tokens may miss what the steps take. */
 const slack = 0.005;
 
+/** Share by which rounding up to whole steps may exceed a budget before that is said. */
+const saidFrom = 0.1;
+
 /** Optimizer steps of a stage: as written, or as many whole ones as its tokens fill. Undefined when it says neither. */
 export function stepsOf(budget: Budget, { report }: Lowering): number | undefined {
-  const { stage, length, batch, steps, tokens, at } = budget;
+  const { stage, length, batch, steps, tokens, at, places } = budget;
   const step = length * batch;
   if (steps !== undefined && tokens !== undefined) {
     const product = steps * step;
@@ -37,8 +40,16 @@ export function stepsOf(budget: Budget, { report }: Lowering): number | undefine
     report.add("CTX4004", at, { stage });
     return undefined;
   }
+  const taken = Math.ceil(tokens / step);
+  const more = (taken * step) / tokens - 1;
   if (tokens < step) report.add("CTX4012", at, { tokens, step, batch, length: showTokens(length) });
-  return Math.ceil(tokens / step);
+  else if (more > saidFrom) {
+    const values = { stage, taken: taken * step, more: showAboutRatio(more), step, steps: taken };
+    const fewer = (taken - 1) * step;
+    const fixes = correction("tokens", places?.tokens, fewer, String(fewer));
+    report.add("CTX4017", at, values, { fixes });
+  }
+  return taken;
 }
 
 /** Which one of the four numbers could be the slip: each that a whole number near the others' quotient mends. */

@@ -93,4 +93,16 @@ export const curriculum = {
     message`${"stages"} about ${"time"}, and ${"lack"}`,
     message`${"hint"}`,
   ),
+  CTX4016: entry(
+    "warning",
+    "too little text to evaluate",
+    message`${"what"} at ${"length"} needs more text than there is`,
+    message`${"text"} to about ${"have"} tokens`,
+  ),
+  CTX4017: entry(
+    "info",
+    "tokens rounded up",
+    message`stage ${"stage"} takes ${"taken"} tokens, ${"more"} more than it is given`,
+    message`whole steps of ${"step"}: ${"steps"} of them`,
+  ),
 } as const;
