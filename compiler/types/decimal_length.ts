@@ -1,5 +1,6 @@
 import type { CallNode, Expression, NumberNode } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import { expressionsIn } from "../../grammar/index.ts";
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { showNumber } from "../values/show.ts";
@@ -16,9 +17,9 @@ export function warnDecimalLengths(
 ): void {
   const { type } = property;
   if (property.group === "budget") return;
-  if (node.kind === "call") {
-    for (const [argument, parameter] of parametersOf(node, type, language))
-      warnDecimalLengths(argument, parameter, scope, language);
+  for (const call of expressionsIn(node)) {
+    for (const argument of call.kind === "call" ? lengthsOf(call, language) : [])
+      for (const found of literals(argument, scope)) warn(found, scope);
   }
   if (type.kind === "condition") {
     for (const side of sidesOf(node)) for (const found of literals(side, scope)) warn(found, scope);
@@ -68,22 +69,16 @@ function isLength(type: PropertyDefinition["type"]): boolean {
   }
 }
 
-/** The arguments of a call of one of the functions that the type allows, each with its parameter. */
-function* parametersOf(
-  { callee, arguments: list }: CallNode,
-  type: PropertyDefinition["type"],
-  language: LanguageDefinition,
-): Generator<[Expression, PropertyDefinition]> {
-  const types = type.kind === "union" ? type.of : [type];
-  for (const each of types) {
-    const definition =
-      each.kind === "call" && callee.kind === "name" ? language.functions[each.set]?.[callee.name] : undefined;
-    for (const [k, { name, value }] of definition ? list.entries() : []) {
-      const parameter = name
-        ? definition!.parameters.find((candidate) => candidate.name === name.name)
-        : definition!.parameters[k];
-      if (parameter) yield [value, parameter];
-    }
+/** The arguments of a call that are lengths. */
+function* lengthsOf({ callee, arguments: list }: CallNode, language: LanguageDefinition): Generator<Expression> {
+  if (callee.kind !== "name") return;
+  const sets = Object.values(language.functions);
+  const definition = sets.find((set) => Object.hasOwn(set, callee.name))?.[callee.name];
+  for (const [k, { name, value }] of list.entries()) {
+    const parameter = name
+      ? definition?.parameters.find((candidate) => candidate.name === name.name)
+      : definition?.parameters[k];
+    if (parameter && isLength(parameter.type)) yield value;
   }
 }
 

@@ -56,7 +56,7 @@ export const training = {
   CTX6011: entry(
     "warning",
     "rank below published ones",
-    message`rank ${"rank"} is little for a context ${"times"} times as long`,
+    message`rank ${"rank"} is little for ${"change"}`,
     message`published adapters for longer contexts have rank ${"least"} or more`,
   ),
   CTX6012: entry(
