@@ -110,26 +110,34 @@ export const evaluationFilesTrained: Check = ({ plan, trace, report, host }) => 
   look(plan.before, "/before");
 };
 
-/** A source that runs out before the stage ends is read again; said aloud from two readings on. */
+/** Readings from which a stage's text is said to come again, and those of all stages together: other lengths make it less of the same. */
+const again = { stage: 2, campaign: 4 } as const;
+
+/** A source that runs out before the stages end is read again. */
 export const textRunsOut: Check = (context) => {
   const { plan, trace, report } = context;
   // Of files that can't be read as they are there is no telling how much they hold.
   if (report.has("CTX5020")) return;
-  for (const { stage, pointer } of steps(plan)) {
-    for (const [name, share] of Object.entries(stage.mix)) {
-      const source = plan.data.sources.find((candidate) => candidate.name === name);
-      const have = source && tokensOf(source, context);
-      if (!have) continue;
-      const need = stage.tokens * share;
-      if (need < 2 * have) continue;
-      report.add("CTX5008", trace.nearest(`${pointer}/mix`), {
-        stage: stage.name,
-        name,
-        epochs: showAbout(need / have),
-        have: showAbout(have),
-        need: showAbout(need),
-      });
+  for (const [k, source] of plan.data.sources.entries()) {
+    const have = tokensOf(source, context);
+    if (!have) continue;
+    const tell = (who: string, need: number) => ({
+      who,
+      name: source.name,
+      epochs: showAbout(need / have),
+      have: showAbout(have),
+      need: showAbout(need),
+    });
+    let [all, told] = [0, false];
+    for (const { stage, pointer } of steps(plan)) {
+      const need = stage.tokens * (stage.mix[source.name] ?? 0);
+      all += need;
+      if (need < again.stage * have) continue;
+      report.add("CTX5008", trace.nearest(`${pointer}/mix`), tell(`stage ${stage.name}`, need));
+      told = true;
     }
+    if (told || all < again.campaign * have) continue;
+    report.add("CTX5008", trace.nearest(`/data/sources/${k}`), tell("the whole run", all), { severity: "info" });
   }
 };
 

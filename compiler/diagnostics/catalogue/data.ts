@@ -34,8 +34,8 @@ export const data = {
   CTX5008: entry(
     "warning",
     "text read more than once",
-    message`stage ${"stage"} reads ${"name"} about ${"epochs"} times`,
-    message`the files hold about ${"have"} tokens, the stage takes ${"need"}`,
+    message`${"who"} reads ${"name"} about ${"epochs"} times`,
+    message`the files hold about ${"have"} tokens, it takes ${"need"}`,
   ),
   CTX5009: entry(
     "warning",
