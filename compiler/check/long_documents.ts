@@ -36,7 +36,7 @@ export const documentsTooShort: Check = (context) => {
     const join = plan.data.documents === "join";
     const consequence = join
       ? "with documents = join a row's far ends have nothing to do with each other"
-      : "with documents = mask no token sees beyond its document";
+      : `with documents = mask${trace.exact("/data/documents") ? "" : ", the default,"} no token sees beyond its document`;
     const values = {
       stage: stage.name,
       length: showTokens(stage.length),

@@ -52,8 +52,8 @@ export function nearestLegal(
   const { name, pointer: at, least, most } = properties[property];
   const place = trace.exact(`${pointer}/${at}`);
   // Another length or batch would contradict the tokens where steps and tokens are both written.
-  const pinned =
-    trace.exact(`${pointer}/tokens`) && trace.exact(`${pointer}/tokens`) !== trace.exact(`${pointer}/steps`);
+  const [stepsAt, tokensAt] = [trace.exact(`${pointer}/steps`), trace.exact(`${pointer}/tokens`)];
+  const pinned = tokensAt !== undefined && tokensAt.start !== stepsAt?.start;
   if (!place || (pinned && (property === "length" || property === "batch"))) return [];
   const sharing = [...steps(plan)].filter((other) => {
     const there = trace.exact(`${other.pointer}/${at}`);

@@ -54,6 +54,8 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
   const chats = { seen: 0, silent: [] as number[], file: "" };
   const looked = spread(files.filter((file) => formatOf(file, source.format) === "jsonl"));
   let complete = true;
+  /** Whether some files show no lengths of documents: then the others do not stand for the source. */
+  let opaque = false;
   let bytes: number | undefined = 0;
   let jsonl = 0;
   let footers = 0;
@@ -87,18 +89,18 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
         const footer = footers++ < mostFooters ? parquetFooter(file, host) : undefined;
         const wanted = source.chat ?? source.text ?? "text";
         known = footer?.columns.find(({ name }) => name === wanted)?.bytes;
-        complete = false;
+        opaque = true;
         break;
       }
       default:
-        complete = false;
+        opaque = true;
     }
     bytes = bytes === undefined || known === undefined ? undefined : bytes + known;
   }
   if (jsonl > 0 && shares.length === 0) bytes = undefined;
   const share = shares.reduce((sum, each) => sum + each, 0) / Math.max(1, shares.length);
   const tokens = bytes === undefined ? undefined : (bytes + jsonl * share) / bytesPerToken;
-  return { documents, complete, tokens, chats };
+  return { documents: opaque ? [] : documents, complete: complete && !opaque, tokens, chats };
 }
 
 /** Some of the files, evenly spaced: the first ones may be the oldest, or the shortest. */

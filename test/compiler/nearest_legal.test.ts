@@ -126,6 +126,7 @@ test("a curriculum's tokens are not taken for its lengths", () => {
   for (const { edits } of first!.fixes) {
     expect(["48", "32Ki"]).toContain(recipe.slice(edits[0]!.start, edits[0]!.end));
   }
+  expect(first!.fixes.map(({ title }) => title)).toContain("length = 32,736");
   const range = recipe.replace("[32Ki, 64Ki]", "32Ki..64Ki x2");
   expect(found(range, ["CTX7001"])[0]!.fixes.map(({ title }) => title)).toEqual(["ring = 32", "ring = 64"]);
 });
@@ -160,4 +161,14 @@ test("Yi's 5B tokens in steps of 4M are 1,221 steps, not 100", () => {
     "steps = 1,221",
     "tokens = 409,600,000",
   ]);
+});
+
+test("a length or batch is not changed where steps and tokens are both written", () => {
+  const titles = (budget: string) =>
+    found(`${head}parallel { ring = 48 }\nstage a { length = 64Ki  batch = 4  ${budget} }\n`, [
+      "CTX7001",
+    ])[0]!.fixes.map(({ title }) => title);
+  expect(titles("steps = 25")).toContain("length = 65,568");
+  expect(titles("tokens = 6_553_600")).toContain("length = 65,568");
+  expect(titles("steps = 25  tokens = 6_553_600")).toEqual(["ring = 32", "ring = 64"]);
 });
