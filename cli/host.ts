@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import type { Host } from "../compiler/host.ts";
@@ -40,6 +40,13 @@ export function nodeHost(base: string = process.cwd()): Host {
       }
     },
     head: (path, bytes) => headOf(at(path), bytes),
+    part(path, from, bytes) {
+      try {
+        return statSync(at(path)).isFile() ? partOf(at(path), from, bytes) : undefined;
+      } catch {
+        return undefined;
+      }
+    },
     hubFolder,
     machine: processorFacts,
   };
@@ -48,21 +55,25 @@ export function nodeHost(base: string = process.cwd()): Host {
 /** The first bytes of a file, or what the system says against it. */
 function headOf(path: string, bytes: number): Uint8Array | string | undefined {
   try {
-    if (!statSync(path).isFile()) return undefined;
-    const descriptor = openSync(path, "r");
-    try {
-      const head = Buffer.alloc(bytes);
-      let done = 0;
-      for (let got = -1; got !== 0 && done < bytes; done += got)
-        got = readSync(descriptor, head, done, bytes - done, done);
-      return head.subarray(0, done);
-    } finally {
-      closeSync(descriptor);
-    }
+    return statSync(path).isFile() ? partOf(path, 0, bytes) : undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return undefined;
     return code === "EACCES" || code === "EPERM" ? "permission denied" : messageOf(error);
+  }
+}
+
+/** @throws Error of the system */
+function partOf(path: string, from: number, bytes: number): Uint8Array {
+  const descriptor = openSync(path, "r");
+  try {
+    const part = Buffer.alloc(Math.max(0, Math.min(bytes, fstatSync(descriptor).size - from)));
+    let done = 0;
+    for (let got = -1; got !== 0 && done < part.length; done += got)
+      got = readSync(descriptor, part, done, part.length - done, from + done);
+    return part.subarray(0, done);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -64,8 +64,8 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
   if (plan) {
-    const { trace, brokenFrom, pathDependent } = lowering;
-    const context = { plan, trace, report, host, brokenFrom, pathDependent };
+    const { trace, brokenFrom, pathDependent, claims } = lowering;
+    const context = { plan, trace, report, host, brokenFrom, pathDependent, claims };
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
   refuseSilentLoss(lowering);

@@ -24,6 +24,9 @@ export interface Host {
    */
   head?(path: string, bytes: number): Uint8Array | string | undefined;
 
+  /** At most `bytes` bytes of a file from `from` on, fewer where it ends; undefined when it can't be read, or the host can't look into files. */
+  part?(path: string, from: number, bytes: number): Uint8Array | undefined;
+
   /** Folder that holds the downloaded files of a Hub model; undefined when there is none. */
   hubFolder(name: string): string | undefined;
 

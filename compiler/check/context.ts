@@ -1,7 +1,7 @@
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
-import type { PathDependence } from "../lower/lowering.ts";
+import type { Claim, PathDependence } from "../lower/lowering.ts";
 import type { Trace } from "../lower/trace.ts";
 import type { Plan, PlanRope, PlanStage } from "../plan.ts";
 
@@ -15,6 +15,8 @@ export interface CheckContext {
   readonly brokenFrom: number;
   /** Stages, by pointer, whose theta hangs on the stages before. */
   readonly pathDependent: ReadonlyMap<string, PathDependence>;
+  /** Numbers that are declared only to be held against the plan. */
+  readonly claims: ReadonlyMap<string, Claim>;
 }
 
 /** One rule about a plan. It reports what it finds and changes nothing. */

@@ -1,6 +1,5 @@
-import type { PlanEvaluate } from "../plan.ts";
 import { showNumber, showTokens } from "../values/show.ts";
-import { type Check, chain, plentyOfTokens, steps } from "./context.ts";
+import { type Check, chain, plentyOfTokens } from "./context.ts";
 
 /** Stages usually grow: a shorter one after a longer one is more often a slip than a plan. */
 export const lengthsFall: Check = (context) => {
@@ -46,22 +45,4 @@ export const jumpTooLarge: Check = (context) => {
       needed: showNumber(Math.round(needed)),
     });
   }
-};
-
-/** Lengths that are evaluated although no stage trains positions that far. */
-export const evaluatedBeyond: Check = ({ plan, trace, report }) => {
-  const longest = Math.max(plan.model.context, ...plan.stages.map((stage) => stage.context));
-  const look = (evaluate: PlanEvaluate | null, pointer: string) => {
-    for (const kind of ["needle", "perplexity"] as const) {
-      const beyond = evaluate?.[kind]?.lengths.filter((length) => length > longest) ?? [];
-      if (beyond.length === 0) continue;
-      report.add("CTX4010", trace.nearest(`${pointer}/${kind}/lengths`), {
-        what: kind,
-        length: showTokens(Math.max(...beyond)),
-        longest: showTokens(longest),
-      });
-    }
-  };
-  look(plan.before, "/before");
-  for (const { stage, pointer } of steps(plan)) look(stage.evaluate, `${pointer}/evaluate`);
 };

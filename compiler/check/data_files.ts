@@ -1,16 +1,21 @@
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import { closest } from "../diagnostics/suggest.ts";
 import type { Host } from "../host.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDataSource } from "../plan.ts";
-import type { Check } from "./context.ts";
+import { formatOf, parquetFooter } from "../survey/index.ts";
+import { type Check, type CheckContext, replacing } from "./context.ts";
 
 /** Bytes that are looked at of each file, and files that are looked at: a check must not take long. */
 const HEAD = 64 * 2 ** 10;
 const MOST_FILES = 32;
 
-/** What is wrong with a file as far as its beginning tells, and what to do about it. */
+/** What is wrong with a file as far as its beginning (a parquet file's end) tells, and what to do about it. */
 interface Fault {
   problem: string;
   hint: string;
+  /** The column that is meant, where that can be told. */
+  column?: string | undefined;
 }
 
 /**
@@ -21,18 +26,21 @@ export const dataFilesReadable: Check = ({ plan, trace, report, host }) => {
   if (plan.model.path === null && !plan.model.initialize) return;
   const folder = folderOf(plan.source.file);
   let looked = 0;
-  const look = (patterns: readonly string[], source: Columns, pointer: string) => {
+  const look = (patterns: readonly string[], source: Columns, pointer: string, owner?: string) => {
     const files = [...new Set(patterns.flatMap((pattern) => host.list(pattern, folder) ?? []))];
     for (const file of files) {
       if (looked++ >= MOST_FILES) return;
       const fault = faultOf(file, source, host);
       if (fault === null) continue;
-      report.add("CTX5020", trace.nearest(pointer), { file, ...fault });
+      const { problem, hint, column } = fault;
+      const fixes = owner !== undefined && column !== undefined ? columnFix(trace, owner, source, column) : [];
+      report.add("CTX5020", trace.nearest(pointer), { file, problem, hint }, { fixes });
       return; // the others of a source are mostly like it
     }
   };
   for (const [k, source] of plan.data.sources.entries()) {
-    if (source.kind === "files") look(source.files, source, `/data/sources/${k}/files`);
+    const pointer = `/data/sources/${k}`;
+    if (source.kind === "files") look(source.files, source, `${pointer}/files`, pointer);
   }
   const plain = { format: null, text: null, chat: null };
   for (const [k, stage] of plan.stages.entries()) {
@@ -42,12 +50,22 @@ export const dataFilesReadable: Check = ({ plan, trace, report, host }) => {
 
 type Columns = Pick<PlanDataSource, "format" | "text" | "chat">;
 
+/** Names another column where the recipe names one, or behind the source's files. */
+function columnFix(trace: CheckContext["trace"], pointer: string, { chat }: Columns, column: string): Fix[] {
+  const property = chat === null ? "text" : "chat";
+  const title = `${property} = ${JSON.stringify(column)}`;
+  const written = trace.exact(`${pointer}/${property}`);
+  if (written) return replacing(written, title, JSON.stringify(column));
+  const files = trace.exact(`${pointer}/files`);
+  return replacing(files && { ...files, start: files.end }, title, `  ${title}`);
+}
+
 function faultOf(file: string, source: Columns, host: Host): Fault | null {
   const head = host.head?.(file, HEAD);
   if (head === undefined) return null;
   if (typeof head === "string") return { problem: `can't be read: ${head}`, hint: "see whether you may read it" };
   if (head.length === 0) return { problem: "is empty", hint: "take it out of the source" };
-  const format = source.format ?? formatOf(file);
+  const format = formatOf(file, source.format);
   const whole = head.length < HEAD;
   switch (format) {
     case "text":
@@ -57,17 +75,10 @@ function faultOf(file: string, source: Columns, host: Host): Fault | null {
     case "jsonl.zst":
       return magicFault(head, [[0x28, 0xb5, 0x2f, 0xfd], SKIPPABLE], "compressed with zstd");
     case "parquet":
-      return magicFault(head, [[0x50, 0x41, 0x52, 0x31]], "a parquet file");
+      return magicFault(head, [[0x50, 0x41, 0x52, 0x31]], "a parquet file") ?? parquetFault(file, source, host);
     default:
       return null;
   }
-}
-
-/** The end of a name tells the format of a file where the recipe does not; what is unknown is told elsewhere (CTX5010). */
-function formatOf(file: string): PlanDataSource["format"] {
-  if (/\.(jsonl|ndjson)$/i.test(file)) return "jsonl";
-  if (/\.(jsonl|ndjson)\.zst$/i.test(file)) return "jsonl.zst";
-  return /\.parquet$/i.test(file) ? "parquet" : /\.(txt|text|md|markdown)$/i.test(file) ? "text" : null;
 }
 
 /** First bytes of a zstd frame that decoders pass over; the first of them is 0x50 to 0x5f. */
@@ -115,18 +126,69 @@ function jsonlFault(head: Uint8Array, whole: boolean, { text, chat }: Columns): 
     return { problem: `has no JSON object in line ${k + 1}`, hint: "a jsonl file has one JSON object a line" };
   const column = chat ?? text ?? "text";
   if (!Object.hasOwn(row, column)) {
-    const keys = Object.keys(row).slice(0, 12).join(", ");
-    const property = chat === null ? "text" : "chat";
-    return {
-      problem: `has no column "${column}" in line ${k + 1}`,
-      hint: `it has: ${keys}; name one with ${property} = "…"`,
-    };
+    const fits = (value: unknown) => (chat === null ? typeof value === "string" : Array.isArray(value));
+    const columns = Object.entries(row).map(([name, value]) => ({ name, fits: fits(value) }));
+    return missingColumn(column, ` in line ${k + 1}`, columns, chat !== null);
   }
   const value = (row as { [key: string]: unknown })[column];
-  if (chat === null ? typeof value === "string" : Array.isArray(value)) return null;
+  if (chat !== null && Array.isArray(value)) return chatFault(value, column, k + 1);
+  if (chat === null && typeof value === "string") return null;
   const wanted = chat === null ? "text" : "a list of messages";
   return {
     problem: `has something else than ${wanted} in column "${column}" of line ${k + 1}`,
     hint: "name another column",
   };
+}
+
+/** Columns that a message lists. */
+const mostNamed = 12;
+
+/** A column that is not there: what is, and which of it may be meant. */
+function missingColumn(
+  column: string,
+  where: string,
+  columns: readonly { name: string; fits: boolean }[],
+  isChat: boolean,
+): Fault {
+  const property = isChat ? "chat" : "text";
+  const fitting = columns.filter(({ fits }) => fits).map(({ name }) => name);
+  const meant = closest(column, fitting) ?? (fitting.length === 1 ? fitting[0] : undefined);
+  const shown = columns.slice(0, mostNamed).map(({ name }) => name);
+  const names = columns.length > mostNamed ? `${shown.join(", ")} …` : shown.join(", ");
+  const advice = meant === undefined ? `name one with ${property} = "…"` : `did you mean ${property} = "${meant}"?`;
+  return { problem: `has no column "${column}"${where}`, hint: `it has: ${names}; ${advice}`, column: meant };
+}
+
+/** A chat as the reader of data takes it: messages with a role and a content, or from and value in the ShareGPT manner. */
+function chatFault(messages: readonly unknown[], column: string, line: number): Fault | null {
+  const known = ["human", "gpt", "system", "user", "assistant"];
+  const k = messages.findIndex((each) => {
+    const message = (typeof each === "object" ? each : null) as { [key: string]: unknown } | null;
+    const role = message?.role ?? known.find((name) => name === message?.from);
+    const content = message?.content ?? message?.value;
+    return typeof role !== "string" || (typeof content !== "string" && !Array.isArray(message?.tool_calls));
+  });
+  if (k < 0 && messages.length > 0) return null;
+  const what = messages.length === 0 ? "an empty chat" : `no role or no content in message ${k + 1}`;
+  return {
+    problem: `has ${what} in column "${column}" of line ${line}`,
+    hint: 'a message is { "role": "user", "content": "…" }, or { "from": "human", "value": "…" }',
+  };
+}
+
+/** Names of columns stand at the end of a parquet file, with their kinds. */
+function parquetFault(file: string, { text, chat }: Columns, host: Host): Fault | null {
+  const footer = parquetFooter(file, host);
+  if (!footer) return null;
+  const column = chat ?? text ?? "text";
+  const kind = chat === null ? "text" : "nested";
+  const found = footer.columns.find(({ name }) => name === column);
+  if (!found) {
+    const columns = footer.columns.map((each) => ({ name: each.name, fits: each.kind === kind }));
+    return missingColumn(column, "", columns, chat !== null);
+  }
+  if (found.kind === kind)
+    return footer.rows > 0 ? null : { problem: "holds no documents", hint: "take it out of the source" };
+  const wanted = chat === null ? "text" : "a list of messages";
+  return { problem: `has something else than ${wanted} in column "${column}"`, hint: "name another column" };
 }

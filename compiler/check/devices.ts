@@ -1,11 +1,12 @@
-import { divides, divisors } from "../ring/index.ts";
 import { type Check, replacing, steps } from "./context.ts";
-import { ringFix } from "./ring.ts";
+import { nearestLegal } from "./nearest_legal.ts";
 
 /** Devices split into rings, batches into data-parallel groups, rows into micro batches. */
-export const devicesSplit: Check = ({ plan, trace, report }) => {
-  for (const { stage, pointer } of steps(plan)) {
-    const { devices, ring, layout, micro_batch: micro } = stage.parallel;
+export const devicesSplit: Check = (context) => {
+  const { plan, trace, report } = context;
+  for (const step of steps(plan)) {
+    const { stage, pointer } = step;
+    const { devices, ring, micro_batch: micro } = stage.parallel;
     if (devices > plan.hardware.devices) {
       report.add("CTX7008", trace.nearest(`${pointer}/parallel/devices`), {
         asked: devices,
@@ -13,13 +14,7 @@ export const devicesSplit: Check = ({ plan, trace, report }) => {
       });
     }
     if (devices % ring !== 0) {
-      const place = trace.exact(`${pointer}/parallel/devices`);
-      const legal = Math.max(1, Math.round(devices / ring)) * ring;
-      // A ring that does not divide the length either has to change anyway.
-      const fixes =
-        ring === 1 || divides(stage.length, ring, layout)
-          ? replacing(place, `devices = ${legal}`, String(legal))
-          : ringFix(trace.exact(`${pointer}/parallel/ring`), stage);
+      const fixes = [...nearestLegal(context, step, "devices"), ...nearestLegal(context, step, "ring")];
       report.add("CTX7003", trace.nearest(`${pointer}/parallel/devices`), { devices, ring }, { fixes });
       continue;
     }
@@ -31,25 +26,21 @@ export const devicesSplit: Check = ({ plan, trace, report }) => {
       continue;
     }
     if (stage.sequences % groups !== 0) {
-      const place = trace.exact(`${pointer}/sequences`);
-      const legal = Math.max(1, Math.round(stage.sequences / groups)) * groups;
       report.add(
         "CTX7002",
         trace.nearest(`${pointer}/sequences`),
         { batch: stage.sequences, groups, devices, ring },
-        { fixes: replacing(place, `batch = ${legal}`, String(legal)) },
+        { fixes: nearestLegal(context, step, "batch") },
       );
       continue;
     }
     const rows = stage.sequences / groups;
     if (rows % micro !== 0) {
-      const place = trace.exact(`${pointer}/parallel/micro_batch`);
-      const legal = divisors(rows).findLast((divisor) => divisor <= micro) ?? 1;
       report.add(
         "CTX7005",
         trace.nearest(`${pointer}/parallel/micro_batch`),
         { micro, rows, batch: stage.sequences, groups },
-        { fixes: replacing(place, `micro_batch = ${legal}`, String(legal)) },
+        { fixes: nearestLegal(context, step, "micro") },
       );
     }
   }

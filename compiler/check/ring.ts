@@ -1,9 +1,11 @@
-import type { Fix, Place } from "../diagnostics/diagnostic.ts";
+import { expectedRate } from "../cost/index.ts";
 import { grouped } from "../diagnostics/message.ts";
-import type { PlanStage } from "../plan.ts";
-import { divides, legalRings } from "../ring/index.ts";
-import { showTokens } from "../values/show.ts";
-import { type Check, type CheckContext, replacing, type StageStep, steps } from "./context.ts";
+import type { Claim } from "../lower/lowering.ts";
+import type { Plan, PlanStage } from "../plan.ts";
+import { divides, hiddenFromTokens } from "../ring/index.ts";
+import { showBytes, showTokens } from "../values/show.ts";
+import { type Check, type CheckContext, type StageStep, steps } from "./context.ts";
+import { nearestLegal } from "./nearest_legal.ts";
 
 /** Zigzag gives each rank one block from the front and one from the back, so a length splits into 2 × ring blocks. */
 export const ringDivides: Check = (context) => {
@@ -14,7 +16,9 @@ export const ringDivides: Check = (context) => {
   }
 };
 
-function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: StageStep, multiple: number): void {
+function reportIndivisible(context: CheckContext, step: StageStep, multiple: number): void {
+  const { trace, report } = context;
+  const { stage, pointer } = step;
   const { ring, layout } = stage.parallel;
   const length = trace.nearest(`${pointer}/length`);
   report.add(
@@ -34,30 +38,9 @@ function reportIndivisible({ trace, report }: CheckContext, { stage, pointer }: 
           at: length,
         },
       ],
-      fixes: [
-        ...ringFix(trace.exact(`${pointer}/parallel/ring`), stage),
-        ...nearestLengths(stage.length, multiple).flatMap((legal) =>
-          replacing(trace.exact(`${pointer}/length`), `length = ${grouped(legal)}`, String(legal)),
-        ),
-      ],
+      fixes: [...nearestLegal(context, step, "ring"), ...nearestLegal(context, step, "length")],
     },
   );
-}
-
-/** The ring nearest to the written one that divides both the length and the devices. */
-export function ringFix(place: Place | undefined, { length, parallel }: PlanStage): Fix[] {
-  const { devices, ring, layout } = parallel;
-  const legal = legalRings(length, 2 * ring, layout).filter(
-    (candidate) => devices % candidate === 0 || devices === ring,
-  );
-  const best = legal.sort((a, b) => Math.abs(a - ring) - Math.abs(b - ring) || b - a)[0];
-  return best === undefined ? [] : replacing(place, `ring = ${best}`, String(best));
-}
-
-/** The multiple nearest to a length: the one below, unless that is 0. */
-function nearestLengths(length: number, multiple: number): number[] {
-  const below = Math.floor(length / multiple) * multiple;
-  return [below > 0 ? below : multiple];
 }
 
 /**
@@ -67,15 +50,40 @@ function nearestLengths(length: number, multiple: number): number[] {
 const leastTokens = { cuda: 512, cpu: 64 } as const;
 
 /** A ring so large that each device holds only a few tokens waits for its neighbours more than it computes. */
-export const ringTooFine: Check = ({ plan, trace, report }) => {
-  const least = leastTokens[plan.hardware.kind];
-  for (const { stage, pointer } of steps(plan)) {
+export const ringTooFine: Check = (context) => {
+  const { plan, trace, report } = context;
+  for (const step of steps(plan)) {
+    const { stage, pointer } = step;
     const { ring } = stage.parallel;
+    const link = declaredLink(context, ring);
     const tokens = stage.length / ring;
+    const least = link ? hiddenBehind(plan, stage, link.value) : leastTokens[plan.hardware.kind];
     if (ring === 1 || tokens >= least || !Number.isInteger(tokens)) continue;
-    report.add("CTX7004", trace.nearest(`${pointer}/parallel/ring`), { ring, tokens, least });
+    report.add(
+      "CTX7004",
+      trace.nearest(`${pointer}/parallel/ring`),
+      { ring, tokens, least },
+      {
+        related: link ? [{ message: `a link of ${showBytes(link.value)} a second`, at: link.at }] : [],
+        fixes: nearestLegal(context, step, "ring", (coarser) => stage.length / coarser >= least),
+      },
+    );
   }
 };
+
+/** Bytes per second of what a ring goes over, where the recipe says it: a ring larger than a host goes over the network. */
+function declaredLink({ plan, claims }: CheckContext, ring: number): Claim | undefined {
+  const { kind, devices_per_host, link_bytes_per_second: link, network_bytes_per_second: network } = plan.hardware;
+  const within = kind === "cpu" || ring <= devices_per_host;
+  const claim = (within ? undefined : claims.get("/hardware/network")) ?? claims.get("/hardware/link");
+  return claim && { value: within ? link : Math.min(link, network), at: claim.at };
+}
+
+/** Tokens on each rank from which computing hides what goes over a link, at the rate that the hardware is expected to reach. */
+function hiddenBehind({ model, hardware }: Plan, { train }: PlanStage, link: number): number {
+  const bytes = train.dtype === "bf16" ? 2 : 4;
+  return hiddenFromTokens(model, bytes, expectedRate(hardware, train.dtype), link);
+}
 
 /** "1Mi (1,048,576)", or one of them if they are the same. */
 function bothWays(length: number): string {

@@ -1,6 +1,7 @@
 import { folderOf } from "../path.ts";
 import type { Plan, PlanDataSource, PlanEvaluate } from "../plan.ts";
-import { showNumber } from "../values/show.ts";
+import { passes, shareOf, surveyOf } from "../survey/index.ts";
+import { showAbout } from "../values/show.ts";
 import { type Check, type CheckContext, steps } from "./context.ts";
 
 /** Names of the sources that something reads: a mix, a haystack, an evaluation. */
@@ -109,41 +110,42 @@ export const evaluationFilesTrained: Check = ({ plan, trace, report, host }) => 
   look(plan.before, "/before");
 };
 
-/** Bytes of English text for each token, about, when no tokenizer has been run. */
-const bytesPerToken = 4;
+/** Readings from which a stage's text is said to come again, and those of all stages together: other lengths make it less of the same. */
+const again = { stage: 2, campaign: 4 } as const;
 
-/** A source that runs out before the stage ends is read again; said aloud from two readings on. */
+/** A source that runs out before the stages end is read again. */
 export const textRunsOut: Check = (context) => {
   const { plan, trace, report } = context;
-  for (const { stage, pointer } of steps(plan)) {
-    for (const [name, share] of Object.entries(stage.mix)) {
-      const source = plan.data.sources.find((candidate) => candidate.name === name);
-      const have = source && tokensOf(source, context);
-      if (!have) continue;
-      const need = stage.tokens * share;
-      if (need < 2 * have) continue;
-      report.add("CTX5008", trace.nearest(`${pointer}/mix`), {
-        stage: stage.name,
-        name,
-        epochs: showNumber(Number((need / have).toPrecision(2))),
-        have: showNumber(Number(have.toPrecision(2))),
-        need: showNumber(Number(need.toPrecision(2))),
-      });
+  // Of files that can't be read as they are there is no telling how much they hold.
+  if (report.has("CTX5020")) return;
+  for (const [k, source] of plan.data.sources.entries()) {
+    const have = tokensOf(source, context);
+    if (!have) continue;
+    const tell = (who: string, need: number) => ({
+      who,
+      name: source.name,
+      epochs: showAbout(need / have),
+      have: showAbout(have),
+      need: showAbout(need),
+    });
+    let [all, told] = [0, false];
+    for (const { stage, pointer } of steps(plan)) {
+      const need = stage.tokens * (stage.mix[source.name] ?? 0);
+      all += need;
+      if (need < again.stage * have) continue;
+      report.add("CTX5008", trace.nearest(`${pointer}/mix`), tell(`stage ${stage.name}`, need));
+      told = true;
     }
+    if (told || all < again.campaign * have) continue;
+    report.add("CTX5008", trace.nearest(`/data/sources/${k}`), tell("the whole run", all), { severity: "info" });
   }
 };
 
-/** Estimated tokens of a plain-text source; undefined when its files or their sizes are unknown or compressed. */
+/** Estimated tokens that a source gives to training: less what its filter and its holdout take; undefined when its files do not tell. */
 function tokensOf(source: PlanDataSource, { plan, host }: CheckContext): number | undefined {
-  if (source.format !== "text" || source.files.length === 0) return undefined;
-  let bytes = 0;
-  for (const pattern of source.files) {
-    for (const file of host.list(pattern, folderOf(plan.source.file)) ?? []) {
-      const size = host.size(file);
-      if (size === undefined) return undefined;
-      bytes += size;
-    }
-  }
+  const survey = surveyOf(source, plan, host);
+  if (!survey?.tokens) return undefined;
+  const passing = survey.documents.length > 0 ? shareOf(survey.documents, (each) => passes(source, each)).tokens : 1;
   const kept = source.holdout_every > 0 ? 1 - 1 / source.holdout_every : 1;
-  return bytes > 0 ? (bytes / bytesPerToken) * kept : undefined;
+  return survey.tokens * passing * kept;
 }

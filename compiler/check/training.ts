@@ -1,12 +1,15 @@
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import type { Trace } from "../lower/trace.ts";
 import type { Plan, PlanStage } from "../plan.ts";
-import { showNumber, showTokens } from "../values/show.ts";
+import { showNumber } from "../values/show.ts";
 import { type Check, chain, replacing, steps } from "./context.ts";
+import { restartsHot, warmupFix } from "./restart.ts";
 
 /**
  * Learning rates that published extensions used, widened: 1e-6 (Mistral, YaRN) to 2.07e-4 (Olmo 3) for full training of
  * models of a billion parameters and more; small models and adapters take larger ones.
  */
-function publishedRange(plan: Plan, method: "full" | "lora"): [number, number] {
+export function publishedRange(plan: Plan, method: "full" | "lora"): [number, number] {
   const { parameters } = plan.model;
   const high = parameters >= 1e9 ? 3e-4 : parameters >= 1e8 ? 2e-3 : 1e-2;
   return [parameters >= 1e9 ? 5e-7 : 1e-6, method === "lora" ? high * 10 : high];
@@ -17,27 +20,35 @@ export const learningRate: Check = ({ plan, trace, report }) => {
     const [low, high] = publishedRange(plan, stage.train.method);
     const { lr } = stage.train.optimizer;
     if (lr >= low && lr <= high) continue;
-    report.add("CTX6001", trace.nearest(`${pointer}/train/optimizer/lr`), {
+    const at = `${pointer}/train/optimizer/lr`;
+    const bound = lr < low ? low : high;
+    const values = {
       lr: String(lr),
       method: stage.train.method === "lora" ? "LoRA" : "full",
       low: String(low),
       high: String(high),
+    };
+    report.add("CTX6001", trace.nearest(at), values, {
+      fixes: replacing(trace.exact(at), `lr: ${bound}`, String(bound)),
     });
   }
 };
 
 /** A sudden rise of the learning rate between stages, without warmup. */
 export const learningRateJump: Check = (context) => {
-  const { trace, report } = context;
+  const { plan, trace, report } = context;
   for (const { stage, pointer, before } of chain(context)) {
     if (!before || stage.train.schedule.warmup_steps > 0 || stage.train.method !== before.train.method) continue;
+    if (restartsHot(plan, stage)) continue; // said by restartWithoutWarmup
     const times = stage.train.optimizer.lr / before.train.optimizer.lr;
     if (times <= 2) continue;
-    report.add("CTX6007", trace.nearest(`${pointer}/train/optimizer/lr`), {
+    const values = {
       times: showNumber(Number(times.toPrecision(3))),
       previous: before.name,
       stage: stage.name,
-    });
+    };
+    const at = trace.nearest(`${pointer}/train/optimizer/lr`);
+    report.add("CTX6007", at, values, { fixes: warmupFix(trace, stage, pointer) });
   }
 };
 
@@ -50,11 +61,25 @@ export const loraFrozenNorms: Check = ({ plan, trace, report }) => {
     const times = stage.context / plan.model.context;
     const also = stage.train.lora?.also;
     if (!also || times < loraReach || (also.includes("norm") && also.includes("embed_tokens"))) continue;
-    report.add("CTX6002", trace.nearest(`${pointer}/train/lora/also`), {
-      times: showNumber(Number(times.toPrecision(3))),
+    const values = { times: showNumber(Number(times.toPrecision(3))) };
+    report.add("CTX6002", trace.nearest(`${pointer}/train/lora/also`), values, {
+      fixes: alsoFix(trace, stage, pointer),
     });
   }
 };
+
+/** Adds embeddings and norms to what an adapter trains: to its list, behind its rank, or to the bare word. */
+function alsoFix(trace: Trace, { train }: PlanStage, pointer: string): Fix[] {
+  const list = [...new Set([...(train.lora?.also ?? []), "embed_tokens", "norm"])].join(", ");
+  const title = `also: [${list}]`;
+  const written = trace.exact(`${pointer}/train/lora/also`);
+  if (written) return replacing(written, title, `[${list}]`);
+  const rank = trace.exact(`${pointer}/train/lora/rank`);
+  if (rank) return replacing({ ...rank, start: rank.end }, title, `, ${title}`);
+  const method = trace.exact(`${pointer}/train/lora`);
+  const isBare = method && method.end - method.start === "lora".length;
+  return isBare ? replacing(method, title, `lora(${title})`) : [];
+}
 
 /** Moments of the stage before belong to the parameters that it trained. */
 export const carriedMoments: Check = (context) => {
@@ -76,22 +101,3 @@ function trained({ train }: PlanStage): string {
   const { lora } = train;
   return lora ? `lora ${lora.rank} ${[...lora.targets].sort()} ${[...lora.also].sort()}` : "full";
 }
-
-/** Times that each distance of the context should be met. PoSE's own smallest run: 1016; tiny models learn from 40. */
-const leastMeetings = 10;
-
-/** P(a row meets a given distance) ≈ length / (context - length + 1) (PoSE 2309.10400, two chunks). */
-export const poseCoverage: Check = ({ plan, trace, report }) => {
-  for (const { stage, pointer } of steps(plan)) {
-    if (stage.positions.kind !== "pose") continue;
-    const rows = stage.steps * stage.sequences;
-    const times = (rows * stage.length) / (stage.context - stage.length + 1);
-    if (times >= leastMeetings) continue;
-    report.add("CTX6005", trace.nearest(`${pointer}/positions`), {
-      rows,
-      length: showTokens(stage.length),
-      context: showTokens(stage.context),
-      times: showNumber(Number(times.toPrecision(2))),
-    });
-  }
-};

@@ -1,4 +1,4 @@
-import type { Span } from "../../grammar/ast.ts";
+import type { Expression, Span } from "../../grammar/ast.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Value } from "../values/value.ts";
@@ -11,7 +11,20 @@ export type Binding =
   | { readonly kind: "absent"; readonly hint: string }
   | { readonly kind: "failed" };
 
-type Definition = Binding | { readonly kind: "lazy"; readonly force: (from: Scope) => Value | undefined };
+/** What defines a lazy name: an expression of a file, or of the command line. */
+export interface Origin {
+  readonly node: Expression;
+  /** null: `--set`. */
+  readonly file: string | null;
+}
+
+interface Lazy {
+  readonly kind: "lazy";
+  readonly force: (from: Scope) => Value | undefined;
+  readonly origin: Origin | undefined;
+}
+
+type Definition = Binding | Lazy;
 
 /** What all scopes of one recipe share. */
 interface Shared {
@@ -71,8 +84,14 @@ export class Scope {
   }
 
   /** A name whose value is computed in the scope that asks for it. */
-  defineLazy(name: string, force: (from: Scope) => Value | undefined): void {
-    this.#set(name, { kind: "lazy", force });
+  defineLazy(name: string, force: (from: Scope) => Value | undefined, origin?: Origin): void {
+    this.#set(name, { kind: "lazy", force, origin });
+  }
+
+  /** The expression behind a `let` or `param`; undefined for other names. */
+  originOf(name: string): Origin | undefined {
+    const definition = this.#find(name);
+    return definition?.kind === "lazy" ? definition.origin : undefined;
   }
 
   /** What `name` stands for, seen from here; undefined when it stands for nothing. */

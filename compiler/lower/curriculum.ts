@@ -1,3 +1,4 @@
+import type { Place } from "../diagnostics/diagnostic.ts";
 import { showTokens } from "../values/show.ts";
 import type { Reader } from "./reader.ts";
 import type { StageSource } from "./shape.ts";
@@ -28,8 +29,25 @@ export function curriculumStages(reader: Reader): StageSource[] {
     name: `s${showTokens(length).replaceAll(",", "").replace(/i$/, "").toLowerCase()}`,
     at: reader.at("lengths"),
     section: undefined,
-    given: { length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, lengthAt: reader.at("lengths"), at },
+    given: {
+      ...{ length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, at },
+      places: {
+        length: placeOf(reader, "lengths", k),
+        steps: placeOf(reader, "steps", k),
+        tokens: placeOf(reader, "tokens", k),
+        sequences: placeOf(reader, "batch", k),
+      },
+    },
   }));
+}
+
+/** Where one stage's value stands: its entry of a list, or the one value for all. Undefined for entries of a range. */
+function placeOf(reader: Reader, name: string, k: number): Place | undefined {
+  const setting = reader.setting(name);
+  if (!setting) return undefined;
+  const { value, file } = setting;
+  const node = value.kind === "list" ? value.items[k] : value.kind === "range" ? undefined : value;
+  return node && { file, start: node.start, end: node.end };
 }
 
 /** A property's value for each stage: one for all, or a list as long as the lengths. */

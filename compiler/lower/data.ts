@@ -27,6 +27,7 @@ export function lowerData(reader: Reader, tokenizer: PlanTokenizer): PlanData {
   }
   const sources = sections.map((section, k) => lowerSource(section, k, reader, tokenizer));
   for (const [k, source] of sources.entries()) checkHaystack(source, sources, sections[k]!, reader.lowering);
+  for (const name of ["documents", "overflow"]) reader.trace(name, `/data/${name}`);
   return {
     sources,
     documents: (reader.text("documents") as PlanData["documents"] | undefined) ?? "mask",
@@ -41,6 +42,8 @@ function lowerSource(section: Section, k: number, data: Reader, tokenizer: PlanT
   lowering.trace.set(`/data/sources/${k}`, section.labelAt ?? section.at);
   reader.trace("files", `/data/sources/${k}/files`);
   reader.trace("holdout", `/data/sources/${k}/holdout_every`);
+  for (const name of ["text", "chat", "loss"]) reader.trace(name, `/data/sources/${k}/${name}`);
+  reader.trace("filter", `/data/sources/${k}/min_tokens`);
   const files = reader.texts("files") ?? [];
   const call = reader.call("synthesize");
   if (!reader.has("files") && !reader.has("synthesize")) {

@@ -1,5 +1,6 @@
 import type { BinaryNode, Expression } from "../../grammar/ast.ts";
 import { numberOf } from "../evaluate/operators.ts";
+import { warnDecimalLengths } from "../types/decimal_length.ts";
 import { showTokens } from "../values/show.ts";
 import { unitName, unitOfSum } from "../values/units.ts";
 import type { Reader } from "./reader.ts";
@@ -16,6 +17,7 @@ export function lowerFilter(reader: Reader): LengthBounds {
   const setting = reader.setting("filter");
   if (!setting || setting.value.kind === "error") return everything;
   const scope = reader.scope.within(setting.file);
+  warnDecimalLengths(setting.value, setting.definition, scope, reader.lowering.language);
   let min = 0;
   let max: number | null = null;
   for (const condition of conjuncts(setting.value)) {

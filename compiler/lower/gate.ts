@@ -1,5 +1,6 @@
 import type { Expression } from "../../grammar/ast.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
+import { closest } from "../diagnostics/suggest.ts";
 import { evaluate as evaluateExpression } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import type { Line, Section } from "../names/section.ts";
@@ -106,10 +107,7 @@ function lowerBound(line: Line, section: Section, scope: Scope, bounds: Bounds, 
   const measure = measureOf(node);
   const property = measure && section.definition.properties[measure];
   if (node.kind !== "binary" || !measure || property?.type.kind !== "measure") {
-    lowering.report.add("CTX2018", within.place(node), {
-      block: "gate",
-      hint: "write needle >= 95% or perplexity <= 12",
-    });
+    reportNoBound(node, within, lowering);
     return;
   }
   if (!property.type.operators.includes(node.operator)) {
@@ -132,6 +130,23 @@ function lowerBound(line: Line, section: Section, scope: Scope, bounds: Bounds, 
   const bound =
     value && convert(value, property.type.of, node.right, { language: lowering.language, scope: within, property });
   if (typeof bound === "number") bounds.values[measure] = bound;
+}
+
+/** A line that sets no bound; a misspelt measure is put right. */
+function reportNoBound(node: Expression, scope: Scope, { report }: Lowering): void {
+  const written = node.kind === "binary" && node.left.kind === "name" ? node.left : undefined;
+  const meant = written && closest(written.name, measures);
+  const hint = meant ? `did you mean ${meant}?` : "write needle >= 95% or perplexity <= 12";
+  const fixes = meant
+    ? [
+        {
+          title: `${meant} instead of ${written.name}`,
+          safety: "safe" as const,
+          edits: [{ ...scope.place(written), text: meant }],
+        },
+      ]
+    : [];
+  report.add("CTX2018", scope.place(node), { block: "gate", hint }, { fixes });
 }
 
 /** What a line compares; undefined when it is no comparison of a measure. */

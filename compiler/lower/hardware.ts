@@ -22,6 +22,13 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
   };
   const kind = own("kind", reader.text("kind") as PlanHardware["kind"] | undefined, preset.kind);
   const devices = reader.has("devices") ? (reader.number("devices") ?? 1) : Math.max(1, asked);
+  for (const [name, at] of [
+    ["devices", "devices"],
+    ["efficiency", "efficiency"],
+    ["peak", "peak_flops"],
+  ] as const)
+    reader.trace(name, `/hardware/${at}`);
+  for (const name of ["link", "network"]) reader.claim(name, `/hardware/${name}`);
   if (!reader.has("devices")) reader.note("devices", String(devices), "as many as parallel asks for");
   if (reader.has("devices_per_host") && kind === "cpu") {
     const hint = "all its devices are threads of one host";

@@ -20,6 +20,12 @@ export interface PathDependence {
   readonly insert: { readonly at: Place; readonly text: string } | undefined;
 }
 
+/** A number that the plan has no use for, and where it stands. */
+export interface Claim {
+  readonly value: number;
+  readonly at: Place;
+}
+
 /** What lowering a recipe to a plan reads from and writes to, besides the plan itself. */
 export class Lowering {
   readonly trace: Trace;
@@ -33,6 +39,9 @@ export class Lowering {
   readonly pathDependent = new Map<string, PathDependence>();
   /** False once a stage's `train` had a value that could not be read: what is planned there is then the default, and not to be judged. */
   trainRead = true;
+  /** What the recipe declares only to be held against the plan, by pointer: `/hardware/link`, `/stages/0/wall_time`; or, of
+   * `hardware`, whose place a message needs. */
+  readonly claims = new Map<string, Claim>();
   readonly #defaults = new Map<string, PlanDefault>();
 
   constructor(
@@ -55,6 +64,12 @@ export class Lowering {
   /** Notes a value that the recipe does not set. What was worked out counts more than the language's own default. */
   note(path: string, value: string, from: string): void {
     if (from !== fromLanguage || !this.#defaults.has(path)) this.#defaults.set(path, { path, value, from });
+  }
+
+  /** Forgets a stage that was lost, and whatever was noted of it. */
+  forget(pointer: string): void {
+    this.trace.forget(pointer);
+    for (const key of this.claims.keys()) if (key.startsWith(`${pointer}/`)) this.claims.delete(key);
   }
 
   /** What was noted, by path. */

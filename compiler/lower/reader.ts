@@ -61,6 +61,13 @@ export class Reader {
     this.lowering.trace.set(pointer, this.exact(name));
   }
 
+  /** Notes a number that is only held against the plan. */
+  claim(name: string, pointer: string): void {
+    const at = this.exact(name);
+    const value = at && this.number(name);
+    if (at && value !== undefined) this.lowering.claims.set(pointer, { value, at });
+  }
+
   /** The typed value; undefined when it is neither set nor has a default, or when it was wrong. */
   value(name: string): Typed | undefined {
     if (this.#read.has(name)) return this.#read.get(name);
@@ -127,7 +134,7 @@ export class Reader {
     const value = evaluate(node, scope);
     if (!value) return undefined;
     const typed = convert(value, definition.type, node, target);
-    if (typed !== undefined) warnDecimalLengths(node, definition, scope);
+    if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
     if (isCall(typed)) this.#noteArguments(setting.name, typed);
     return typed;
   }

@@ -86,7 +86,7 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
     if (!stage) {
       lowering.left ??= { name: `stage ${source.name}`, at: source.at };
       lowering.brokenFrom = Math.min(lowering.brokenFrom, stages.length);
-      lowering.trace.forget(`/stages/${stages.length}`);
+      lowering.forget(`/stages/${stages.length}`);
       continue;
     }
     stages.push(stage);

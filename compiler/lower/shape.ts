@@ -22,10 +22,17 @@ export interface StageGiven {
   readonly steps: number | undefined;
   readonly tokens: number | undefined;
   readonly batch: number;
-  /** Place of the lengths. */
-  readonly lengthAt: Place;
-  /** Place of the budget. */
+  /** Place of tokens or steps, or of the curriculum. */
   readonly at: Place;
+  readonly places: StagePlaces;
+}
+
+/** Where a stage's sizes stand in the recipe; undefined for what it does not write as a value of its own. */
+export interface StagePlaces {
+  readonly length: Place | undefined;
+  readonly steps: Place | undefined;
+  readonly tokens: Place | undefined;
+  readonly sequences: Place | undefined;
 }
 
 /** Sizes of a stage. */
@@ -47,11 +54,10 @@ export function shapeOf(
   lowering: Lowering,
 ): StageShape | undefined {
   if (source.given) {
-    const { length, batch, steps, tokens, lengthAt, at } = source.given;
+    const { length, batch, steps, tokens, at, places } = source.given;
     scope.define("length", number(length, "tokens"));
     const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at }, lowering);
-    lowering.trace.set(`${pointer}/length`, lengthAt);
-    for (const name of ["steps", "sequences"]) lowering.trace.set(`${pointer}/${name}`, at);
+    tracePlaces(places, pointer, lowering);
     return taken === undefined ? undefined : { length, steps: taken, sequences: batch, context: undefined };
   }
   const definition = lowering.language.blocks.Stage!;
@@ -63,15 +69,26 @@ export function shapeOf(
   const steps = reader.number("steps");
   const tokens = reader.number("tokens");
   const context = reader.has("context") ? reader.number("context") : undefined;
-  reader.trace("length", `${pointer}/length`);
-  reader.trace("batch", `${pointer}/sequences`);
+  const places = {
+    ...{ length: reader.exact("length"), steps: reader.exact("steps") },
+    ...{ tokens: reader.exact("tokens"), sequences: reader.exact("batch") },
+  };
+  tracePlaces(places, pointer, lowering);
   reader.trace("context", `${pointer}/context`);
-  reader.trace(reader.has("steps") ? "steps" : "tokens", `${pointer}/steps`);
+  reader.claim("wall_time", `${pointer}/wall_time`);
   if (reader.anyFailed || length === undefined || batch === undefined) return undefined;
   const at = reader.exact("tokens") ?? reader.exact("steps") ?? source.at;
-  const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at }, lowering);
+  const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at, places }, lowering);
   if (taken !== undefined && steps === undefined) {
     reader.note("steps", String(taken), "tokens ÷ (batch × length), rounded up");
   }
   return taken === undefined ? undefined : { length, steps: taken, sequences: batch, context };
+}
+
+/** `tokens` is traced beside the steps that come of it, so that a fix can tell whether both are written. */
+function tracePlaces(places: StagePlaces, pointer: string, { trace }: Lowering): void {
+  trace.set(`${pointer}/length`, places.length);
+  trace.set(`${pointer}/steps`, places.steps ?? places.tokens);
+  trace.set(`${pointer}/tokens`, places.tokens);
+  trace.set(`${pointer}/sequences`, places.sequences);
 }

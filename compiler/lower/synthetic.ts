@@ -1,5 +1,5 @@
 import type { Place } from "../diagnostics/diagnostic.ts";
-import { hint } from "../diagnostics/suggest.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
 import type { Section } from "../names/section.ts";
 import type { PlanDataSource } from "../plan.ts";
 import { numberArgument, numbersArgument, type TypedCall } from "../types/typed.ts";
@@ -55,7 +55,11 @@ export function checkHaystack(
   const wanted = source.synthesize?.haystack;
   const setting = section.settings.get("synthesize");
   if (!wanted || !setting) return;
-  reportHaystack(wanted, sources, { file: setting.file, start: setting.value.start, end: setting.value.end }, lowering);
+  const { value: node, file } = setting;
+  const list = node.kind === "call" ? node.arguments : [];
+  const argument = list.find(({ name }) => name?.name === "haystack") ?? list.find(({ name }) => name === null);
+  const { start, end } = argument?.value ?? node;
+  reportHaystack(wanted, sources, { file, start, end }, lowering);
 }
 
 /** Reports a haystack that is no source, or one whose text is synthetic itself. */
@@ -68,9 +72,14 @@ export function reportHaystack(
   const found = sources.find((source) => source.name === name);
   if (found?.kind === "files") return false;
   const texts = sources.filter((source) => source.kind === "files").map((source) => source.name);
-  report.add("CTX5005", at, {
+  const meant = found ? undefined : closest(name, texts);
+  const isName = at.end - at.start === name.length;
+  const fix = { title: `${meant} instead of ${name}`, safety: "safe" as const };
+  const fixes = meant !== undefined && isName ? [{ ...fix, edits: [{ ...at, text: meant }] }] : [];
+  const values = {
     name,
     hint: found ? `its text is synthetic; real text is in ${texts.join(", ") || "no source"}` : hint(name, texts),
-  });
+  };
+  report.add("CTX5005", at, values, { fixes });
   return true;
 }

@@ -72,7 +72,10 @@ function lowerSchedule(reader: Reader, steps: number): PlanSchedule {
   const warmupSteps = warmup < 1 ? Math.round(warmup * steps) : warmup;
   if (warmupSteps >= steps && warmupSteps > 0) {
     const at = call?.arguments.get("warmup")?.at ?? reader.at("schedule");
-    reader.lowering.report.add("CTX6003", at, { warmup: warmupSteps, steps });
+    const tenth = Math.floor(steps / 10);
+    const fix = { title: `warm up for ${tenth} steps`, safety: "review" as const };
+    const fixes = tenth > 0 ? [{ ...fix, edits: [{ ...at, text: String(tenth) }] }] : [];
+    reader.lowering.report.add("CTX6003", at, { warmup: warmupSteps, steps }, { fixes });
   }
   if (warmup > 0 && warmupSteps === 0) {
     const at = call?.arguments.get("warmup")?.at ?? reader.at("schedule");
@@ -94,18 +97,19 @@ export function lowerPositions(reader: Reader, length: number, context: number, 
   const chunks = numberArgument(call, "chunks") ?? 2;
   const at = call.arguments.get("chunks")?.at ?? call.at;
   const { report } = reader.lowering;
+  const fixes = [{ title: "2 chunks", safety: "review" as const, edits: [{ ...at, text: "2" }] }];
   if (chunks > length) {
     const values = {
       problem: `${chunks} chunks do not fit into a row of ${length}`,
       hint: "every chunk needs a token",
     };
-    report.add("CTX6004", at, values);
+    report.add("CTX6004", at, values, { fixes });
   } else if (chunks > 2 && chunks > length / 64) {
     const values = {
       problem: `${chunks} chunks leave ${Math.floor(length / chunks)} tokens each`,
       hint: "below 64 tokens a chunk teaches little about near tokens; the paper uses 2 chunks",
     };
-    report.add("CTX6004", at, values, { severity: "warning" });
+    report.add("CTX6004", at, values, { severity: "warning", fixes });
   } else if (context === length) {
     const values = {
       problem: "no positions are skipped: context equals length",
@@ -118,12 +122,17 @@ export function lowerPositions(reader: Reader, length: number, context: number, 
 
 function traceTrain(reader: Reader, pointer: string): void {
   const { trace } = reader.lowering;
+  // A default stands nowhere in the recipe.
   const argument = (name: string, parameter: string, at: string) => {
-    const place = reader.call(name)?.arguments.get(parameter)?.at;
-    trace.set(`${pointer}/train/${at}`, place ?? reader.exact(name));
+    const place = reader.has(name) ? reader.call(name)?.arguments.get(parameter)?.at : null;
+    trace.set(`${pointer}/train/${at}`, place ?? undefined);
   };
+  reader.trace("optimizer", `${pointer}/train/optimizer`);
   argument("optimizer", "lr", "optimizer/lr");
+  if (reader.call("method")?.name === "lora") reader.trace("method", `${pointer}/train/lora`);
+  argument("method", "rank", "lora/rank");
   argument("method", "also", "lora/also");
+  reader.trace("schedule", `${pointer}/train/schedule`);
   argument("schedule", "warmup", "schedule/warmup_steps");
   reader.trace("optimizer_state", `${pointer}/train/optimizer/state`);
   reader.trace("method", `${pointer}/train/method`);

@@ -5,7 +5,7 @@ import { evaluate } from "../evaluate/evaluate.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { number } from "../values/value.ts";
 import { isReserved, reserved } from "./reserved.ts";
-import { settingValue } from "./settings.ts";
+import { settingNode, settingValue } from "./settings.ts";
 
 /** A parsed file with its name. */
 export interface SourceFile {
@@ -68,9 +68,13 @@ function define(
 ): void {
   const text = node.kind === "param" ? settings.get(name) : undefined;
   const within = new Scope(file.name, scope.report, scope);
-  scope.defineLazy(name, (from) =>
-    text === undefined
-      ? evaluate(node.value, from.within(file.name))
-      : settingValue({ name, text, at: node.value }, words, within),
+  const given = text === undefined ? undefined : settingNode(text);
+  scope.defineLazy(
+    name,
+    (from) =>
+      text === undefined
+        ? evaluate(node.value, from.within(file.name))
+        : settingValue({ name, text, at: node.value }, words, within),
+    text === undefined ? { node: node.value, file: file.name } : given && { node: given, file: null },
   );
 }

@@ -1,4 +1,4 @@
-import type { Span } from "../../grammar/ast.ts";
+import type { Expression, Span } from "../../grammar/ast.ts";
 import { parse } from "../../grammar/index.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
@@ -15,20 +15,26 @@ interface GivenSetting {
   readonly at: Span;
 }
 
+/** The expression that the text of a `--set` is; undefined when it is none. */
+export function settingNode(text: string): Expression | undefined {
+  const { file, problems } = parse(`let value = ${text}\n`);
+  const [statement, ...others] = file.body;
+  return problems.length === 0 && others.length === 0 && statement?.kind === "let" ? statement.value : undefined;
+}
+
 /** The value that `--set name=text` gives; a bare word is taken as such if any property takes it. */
 export function settingValue(
   { name, text, at }: GivenSetting,
   words: ReadonlySet<string>,
   scope: Scope,
 ): Value | undefined {
-  const { file, problems } = parse(`let value = ${text}\n`);
-  const [statement, ...others] = file.body;
+  const node = settingNode(text);
   const found = new Report();
   let reason = 'it is not an expression: write a value as in a recipe, such as 64Ki, 10% or "text"';
-  if (problems.length === 0 && others.length === 0 && statement?.kind === "let") {
+  if (node) {
     const quiet = scope.reportingTo(found);
-    const value = evaluate(statement.value, quiet);
-    if (value?.kind === "word" && !words.has(value.name)) unknownName(value, statement.value, quiet, words);
+    const value = evaluate(node, quiet);
+    if (value?.kind === "word" && !words.has(value.name)) unknownName(value, node, quiet, words);
     const [first] = found.list();
     if (value && !first) return value;
     if (first) reason = `${first.message}: ${first.label}`;

@@ -27,6 +27,16 @@ export function showRatio(value: number): string {
   return `${Number((value * 100).toPrecision(6))}%`;
 }
 
+/** An estimated share, to two digits: 0.1234 → "12%". */
+export function showAboutRatio(value: number): string {
+  return showRatio(Number(value.toPrecision(2)));
+}
+
+/** An estimated number, to two digits: 16384 → "16,000". */
+export function showAbout(value: number): string {
+  return showNumber(Number(value.toPrecision(2)));
+}
+
 /** Bytes in the largest binary unit that leaves at least 1: 85899345920 → "80 GiB". */
 export function showBytes(value: number): string {
   const names = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -1139,6 +1139,27 @@ export const language: LanguageDefinition = {
           "minIncluded": true,
           "choices": {},
           "group": null
+        },
+        "wall_time": {
+          "name": "wall_time",
+          "doc": "Wall time that the stage took, or may take. Nothing is planned by it: the share of the devices' peak that it implies is held against what training has reached.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "stage s64k { length = 64Ki  steps = 30  batch = 32  wall_time = 202min }"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "duration"
+          },
+          "required": false,
+          "default": null,
+          "min": 0,
+          "max": null,
+          "minIncluded": false,
+          "choices": {},
+          "group": null
         }
       },
       "children": {

@@ -3,7 +3,7 @@ import type { Evaluate } from "./evaluate.ts";
 import type { Memory, Parallel } from "./machine.ts";
 import type { Rope } from "./rope.ts";
 import type { Train } from "./train.ts";
-import type { Block, Count, Formula, List, Num, One, Range, Tokens } from "./values.ts";
+import type { Block, Count, Duration, Formula, List, Num, One, Range, Tokens } from "./values.ts";
 
 /**
  * One stage of the campaign: the weights of the stage before, trained on longer rows. It may hold any of the top-level
@@ -30,6 +30,14 @@ export interface Stage extends Block {
   tokens?: Tokens;
   /** Rows of each optimizer step, over all devices. @default 1 @min 1 @max 1000000 */
   batch?: Count;
+  /**
+   * Wall time that the stage took, or may take. Nothing is planned by it: the share of the devices' peak that it implies is held against
+   * what training has reached.
+   *
+   * @above 0
+   * @example stage s64k { length = 64Ki  steps = 30  batch = 32  wall_time = 202min }
+   */
+  wall_time?: Duration;
   rope?: One<Rope>;
   data?: One<Data>;
   train?: One<Train>;

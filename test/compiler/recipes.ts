@@ -22,9 +22,9 @@ export const tinyFiles = {
     ...{ num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 256, rope_theta: 10_000 },
   }),
   "models/tiny/tokenizer.json": "{}",
-  // Text enough to train on, and files enough that one in twenty can be held out.
+  // Text enough to train on, and files enough that one in twenty can be held out and is long enough to evaluate on.
   "text/a.txt": "x".repeat(1_000_000),
-  ...Object.fromEntries(Array.from({ length: 19 }, (_, k) => [`text/b${k}.txt`, "x"])),
+  ...Object.fromEntries(Array.from({ length: 19 }, (_, k) => [`text/b${k}.txt`, "x".repeat(40_000)])),
 };
 
 export const tiny = 'model { from = "models/tiny" }\ndata { source speeches { files = "text/*.txt" } }\n';

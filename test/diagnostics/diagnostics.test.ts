@@ -40,6 +40,27 @@ describe.each(fixtures)("%s", (name) => {
     });
 });
 
+/** Rules about stages, data, training and devices: whoever takes one of their fixes is rid of the problem. */
+const mending = /^CTX[4-7]/;
+
+test.each(fixtures.filter((name) => /^ctx[4-7]/.test(name)))("%s: each fix takes its diagnostic away", (name) => {
+  const recipe = recipeOf(readFileSync(join(folder, name), "utf8"));
+  const analysis = analyzeFixture(recipe);
+  const told = ({ diagnostics }: typeof analysis, code: string) =>
+    diagnostics.filter((other) => other.code === code).length;
+  for (const { code, fixes } of analysis.diagnostics.filter((each) => mending.test(each.code))) {
+    for (const { title, edits } of fixes) {
+      const mended = analyzeFixture(applyEdits(recipe, edits).text);
+      expect(told(mended, code), `${code}: ${title}`).toBeLessThan(told(analysis, code));
+      const syntax = mended.diagnostics.filter((other) => /^CTX[12]0/.test(other.code));
+      expect(
+        syntax.map(({ message }) => message),
+        `${code}: ${title}`,
+      ).toEqual(analysis.diagnostics.filter((other) => /^CTX[12]0/.test(other.code)).map(({ message }) => message));
+    }
+  }
+});
+
 test("every code has a fixture that raises it", () => {
   const raised = new Set(
     fixtures.flatMap((name) =>

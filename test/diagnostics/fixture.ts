@@ -13,7 +13,8 @@ import { SourceText } from "../../grammar/index.ts";
  * empty text) is told at the end: `#@ base.ctx:1:1 error …`.
  *
  * Lines at the top set the scene: `# file PATH TEXT` is a file that the recipe can read (`\n` for a line break),
- * `# set NAME=VALUE` is `--set`, `# size PATH BYTES` a file of that size without text.
+ * `# set NAME=VALUE` is `--set`, `# size PATH BYTES` a file of that size without text, and in a file's text `«x*1000»` stands for
+ * a thousand times `x`.
  */
 const expectation = /^#(?:@ | *\^+ )/;
 
@@ -30,8 +31,13 @@ export function hostOf(recipe: string): Host {
   const files = new Map<string, string>();
   const sizes = new Map<string, number>();
   for (const [, path, text] of recipe.matchAll(/^# file (\S+) (.*)$/gm)) {
-    files.set(path!, text!.replaceAll("\\n", "\n"));
-    sizes.set(path!, text!.length);
+    let content = text!.replaceAll("\\n", "\n");
+    for (let before = ""; before !== content; ) {
+      before = content;
+      content = content.replace(/«([^«»]*)\*(\d+)»/g, (_, part: string, times: string) => part.repeat(Number(times)));
+    }
+    files.set(path!, content);
+    sizes.set(path!, content.length);
   }
   for (const [, path, bytes] of recipe.matchAll(/^# size (\S+) (\d+)$/gm)) sizes.set(path!, Number(bytes));
   return {
@@ -44,6 +50,10 @@ export function hostOf(recipe: string): Host {
     head: (path, bytes) => {
       const text = files.get(path);
       return text === undefined ? undefined : new TextEncoder().encode(text).subarray(0, bytes);
+    },
+    part: (path, from, bytes) => {
+      const text = files.get(path);
+      return text === undefined ? undefined : new TextEncoder().encode(text).subarray(from, from + bytes);
     },
     hubFolder: () => undefined,
     machine: () => ({ cores: 2, isa: "avx2", memoryBytes: 16 * 2 ** 30 }),

@@ -87,4 +87,22 @@ export const curriculum = {
     message`a needle does not fit into ${"length"} tokens`,
     message`question, answer and some text around them take at least ${"least"}`,
   ),
+  CTX4015: entry(
+    "info",
+    "nothing between stages",
+    message`${"stages"} about ${"time"}, and ${"lack"}`,
+    message`${"hint"}`,
+  ),
+  CTX4016: entry(
+    "warning",
+    "too little text to evaluate",
+    message`${"what"} at ${"length"} needs more text than there is`,
+    message`${"text"} to about ${"have"} tokens`,
+  ),
+  CTX4017: entry(
+    "info",
+    "tokens rounded up",
+    message`stage ${"stage"} takes ${"taken"} tokens, ${"more"} more than it is given`,
+    message`whole steps of ${"step"}: ${"steps"} of them`,
+  ),
 } as const;

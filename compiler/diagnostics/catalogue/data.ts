@@ -34,8 +34,8 @@ export const data = {
   CTX5008: entry(
     "warning",
     "text read more than once",
-    message`stage ${"stage"} reads ${"name"} about ${"epochs"} times`,
-    message`the files hold about ${"have"} tokens, the stage takes ${"need"}`,
+    message`${"who"} reads ${"name"} about ${"epochs"} times`,
+    message`the files hold about ${"have"} tokens, it takes ${"need"}`,
   ),
   CTX5009: entry(
     "warning",
@@ -104,4 +104,41 @@ export const data = {
     message`${"hint"}`,
   ),
   CTX5020: entry("error", "file not readable", message`${"file"} ${"problem"}`, message`${"hint"}`),
+  CTX5021: entry(
+    "warning",
+    "documents too short for the rows",
+    message`stage ${"stage"} packs rows of ${"length"} out of documents of at most about ${"longest"} tokens`,
+    message`${"share"} of its tokens are in documents of ${"half"} or more; ${"consequence"}`,
+  ),
+  CTX5022: entry(
+    "warning",
+    "share of long documents",
+    message`about ${"share"} of the tokens of stage ${"stage"} are in documents of ${"half"} or more`,
+    message`${"evidence"}`,
+  ),
+  CTX5023: entry(
+    "info",
+    "what a filter keeps",
+    message`the filter of ${"name"} keeps ${"documents"} of the documents, and ${"tokens"} of the tokens`,
+    message`estimated from ${"looked"} documents, the longest of about ${"longest"} tokens`,
+  ),
+  CTX5024: entry(
+    "warning",
+    "long documents dropped",
+    message`stage ${"stage"} leaves out ${"share"} of the tokens of ${"name"}`,
+    message`overflow = drop takes no document of more than ${"length"}`,
+  ),
+  CTX5025: entry(
+    "warning",
+    "nothing to learn in a chat",
+    message`${"silent"} of ${"seen"} chats of ${"name"} have no word of the assistant`,
+    message`with loss = assistant such a chat teaches nothing; ${"where"}`,
+    { lowerable: true },
+  ),
+  CTX5026: entry(
+    "warning",
+    "evaluation text under another name",
+    message`${"file"} holds the same text as ${"other"}, which source ${"name"} trains on`,
+    message`its perplexity will look better than it is`,
+  ),
 } as const;

@@ -62,4 +62,22 @@ export const parallel = {
   ),
   CTX7010: entry("warning", "no effect on a CPU", message`${"name"} changes nothing on a CPU`, message`${"hint"}`),
   CTX7011: entry("error", "offload without effect", message`offload = ${"offload"} ${"problem"}`, message`${"hint"}`),
+  CTX7012: entry(
+    "warning",
+    "efficiency never reached",
+    message`an efficiency of ${"efficiency"} is not what training reaches`,
+    message`long-context runs reach 5% to 70% of the peak, most of them 30% to 55%`,
+  ),
+  CTX7013: entry(
+    "warning",
+    "peak of sparse matrices",
+    message`${"peak"} is what a ${"name"} reaches on sparse matrices`,
+    message`training multiplies dense ones: half of it, ${"dense"}`,
+  ),
+  CTX7014: entry(
+    "warning",
+    "wall time out of reach",
+    message`stage ${"stage"} in ${"time"} on ${"devices"} would be an MFU of ${"mfu"}`,
+    message`training reaches 5% to 70%: the time, the work or the hardware is not what it was`,
+  ),
 } as const;

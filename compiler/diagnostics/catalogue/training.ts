@@ -13,7 +13,7 @@ export const training = {
     "warning",
     "LoRA with frozen norms and embeddings",
     message`LoRA alone rarely learns a context ${"times"} times as long`,
-    message`train norm and embed_tokens as well (LongLoRA, table 2)`,
+    message`train norm and embed_tokens as well: no rank stands in for them (LongLoRA, table 2)`,
   ),
   CTX6003: entry(
     "error",
@@ -46,5 +46,23 @@ export const training = {
     "warmup of no step",
     message`a warmup of ${"share"} of ${"steps"} steps is no step at all`,
     message`the first step takes the whole lr`,
+  ),
+  CTX6010: entry(
+    "warning",
+    "restart without warmup",
+    message`stage ${"stage"} starts with moments at zero and the whole lr of ${"lr"}`,
+    message`add warmup: runs that did without had at most ${"calm"} at this size`,
+  ),
+  CTX6011: entry(
+    "warning",
+    "rank below published ones",
+    message`rank ${"rank"} is little for ${"change"}`,
+    message`published adapters for longer contexts have rank ${"least"} or more`,
+  ),
+  CTX6012: entry(
+    "warning",
+    "PoSE over short documents",
+    message`stage ${"stage"} skips positions in rows of ${"length"}, but ${"share"} of the tokens of ${"name"} are in documents that long`,
+    message`with documents = mask only a skip within a document is seen`,
   ),
 } as const;

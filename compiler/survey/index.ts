@@ -1,0 +1,13 @@
+/** What data files show without being read in full: names of columns, lengths of documents, tokens in all. */
+export { formatOf } from "./format.ts";
+export { type ParquetFooter, parquetFooter } from "./parquet.ts";
+export {
+  bytesPerToken,
+  longestOf,
+  passes,
+  type Shares,
+  type Survey,
+  type SurveyedDocument,
+  shareOf,
+  surveyOf,
+} from "./survey.ts";
