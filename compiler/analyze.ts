@@ -84,9 +84,31 @@ function refuseSilentLoss({ left, report }: Lowering): void {
   }
 }
 
-/** One broken line gives one error: what else is wrong on a line that could not be read is most likely its echo. */
+/**
+ * One cause gives one diagnostic. Left out is what most likely follows from another:
+ *
+ * - what else is wrong on a line that could not be read;
+ * - what is missing from a recipe when an import, where it may stand, could not be read;
+ * - that a setting has no effect, of one that is itself wrong;
+ * - everything, of a recipe in a version of the language that this compiler does not know.
+ */
 function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<string, SourceText>): Diagnostic[] {
+  const strange = diagnostics.filter(({ code }) => code === "CTX2501");
+  if (strange.length > 0) return strange;
   const line = ({ at }: Diagnostic) => `${at.file}:${texts.get(at.file)?.lineAt(at.start)}`;
+  const place = ({ at }: Diagnostic) => `${at.file}:${at.start}:${at.end}`;
   const broken = new Set(diagnostics.filter(({ code }) => code.startsWith("CTX1")).map(line));
-  return diagnostics.filter((diagnostic) => diagnostic.code.startsWith("CTX1") || !broken.has(line(diagnostic)));
+  const wrong = new Set(diagnostics.filter(({ code, severity }) => severity === "error" && code !== idle).map(place));
+  const halfRead = diagnostics.some(({ code }) => code === "CTX2301");
+  return diagnostics.filter((diagnostic) => {
+    if (diagnostic.code.startsWith("CTX1")) return true;
+    if (halfRead && mayBeImported.has(diagnostic.code)) return false;
+    return !broken.has(line(diagnostic)) && !(diagnostic.code === idle && wrong.has(place(diagnostic)));
+  });
 }
+
+/** A setting without effect. */
+const idle = "CTX3017";
+
+/** Something that a recipe lacks: a property, a name, a param of --set, a stage. */
+const mayBeImported: ReadonlySet<string> = new Set(["CTX2005", "CTX2007", "CTX2202", "CTX4005", "CTX8004"]);

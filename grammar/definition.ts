@@ -3,6 +3,9 @@
  * generated/language.ts. Checker, completion, hover, signature help and the reference page all read this table.
  */
 
+/** The newest version of the language, as `ctx 1` at the top of a recipe names it. */
+export const languageVersion = 1;
+
 /** What a value can be. */
 export type ValueType =
   | { kind: "tokens" | "count" | "number" | "ratio" | "bytes" | "duration" | "text" | "flag" }

@@ -1,4 +1,4 @@
-import { hint } from "../diagnostics/suggest.ts";
+import { closest, hint } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
 import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
@@ -152,10 +152,16 @@ function previousStage(
   if (stage) return stage;
   const at = { file: setting.file, start: setting.value.start, end: setting.value.end };
   const names = childrenOf(root, "stage").map((child) => child.label ?? "");
+  const earlier = [...new Set([...names.slice(0, Math.max(0, names.indexOf(source.name))), ...done.keys()])];
+  // It stands before, but its own numbers could not be had: that has been said there.
+  if (name !== undefined && earlier.includes(name)) return before;
   const known = name !== undefined && names.includes(name);
   const shown = name ?? "this";
-  const why = known ? "it does not come before" : hint(shown, [...done.keys()]);
-  lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why });
+  const meant = known ? undefined : closest(shown, earlier);
+  const title = `${meant} instead of ${shown}`;
+  const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...at, text: meant }] }];
+  const why = known ? "it does not come before" : hint(shown, earlier);
+  lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why }, { fixes });
   return before;
 }
 
