@@ -3,12 +3,22 @@ import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { Analysis } from "../compiler/analyze.ts";
 import type { Diagnostic } from "../compiler/diagnostics/diagnostic.ts";
-import { applySafeFixes } from "../compiler/diagnostics/fix.ts";
 import { toJson } from "../compiler/diagnostics/json.ts";
 import { toSarif } from "../compiler/diagnostics/sarif.ts";
+import { fixRecipe } from "../compiler/fix.ts";
 import { Failure } from "../runtime/run/failure.ts";
+import { writeFailure } from "../runtime/run/files.ts";
+import { nodeHost } from "./host.ts";
 import { printJson, STATUS } from "./outcome.ts";
-import { analyzeFile, countText, expectOneStdin, printDiagnostics, readRecipe, STDIN } from "./recipe_file.ts";
+import {
+  analyzeFile,
+  countText,
+  expectOneStdin,
+  parseSettings,
+  printDiagnostics,
+  readRecipe,
+  STDIN,
+} from "./recipe_file.ts";
 import { packageVersion } from "./version.ts";
 
 interface Options {
@@ -91,18 +101,18 @@ function isError({ severity }: Diagnostic): boolean {
   return severity === "error";
 }
 
-/** Applies safe fixes until none is left; a fix may uncover another. */
-export function fixFile(file: string, options: Pick<Options, "quiet" | "json" | "sarif" | "set">): void {
-  let applied = 0;
-  for (let round = 0; round < 10; round++) {
-    const before = readRecipe(file);
-    const fixed = applySafeFixes(before, file, analyzeFile(file, options.set).diagnostics);
-    if (fixed.applied === 0 || fixed.text === before) break;
-    writeFileSync(file, fixed.text);
-    applied += fixed.applied;
+/** Applies safe fixes until none is left, and tells how many. */
+function fixFile(file: string, options: Pick<Options, "quiet" | "json" | "sarif" | "set">): void {
+  const before = readRecipe(file);
+  const { text, applied } = fixRecipe(before, nodeHost(), { file, set: parseSettings(options.set) });
+  if (text === before) return;
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw writeFailure(file, error);
   }
   const quiet = options.quiet || options.json || options.sarif;
-  if (applied > 0 && !quiet) process.stderr.write(`${file}: ${applied} fix${applied === 1 ? "" : "es"} applied\n`);
+  if (!quiet) process.stderr.write(`${file}: ${applied.length} fix${applied.length === 1 ? "" : "es"} applied\n`);
 }
 
 /** Watches the folders, so that editors which replace files are seen too. */

@@ -15,6 +15,7 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   new: () => import("./new.ts"),
   check: () => import("./check.ts"),
   fmt: () => import("./fmt.ts"),
+  fix: () => import("./fix.ts"),
   explain: () => import("./explain.ts"),
   plan: () => import("./plan.ts"),
   run: () => import("./run.ts"),

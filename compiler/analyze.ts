@@ -68,11 +68,19 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
   refuseSilentLoss(lowering);
-  const diagnostics = files.reduce<Diagnostic[]>(
-    (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),
-    withSettings(withoutEchoes(report.list(), texts), settings, files, texts),
-  );
+  const unused: Diagnostic[] = [];
+  let diagnostics = withSettings(withoutEchoes(report.list(), texts), settings, files, texts);
+  for (const file of files) {
+    const allowed = applyAllowances(diagnostics, file.name, texts.get(file.name)!, file.tree.comments);
+    diagnostics = allowed.diagnostics;
+    unused.push(...allowed.unused);
+  }
   const failed = diagnostics.some(({ severity }) => severity === "error");
+  // Where an error kept a check from running, nobody knows what the check would have raised.
+  if (!failed) diagnostics.push(...unused);
+  // Of a recipe in a version of the language that this compiler does not know, anything else it says would be a guess.
+  const strange = diagnostics.filter(({ code }) => code === "CTX2501");
+  if (strange.length > 0) diagnostics = strange;
   return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
 }
 
@@ -89,12 +97,9 @@ function refuseSilentLoss({ left, report }: Lowering): void {
  *
  * - what else is wrong on a line that could not be read;
  * - what is missing from a recipe when an import, where it may stand, could not be read;
- * - that a setting has no effect, of one that is itself wrong;
- * - everything, of a recipe in a version of the language that this compiler does not know.
+ * - that a setting has no effect, of one that is itself wrong.
  */
 function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<string, SourceText>): Diagnostic[] {
-  const strange = diagnostics.filter(({ code }) => code === "CTX2501");
-  if (strange.length > 0) return strange;
   const line = ({ at }: Diagnostic) => `${at.file}:${texts.get(at.file)?.lineAt(at.start)}`;
   const place = ({ at }: Diagnostic) => `${at.file}:${at.start}:${at.end}`;
   const broken = new Set(diagnostics.filter(({ code }) => code.startsWith("CTX1")).map(line));

@@ -1,4 +1,4 @@
-import { hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import type { PlanDataSource } from "../plan.ts";
 import type { Typed, TypedMap } from "../types/typed.ts";
 import { showRatio } from "../values/show.ts";
@@ -18,7 +18,7 @@ export function lowerMix(reader: Reader, sources: readonly PlanDataSource[], poi
   let known = true;
   for (const [name, { value, at, keyAt }] of written) {
     if (!names.includes(name)) {
-      report.add("CTX5002", keyAt, { name, hint: hint(name, names) });
+      report.add("CTX5002", keyAt, { name, hint: hint(name, names) }, { fixes: renames(name, names, keyAt) });
       known = false;
     }
     mix[name] = typeof value === "number" ? value : 0;

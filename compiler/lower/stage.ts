@@ -1,4 +1,4 @@
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
 import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
@@ -157,9 +157,7 @@ function previousStage(
   if (name !== undefined && earlier.includes(name)) return before;
   const known = name !== undefined && names.includes(name);
   const shown = name ?? "this";
-  const meant = known ? undefined : closest(shown, earlier);
-  const title = `${meant} instead of ${shown}`;
-  const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...at, text: meant }] }];
+  const fixes = known ? [] : renames(shown, earlier, at);
   const why = known ? "it does not come before" : hint(shown, earlier);
   lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why }, { fixes });
   return before;

@@ -25,17 +25,17 @@ interface Mark {
  * is left out, and so is the branch of a conditional that was not taken. An expression of several lines is first repeated
  * on one.
  *
- * @param valueOf the value of a part; undefined where it has none
+ * @param lookUp the value of a part; undefined where it has none
  * @returns lines that begin at the expression's column
  */
 export function drawValues(
   node: Expression,
   text: SourceText,
-  valueOf: (part: Expression) => Value | undefined,
+  lookUp: (part: Expression) => Value | undefined,
   show: (value: Value) => string,
 ): string[] {
   const { line, columnOf } = oneLine(node, text);
-  const marks = marksOf(node, text, valueOf, show).map(({ at, text }) => ({ column: columnOf(at), text: cut(text) }));
+  const marks = marksOf(node, text, lookUp, show).map(({ at, text }) => ({ column: columnOf(at), text: cut(text) }));
   const whole = text.lineAt(node.start) === text.lineAt(node.end) ? [] : [line];
   return [...whole, ...drawing(marks.sort((a, b) => a.column - b.column))];
 }
@@ -45,15 +45,15 @@ type PlacedMark = { readonly at: number; readonly text: string };
 function marksOf(
   node: Expression,
   text: SourceText,
-  valueOf: (part: Expression) => Value | undefined,
+  lookUp: (part: Expression) => Value | undefined,
   show: (value: Value) => string,
 ): PlacedMark[] {
   const own = (at: number): PlacedMark[] => {
-    const value = valueOf(node);
+    const value = lookUp(node);
     // A word without a value is a choice: it stands for itself.
     return value === undefined || value.kind === "word" ? [] : [{ at, text: show(value) }];
   };
-  const inner = (part: Expression) => marksOf(part, text, valueOf, show);
+  const inner = (part: Expression) => marksOf(part, text, lookUp, show);
   switch (node.kind) {
     case "name":
     case "member":
@@ -69,7 +69,7 @@ function marksOf(
     case "list":
       return node.items.flatMap(inner);
     case "if": {
-      const condition = valueOf(node.condition);
+      const condition = lookUp(node.condition);
       if (condition?.kind !== "flag") return inner(node.condition);
       return [
         ...own(node.start),

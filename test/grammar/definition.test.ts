@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
+import { elsewhere } from "../../grammar/elsewhere.ts";
 import { generate } from "../../grammar/generate.ts";
 import { type Documented, language, type PropertyDefinition, parse, type ValueType } from "../../grammar/index.ts";
 
@@ -113,4 +114,22 @@ describe("the definition", () => {
       for (const kind of Object.keys(block.children)) expect(block.properties).not.toHaveProperty(kind);
     }
   });
+});
+
+test("names that other tools use lead to properties that there are, and are none themselves", () => {
+  for (const [owner, properties] of Object.entries(elsewhere)) {
+    const owners = [
+      ...blocks.filter(([, block]) => block.name === owner).map(([, block]) => Object.keys(block.properties)),
+      ...functions.filter(({ name }) => name === owner).map(({ parameters }) => parameters.map(({ name }) => name)),
+    ];
+    expect(owners.length, owner).toBeGreaterThan(0);
+    const names = Object.values(properties).flat();
+    expect(new Set(names).size, owner).toBe(names.length);
+    for (const property of Object.keys(properties))
+      expect(
+        owners.some((known) => known.includes(property)),
+        `${owner}.${property}`,
+      ).toBe(true);
+    for (const known of owners) expect(names.filter((name) => known.includes(name))).toEqual([]);
+  }
 });
