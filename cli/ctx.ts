@@ -23,6 +23,7 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   report: () => import("./report.ts"),
   export: () => import("./export.ts"),
   doctor: () => import("./doctor.ts"),
+  completion: () => import("./completion.ts"),
 };
 
 async function main(words: string[]): Promise<void> {
@@ -33,7 +34,8 @@ async function main(words: string[]): Promise<void> {
     .showSuggestionAfterError()
     .exitOverride();
   const command = words.find((word) => !word.startsWith("-"));
-  const load = command === undefined ? undefined : COMMANDS[command];
+  // Completion speaks of every command.
+  const load = command === undefined || command === "completion" ? undefined : COMMANDS[command];
   for (const module of await Promise.all((load ? [load] : Object.values(COMMANDS)).map((each) => each()))) {
     module.register(program);
   }
