@@ -4,6 +4,9 @@
  */
 import { type InterfaceDeclaration, Node, Project, type PropertySignature, SyntaxKind, type TypeNode } from "ts-morph";
 
+/** Name of the schema of plans of version 1; it is a name, not an address. */
+const PLAN_SCHEMA_ID = "urn:ctx-recipe:plan:1";
+
 type Schema = { [key: string]: unknown };
 
 /** @param file path of plan.ts; its `Plan` is the root */
@@ -14,6 +17,7 @@ export function writePlanSchema(file: string): string {
   for (const declaration of source.getInterfaces()) definitions[declaration.getName()] = interfaceSchema(declaration);
   const schema = {
     $schema: "http://json-schema.org/draft-07/schema#",
+    $id: PLAN_SCHEMA_ID,
     $comment: "Generated from compiler/plan.ts by `npm run generate`; do not edit.",
     title: "Plan of a ctx run",
     $ref: "#/definitions/Plan",
