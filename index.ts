@@ -13,11 +13,19 @@ export {
   canonicalJson,
   check,
   compile,
+  diffPlans,
   emptyHost,
+  type FixedRecipe,
+  type FixNote,
+  fixRecipe,
   type Host,
   type JsonDiagnostic,
   type JsonFile,
+  type PlanChange,
+  type PlanDifference,
+  type PlanTotals,
   planFaults,
+  type StageDifference,
 } from "./compiler/index.ts";
 export type * from "./compiler/plan.ts";
 export * from "./grammar/index.ts";

@@ -20,6 +20,7 @@ import { withSettings } from "./names/settings.ts";
 import { knownWords } from "./names/words.ts";
 import type { Plan } from "./plan.ts";
 
+/** What a compilation knows besides the text. */
 export interface AnalyzeOptions {
   /** Name of the recipe's file; paths in the recipe are relative to its folder. */
   readonly file?: string;

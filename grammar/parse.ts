@@ -12,6 +12,7 @@ import { mendSlips } from "./slips.ts";
 import { SourceText } from "./text.ts";
 import { lexer, SlashRemark } from "./tokens.ts";
 
+/** What a text is as a tree, and what is wrong with it. */
 export interface Parsed {
   file: FileNode;
   /** In the order of the text, at most one for each line. */

@@ -57,16 +57,20 @@ export interface SyntaxParameters {
   CTX1024: { found: string; keyword: string };
 }
 
+/** Codes of syntax problems, CTX1xxx. */
 export type SyntaxCode = keyof SyntaxParameters;
 
+/** Another place that takes part in a problem. */
 export interface SyntaxRelated extends Span {
   note: string;
 }
 
+/** Replaces the text of a span; empty text deletes, an empty span inserts. */
 export interface SyntaxEdit extends Span {
   text: string;
 }
 
+/** A repair that an editor can apply. */
 export interface SyntaxFix {
   title: string;
   /** `safe` fixes keep the meaning that was clearly intended; `review` ones are a guess. */
