@@ -1,6 +1,7 @@
 import { Argument, type Command } from "commander";
 import { codes } from "../compiler/diagnostics/catalogue.ts";
 import { type Completed, type CompletedCommand, SHELLS, type Shell, scriptFor } from "./completion_scripts.ts";
+import { printJson } from "./outcome.ts";
 import { templates } from "./templates.ts";
 
 export function register(program: Command): void {
@@ -15,8 +16,11 @@ bash:  echo 'source <(ctx completion bash)' >> ~/.bashrc
 zsh:   ctx completion zsh > "\${fpath[1]}/_ctx"
 fish:  ctx completion fish > ~/.config/fish/completions/ctx.fish`,
     )
-    .action((shell: Shell) => {
-      process.stdout.write(scriptFor(shell, program.commands.map(completed)));
+    .option("--json", "print one JSON document")
+    .action((shell: Shell, options: { json?: boolean }) => {
+      const script = scriptFor(shell, program.commands.map(completed));
+      if (options.json) printJson({ shell, script });
+      else process.stdout.write(script);
     });
 }
 

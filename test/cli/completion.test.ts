@@ -119,6 +119,11 @@ test("every command and option is in every script", () => {
   }
 });
 
+test("--json holds the script", () => {
+  const { stdout } = spawnSync(process.execPath, [program, "completion", "bash", "--json"], { encoding: "utf8" });
+  expect(JSON.parse(stdout)).toEqual({ shell: "bash", script: script("bash") });
+});
+
 test("another shell is wrong usage", () => {
   const { status, stderr } = spawnSync(process.execPath, [program, "completion", "tcsh"], { encoding: "utf8" });
   expect([status, stderr]).toEqual([2, expect.stringMatching(/Allowed choices are bash, zsh, fish/)]);
