@@ -26,6 +26,13 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   completion: () => import("./completion.ts"),
 };
 
+/** The modules that a command line needs: its own command's, all for help and for completion, none for the version. */
+function needed(command: string | undefined, words: readonly string[]): (() => Promise<CommandModule>)[] {
+  if (command === undefined && (words[0] === "--version" || words[0] === "-V")) return [];
+  const own = command === undefined || command === "completion" ? undefined : COMMANDS[command];
+  return own ? [own] : Object.values(COMMANDS);
+}
+
 async function main(words: string[]): Promise<void> {
   const program = new Command("ctx")
     .description("compiles and runs recipes that extend the context of a language model")
@@ -34,11 +41,7 @@ async function main(words: string[]): Promise<void> {
     .showSuggestionAfterError()
     .exitOverride();
   const command = words.find((word) => !word.startsWith("-"));
-  // Completion speaks of every command.
-  const load = command === undefined || command === "completion" ? undefined : COMMANDS[command];
-  for (const module of await Promise.all((load ? [load] : Object.values(COMMANDS)).map((each) => each()))) {
-    module.register(program);
-  }
+  for (const module of await Promise.all(needed(command, words).map((each) => each()))) module.register(program);
   if (words.length === 0) {
     process.stdout.write(program.helpInformation());
     return;
