@@ -1,5 +1,7 @@
 import type { Plan, PlanStage } from "../compiler/plan.ts";
-import { classifyPairs, type PairReport } from "../compiler/rope/pairs.ts";
+import { classifyPairs } from "../compiler/rope/pairs.ts";
+
+type PairReport = ReturnType<typeof classifyPairs>;
 
 /** What a stage's table does to the rotary pairs that the base model was trained with. */
 export function pairsOf({ model }: Plan, stage: PlanStage): PairReport {

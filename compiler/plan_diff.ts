@@ -104,7 +104,8 @@ function compareStages(before: Plan, a: PlanStage | null, after: Plan, b: PlanSt
   const { name: _b, rope: ropeAfter, ...restAfter } = b;
   const rope = compare("rope", plain(ropeBefore), plain(ropeAfter));
   const pairs = compare("pairs", pairCounts(before, a), pairCounts(after, b));
-  const rest = Object.keys({ ...restBefore, ...restAfter }).map((key) =>
+  const keys = Object.keys({ ...restBefore, ...restAfter }).filter((key) => key !== "pairs");
+  const rest = keys.map((key) =>
     compare(key, plain(restBefore[key as keyof typeof restBefore]), plain(restAfter[key as keyof typeof restAfter])),
   );
   const changes = sorted([...rest.flat(), ...rope, ...pairs]);

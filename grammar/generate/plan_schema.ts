@@ -4,9 +4,6 @@
  */
 import { type InterfaceDeclaration, Node, Project, type PropertySignature, SyntaxKind, type TypeNode } from "ts-morph";
 
-/** Name of the schema of plans of version 1; it is a name, not an address. */
-const PLAN_SCHEMA_ID = "urn:ctx-recipe:plan:1";
-
 type Schema = { [key: string]: unknown };
 
 /** @param file path of plan.ts; its `Plan` is the root */
@@ -17,13 +14,20 @@ export function writePlanSchema(file: string): string {
   for (const declaration of source.getInterfaces()) definitions[declaration.getName()] = interfaceSchema(declaration);
   const schema = {
     $schema: "http://json-schema.org/draft-07/schema#",
-    $id: PLAN_SCHEMA_ID,
+    // A name, not an address; it ends with the version of the plans.
+    $id: `urn:ctx-recipe:plan:${versionOf(definitions.Plan)}`,
     $comment: "Generated from compiler/plan.ts by `npm run generate`; do not edit.",
     title: "Plan of a ctx run",
     $ref: "#/definitions/Plan",
     definitions,
   };
   return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+function versionOf(plan: Schema | undefined): unknown {
+  const { version } = (plan?.properties ?? {}) as { [name: string]: Schema | undefined };
+  if (version?.const === undefined) throw new Error("Plan.version is no literal");
+  return version.const;
 }
 
 function interfaceSchema(declaration: InterfaceDeclaration): Schema {

@@ -30,7 +30,7 @@ describe("what is generated", () => {
 
   test("the plan's schema is a schema, closed and described", () => {
     const schema = JSON.parse(readFileSync("docs/plan.schema.json", "utf8"));
-    expect(schema.$id).toBe("urn:ctx-recipe:plan:1");
+    expect(schema.$id).toBe(`urn:ctx-recipe:plan:${schema.definitions.Plan.properties.version.const}`);
     const validate = new Ajv({ strict: true, strictTuples: false }).compile(schema);
     expect(validate({})).toBe(false);
     for (const [name, definition] of Object.entries<{ type: string; additionalProperties: unknown }>(
