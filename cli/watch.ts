@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { Failure } from "../runtime/run/failure.ts";
 
@@ -21,6 +21,7 @@ export function watchFiles(files: readonly string[], action: () => readonly stri
     if (process.stdout.isTTY) process.stdout.write("\x1b[2J\x1b[H");
     else if (!first) process.stdout.write("\n");
     first = false;
+    const started = Date.now();
     let read: readonly string[] = files;
     try {
       read = action();
@@ -28,16 +29,19 @@ export function watchFiles(files: readonly string[], action: () => readonly stri
       if (!(error instanceof Failure)) throw error;
       process.stdout.write(`${error.message}\n`);
     }
-    for (const folder of new Set([...files, ...read].map(dirname))) {
-      if (!watched.has(folder)) add(folder);
-    }
+    const all = [...new Set([...files, ...read])];
+    const unwatched = all.filter((file) => !watched.has(dirname(file)));
+    for (const folder of new Set(unwatched.map(dirname))) add(folder);
+    // Of a folder that was not watched yet, nobody has told what changed since its files were read.
+    if (unwatched.some((file) => changedSince(file, started))) soon();
+  };
+  const soon = () => {
+    clearTimeout(pending);
+    pending = setTimeout(again, settle);
   };
   const add = (folder: string) => {
     try {
-      const watcher = watch(folder, () => {
-        clearTimeout(pending);
-        pending = setTimeout(again, settle);
-      });
+      const watcher = watch(folder, soon);
       watcher.on("error", () => {
         watcher.close();
         watched.delete(folder);
@@ -48,4 +52,13 @@ export function watchFiles(files: readonly string[], action: () => readonly stri
     }
   };
   again();
+}
+
+/** Whether a file was written after a time, by clocks that may be a tick apart. */
+function changedSince(file: string, time: number): boolean {
+  try {
+    return statSync(file).mtimeMs >= time - 4;
+  } catch {
+    return false;
+  }
 }
