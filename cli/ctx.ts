@@ -15,6 +15,7 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   new: () => import("./new.ts"),
   check: () => import("./check.ts"),
   fmt: () => import("./fmt.ts"),
+  fix: () => import("./fix.ts"),
   explain: () => import("./explain.ts"),
   plan: () => import("./plan.ts"),
   run: () => import("./run.ts"),
@@ -22,7 +23,15 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   report: () => import("./report.ts"),
   export: () => import("./export.ts"),
   doctor: () => import("./doctor.ts"),
+  completion: () => import("./completion.ts"),
 };
+
+/** The modules that a command line needs: its own command's, all for help and for completion, none for the version. */
+function needed(command: string | undefined, words: readonly string[]): (() => Promise<CommandModule>)[] {
+  if (command === undefined && (words[0] === "--version" || words[0] === "-V")) return [];
+  const own = command === undefined || command === "completion" ? undefined : COMMANDS[command];
+  return own ? [own] : Object.values(COMMANDS);
+}
 
 async function main(words: string[]): Promise<void> {
   const program = new Command("ctx")
@@ -32,10 +41,7 @@ async function main(words: string[]): Promise<void> {
     .showSuggestionAfterError()
     .exitOverride();
   const command = words.find((word) => !word.startsWith("-"));
-  const load = command === undefined ? undefined : COMMANDS[command];
-  for (const module of await Promise.all((load ? [load] : Object.values(COMMANDS)).map((each) => each()))) {
-    module.register(program);
-  }
+  for (const module of await Promise.all(needed(command, words).map((each) => each()))) module.register(program);
   if (words.length === 0) {
     process.stdout.write(program.helpInformation());
     return;

@@ -18,7 +18,11 @@ export interface PlanSourceFile {
  * @param settings `name=value` for the recipe's params
  * @throws Failure when there is no such file, or the recipe has errors (printed before)
  */
-export async function planFrom(file: string, settings: string[]): Promise<PlanSourceFile> {
+export async function planFrom(
+  file: string,
+  settings: readonly string[],
+  options: { quiet: boolean } = { quiet: false },
+): Promise<PlanSourceFile> {
   if (!existsSync(file)) throw new Failure("input", `${file} does not exist`);
   if (extname(file) === ".json") {
     if (settings.length > 0) throw new Failure("usage", "--set needs a recipe; a plan is final");
@@ -26,7 +30,7 @@ export async function planFrom(file: string, settings: string[]): Promise<PlanSo
     return { plan, base: planBase(plan, file), recipe: null };
   }
   const { compileFile } = await import("./compile_file.ts");
-  return { plan: compileFile(file, settings), base: dirname(resolve(file)), recipe: resolve(file) };
+  return { plan: compileFile(file, settings, options), base: dirname(resolve(file)), recipe: resolve(file) };
 }
 
 /** The recipe's folder where it is still there, else the plan's own. */

@@ -1,22 +1,33 @@
-import { columns } from "../compiler/diagnostics/width.ts";
-import type { Plan, PlanEvaluate, PlanStage } from "../compiler/plan.ts";
+import type { Plan, PlanEvaluate, PlanPairs, PlanStage } from "../compiler/plan.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../compiler/values/show.ts";
+import { showCount, showFlops } from "./amounts.ts";
+import { type Cell, type Column, hanging, type Screen, styled, tables } from "./layout.ts";
+import { chosenLines, defaultLines } from "./plan_defaults.ts";
+import { pairLegend, showPairs } from "./plan_pairs.ts";
+import { ringLines } from "./plan_ring.ts";
 
-/** A plan for a person: what is trained, stage by stage, what is measured, and every value that was not written down. */
-export function planText(plan: Plan, color: boolean): string {
-  const bold = (text: string) => (color ? `\x1b[1m${text}\x1b[0m` : text);
-  const dim = (text: string) => (color ? `\x1b[2m${text}\x1b[0m` : text);
+/** A plan for a person: what is trained, stage by stage, what it takes, what is measured, and every value that was not written down. */
+export function planText(plan: Plan, screen: Screen): string {
+  const inner = { ...screen, width: screen.width - 2 };
+  const paragraphs = (lines: readonly string[]) => lines.flatMap((line) => hanging(line, inner.width, 4));
+  const title = (text: string, style: "bold" | "bad" = "bold") => styled(text, style, screen);
   const sections = [
-    [bold(plan.recipe), ...headline(plan).map((line) => `  ${line}`)],
-    table(stageRows(plan)).map((line, k) => `  ${k === 0 ? dim(line) : line}`),
-    [bold("Needs more memory than there is"), ...tooLarge(plan).map((line) => `  ${line}`)],
-    ["Measured", ...measures(plan).map((line) => `  ${line}`)],
-    ["Not written down, so chosen", ...table(defaultRows(plan)).map((line) => `  ${line}`)],
+    [title(plan.recipe), ...paragraphs(headline(plan))],
+    ["", ...stageTable(plan, inner)],
+    [title("Needs more memory than there is", "bad"), ...paragraphs(tooLarge(plan))],
+    [title("Ring"), ...ringLines(plan, inner)],
+    [title("Measured"), ...paragraphs(measures(plan))],
+    [title("Not written down, so chosen"), ...chosenLines(plan, screen)],
+    [title("Not written down, so as in every recipe"), ...defaultLines(plan, screen)],
   ];
   return `${sections
     .filter((lines) => lines.length > 1)
-    .map((lines) => lines.join("\n"))
+    .map(([heading, ...lines]) => [...(heading === "" ? [] : [heading]), ...lines.map(indented)].join("\n"))
     .join("\n\n")}\n`;
+}
+
+function indented(line: string): string {
+  return line === "" ? "" : `  ${line}`;
 }
 
 function headline(plan: Plan): string[] {
@@ -32,27 +43,43 @@ function headline(plan: Plan): string[] {
   ];
 }
 
-const heading = ["stage", "length", "theta", "steps", "rows", "tokens", "FLOPs", "time", "device", "host"];
+/** A row for each stage, and what they come to together. */
+function stageTable(plan: Plan, screen: Screen): string[] {
+  const { stages } = plan;
+  const pairs = stages.map((stage) => stage.pairs);
+  const sum = (value: (stage: PlanStage) => number) => stages.reduce((total, stage) => total + value(stage), 0);
+  const column = (
+    head: string,
+    cell: (stage: PlanStage, k: number) => string | Cell,
+    total = "",
+    align: "left" | "right" = "left",
+  ): Column => ({ head, align, cells: [...stages.map(cell), ...(stages.length > 1 ? [total] : [])] });
+  const number = (head: string, value: (stage: PlanStage) => number, total = "") =>
+    column(head, (stage) => showNumber(value(stage)), total, "right");
+  const training = [
+    column("length", showLength, "", "right"),
+    column("theta", showTheta, "", "right"),
+    column("pairs", (_, k) => pairCell(pairs[k]!)),
+    number("steps", ({ steps }) => steps, showNumber(sum(({ steps }) => steps))),
+    number("rows", ({ sequences }) => sequences),
+    number("tokens", ({ tokens }) => tokens, showNumber(sum(({ tokens }) => tokens))),
+  ];
+  const cost = [
+    column("FLOPs", ({ flops }) => showFlops(flops.total), showFlops(sum(({ flops }) => flops.total))),
+    column("time", ({ seconds }) => showDuration(seconds), showDuration(sum(({ seconds }) => seconds))),
+    column("device", (stage) => deviceCell(plan, stage)),
+    column("host", (stage) => showHost(plan, stage)),
+  ];
+  const legend = pairLegend(plan, pairs);
+  const first = column("stage", ({ name }) => name, "all");
+  return [
+    ...tables(first, [training, cost], screen),
+    ...(legend === null ? [] : ["", ...hanging(legend, screen.width, 4)]),
+  ];
+}
 
-function stageRows(plan: Plan): string[][] {
-  const rows = plan.stages.map((stage) => [
-    stage.name,
-    stage.context === stage.length
-      ? showTokens(stage.length)
-      : `${showTokens(stage.length)} of ${showTokens(stage.context)}`,
-    showTheta(stage),
-    showNumber(stage.steps),
-    showNumber(stage.sequences),
-    showNumber(stage.tokens),
-    showFlops(stage.flops.total),
-    showDuration(stage.seconds),
-    showBytes(stage.memory.device.total),
-    showHost(plan, stage),
-  ]);
-  const sum = (value: (stage: PlanStage) => number) => plan.stages.reduce((total, stage) => total + value(stage), 0);
-  const total = ["all", "", "", showNumber(sum((stage) => stage.steps)), "", showNumber(sum((stage) => stage.tokens))];
-  const costs = [showFlops(sum((stage) => stage.flops.total)), showDuration(sum((stage) => stage.seconds)), "", ""];
-  return plan.stages.length > 1 ? [heading, ...rows, [...total, ...costs]] : [heading, ...rows];
+function showLength({ length, context }: PlanStage): string {
+  return context === length ? showTokens(length) : `${showTokens(length)} of ${showTokens(context)}`;
 }
 
 function showTheta({ rope }: PlanStage): string {
@@ -60,6 +87,14 @@ function showTheta({ rope }: PlanStage): string {
   const factor = rope.parameters?.factor;
   if (rope.method === "default") return theta;
   return typeof factor === "number" ? `${theta} ${rope.method} × ${showNumber(factor)}` : `${theta} ${rope.method}`;
+}
+
+function pairCell(pairs: PlanPairs): Cell {
+  return { text: showPairs(pairs), ...(pairs.extrapolated > 0 && { style: "warn" as const }) };
+}
+
+function deviceCell({ hardware }: Plan, { memory: { device } }: PlanStage): Cell {
+  return { text: showBytes(device.total), ...(device.total > hardware.device_bytes && { style: "bad" as const }) };
 }
 
 /** On a CPU the device's memory is the host's. What waits on its disk is told besides. */
@@ -106,65 +141,4 @@ function measure({ needle, perplexity, gate }: PlanEvaluate): string {
   return gate && bounds.length > 0
     ? `${parts.join(", ")}; ${bounds.join(" and ")}, else ${gate.otherwise}`
     : parts.join(", ");
-}
-
-/** What all stages have in common is told once. */
-function defaultRows(plan: Plan): string[][] {
-  const rows = new Map<string, { paths: string[]; rest: string; value: string; from: string }>();
-  for (const { path, value, from } of plan.defaults) {
-    const [, rest] = /^stage [^.]+\.(.+)$/.exec(path) ?? [];
-    const key = rest === undefined ? path : JSON.stringify([rest, value, from]);
-    const row = rows.get(key) ?? { paths: [], rest: rest ?? path, value, from };
-    row.paths.push(path);
-    rows.set(key, row);
-  }
-  const all = plan.stages.length;
-  return [...rows.values()].map(({ paths, rest, value, from }) => {
-    const shared = paths.length > 1 && paths.length === all;
-    return [shared ? `every stage.${rest}` : paths.join(", "), value, from];
-  });
-}
-
-/** 8.03e9 → "8.03 B". */
-function showCount(value: number): string {
-  for (const [size, name] of [
-    [1e12, "T"],
-    [1e9, "B"],
-    [1e6, "M"],
-    [1e3, "K"],
-  ] as const) {
-    if (value >= size) return `${Number((value / size).toPrecision(3))} ${name}`;
-  }
-  return String(value);
-}
-
-/** 3.1e18 → "3.1 EFLOP". */
-function showFlops(value: number): string {
-  const names = [
-    [1e21, "ZFLOP"],
-    [1e18, "EFLOP"],
-    [1e15, "PFLOP"],
-    [1e12, "TFLOP"],
-    [1e9, "GFLOP"],
-  ] as const;
-  for (const [size, name] of names) if (value >= size) return `${Number((value / size).toPrecision(3))} ${name}`;
-  return `${showNumber(value)} FLOP`;
-}
-
-/** Columns as wide as their widest cell; cells of numbers to the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) for (const [k, cell] of row.entries()) widths[k] = Math.max(widths[k] ?? 0, columns(cell));
-  const right = widths.map(
-    (_, k) => rows.slice(1).some((row) => /^[\d,.]+$/.test(row[k] ?? "")) && k > 0 && rows[0] === heading,
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, k) => {
-        const space = " ".repeat(widths[k]! - columns(cell));
-        return right[k] ? space + cell : cell + space;
-      })
-      .join("  ")
-      .trimEnd(),
-  );
 }

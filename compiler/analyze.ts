@@ -20,6 +20,7 @@ import { withSettings } from "./names/settings.ts";
 import { knownWords } from "./names/words.ts";
 import type { Plan } from "./plan.ts";
 
+/** What a compilation knows besides the text. */
 export interface AnalyzeOptions {
   /** Name of the recipe's file; paths in the recipe are relative to its folder. */
   readonly file?: string;
@@ -69,11 +70,19 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
   refuseSilentLoss(lowering);
-  const diagnostics = files.reduce<Diagnostic[]>(
-    (list, file) => applyAllowances(list, file.name, texts.get(file.name)!, file.tree.comments),
-    withSettings(withoutEchoes(report.list(), texts), settings, files, texts),
-  );
+  const unused: Diagnostic[] = [];
+  let diagnostics = withSettings(withoutEchoes(report.list(), texts), settings, files, texts);
+  for (const file of files) {
+    const allowed = applyAllowances(diagnostics, file.name, texts.get(file.name)!, file.tree.comments);
+    diagnostics = allowed.diagnostics;
+    unused.push(...allowed.unused);
+  }
   const failed = diagnostics.some(({ severity }) => severity === "error");
+  // Where an error kept a check from running, nobody knows what the check would have raised.
+  if (!failed) diagnostics.push(...unused);
+  // Of a recipe in a version of the language that this compiler does not know, anything else it says would be a guess.
+  const strange = diagnostics.filter(({ code }) => code === "CTX2501");
+  if (strange.length > 0) diagnostics = strange;
   return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
 }
 
@@ -85,9 +94,28 @@ function refuseSilentLoss({ left, report }: Lowering): void {
   }
 }
 
-/** One broken line gives one error: what else is wrong on a line that could not be read is most likely its echo. */
+/**
+ * One cause gives one diagnostic. Left out is what most likely follows from another:
+ *
+ * - what else is wrong on a line that could not be read;
+ * - what is missing from a recipe when an import, where it may stand, could not be read;
+ * - that a setting has no effect, of one that is itself wrong.
+ */
 function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<string, SourceText>): Diagnostic[] {
   const line = ({ at }: Diagnostic) => `${at.file}:${texts.get(at.file)?.lineAt(at.start)}`;
+  const place = ({ at }: Diagnostic) => `${at.file}:${at.start}:${at.end}`;
   const broken = new Set(diagnostics.filter(({ code }) => code.startsWith("CTX1")).map(line));
-  return diagnostics.filter((diagnostic) => diagnostic.code.startsWith("CTX1") || !broken.has(line(diagnostic)));
+  const wrong = new Set(diagnostics.filter(({ code, severity }) => severity === "error" && code !== idle).map(place));
+  const halfRead = diagnostics.some(({ code }) => code === "CTX2301");
+  return diagnostics.filter((diagnostic) => {
+    if (diagnostic.code.startsWith("CTX1")) return true;
+    if (halfRead && mayBeImported.has(diagnostic.code)) return false;
+    return !broken.has(line(diagnostic)) && !(diagnostic.code === idle && wrong.has(place(diagnostic)));
+  });
 }
+
+/** A setting without effect. */
+const idle = "CTX3017";
+
+/** Something that a recipe lacks: a property, a name, a param of --set, a stage. */
+const mayBeImported: ReadonlySet<string> = new Set(["CTX2005", "CTX2007", "CTX2202", "CTX4005", "CTX8004"]);

@@ -9,12 +9,15 @@ import { planFaults } from "./validate_plan.ts";
 
 export { type Analysis, type AnalyzeOptions, analyze } from "./analyze.ts";
 export type { JsonDiagnostic, JsonFile } from "./diagnostics/json.ts";
+export { type FixedRecipe, type FixNote, fixRecipe } from "./fix.ts";
 export { emptyHost, type Host } from "./host.ts";
 export { canonicalJson } from "./lower/canonical.ts";
 export type * from "./plan.ts";
+export { diffPlans, type PlanChange, type PlanDifference, type PlanTotals, type StageDifference } from "./plan_diff.ts";
 export { upgradePlan } from "./upgrade_plan.ts";
 export { planFaults } from "./validate_plan.ts";
 
+/** What comes of a compilation. */
 export interface Compiled {
   /** Absent when an error stands in its way. */
   plan?: Plan;

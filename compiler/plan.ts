@@ -29,6 +29,7 @@ export interface Plan {
   trace: { [pointer: string]: PlanPlace };
 }
 
+/** Where a plan comes from. */
 export interface PlanSource {
   file: string;
   /** SHA-256 of the recipe's text, hex. */
@@ -124,6 +125,7 @@ export interface PlanPairs {
   furthest: number;
 }
 
+/** What turns text into tokens. */
 export interface PlanTokenizer {
   /** `file`: tokenizer.json of the model's folder; `bpe`: trained on the data's sources before the first stage; `none`: not found yet. */
   kind: "file" | "bpe" | "none";
@@ -133,6 +135,7 @@ export interface PlanTokenizer {
   vocab: number | null;
 }
 
+/** The texts of a run and how rows are made of them. */
 export interface PlanData {
   sources: PlanDataSource[];
   /** `mask`: no attention across document boundaries; `join`: documents of a row see each other. */
@@ -189,6 +192,7 @@ export interface PlanSynthetic {
   gap: number;
 }
 
+/** A stretch of training at one length with one frequency table. */
 export interface PlanStage {
   name: string;
   /** Length of a row in tokens: what attention sees. */
@@ -222,6 +226,7 @@ export interface PlanPositions {
   chunks: number;
 }
 
+/** How the weights learn in a stage. */
 export interface PlanTrain {
   method: "full" | "lora";
   lora: PlanLora | null;
@@ -233,6 +238,7 @@ export interface PlanTrain {
   dtype: "f32" | "bf16";
 }
 
+/** Low-rank updates beside frozen weights (Hu et al. 2106.09685). */
 export interface PlanLora {
   rank: number;
   alpha: number;
@@ -243,6 +249,7 @@ export interface PlanLora {
   plus_ratio: number;
 }
 
+/** The rule of a step: AdamW (Loshchilov and Hutter 1711.05101). */
 export interface PlanOptimizer {
   kind: "adamw";
   lr: number;
@@ -253,6 +260,7 @@ export interface PlanOptimizer {
   state: "carry" | "reset";
 }
 
+/** The learning rate over the steps of a stage. */
 export interface PlanSchedule {
   kind: "constant" | "linear" | "cosine";
   warmup_steps: number;
@@ -260,6 +268,7 @@ export interface PlanSchedule {
   final: number;
 }
 
+/** How a stage is laid over devices. */
 export interface PlanParallel {
   devices: number;
   ring: number;
@@ -272,6 +281,7 @@ export interface PlanParallel {
   accumulation: number;
 }
 
+/** What is kept, what is computed again, and the bytes that this takes. */
 export interface PlanMemory {
   /** 0 keeps all activations; n saves every n-th layer's input and recomputes. */
   checkpoint_every: number;
@@ -289,6 +299,7 @@ export interface PlanMemory {
   host: { [term: string]: number };
 }
 
+/** Bytes on one device, term by term. */
 export interface PlanLedger {
   weights: number;
   gradients: number;
@@ -301,6 +312,7 @@ export interface PlanLedger {
   total: number;
 }
 
+/** Floating-point operations of a stage, an addition and a multiplication counted as two. */
 export interface PlanFlops {
   linear: number;
   attention: number;
@@ -308,6 +320,7 @@ export interface PlanFlops {
   total: number;
 }
 
+/** What is measured, and what must come of it. */
 export interface PlanEvaluate {
   perplexity: PlanPerplexity | null;
   needle: PlanNeedle | null;
@@ -345,12 +358,14 @@ export interface PlanGate {
   otherwise: "stop" | "warn";
 }
 
+/** How the weights are written as a Hugging Face folder. */
 export interface PlanExport {
   dtype: "f32" | "bf16" | "f16";
   /** Merge adapters into the weights. */
   merge: boolean;
 }
 
+/** The machine that the plan is made for. */
 export interface PlanHardware {
   name: string;
   kind: "cpu" | "cuda";
@@ -377,6 +392,7 @@ export interface PlanHardware {
   origin: string;
 }
 
+/** A value that the recipe leaves open. */
 export interface PlanDefault {
   /** Recipe path, e.g. `train.optimizer.betas`. */
   path: string;

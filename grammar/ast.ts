@@ -31,6 +31,7 @@ export interface Comment extends Span {
   ownLine: boolean;
 }
 
+/** What a file or a block consists of. */
 export type Statement =
   | VersionNode
   | RecipeNode
@@ -107,6 +108,7 @@ export interface AssertionNode extends Span {
   expression: Expression;
 }
 
+/** A value, or what gives one. */
 export type Expression =
   | NumberNode
   | TextNode
@@ -202,6 +204,7 @@ export interface RangeStep extends Span {
   value: Expression;
 }
 
+/** A sign before one operand. */
 export type UnaryOperator = "-" | "+" | "not";
 
 export interface UnaryNode extends Span {
@@ -210,6 +213,7 @@ export interface UnaryNode extends Span {
   operand: Expression;
 }
 
+/** A sign between two operands. */
 export type BinaryOperator = "+" | "-" | "*" | "/" | "^" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "and" | "or";
 
 export interface BinaryNode extends Span {

@@ -3,6 +3,9 @@
  * generated/language.ts. Checker, completion, hover, signature help and the reference page all read this table.
  */
 
+/** The newest version of the language, as `ctx 1` at the top of a recipe names it. */
+export const languageVersion = 1;
+
 /** What a value can be. */
 export type ValueType =
   | { kind: "tokens" | "count" | "number" | "ratio" | "bytes" | "duration" | "text" | "flag" }
@@ -25,11 +28,13 @@ export type ValueType =
   | { kind: "reference"; to: Reference }
   | { kind: "union"; of: ValueType[] };
 
+/** What a name in a recipe can lead to. */
 export type Reference = "source" | "stage";
 
 /** `planned`: known to the language, refused by the compiler until the engine carries it out. */
 export type Status = "ready" | "planned";
 
+/** What is told of everything in the language. */
 export interface Documented {
   name: string;
   /** Markdown. */
@@ -71,6 +76,7 @@ export interface ChildDefinition {
   required: boolean;
 }
 
+/** A kind of block: what may stand in it. */
 export interface BlockDefinition extends Documented {
   /** What the label names; null when the block has none. */
   label: Reference | null;
@@ -81,6 +87,7 @@ export interface BlockDefinition extends Documented {
   overrides: string[];
 }
 
+/** A function, or a call that is a setting: what it takes and gives. */
 export interface FunctionDefinition extends Documented {
   /** Where it may be called: `optimizer`, `schedule`, `method`, `theta`, …; `math` anywhere. */
   set: string;
@@ -101,6 +108,7 @@ export interface VariableDefinition extends Documented {
   scope: "always" | "stage" | "named";
 }
 
+/** The whole vocabulary of recipes. */
 export interface LanguageDefinition {
   /** What may stand at the top level; `properties` is empty. */
   root: BlockDefinition;

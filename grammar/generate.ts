@@ -14,11 +14,14 @@ import { writeTextMate } from "./generate/write_textmate.ts";
 /** Path from the package's root → text. */
 export function generate(root: string): { [path: string]: string } {
   const language = readDefinition(join(root, "grammar", "language"));
+  const planSchema = writePlanSchema(join(root, "compiler", "plan.ts"));
   return {
     "grammar/generated/language.ts": writeTable(language),
     "grammar/generated/ctx.tmLanguage.json": writeTextMate(language),
     "docs/reference.md": writeReference(language),
-    "compiler/plan.schema.json": writePlanSchema(join(root, "compiler", "plan.ts")),
+    "compiler/plan.schema.json": planSchema,
+    // For editors and other programs that read plans: the same, where documentation is looked for.
+    "docs/plan.schema.json": planSchema,
   };
 }
 

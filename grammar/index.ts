@@ -1,6 +1,7 @@
 /** Text → tree: the syntax of recipes, without their vocabulary's meaning. */
 export * from "./ast.ts";
 export type * from "./definition.ts";
+export { languageVersion } from "./definition.ts";
 export { format } from "./format.ts";
 export { language } from "./generated/language.ts";
 export { type Parsed, parse } from "./parse.ts";

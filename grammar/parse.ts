@@ -8,9 +8,11 @@ import { spanOf } from "./literals.ts";
 import { extraBrace, RecipeParser } from "./parser.ts";
 import type { SyntaxCode, SyntaxProblem } from "./problems.ts";
 import { closers } from "./reporting.ts";
+import { mendSlips } from "./slips.ts";
 import { SourceText } from "./text.ts";
 import { lexer, SlashRemark } from "./tokens.ts";
 
+/** What a text is as a tree, and what is wrong with it. */
 export interface Parsed {
   file: FileNode;
   /** In the order of the text, at most one for each line. */
@@ -27,7 +29,10 @@ export function parse(text: string): Parsed {
   parser ??= new RecipeParser();
   const { tokens: shallow, cut } = cutDeep(lexed.tokens);
   const { tokens, extra } = balanceBraces(shallow);
-  const { file, problems } = parser.parseTokens(foldLines(tokens), text.length);
+  const slips: SyntaxProblem[] = [];
+  const mended = mendSlips(tokens, slips);
+  const { file, problems } = parser.parseTokens(foldLines(mended), text.length);
+  problems.push(...slips);
   for (const token of cut) problems.push({ code: "CTX1022", parameters: { limit: NESTING_LIMIT }, ...spanOf(token) });
   for (const brace of extra) problems.push(extraBrace(brace));
   for (const token of lexed.groups.unknown ?? []) {

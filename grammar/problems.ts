@@ -29,7 +29,7 @@ export interface SyntaxParameters {
   CTX1010: Record<never, never>;
   /** A character that the language does not use. */
   CTX1011: { character: string };
-  /** Another language's spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`. */
+  /** Another spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`; `x 2` for `x2`, `64 Ki` for `64Ki`. */
   CTX1012: { found: string; instead: string };
   /** A comma between properties or blocks. */
   CTX1013: Record<never, never>;
@@ -53,18 +53,24 @@ export interface SyntaxParameters {
   CTX1022: { limit: number };
   /** Digits that are no number: `5.1.2`, `5__12`, `5_`. */
   CTX1023: { number: string; hint: string };
+  /** A word where a statement begins is nearly a keyword, and what follows fits that keyword: `parm gpus = 8`. */
+  CTX1024: { found: string; keyword: string };
 }
 
+/** Codes of syntax problems, CTX1xxx. */
 export type SyntaxCode = keyof SyntaxParameters;
 
+/** Another place that takes part in a problem. */
 export interface SyntaxRelated extends Span {
   note: string;
 }
 
+/** Replaces the text of a span; empty text deletes, an empty span inserts. */
 export interface SyntaxEdit extends Span {
   text: string;
 }
 
+/** A repair that an editor can apply. */
 export interface SyntaxFix {
   title: string;
   /** `safe` fixes keep the meaning that was clearly intended; `review` ones are a guess. */
@@ -105,4 +111,5 @@ export const syntaxCodes: readonly SyntaxCode[] = [
   "CTX1021",
   "CTX1022",
   "CTX1023",
+  "CTX1024",
 ];

@@ -6,6 +6,7 @@ export interface Position {
   character: number;
 }
 
+/** A stretch of text, its end not included. */
 export interface PositionRange {
   start: Position;
   end: Position;
@@ -63,6 +64,7 @@ export class SourceText {
     return Math.min(start + Math.max(0, position.character), end);
   }
 
+  /** Lines and characters of a span. */
   range(span: { start: number; end: number }): PositionRange {
     return { start: this.position(span.start), end: this.position(span.end) };
   }
@@ -75,6 +77,7 @@ export class SourceText {
     return { start, end };
   }
 
+  /** The text of a span. */
   slice(span: { start: number; end: number }): string {
     return this.text.slice(span.start, span.end);
   }

@@ -3,8 +3,10 @@
  * two a property wants is the checker's business.
  */
 
+/** What a number literal measures. */
 export type Dimension = "number" | "binary" | "decimal" | "ratio" | "bytes" | "duration";
 
+/** A suffix of number literals. */
 export interface Unit {
   dimension: Dimension;
   /** The literal's value is `digits × scale × 10^exponent`. */
@@ -17,6 +19,7 @@ function unit(dimension: Dimension, scale: number, exponent: number, doc: string
   return { dimension, scale, exponent, doc };
 }
 
+/** Suffix → what it means. */
 export const units: { readonly [suffix: string]: Unit } = {
   "%": unit("ratio", 1, -2, "hundredth"),
   Ki: unit("binary", 1024, 0, "1,024"),

@@ -12,7 +12,7 @@ const ROOMS = ["grammar", "compiler", "runtime", "cli"];
 const PORTABLE = ["grammar", "compiler"];
 
 /** Programs that live beside the code they are about, and run in Node. */
-const PROGRAMS = /^grammar\/(generate\b|bench\.ts)/;
+const PROGRAMS = /^grammar\/generate\b/;
 
 function sources(room: string): string[] {
   if (!existsSync(join(root, room))) return [];

@@ -13,19 +13,27 @@ interface Allowance {
   readonly comment: Comment;
 }
 
+/** What the comments of a file make of its diagnostics. */
+export interface Allowed {
+  /** What is left, and comments that can't be understood. */
+  readonly diagnostics: Diagnostic[];
+  /** Comments that nothing on their line asks for. */
+  readonly unused: readonly Diagnostic[];
+}
+
 /**
  * Applies the `# ctx-allow CODE: reason` comments of a file to its diagnostics: a warning or info on that line is
- * dropped, a lowerable error becomes a warning. A comment that has no effect is itself reported.
+ * dropped, a lowerable error becomes a warning.
  */
 export function applyAllowances(
   diagnostics: readonly Diagnostic[],
   file: string,
   text: SourceText,
   comments: readonly Comment[],
-): Diagnostic[] {
+): Allowed {
   const report = new Report();
   const allowances = comments.flatMap((comment) => read(comment, file, text, report) ?? []);
-  if (allowances.length === 0) return [...diagnostics, ...report.list()];
+  if (allowances.length === 0) return { diagnostics: [...diagnostics, ...report.list()], unused: [] };
   const used = new Set<Allowance>();
   const byLine = new Map<string, Allowance>();
   for (const allowance of allowances) {
@@ -39,13 +47,14 @@ export function applyAllowances(
     used.add(allowance);
     return diagnostic.severity === "error" ? { ...diagnostic, severity: "warning" as const } : [];
   });
+  const idle = new Report();
   for (const allowance of allowances) {
     if (used.has(allowance)) continue;
     const at = { file, start: allowance.comment.start, end: allowance.comment.end };
     const fix = { title: "remove the comment", safety: "safe" as const, edits: [{ ...at, text: "" }] };
-    report.add("CTX2401", at, { code: allowance.code }, { fixes: [fix] });
+    idle.add("CTX2401", at, { code: allowance.code }, { fixes: [fix] });
   }
-  return [...kept, ...report.list()];
+  return { diagnostics: [...kept, ...report.list()], unused: idle.list() };
 }
 
 /** Reads a comment that begins with ctx-allow; one that can't be understood is reported. */

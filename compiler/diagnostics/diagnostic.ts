@@ -35,6 +35,8 @@ export interface Diagnostic {
   readonly at: Place;
   /** What stands beside the carets; says what was expected. */
   readonly label: string;
+  /** Lines that show more than the label where there is room: they begin at the column of `at`, under the carets. */
+  readonly drawing?: readonly string[];
   readonly related: readonly Related[];
   readonly fixes: readonly Fix[];
 }

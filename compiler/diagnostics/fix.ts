@@ -1,4 +1,4 @@
-import type { Diagnostic, Edit } from "./diagnostic.ts";
+import type { Diagnostic, Edit, Fix } from "./diagnostic.ts";
 
 /** Applies edits of one file to its text. Edits that overlap an earlier one are left out; the count tells how many went in. */
 export function applyEdits(text: string, edits: readonly Edit[]): { text: string; applied: number } {
@@ -15,15 +15,29 @@ export function applyEdits(text: string, edits: readonly Edit[]): { text: string
   return { text: out + text.slice(at), applied };
 }
 
-/** The first safe fix of each diagnostic in `file`, applied together. */
+/** A fix that went in, and what it mends. */
+export interface AppliedFix {
+  readonly diagnostic: Diagnostic;
+  readonly fix: Fix;
+}
+
+/** The first safe fix of each diagnostic in `file`, applied together; a fix goes in as a whole or, where it would overlap one before, not at all. */
 export function applySafeFixes(
   text: string,
   file: string,
   diagnostics: readonly Diagnostic[],
-): { text: string; applied: number } {
-  const edits = diagnostics.flatMap((diagnostic) => {
+): { text: string; applied: AppliedFix[] } {
+  const taken: Edit[] = [];
+  const applied = diagnostics.flatMap((diagnostic) => {
     const fix = diagnostic.fixes.find(({ safety }) => safety === "safe");
-    return fix?.edits.every((edit) => edit.file === file) ? [...fix.edits] : [];
+    if (!fix?.edits.every((edit) => edit.file === file && !taken.some((other) => overlap(edit, other)))) return [];
+    taken.push(...fix.edits);
+    return { diagnostic, fix };
   });
-  return applyEdits(text, edits);
+  return { text: applyEdits(text, taken).text, applied };
+}
+
+/** Two insertions at one place do not overlap, yet nobody can say which comes first. */
+function overlap(a: Edit, b: Edit): boolean {
+  return (a.start < b.end && b.start < a.end) || (a.start === b.start && a.end === b.end);
 }

@@ -8,6 +8,8 @@ export interface JsonDiagnostic {
   readonly severity: Severity;
   readonly message: string;
   readonly label: string;
+  /** Lines that show more than the label under the carets, from the range's first column on; mostly none. */
+  readonly drawing: readonly string[];
   /** As editors count: a byte order mark, which they hide, is no character. `SourceText.offset` gives the place in the text. */
   readonly range: PositionRange;
   readonly related: readonly { readonly message: string; readonly file: string; readonly range: PositionRange }[];
@@ -36,6 +38,7 @@ export function toJson(diagnostic: Diagnostic, sources: Sources): JsonDiagnostic
     severity: diagnostic.severity,
     message: diagnostic.message,
     label: diagnostic.label,
+    drawing: diagnostic.drawing ?? [],
     range: rangeOf(diagnostic.at, sources),
     related: diagnostic.related.map(({ message, at }) => ({ message, file: at.file, range: rangeOf(at, sources) })),
     fixes: diagnostic.fixes.map(({ title, safety, edits }) => ({

@@ -49,12 +49,16 @@ export function render(diagnostic: Diagnostic, sources: Sources, options: Render
   const before = columns(expandTabs(source.slice(0, from.character)));
   const until = to.line === from.line ? to.character : source.length;
   const carets = Math.max(1, columns(expandTabs(source.slice(0, until))) - before);
-  const mark = color(severity, `${"^".repeat(carets)}${diagnostic.label ? ` ${diagnostic.label}` : ""}`);
+  // What the label says in a line, the drawing shows.
+  const label = diagnostic.drawing ? "" : diagnostic.label;
+  const mark = color(severity, `${"^".repeat(carets)}${label ? ` ${label}` : ""}`);
+  const frame = `${pad}${color("frame", "│")} ${" ".repeat(before)}`;
   return [
     head,
     `${pad}${color("frame", "┌─")} ${name(at.file)}:${from.line + 1}:${from.character + 1}`,
     `${color("frame", `${number.padStart(pad.length)}│`)} ${expandTabs(source)}`,
-    `${pad}${color("frame", "│")} ${" ".repeat(before)}${mark}`,
+    `${frame}${mark}`,
+    ...(diagnostic.drawing ?? []).map((line) => `${frame}${line}`),
     ...tail(diagnostic, pad, color, name, sources),
   ].join("\n");
 }

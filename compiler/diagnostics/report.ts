@@ -5,6 +5,7 @@ import type { Diagnostic, Fix, Place, Related, Severity } from "./diagnostic.ts"
 export interface Extras {
   readonly related?: readonly Related[];
   readonly fixes?: readonly Fix[];
+  readonly drawing?: readonly string[];
   /** Another severity than the catalogue's, where a check knows better. */
   readonly severity?: Severity;
 }
@@ -27,6 +28,7 @@ export class Report {
       label: entry.label(values as Record<string, string | number>),
       related: extras.related ?? [],
       fixes: extras.fixes ?? [],
+      ...(extras.drawing && extras.drawing.length > 0 && { drawing: extras.drawing }),
     });
   }
 

@@ -1,5 +1,5 @@
 import type { CallNode } from "../../grammar/ast.ts";
-import { hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import { show } from "../values/show.ts";
 import { unitName, unitOfSum } from "../values/units.ts";
 import type { NumberValue, Value } from "../values/value.ts";
@@ -98,11 +98,10 @@ function callFormula(node: CallNode, name: string, scope: Scope): Value | undefi
   const stranger = argument.name && argument.name.name !== formula.parameter ? argument.name : extra;
   if (stranger) {
     const written = "name" in stranger && typeof stranger.name === "string" ? stranger.name : "second argument";
-    scope.report.add("CTX2009", scope.place(stranger), {
-      call: name,
-      argument: written,
-      hint: hint(written, [formula.parameter]),
-    });
+    const place = scope.place(stranger);
+    const values = { call: name, argument: written, hint: hint(written, [formula.parameter]) };
+    const fixes = "name" in stranger ? renames(written, [formula.parameter], place) : [];
+    scope.report.add("CTX2009", place, values, { fixes });
     return undefined;
   }
   const value = evaluate(argument.value, scope);

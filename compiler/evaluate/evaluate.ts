@@ -1,6 +1,6 @@
 import type { Expression, MemberNode, NameNode, Span } from "../../grammar/ast.ts";
 import { dimensionOf } from "../../grammar/units.ts";
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import { show } from "../values/show.ts";
 import { unitOfLiteral } from "../values/units.ts";
 import type { Placed, Value } from "../values/value.ts";
@@ -122,12 +122,8 @@ export function unknownName(
   const compare = scope.limits.suggest();
   const functionNames = [...Object.keys(functions), ...Object.keys(formulas)];
   const known = value.kind === "word" ? [...scope.names(), ...words] : functionNames;
-  const meant = compare ? closest(name, known) : undefined;
   const place = scope.place(value.kind === "call" ? value.at : at);
-  const fixes =
-    meant === undefined
-      ? []
-      : [{ title: `${meant} instead of ${name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+  const fixes = compare ? renames(name, known, place) : [];
   const code = value.kind === "word" ? "CTX2007" : "CTX2008";
   scope.report.add(code, place, { name, hint: compare ? hint(name, known) : "it is not defined" }, { fixes });
 }
@@ -158,10 +154,8 @@ function evaluateMember(node: MemberNode, scope: Scope): Value | undefined {
   const value = object.members.get(member);
   if (!value) {
     const known = [...object.members.keys()];
-    const meant = closest(member, known);
     const place = scope.place(node.property);
-    const title = `${meant} instead of ${member}`;
-    const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+    const fixes = renames(member, known, place);
     scope.report.add("CTX2012", place, { owner: object.name, member, hint: hint(member, known) }, { fixes });
   }
   return value;

@@ -1,4 +1,4 @@
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import type { PlanDataSource } from "../plan.ts";
 import type { Typed, TypedMap } from "../types/typed.ts";
 import { showRatio } from "../values/show.ts";
@@ -18,10 +18,7 @@ export function lowerMix(reader: Reader, sources: readonly PlanDataSource[], poi
   let known = true;
   for (const [name, { value, at, keyAt }] of written) {
     if (!names.includes(name)) {
-      const meant = closest(name, names);
-      const fix = { title: `${meant} instead of ${name}`, safety: "safe" as const };
-      const fixes = meant === undefined ? [] : [{ ...fix, edits: [{ ...keyAt, text: meant }] }];
-      report.add("CTX5002", keyAt, { name, hint: hint(name, names) }, { fixes });
+      report.add("CTX5002", keyAt, { name, hint: hint(name, names) }, { fixes: renames(name, names, keyAt) });
       known = false;
     }
     mix[name] = typeof value === "number" ? value : 0;

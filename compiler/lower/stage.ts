@@ -1,4 +1,4 @@
-import { hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
 import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
@@ -159,10 +159,14 @@ function previousStage(
   if (stage) return stage;
   const at = { file: setting.file, start: setting.value.start, end: setting.value.end };
   const names = childrenOf(root, "stage").map((child) => child.label ?? "");
+  const earlier = [...new Set([...names.slice(0, Math.max(0, names.indexOf(source.name))), ...done.keys()])];
+  // It stands before, but its own numbers could not be had: that has been said there.
+  if (name !== undefined && earlier.includes(name)) return before;
   const known = name !== undefined && names.includes(name);
   const shown = name ?? "this";
-  const why = known ? "it does not come before" : hint(shown, [...done.keys()]);
-  lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why });
+  const fixes = known ? [] : renames(shown, earlier, at);
+  const why = known ? "it does not come before" : hint(shown, earlier);
+  lowering.report.add("CTX4007", at, { name: shown, stage: source.name, hint: why }, { fixes });
   return before;
 }
 

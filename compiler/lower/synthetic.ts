@@ -1,5 +1,6 @@
+import type { Expression } from "../../grammar/ast.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { hint, renames } from "../diagnostics/suggest.ts";
 import type { Section } from "../names/section.ts";
 import type { PlanDataSource } from "../plan.ts";
 import { numberArgument, numbersArgument, type TypedCall } from "../types/typed.ts";
@@ -55,11 +56,14 @@ export function checkHaystack(
   const wanted = source.synthesize?.haystack;
   const setting = section.settings.get("synthesize");
   if (!wanted || !setting) return;
-  const { value: node, file } = setting;
-  const list = node.kind === "call" ? node.arguments : [];
-  const argument = list.find(({ name }) => name?.name === "haystack") ?? list.find(({ name }) => name === null);
-  const { start, end } = argument?.value ?? node;
-  reportHaystack(wanted, sources, { file, start, end }, lowering);
+  const { start, end } = haystackNode(setting.value) ?? setting.value;
+  reportHaystack(wanted, sources, { file: setting.file, start, end }, lowering);
+}
+
+/** The argument that names the haystack, where the call is written out. */
+function haystackNode(value: Expression): Expression | undefined {
+  if (value.kind !== "call") return undefined;
+  return value.arguments.find(({ name }, k) => (name ? name.name === "haystack" : k === 0))?.value;
 }
 
 /** Reports a haystack that is no source, or one whose text is synthetic itself. */
@@ -72,14 +76,9 @@ export function reportHaystack(
   const found = sources.find((source) => source.name === name);
   if (found?.kind === "files") return false;
   const texts = sources.filter((source) => source.kind === "files").map((source) => source.name);
-  const meant = found ? undefined : closest(name, texts);
-  const isName = at.end - at.start === name.length;
-  const fix = { title: `${meant} instead of ${name}`, safety: "safe" as const };
-  const fixes = meant !== undefined && isName ? [{ ...fix, edits: [{ ...at, text: meant }] }] : [];
-  const values = {
-    name,
-    hint: found ? `its text is synthetic; real text is in ${texts.join(", ") || "no source"}` : hint(name, texts),
-  };
-  report.add("CTX5005", at, values, { fixes });
+  const why = found ? `its text is synthetic; real text is in ${texts.join(", ") || "no source"}` : hint(name, texts);
+  // A name that comes from a let is not mended where it is used.
+  const written = at.end - at.start === name.length;
+  report.add("CTX5005", at, { name, hint: why }, { fixes: found || !written ? [] : renames(name, texts, at) });
   return true;
 }

@@ -1,4 +1,5 @@
 import type { FileNode, Statement } from "../../grammar/ast.ts";
+import { languageVersion } from "../../grammar/definition.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 
@@ -15,9 +16,21 @@ export function checkHeader(tree: FileNode, file: string, report: Report): void 
   };
   const version = once("version", "ctx");
   if (version && version !== tree.body[0]) report.add("CTX2502", place(version), {});
-  if (version?.kind === "version" && version.value && version.value.value !== 1) {
+  if (version?.kind === "version" && version.value && !isKnown(version.value.value)) {
     const { start, end, value } = version.value;
-    report.add("CTX2501", { file, start, end }, { version: value });
+    const at = { file, start, end };
+    const newer = Number.isInteger(value) && value > languageVersion;
+    const hint = newer
+      ? `this ctx reads versions up to ${languageVersion}: install a newer one`
+      : `there is only version ${languageVersion}`;
+    const title = `write version ${languageVersion}${newer ? ", if the recipe uses nothing newer" : ""}`;
+    const fix = { title, safety: "review" as const, edits: [{ ...at, text: String(languageVersion) }] };
+    report.add("CTX2501", at, { version: value, hint }, { fixes: [fix] });
   }
   once("recipe", "recipe");
+}
+
+/** Versions of the language that this compiler reads. */
+function isKnown(version: number): boolean {
+  return Number.isInteger(version) && version >= 1 && version <= languageVersion;
 }

@@ -1,7 +1,9 @@
-import type { FileNode } from "../../grammar/ast.ts";
+import type { FileNode, TextNode } from "../../grammar/ast.ts";
 import { parse } from "../../grammar/index.ts";
 import { SourceText } from "../../grammar/text.ts";
+import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
+import { closest } from "../diagnostics/suggest.ts";
 import { reportSyntax } from "../diagnostics/syntax.ts";
 import type { Host } from "../host.ts";
 import { folderOf, joinPath } from "../path.ts";
@@ -39,12 +41,28 @@ export function readSources(text: string, name: string, host: Host, report: Repo
       if (texts.has(path)) continue;
       const content = host.readText(path);
       if (content === undefined) {
-        report.add("CTX2301", at, { path: node.path.value, hint: `there is no ${path}, or it can't be read` });
+        reportMissing(node.path, at, path, host, report);
       } else read(content, path, [...chain, path]);
     }
   };
   read(text, name, [name]);
   return { files, texts };
+}
+
+/** An import that can't be read: another file of its folder may be meant. */
+function reportMissing(node: TextNode, at: Place, path: string, host: Host, report: Report): void {
+  const folder = folderOf(path);
+  const others = host.list("*.ctx", folder) ?? [];
+  const names = others.map((other) => other.slice(other.lastIndexOf("/") + 1));
+  const base = node.value.slice(node.value.lastIndexOf("/") + 1);
+  const meant = closest(base, names);
+  if (meant === undefined) {
+    report.add("CTX2301", at, { path: node.value, hint: `there is no ${path}, or it can't be read` });
+    return;
+  }
+  const text = node.value.slice(0, node.value.length - base.length) + meant;
+  const fix = { title: `"${text}"`, safety: "safe" as const, edits: [{ ...at, text: JSON.stringify(text) }] };
+  report.add("CTX2301", at, { path: node.value, hint: `did you mean ${text}?` }, { fixes: [fix] });
 }
 
 /** True for a text that begins as a JSON object or list does, and as no recipe can. */

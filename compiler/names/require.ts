@@ -3,6 +3,8 @@ import type { SourceText } from "../../grammar/text.ts";
 import { evaluate, wrongType } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { show, showNumber } from "../values/show.ts";
+import type { Value } from "../values/value.ts";
+import { drawValues } from "./power_assert.ts";
 import type { SourceFile } from "./scope.ts";
 
 /** Holds every `require` of a file against the finished stages; a failure shows what each of its operands was. */
@@ -18,7 +20,9 @@ export function checkRequirements(file: SourceFile, text: SourceText, scope: Sco
       const written = text.slice(node.condition);
       const why = node.reason ? node.reason.value : `${written} does not hold`;
       const operands = operandsOf(node.condition, text, within).join(", ") || `${written} is false`;
-      within.report.add("CTX2201", within.place(node.condition), { why, operands });
+      const quiet = within.reportingTo({ add: () => {} });
+      const drawing = drawValues(node.condition, text, (part) => evaluate(part, quiet), showOperand);
+      within.report.add("CTX2201", within.place(node.condition), { why, operands }, { drawing });
     }
   }
 }
@@ -30,10 +34,7 @@ function operandsOf(node: Expression, text: SourceText, scope: Scope): string[] 
     case "member":
     case "call": {
       const value = evaluate(node, scope.reportingTo({ add: () => {} }));
-      // A count of tokens in full: it is compared with a budget.
-      const shown =
-        value?.kind === "number" && value.unit === "tokens" ? showNumber(value.value) : value && show(value);
-      const own = value ? [`${text.slice(node)} = ${shown}`] : [];
+      const own = value ? [`${text.slice(node)} = ${showOperand(value)}`] : [];
       const inner = node.kind === "call" ? node.arguments.flatMap((each) => operandsOf(each.value, text, scope)) : [];
       return [...new Set([...own, ...inner])];
     }
@@ -48,4 +49,9 @@ function operandsOf(node: Expression, text: SourceText, scope: Scope): string[] 
     default:
       return [];
   }
+}
+
+/** A count of tokens in full: it is compared with a budget. */
+function showOperand(value: Value): string {
+  return value.kind === "number" && value.unit === "tokens" ? showNumber(value.value) : show(value);
 }

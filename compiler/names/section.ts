@@ -2,7 +2,7 @@ import type { BlockNode, Expression, FileNode, NameNode, Span, Statement } from 
 import type { BlockDefinition, LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { closest, hint, renames } from "../diagnostics/suggest.ts";
 import { isReserved } from "./reserved.ts";
 import { reportUnknownProperty } from "./unknown_property.ts";
 
@@ -171,9 +171,12 @@ function childKind(
   }
   const known = Object.keys(parent.children);
   const meant = closest(kind, known);
-  const title = `${meant} instead of ${kind}`;
-  const fixes = meant === undefined ? [] : [{ title, safety: "safe" as const, edits: [{ ...at, text: meant }] }];
-  report.add("CTX2002", at, { parent: owner, name: kind, hint: hint(kind, known) }, { fixes });
+  report.add(
+    "CTX2002",
+    at,
+    { parent: owner, name: kind, hint: hint(kind, known) },
+    { fixes: renames(kind, known, at) },
+  );
   return meant;
 }
 

@@ -1,5 +1,6 @@
 import type { Expression, NameNode } from "../../grammar/ast.ts";
 import type { BlockDefinition } from "../../grammar/definition.ts";
+import { calledHere, ownersOf } from "../../grammar/elsewhere.ts";
 import type { Fix } from "../diagnostics/diagnostic.ts";
 import { closest, hint } from "../diagnostics/suggest.ts";
 import type { Naming } from "./section.ts";
@@ -16,6 +17,12 @@ export function reportUnknownProperty(
   { language, report, file }: Naming,
 ): string | undefined {
   const at = { file, start: name.start, end: name.end };
+  const here = calledHere(block.name, name.name);
+  if (here !== undefined && Object.hasOwn(block.properties, here)) {
+    const fixes: Fix[] = [{ title: `${here} instead of ${name.name}`, safety: "safe", edits: [{ ...at, text: here }] }];
+    report.add("CTX2001", at, { block: owner, name: name.name, hint: `it is called ${here} here` }, { fixes });
+    return here;
+  }
   const known = [...Object.keys(block.properties), ...Object.keys(block.children)];
   const meant = closest(name.name, known);
   if (meant !== undefined) {
@@ -33,8 +40,20 @@ export function reportUnknownProperty(
     report.add("CTX2003", at, { name: name.name, block: owner, owner: elsewhere.join(" or ") });
     return undefined;
   }
-  report.add("CTX2001", at, { block: owner, name: name.name, hint: hint(name.name, known) });
+  report.add("CTX2001", at, {
+    block: owner,
+    name: name.name,
+    hint: foreign(name.name, language) ?? hint(name.name, known),
+  });
   return undefined;
+}
+
+/** Where a name of other tools belongs: "it is lr of adamw(…) here". */
+function foreign(name: string, language: Naming["language"]): string | undefined {
+  const [first] = ownersOf(name);
+  if (!first) return undefined;
+  const isBlock = Object.values(language.blocks).some((block) => block.name === first.owner);
+  return `it is ${first.property} of ${first.owner}${isBlock ? "" : "(…)"} here`;
 }
 
 /** Blocks and calls that take a property of this name. */

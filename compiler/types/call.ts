@@ -1,6 +1,7 @@
 import type { Span } from "../../grammar/ast.ts";
 import type { FunctionDefinition, PropertyDefinition } from "../../grammar/definition.ts";
-import { closest, hint } from "../diagnostics/suggest.ts";
+import { calledHere } from "../../grammar/elsewhere.ts";
+import { closest, hint, renames } from "../diagnostics/suggest.ts";
 import type { CallArgument, Value } from "../values/value.ts";
 import { convert, type Target } from "./convert.ts";
 import { defaultOf } from "./default.ts";
@@ -22,12 +23,8 @@ export function convertCall(
   const definition = choices.find((candidate) => candidate.name === value.name);
   if (!definition) {
     const names = choices.filter(({ status }) => status === "ready").map(({ name }) => name);
-    const meant = closest(value.name, names);
     const place = scope.place(nameAt);
-    const fixes =
-      meant === undefined
-        ? []
-        : [{ title: `${meant} instead of ${value.name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+    const fixes = renames(value.name, names, place);
     const values = { value: value.name, name: target.property.name, choices: names.join(", ") };
     scope.report.add("CTX2006", place, values, { fixes });
     return undefined;
@@ -61,7 +58,10 @@ function matchArguments(
       continue;
     }
     if (name === undefined || !names.includes(name)) {
-      const meant = argument.name === null ? undefined : closest(argument.name, names);
+      const called = argument.name === null ? undefined : calledHere(definition.name, argument.name);
+      // A name such as linear is a method and a schedule.
+      const here = called !== undefined && names.includes(called) ? called : undefined;
+      const meant = here ?? (argument.name === null ? undefined : closest(argument.name, names));
       const fixes =
         meant === undefined
           ? []
@@ -78,7 +78,12 @@ function matchArguments(
         {
           call: definition.name,
           argument: argument.name ?? `${ordinal(k)} argument`,
-          hint: argument.name === null ? `it takes ${names.length}` : hint(argument.name, names),
+          hint:
+            argument.name === null
+              ? `it takes ${names.length}`
+              : here
+                ? `it is called ${here} here`
+                : hint(argument.name, names),
         },
         { fixes },
       );

@@ -1,7 +1,7 @@
 import type { Span } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition, ValueType } from "../../grammar/definition.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
-import { closest } from "../diagnostics/suggest.ts";
+import { renames } from "../diagnostics/suggest.ts";
 import { unknownName } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { describe, show } from "../values/show.ts";
@@ -136,12 +136,8 @@ function convertChoice(
   const name = value.kind === "word" ? value.name : value.kind === "text" ? value.value : undefined;
   if (name === undefined) return mismatch(value, type, at, target);
   if (type.choices.includes(name)) return name;
-  const meant = closest(name, type.choices);
   const place = target.scope.place(at);
-  const fixes =
-    meant === undefined
-      ? []
-      : [{ title: `${meant} instead of ${name}`, safety: "safe" as const, edits: [{ ...place, text: meant }] }];
+  const fixes = renames(name, type.choices, place);
   const choices = type.choices.join(", ");
   target.scope.report.add("CTX2006", place, { value: name, name: target.property.name, choices }, { fixes });
   return undefined;

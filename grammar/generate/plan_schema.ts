@@ -14,12 +14,20 @@ export function writePlanSchema(file: string): string {
   for (const declaration of source.getInterfaces()) definitions[declaration.getName()] = interfaceSchema(declaration);
   const schema = {
     $schema: "http://json-schema.org/draft-07/schema#",
+    // A name, not an address; it ends with the version of the plans.
+    $id: `urn:ctx-recipe:plan:${versionOf(definitions.Plan)}`,
     $comment: "Generated from compiler/plan.ts by `npm run generate`; do not edit.",
     title: "Plan of a ctx run",
     $ref: "#/definitions/Plan",
     definitions,
   };
   return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+function versionOf(plan: Schema | undefined): unknown {
+  const { version } = (plan?.properties ?? {}) as { [name: string]: Schema | undefined };
+  if (version?.const === undefined) throw new Error("Plan.version is no literal");
+  return version.const;
 }
 
 function interfaceSchema(declaration: InterfaceDeclaration): Schema {

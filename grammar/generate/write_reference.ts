@@ -6,6 +6,7 @@ import type {
   LanguageDefinition,
   PropertyDefinition,
 } from "../definition.ts";
+import { elsewhere } from "../elsewhere.ts";
 import { units } from "../units.ts";
 import { setName, showType } from "./show_type.ts";
 import { notice } from "./write_table.ts";
@@ -30,6 +31,9 @@ export function writeReference(language: LanguageDefinition): string {
     variables(language),
     "## Units",
     unitTable(),
+    "## Names from elsewhere",
+    "What transformers, PEFT, axolotl, torchtune and others call these settings. None of the names is accepted; `ctx check` tells the one to write, and `ctx fix` writes it.",
+    elsewhereTable(),
   ].join("\n\n")}\n`;
 }
 
@@ -121,6 +125,20 @@ function variables(language: LanguageDefinition): string {
 function unitTable(): string {
   const rows = Object.entries(units).map(([suffix, unit]) => `| \`1${suffix}\` | ${unit.doc} |`);
   return ["| written | means |", "|---|---|", ...rows].join("\n");
+}
+
+/** A row for each name of other tools; the same setting of several kinds of model is told once. */
+function elsewhereTable(): string {
+  const here = new Map<string, Set<string>>();
+  for (const [owner, properties] of Object.entries(elsewhere)) {
+    for (const [property, names] of Object.entries(properties)) {
+      for (const name of names) here.set(name, (here.get(name) ?? new Set()).add(`\`${property}\` of \`${owner}\``));
+    }
+  }
+  const rows = [...here]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, uses]) => `| \`${name}\` | ${[...uses].join(", ")} |`);
+  return ["| elsewhere | here |", "|---|---|", ...rows].join("\n");
 }
 
 function planned(thing: Documented): string {

@@ -8,6 +8,7 @@ export function writeTable(language: LanguageDefinition): string {
   return `// ${notice}
 import type { LanguageDefinition } from "../definition.ts";
 
+/** Every block, property, function and name of the language, with types, defaults and documentation. */
 export const language: LanguageDefinition = ${json};
 `;
 }

@@ -1,6 +1,7 @@
 // Generated from grammar/language by `npm run generate`; do not edit.
 import type { LanguageDefinition } from "../definition.ts";
 
+/** Every block, property, function and name of the language, with types, defaults and documentation. */
 export const language: LanguageDefinition = {
   "root": {
     "name": "recipe",

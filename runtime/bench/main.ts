@@ -1,15 +1,16 @@
 /**
- * npm run bench -- [--only step,memory,lengths,kernels] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
+ * npm run bench -- [--only step,memory,lengths,kernels,compiler] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
  *                  [--checkpoint] [--rounds N] [--threads N] [--seconds S] [--passes N] [--filter TEXT] [--python FILE] [--write]
  *
- * Times the training step, its memory, its cost per token from length to length, and every kernel. With a Python that has torch and
+ * Times the training step, its memory, its cost per token from length to length, every kernel, and the compiler. With a Python that has torch and
  * transformers (`--python`, or CTX_ORACLE_PYTHON in the environment), PyTorch does the same work in turns with us. `--write` puts each
- * table into docs/benchmarks/cpu.md as soon as it is measured and leaves the others as they are.
+ * table into docs/benchmarks/cpu.md (the compiler's: compiler.md) as soon as it is measured and leaves the others as they are.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadAddon, packageRoot } from "../engine/load.ts";
+import { benchCompiler, compilerPage } from "./compiler.ts";
 import { benchKernels } from "./kernels.ts";
 import { benchLengths } from "./lengths.ts";
 import { benchMemory, type MemoryResult } from "./memory.ts";
@@ -20,7 +21,7 @@ import { benchTrainingStep, type StepResult } from "./training_step.ts";
 import { type BenchDtype, LLAMA_15M, type Workload } from "./workload.ts";
 
 interface Options {
-  parts: Part[];
+  parts: (Part | "compiler")[];
   /** Of the training step and of its memory; absent: each part's own. */
   tokens: number[] | undefined;
   lengths: number[];
@@ -60,7 +61,7 @@ function choices<T extends string>(name: string, text: string, known: readonly T
 }
 
 function readOptions(cores: number): Options {
-  const parts = Object.keys(PARTS) as Part[];
+  const parts = [...(Object.keys(PARTS) as Part[]), "compiler" as const];
   const { values } = parseArgs({
     options: {
       only: { type: "string", default: parts.join(",") },
@@ -142,8 +143,13 @@ async function main(): Promise<void> {
   const command = ["npm run bench --", ...process.argv.slice(2).filter((_, i, all) => !isPath(all, i))].join(" ");
   try {
     for (const part of options.parts) {
+      if (part === "compiler") {
+        const made = `Made on ${today()} by \`${command}\`: ${description.cpuModel}, Node ${process.version}.`;
+        compilerPart(made, options.write);
+        continue;
+      }
       const text = await measure(part, options, peers);
-      const made = `Made on ${new Date().toISOString().slice(0, 10)} by \`${command}\`: ${machine}.`;
+      const made = `Made on ${today()} by \`${command}\`: ${machine}.`;
       const notes = part === "step" || part === "kernels" ? (peers?.notes ?? []) : [];
       const body = [made, ...notes, text].join(" ");
       process.stdout.write(`## ${PARTS[part]}\n\n${body}\n\n`);
@@ -153,6 +159,16 @@ async function main(): Promise<void> {
   } finally {
     peers?.close();
   }
+}
+
+const today = () => new Date().toISOString().slice(0, 10);
+
+/** The compiler has a page of its own: what it takes hangs on Node, not on the engine. */
+function compilerPart(made: string, write: boolean): void {
+  process.stderr.write("compiler …\n");
+  const text = compilerPage(made, benchCompiler());
+  process.stdout.write(`${text}\n`);
+  if (write) writeFileSync(join(packageRoot(), "docs", "benchmarks", "compiler.md"), text);
 }
 
 /** `--python FILE` and its value say nothing about the measurement. */

@@ -2,6 +2,7 @@ import type { NativeAttentionOptions } from "./addon.ts";
 import { documentStarts } from "./documents.ts";
 import { loadAddon } from "./load.ts";
 
+/** Shapes, mask and machine of a call of `attention`. */
 export interface AttentionOptions {
   /** Query heads: q is [T, heads × headDim], row-major. */
   heads: number;
@@ -26,6 +27,7 @@ export interface AttentionOptions {
   isa?: string;
 }
 
+/** What `attention` gives. */
 export interface AttentionResult {
   /** [T, heads × headDim] softmax(scale q kᵀ) v over the visible tokens. */
   o: Float32Array;

@@ -9,6 +9,7 @@ import { loadWeights } from "./load_weights.ts";
 import { modelShape } from "./model_shape.ts";
 import { matchWeights, readModelFolder } from "./safetensors.ts";
 
+/** How `Engine.load` computes. */
 export interface EngineLoadOptions {
   /** Default: cpu. */
   device?: "cpu" | "cuda";
@@ -23,6 +24,7 @@ export interface EngineLoadOptions {
   rope?: Pick<PlanRope, "inv_freq" | "attention_factor">;
 }
 
+/** What a sequence has besides its tokens. */
 export interface SequenceOptions {
   /** [T] RoPE positions; default: counted from 0 in each document. */
   positions?: ArrayLike<number>;
@@ -30,6 +32,7 @@ export interface SequenceOptions {
   documents?: ArrayLike<number>;
 }
 
+/** How far `Engine.generate` goes. */
 export interface GenerateOptions {
   maxNewTokens: number;
   /** Token ids that end the continuation; default: the model's eos_token_id. */

@@ -1,6 +1,10 @@
 // What `npm run bench` makes of its measurements: the fit of cost per token, the parts of cpu.md, the tables.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { analyze } from "../../compiler/analyze.ts";
+import { emptyHost } from "../../compiler/index.ts";
+import { format } from "../../grammar/index.ts";
+import { benchCompiler, compilerPage, longRecipes } from "../../runtime/bench/compiler.ts";
 import { deviations } from "../../runtime/bench/lengths.ts";
 import { PARTS, type Part, withParts } from "../../runtime/bench/sections.ts";
 import { kernelTable, memoryTable, stepTable } from "../../runtime/bench/tables.ts";
@@ -147,5 +151,26 @@ describe("tables", () => {
       ["20%", "10%"],
       ["", ""],
     ]);
+  });
+});
+
+describe("the compiler", () => {
+  it.each(Object.entries(longRecipes(1000)))("is timed on a thousand lines of %s that check clean", (_, text) => {
+    expect(Math.abs(text.split("\n").length - 1000)).toBeLessThan(20);
+    const { diagnostics } = analyze(text, emptyHost);
+    expect(diagnostics.filter(({ severity }) => severity !== "info")).toEqual([]);
+    expect(format(text).split("\n").length).toBeGreaterThan(900);
+  });
+
+  it("has a page with each figure, and a dash where the system tells none", () => {
+    const rows = benchCompiler({ warm: 1, cold: 1 });
+    expect(rows.map(({ what }) => what)).toContainEqual(expect.stringMatching(/lines of stages: lex, parse, check$/));
+    for (const { timing } of rows) if (timing) expect(timing.best).toBeLessThanOrEqual(timing.median);
+    const page = compilerPage("Made now.", [
+      { what: "a", timing: { best: 1.25, median: 30.4 } },
+      { what: "b", timing: null },
+    ]);
+    expect(page).toContain("\nMade now.\n");
+    expect(page).toContain("| a | 1.3 | 30 |\n| b | – | – |\n");
   });
 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
+import { elsewhere } from "../../grammar/elsewhere.ts";
 import { generate } from "../../grammar/generate.ts";
 import { type Documented, language, type PropertyDefinition, parse, type ValueType } from "../../grammar/index.ts";
 
@@ -28,7 +29,8 @@ describe("what is generated", () => {
   });
 
   test("the plan's schema is a schema, closed and described", () => {
-    const schema = JSON.parse(readFileSync("compiler/plan.schema.json", "utf8"));
+    const schema = JSON.parse(readFileSync("docs/plan.schema.json", "utf8"));
+    expect(schema.$id).toBe(`urn:ctx-recipe:plan:${schema.definitions.Plan.properties.version.const}`);
     const validate = new Ajv({ strict: true, strictTuples: false }).compile(schema);
     expect(validate({})).toBe(false);
     for (const [name, definition] of Object.entries<{ type: string; additionalProperties: unknown }>(
@@ -113,4 +115,22 @@ describe("the definition", () => {
       for (const kind of Object.keys(block.children)) expect(block.properties).not.toHaveProperty(kind);
     }
   });
+});
+
+test("names that other tools use lead to properties that there are, and are none themselves", () => {
+  for (const [owner, properties] of Object.entries(elsewhere)) {
+    const owners = [
+      ...blocks.filter(([, block]) => block.name === owner).map(([, block]) => Object.keys(block.properties)),
+      ...functions.filter(({ name }) => name === owner).map(({ parameters }) => parameters.map(({ name }) => name)),
+    ];
+    expect(owners.length, owner).toBeGreaterThan(0);
+    const names = Object.values(properties).flat();
+    expect(new Set(names).size, owner).toBe(names.length);
+    for (const property of Object.keys(properties))
+      expect(
+        owners.some((known) => known.includes(property)),
+        `${owner}.${property}`,
+      ).toBe(true);
+    for (const known of owners) expect(names.filter((name) => known.includes(name))).toEqual([]);
+  }
 });

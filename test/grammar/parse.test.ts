@@ -186,6 +186,18 @@ describe("mistakes are reported once, and what was meant is in the tree", () => 
     ["a = 'b'", ["CTX1012 'b'"], 'a = "b"'],
     ["a = “b”", ["CTX1012 “b”"], 'a = "b"'],
     ["a = 1 // why", ["CTX1012 // why"], "a = 1"],
+    ["a = 64 Ki b = 3", ["CTX1012 64 Ki"], "a = 65536:Ki; b = 3"],
+    ["a = 2 h\nb = 3", ["CTX1012 2 h"], "a = 7200:h; b = 3"],
+    ["a = 1..8 x 2 b = 3", ["CTX1012 x 2"], "a = (.. 1 8 factor 2); b = 3"],
+    ["parm a = 1", ["CTX1024 parm"], "param a = 1"],
+    ["lte a = 1\nb = a", ["CTX1024 lte"], "let a = 1; b = a"],
+    ['improt "a.ctx"', ["CTX1024 improt"], 'import "a.ctx"'],
+    ["requires a > 1", ["CTX1024 requires"], "require (> a 1)"],
+    ["recpe a", ["CTX1024 recpe"], "recipe a"],
+    ["cxt 1", ["CTX1024 cxt"], "ctx 1"],
+    ["parm a { b = 1 }", [], "parm a { b = 1 }"],
+    ["params = 1", [], "params = 1"],
+    ["a = 3 x = 2", [], "a = 3; x = 2"],
     ["data { a = 1, b = 2 }", ["CTX1013 ,"], "data { a = 1; b = 2 }"],
     ["a = f(b=1)", ["CTX1014 ="], "a = f(b: 1)"],
     ["a = f(\n  b = 1,\n  c = 2,\n)", ["CTX1014 =", "CTX1014 ="], null],
@@ -219,6 +231,9 @@ describe("mistakes are reported once, and what was meant is in the tree", () => 
       ["a = f(b = 1)", "a = f(b: 1)"],
       ["data = { a = 1 }", "data { a = 1 }"],
       ["a = 1 // why", "a = 1 # why"],
+      ["a = 64 Ki", "a = 64Ki"],
+      ["a = 1..8 x 2", "a = 1..8 x2"],
+      ["parm a = 1", "param a = 1"],
     ] as const) {
       const fix = parse(broken).problems[0]?.fixes?.find(({ safety }) => safety === "safe");
       let text: string = broken;

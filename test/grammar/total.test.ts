@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "../../grammar/index.ts";
 import { foldLines } from "../../grammar/lines.ts";
 import { RecipeParser } from "../../grammar/parser.ts";
-import { lexer } from "../../grammar/tokens.ts";
+import { lexer, makeLexer } from "../../grammar/tokens.ts";
 
 /** One of each word of the language, with likely neighbours. */
 const words = fc.constantFrom(
@@ -22,6 +22,7 @@ const soup = fc.array(words, { maxLength: 60 }).map((parts) => parts.join(" "));
 describe("the grammar", () => {
   test("is sound for Chevrotain's own validations", () => {
     expect(() => new RecipeParser({ validate: true })).not.toThrow();
+    expect(makeLexer({ validate: true }).lexerDefinitionErrors).toEqual([]);
   });
 
   test("takes every sequence of tokens", () => {

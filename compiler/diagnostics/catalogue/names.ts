@@ -92,7 +92,7 @@ export const names = {
     "error",
     "language version",
     message`this recipe is written in version ${"version"} of the language`,
-    message`this ctx knows version 1`,
+    message`${"hint"}`,
   ),
   CTX2502: entry(
     "error",

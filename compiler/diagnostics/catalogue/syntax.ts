@@ -116,4 +116,10 @@ export const syntax = {
     message`split it with let`,
   ),
   CTX1023: entry("error", "not a number", message`${"number"} is not a number`, message`${"hint"}`),
+  CTX1024: entry(
+    "error",
+    "misspelt keyword",
+    message`no statement begins with ${"found"}`,
+    message`did you mean ${"keyword"}?`,
+  ),
 } as const;

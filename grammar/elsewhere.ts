@@ -1,0 +1,122 @@
+/**
+ * What other tools call the properties of a recipe: transformers, PEFT, TRL, axolotl, LLaMA-Factory, torchtune, Megatron,
+ * DeepSpeed. None of these names is accepted; who writes one is told the name it has here, and `ctx fix` rewrites it. Only
+ * names whose values mean the same are listed.
+ *
+ * Block's kind or function → property → names elsewhere.
+ */
+export const elsewhere: { readonly [owner: string]: { readonly [property: string]: readonly string[] } } = {
+  model: { from: ["base_model", "model_name_or_path", "pretrained_model_name_or_path", "model_path"] },
+  rope: {
+    theta: ["rope_theta", "rope_base", "rotary_base", "base", "freq_base"],
+    method: ["rope_type"],
+    frequency: ["inv_freq", "frequencies"],
+    original: ["original_max_position_embeddings", "original_context", "original_length"],
+  },
+  source: {
+    files: ["data_files", "paths", "path"],
+    text: ["text_column", "text_field", "dataset_text_field", "text_key"],
+    chat: ["messages_column", "field_messages", "messages_field", "conversation_column"],
+    synthesize: ["synthetic"],
+  },
+  data: {
+    seed: ["data_seed", "random_seed"],
+    mix: ["weights", "mixture", "interleave_probs", "probabilities"],
+  },
+  train: {
+    optimizer: ["optim"],
+    schedule: ["lr_scheduler", "lr_scheduler_type", "scheduler"],
+    clip: ["max_grad_norm", "grad_clip", "gradient_clipping", "clip_grad", "clip_grad_norm"],
+    dtype: ["precision", "compute_dtype"],
+  },
+  adamw: {
+    lr: ["learning_rate"],
+    betas: ["adam_betas"],
+    eps: ["epsilon", "adam_epsilon", "adam_eps"],
+    weight_decay: ["wd", "decay"],
+  },
+  constant: { warmup: ["warmup_steps", "num_warmup_steps", "warmup_ratio"] },
+  linear: { warmup: ["warmup_steps", "num_warmup_steps", "warmup_ratio"], final: ["min_lr_ratio", "min_lr_rate"] },
+  cosine: { warmup: ["warmup_steps", "num_warmup_steps", "warmup_ratio"], final: ["min_lr_ratio", "min_lr_rate"] },
+  lora: {
+    rank: ["r", "lora_r", "lora_rank"],
+    alpha: ["lora_alpha"],
+    targets: ["target_modules", "lora_target", "lora_target_modules"],
+    also: ["modules_to_save", "additional_target"],
+    plus_ratio: ["loraplus_lr_ratio"],
+  },
+  stage: {
+    length: [
+      "sequence_length",
+      "sequence_len",
+      "seq_length",
+      "seq_len",
+      "max_seq_length",
+      "max_seq_len",
+      "max_length",
+      "cutoff_len",
+      "block_size",
+      "model_max_length",
+    ],
+    steps: ["max_steps", "num_steps", "train_steps", "train_iters", "iterations"],
+    tokens: ["num_tokens", "token_budget", "train_tokens"],
+    batch: ["batch_size", "global_batch_size", "train_batch_size"],
+  },
+  curriculum: {
+    lengths: ["sequence_lengths", "seq_lens", "seq_lengths"],
+    steps: ["max_steps", "num_steps"],
+    batch: ["batch_size", "global_batch_size", "train_batch_size"],
+  },
+  parallel: {
+    devices: ["gpus", "num_gpus", "world_size", "n_gpus"],
+    ring: [
+      "ring_size",
+      "context_parallel",
+      "context_parallel_size",
+      "context_parallel_degree",
+      "cp_size",
+      "sequence_parallel_size",
+      "sequence_parallel_degree",
+      "sp_size",
+    ],
+    micro_batch: ["micro_batch_size", "per_device_train_batch_size", "train_micro_batch_size_per_gpu"],
+  },
+  hardware: { memory: ["gpu_memory", "device_memory"] },
+  needle: { lengths: ["context_lengths"], depths: ["document_depth_percents"] },
+  llama: architecture(),
+  mistral: architecture(),
+  qwen2: architecture(),
+  qwen3: architecture(),
+  bpe: { vocab: ["vocab_size"] },
+  yarn: { factor: ["rope_factor"] },
+};
+
+/** Names of transformers' configurations. */
+function architecture() {
+  return {
+    layers: ["num_hidden_layers", "n_layers", "num_layers", "n_layer"],
+    hidden: ["hidden_size", "d_model", "n_embd", "dim"],
+    heads: ["num_attention_heads", "n_heads", "n_head", "num_heads"],
+    kv_heads: ["num_key_value_heads", "n_kv_heads", "num_kv_heads"],
+    intermediate: ["intermediate_size", "ffn_dim", "mlp_dim"],
+    context: ["max_position_embeddings", "max_seq_len", "n_positions", "context_length"],
+    theta: ["rope_theta", "rope_base"],
+    tie: ["tie_word_embeddings", "tie_embeddings"],
+    vocab: ["vocab_size"],
+    std: ["initializer_range"],
+  };
+}
+
+/** The property of `owner` that other tools call `name`. */
+export function calledHere(owner: string, name: string): string | undefined {
+  const properties = Object.hasOwn(elsewhere, owner) ? elsewhere[owner]! : {};
+  return Object.keys(properties).find((property) => properties[property]!.includes(name));
+}
+
+/** Every owner that has a property which other tools call `name`. */
+export function ownersOf(name: string): { owner: string; property: string }[] {
+  return Object.keys(elsewhere).flatMap((owner) => {
+    const property = calledHere(owner, name);
+    return property === undefined ? [] : [{ owner, property }];
+  });
+}
