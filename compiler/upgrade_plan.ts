@@ -78,7 +78,10 @@ function recounted(plan: Plan): Plan {
       ...{ microBatch: stage.parallel.micro_batch, checkpointEvery: checkpoint_every },
       ...{ lossChunk: loss_chunk, mlpTile: mlp_tile },
     };
-    return { ...stage, memory: { ...stage.memory, device: stageLedger(layout, hardware.kind) } };
+    return {
+      ...stage,
+      memory: { ...stage.memory, device: stageLedger(layout, hardware.kind, stage.parallel.devices) },
+    };
   };
   return { ...plan, stages: plan.stages.map(recount) };
 }

@@ -70,15 +70,23 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround): La
   const chunk = memory.number("loss_chunk");
   const tile = memory.value("mlp_tile") === "none" ? 0 : memory.number("mlp_tile");
   const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
+  const free = freeSpace(ground, devicesOf(parallel, ground.hardware, ring), layout);
   return {
-    ...freeSpace(ground, devicesOf(parallel, ground.hardware, ring), layout),
+    ...free,
     checkpoints: checkpointChoices(memory, ground.model.layers),
     ...(ring !== undefined && { rings: [ring] }),
     ...(micro !== undefined && { micros: () => [micro] }),
+    ...(ring === undefined && micro !== undefined && { rings: dividedBy(micro, free, ground.sequences) }),
     ...(chunk !== undefined && { chunks: [chunk] }),
     ...(tile !== undefined && { tiles: [tile] }),
     ...(offload !== "auto" && { offloads: [offload] }),
   };
+}
+
+/** The rings whose groups have rows that a written micro batch divides; all if there is none. */
+function dividedBy(micro: number, { rings, devices }: LayoutSpace, sequences: number): readonly number[] {
+  const even = rings.filter((ring) => ((sequences * ring) / devices) % micro === 0);
+  return even.length > 0 ? even : rings;
 }
 
 /** As written, else one ring on a CPU, all that the hardware has on GPUs. */

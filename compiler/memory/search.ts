@@ -167,7 +167,7 @@ export function layoutOf(
     lossChunk: Math.min(way.lossChunk, held),
     mlpTile: Math.min(way.mlpTile, held),
   };
-  const ledger = stageLedger(stage, hardware.kind);
+  const ledger = stageLedger(stage, hardware.kind, space.devices);
   const outside = stageOffload(stage, hardware.kind);
   const host: HostNeeds = {
     ...{ sequences, length, devices: space.devices, device: ledger.total },

@@ -39,11 +39,15 @@ export function segmentLengths(layers: number): number[] {
   return [...new Set(Array.from({ length: layers }, (_, k) => Math.ceil(layers / (k + 1))))];
 }
 
-/** Rings that divide both the devices and the length, from small to large; 1 if there is no other. A CPU has but one ring. */
-function rings(devices: number, layout: PlanParallel["layout"], { hardware, length }: StageNeeds): number[] {
+/**
+ * Rings that divide both the devices and the length, from small to large; of these, if there are any, those that leave
+ * every group the same rows. 1 if there is no other. A CPU has but one ring.
+ */
+function rings(devices: number, layout: PlanParallel["layout"], { hardware, length, sequences }: StageNeeds): number[] {
   if (hardware.kind === "cpu") return [Math.min(devices, mostRanks)];
   const legal = legalRings(length, Math.min(devices, mostRanks), layout).filter((ring) => devices % ring === 0);
-  return legal.length > 0 ? legal : [1];
+  const even = legal.filter((ring) => sequences % (devices / ring) === 0);
+  return [even, legal].find((list) => list.length > 0) ?? [1];
 }
 
 /** Numbers of rows that divide a group's rows, from what keeps a device busy down to 1. */

@@ -34,11 +34,14 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
 
 /**
  * Bytes on one device by term. The ranks of a ring on a CPU live in one process, which is the device; on GPUs each device
- * holds the weights, the optimizer, and its own share of what the ranks hold each.
+ * holds the weights, its own of what the ranks hold each, and an equal share of the moments (ZeRO-1), as processes over
+ * MPI do.
+ *
+ * @param devices that train together, whatever rings they form
  */
-export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"]): PlanLedger {
+export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger {
   const options = ledgerOptions(stage);
-  return deviceLedger(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
+  return deviceLedger(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1, shares: devices });
 }
 
 /** Bytes of layer inputs that wait outside of one device; of a CPU those of all its ranks. */

@@ -44,7 +44,7 @@ stage b { length = 1Ki  steps = 500  batch = 8  rope { theta = ntk_dynamic(4) } 
   const before = `${tiny}${rest}`;
   const { diagnostics } = analyze(before, memoryHost(tinyFiles));
   const { text, applied } = applySafeFixes(before, "recipe.ctx", diagnostics);
-  expect(applied).toBe(1);
+  expect(applied).toHaveLength(1);
   expect(text).toContain(written);
   expect(codesOf(text)).not.toContain("CTX3003");
   const thetas = (recipe: string) => planOf(recipe).stages.map((stage) => stage.rope.theta);

@@ -74,7 +74,7 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
       [3, 1, "f32"],
     ] as const) {
       const { memory } = await trained(count, name, ring, dtype, "full");
-      const { kvCache, offloaded, ...terms } = memory;
+      const { kvCache, offloaded, scratch: _, ...terms } = memory;
       expect(offloaded).toBe(0);
       const ledger = deviceLedger(model!, { ...options, dtype, ring, ranksHere: 1, shares: count });
       expect({ ...terms, kv_cache: kvCache }).toEqual(ledger);
