@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [target…]`. With
+// Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [--cuda] [target…]`. With
 // `--sanitize memory` (bad memory accesses, undefined behaviour) or `--sanitize threads` (data races) into a folder below it, and slower;
-// with `--fuzz` the fuzzers of test/fuzz, which need Clang.
+// with `--fuzz` the fuzzers of test/fuzz, which need Clang; with `--cuda` the CUDA backend, which needs nvcc.
 // Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one. MPICC in the environment names the compiler wrapper of the MPI that ranks
 // are built with, where it is not the mpicc on the PATH.
 import { spawnSync } from "node:child_process";
@@ -56,19 +56,26 @@ function nodeModules() {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { sanitize: { type: "string" }, fuzz: { type: "boolean", default: false }, jobs: { type: "string" } },
+  options: {
+    sanitize: { type: "string" },
+    fuzz: { type: "boolean", default: false },
+    cuda: { type: "boolean", default: false },
+    jobs: { type: "string" },
+  },
 });
 if (values.sanitize !== undefined && !SANITIZERS[values.sanitize])
   stop(`--sanitize is one of ${Object.keys(SANITIZERS).join(", ")}, not ${values.sanitize}`);
 if (values.fuzz && !has("clang++")) stop("--fuzz needs Clang (clang++), whose libFuzzer drives the fuzzers");
+if (values.cuda && !has("nvcc")) stop("--cuda needs the CUDA toolkit (nvcc on the PATH)");
 if (!has("cmake")) stop("CMake is not installed (3.20 or newer is needed)");
 
 const build = join(source, "build", values.fuzz ? "fuzz" : values.sanitize ? `sanitize-${values.sanitize}` : "");
 const generator = has("ninja") ? "Ninja" : "Unix Makefiles";
 const cache = join(build, "CMakeCache.txt");
 const configured = existsSync(cache) && readFileSync(cache, "utf8").includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
+const cuda = values.cuda ? ["-DCTX_CUDA=ON"] : [];
 const mpicc = process.env.MPICC ? [`-DCTX_MPICC=${wholePath(process.env.MPICC)}`] : [];
-if (!configured || mpicc.length > 0) {
+if (!configured || mpicc.length > 0 || values.cuda) {
   // --fresh would do, but is newer than the CMake we ask for; a cache of another generator is left to CMake's own message.
   run("cmake", [
     "-S",
@@ -81,6 +88,7 @@ if (!configured || mpicc.length > 0) {
     `-DCTX_SANITIZE=${values.sanitize ? SANITIZERS[values.sanitize] : ""}`,
     `-DCTX_NODE_MODULES=${nodeModules()}`,
     ...mpicc,
+    ...cuda,
     ...(values.fuzz ? ["-DCTX_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++"] : []),
   ]);
 }

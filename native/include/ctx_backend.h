@@ -7,7 +7,8 @@
 // Conventions
 //   * Matrices are row-major. `ld` is the distance between rows in elements. Token-wise activations are [tokens, features].
 //   * One flat sequence of N tokens per call. Rows of a batch and packed documents are the same thing: `start[i]` is the
-//     index of the first token that token i may see. It never decreases, and start[i] <= i.
+//     index of the first token that token i may see. It never decreases, and start[i] <= i. A GPU takes that for granted: to find out, it
+//     would have to wait for the answer.
 //   * `+=` in a comment means that the operation adds to what is there.
 //   * Matrices of activations may be fp32 or bf16, each for itself unless said otherwise; arithmetic is fp32 and what is stored as bf16
 //     is rounded once, to nearest even. Those are every matrix of zero, copy, add, scale, gemm, embedding, rmsnorm, rope, swiglu,

@@ -5,18 +5,24 @@
 #pragma once
 #include <cstdint>
 
+#if defined(__CUDACC__)
+#define CTX_ANYWHERE __host__ __device__
+#else
+#define CTX_ANYWHERE
+#endif
+
 namespace ctx {
 
-inline float from_bf16(uint16_t x) { return __builtin_bit_cast(float, uint32_t(x) << 16); }
+CTX_ANYWHERE inline float from_bf16(uint16_t x) { return __builtin_bit_cast(float, uint32_t(x) << 16); }
 
-inline uint16_t to_bf16(float x) {
+CTX_ANYWHERE inline uint16_t to_bf16(float x) {
   const uint32_t bits = __builtin_bit_cast(uint32_t, x);
   const uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1); // half of the last kept bit, ties to even
   const bool nan = (bits & 0x7fffffff) > 0x7f800000;
   return uint16_t((nan ? bits | 0x400000 : rounded) >> 16);
 }
 
-inline float from_f16(uint16_t h) {
+CTX_ANYWHERE inline float from_f16(uint16_t h) {
   const uint32_t sign = uint32_t(h & 0x8000) << 16, magnitude = h & 0x7fff;
   // Read the 15 bits as an fp32 with the fp16 exponent bias (subnormals included), then scale by 2^(127 - 15).
   const float scaled = __builtin_bit_cast(float, magnitude << 13) * 0x1p112f;
@@ -24,7 +30,7 @@ inline float from_f16(uint16_t h) {
   return __builtin_bit_cast(float, bits | sign);
 }
 
-inline uint16_t to_f16(float x) {
+CTX_ANYWHERE inline uint16_t to_f16(float x) {
   const uint32_t bits = __builtin_bit_cast(uint32_t, x), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7fffffff;
   const uint32_t normal = (magnitude - (112u << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
   // Below 2^-14: adding 0.5 leaves the subnormal's bits, rounded by the addition, at the end of the fraction.

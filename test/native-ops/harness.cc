@@ -48,7 +48,9 @@ void Harness::expect(const std::string &name, double tolerance, const Reference 
                      const std::function<void(ctx_device *, Output &)> &run) {
   if (!wanted(name)) return;
   std::vector<float> first;
-  for (int threads : {1, 2, 4}) {
+  // A GPU, or its stand-in, must give the same bits twice.
+  const bool cpu = !std::strncmp(backend->name, "cpu", 3);
+  for (int threads : cpu ? std::vector<int>{1, 2, 4} : std::vector<int>{1, 1}) {
     ctx_device *device = nullptr;
     error_.clear();
     if (backend->create(threads, &device) != CTX_OK) return report(name, backend->last_error(nullptr));
@@ -58,8 +60,8 @@ void Harness::expect(const std::string &name, double tolerance, const Reference 
     if (!error_.empty()) return report(name, error_);
     const auto &x = output.values();
     if (x.size() != reference.size()) return report(name, format("%zu values, reference has %zu", x.size(), reference.size()));
-    if (threads == 1) first = x;
-    else if (std::memcmp(first.data(), x.data(), x.size() * sizeof(float))) return report(name, format("%d threads give other bits than 1", threads));
+    if (first.empty()) first = x;
+    else if (std::memcmp(first.data(), x.data(), x.size() * sizeof(float))) return report(name, cpu ? format("%d threads give other bits than 1", threads) : "another run gives other bits");
     for (size_t i = 0; i < x.size(); i++) {
       const double r = reference[i];
       const bool pass = std::isfinite(r) ? std::abs(x[i] - r) <= tolerance * (1 + std::abs(r)) : std::isnan(r) ? std::isnan(x[i]) : x[i] == r;

@@ -1,7 +1,7 @@
 // harness.h: runs operations of one backend against float64 references.
 //
-// A case fills buffers, calls operations and returns every number they wrote. The harness runs it with 1, 2 and 4 threads,
-// demands the same bits from all three, and compares them with the reference. Buffers are exactly as long as the view needs and
+// A case fills buffers, calls operations and returns every number they wrote. The harness runs it with 1, 2 and 4 threads (a GPU:
+// twice), demands the same bits from all, and compares them with the reference. Buffers are exactly as long as the view needs and
 // rows have padding that must survive, so an access outside the view fails the comparison or AddressSanitizer.
 #pragma once
 #include <cmath>

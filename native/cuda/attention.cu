@@ -1,0 +1,86 @@
+// attention.cu: the attention operations of the table: arguments are checked, a kernel is chosen.
+#include "attention.h"
+
+#include <cmath>
+
+#include "elements.cuh"
+#include "operations.h"
+#include "reduce.cuh"
+
+namespace ctx_cuda {
+namespace {
+
+// Shapes and strides of everything that forward and backward share; `name` is the operation.
+ctx_status check(ctx_device *device, const char *name, const ctx_attention &a) {
+  if (a.heads < 1 || a.kv_heads < 1 || a.heads % a.kv_heads != 0)
+    return fail(device, CTX_ERR_ARGUMENT, "%s: heads (%d) must be a positive multiple of kv_heads (%d)", name, a.heads, a.kv_heads);
+  if (a.head_dim < 1 || a.head_dim > MAX_HEAD_DIM)
+    return fail(device, CTX_ERR_ARGUMENT, "%s: head_dim must be between 1 and %d, got %d", name, MAX_HEAD_DIM, a.head_dim);
+  const int64_t width = int64_t(a.heads) * a.head_dim, kv_width = int64_t(a.kv_heads) * a.head_dim;
+  CTX_TRY(check_activation(device, name, a.q, a.q.rows, width));
+  CTX_TRY(check_activation(device, name, a.k, a.k.rows, kv_width));
+  CTX_TRY(check_activation(device, name, a.v, a.k.rows, kv_width));
+  if (a.q.dtype != a.k.dtype || a.q.dtype != a.v.dtype)
+    return fail(device, CTX_ERR_ARGUMENT, "%s: q, k and v must have one dtype, got %d, %d and %d", name, a.q.dtype, a.k.dtype, a.v.dtype);
+  if (!(a.scale > 0) || !std::isfinite(a.scale))
+    return fail(device, CTX_ERR_ARGUMENT, "%s: scale must be above 0 and finite, got %g", name, double(a.scale));
+  if (!a.lse && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "%s: lse is missing", name);
+  if (a.q_index < 0 || a.k_index < 0 || a.q_index + a.q.rows > INT32_MAX || a.k_index + a.k.rows > INT32_MAX)
+    return fail(device, CTX_ERR_ARGUMENT, "%s: indices of %lld queries from %lld and %lld keys from %lld leave [0, 2^31)", name, (long long)a.q.rows, (long long)a.q_index,
+                (long long)a.k.rows, (long long)a.k_index);
+  return CTX_OK;
+}
+
+// delta[h][i] = sum_d dO[i,h,d] O[i,h,d]: a warp a row and head.
+template <class G, class O> __global__ void delta_kernel(float *delta, Rows<G> d_o, Rows<O> o, int64_t rows, int heads, int head_dim) {
+  const int64_t i = int64_t(blockIdx.x), h = blockIdx.y * (blockDim.x / WARP) + threadIdx.x / WARP;
+  const bool there = h < heads;
+  float sum = 0;
+  for (int d = int(threadIdx.x) % WARP; there && d < head_dim; d += WARP) sum = fmaf(to_float(*d_o.at(i, h * head_dim + d)), to_float(*o.at(i, h * head_dim + d)), sum);
+  sum = warp_sum(sum);
+  if (there && threadIdx.x % WARP == 0) delta[h * rows + i] = sum;
+}
+
+} // namespace
+
+ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
+  const ctx_attention &a = *call;
+  CTX_TRY(check(device, "attention_forward", a));
+  CTX_TRY(check_activation(device, "attention_forward: o", a.o, a.q.rows, int64_t(a.heads) * a.head_dim));
+  if (a.merge && a.o.dtype != CTX_F32)
+    return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
+  CTX_TRY(plain_forward(device, a));
+  return finish(device, "attention_forward");
+}
+
+ctx_status attention_delta(ctx_device *device, float *delta, ctx_mat d_o, ctx_mat o, int32_t heads, int32_t head_dim) {
+  const int64_t width = int64_t(heads) * head_dim;
+  CTX_TRY(check_activation(device, "attention_delta: d_o", d_o, d_o.rows, width));
+  CTX_TRY(check_activation(device, "attention_delta: o", o, d_o.rows, width));
+  if (d_o.rows == 0) return CTX_OK;
+  constexpr int THREADS = 128;
+  with_types([&](auto tg, auto to) {
+    using G = decltype(tg);
+    using O = decltype(to);
+    launch(device, delta_kernel<G, O>, dim3(unsigned(d_o.rows), unsigned(ceil_div(heads, THREADS / WARP))), dim3(THREADS), 0, delta, Rows<G>(d_o), Rows<O>(o), d_o.rows, heads, head_dim);
+  }, d_o, o);
+  return finish(device, "attention_delta");
+}
+
+ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call) {
+  const ctx_attention &a = call->fwd;
+  const int64_t width = int64_t(a.heads) * a.head_dim, kv_width = int64_t(a.kv_heads) * a.head_dim;
+  CTX_TRY(check(device, "attention_backward", a));
+  CTX_TRY(check_activation(device, "attention_backward: d_o", call->d_o, a.q.rows, width));
+  CTX_TRY(check_activation(device, "attention_backward: dq", call->dq, a.q.rows, width));
+  CTX_TRY(check_activation(device, "attention_backward: dk", call->dk, a.k.rows, kv_width));
+  CTX_TRY(check_activation(device, "attention_backward: dv", call->dv, a.k.rows, kv_width));
+  CTX_TRY(check_f32(device, "attention_backward: dq", call->dq));
+  CTX_TRY(check_f32(device, "attention_backward: dk", call->dk));
+  CTX_TRY(check_f32(device, "attention_backward: dv", call->dv));
+  if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
+  CTX_TRY(plain_backward(device, *call));
+  return finish(device, "attention_backward");
+}
+
+} // namespace ctx_cuda

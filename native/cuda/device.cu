@@ -1,0 +1,139 @@
+// device.cu: create, destroy, memory and errors of a GPU. See device.h.
+#include "device.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "operations.h"
+
+namespace ctx_cuda {
+namespace {
+
+thread_local char create_error[512] = ""; // for last_error(NULL), after create has failed
+
+ctx_status check(ctx_device *device, const char *name, const ctx_mat &x) {
+  if (x.rows < 0 || x.cols < 0 || x.ld < x.cols || (!x.data && x.rows * x.cols > 0))
+    return fail(device, CTX_ERR_ARGUMENT, "%s: not a matrix: %lld x %lld, ld %lld, data %p", name, (long long)x.rows, (long long)x.cols, (long long)x.ld, x.data);
+  return CTX_OK;
+}
+
+} // namespace
+
+ctx_status fail(ctx_device *device, ctx_status status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  if (device) std::vsnprintf(device->error, sizeof device->error, format, args);
+  else std::vsnprintf(create_error, sizeof create_error, format, args);
+  va_end(args);
+  return status;
+}
+
+ctx_status cuda_failed(ctx_device *device, const char *what, cudaError_t error) {
+  return fail(device, error == cudaErrorMemoryAllocation ? CTX_ERR_MEMORY : CTX_ERR_DEVICE, "%s: %s", what, cudaGetErrorString(error));
+}
+
+ctx_status finish(ctx_device *device, const char *operation) {
+  CTX_CUDA(device, operation, cudaGetLastError());
+  if (device->cancelled()) return fail(device, CTX_ERR_CANCELLED, "%s: cancelled", operation);
+  return CTX_OK;
+}
+
+ctx_status check_activation(ctx_device *device, const char *name, const ctx_mat &x) {
+  if (x.dtype != CTX_F32 && x.dtype != CTX_BF16)
+    return fail(device, CTX_ERR_ARGUMENT, "%s: must be fp32 or bf16, got dtype %d; copy converts", name, x.dtype);
+  return check(device, name, x);
+}
+
+ctx_status check_activation(ctx_device *device, const char *name, const ctx_mat &x, int64_t rows, int64_t cols) {
+  CTX_TRY(check_activation(device, name, x));
+  if (x.rows != rows || x.cols != cols)
+    return fail(device, CTX_ERR_ARGUMENT, "%s: expected %lld x %lld, got %lld x %lld", name, (long long)rows, (long long)cols, (long long)x.rows, (long long)x.cols);
+  return CTX_OK;
+}
+
+ctx_status check_f32(ctx_device *device, const char *name, const ctx_mat &x) {
+  if (x.dtype != CTX_F32) return fail(device, CTX_ERR_ARGUMENT, "%s: must be fp32, got dtype %d; copy converts", name, x.dtype);
+  return check(device, name, x);
+}
+
+ctx_status create(int32_t threads, ctx_device **out) {
+  *out = nullptr;
+  if (threads < 1 || threads > 1024) return fail(nullptr, CTX_ERR_ARGUMENT, "create: threads must be between 1 and 1024, got %d", threads);
+  ctx_device *device = new (std::nothrow) ctx_device;
+  if (!device) return fail(nullptr, CTX_ERR_MEMORY, "create: out of memory");
+  cudaError_t error = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
+  if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
+  if (error != cudaSuccess) {
+    destroy(device);
+    return cuda_failed(nullptr, "create", error);
+  }
+  *out = device;
+  return CTX_OK;
+}
+
+void destroy(ctx_device *device) {
+  if (!device) return;
+  if (device->stream) cudaStreamSynchronize(device->stream);
+  cudaFree(device->wrong);
+  cudaFree(device->scratch);
+  if (device->stream) cudaStreamDestroy(device->stream);
+  delete device;
+}
+
+const char *last_error(ctx_device *device) { return device ? device->error : create_error; }
+
+void set_cancel(ctx_device *device, const volatile int32_t *flag) { device->cancel = flag; }
+
+ctx_status alloc(ctx_device *device, size_t bytes, void **out) {
+  *out = nullptr;
+  const size_t size = std::max<size_t>(bytes, 1);
+  if (cudaMalloc(out, size) != cudaSuccess) {
+    cudaGetLastError(); // an allocation that failed leaves the context as it was
+    return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes on the GPU", bytes);
+  }
+  CTX_CUDA(device, "alloc", cudaMemsetAsync(*out, 0, size, device->stream));
+  CTX_CUDA(device, "alloc", cudaStreamSynchronize(device->stream));
+  return CTX_OK;
+}
+
+void release(ctx_device *device, void *p, size_t) {
+  if (!p) return;
+  cudaStreamSynchronize(device->stream); // work in flight may still read it
+  cudaFree(p);
+}
+
+ctx_status upload(ctx_device *device, void *to, const void *from, size_t bytes) {
+  if (bytes) CTX_CUDA(device, "upload", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, device->stream));
+  return synchronize(device); // the caller may reuse its buffer at once
+}
+
+ctx_status download(ctx_device *device, void *to, const void *from, size_t bytes) {
+  if (bytes) CTX_CUDA(device, "download", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, device->stream));
+  return synchronize(device);
+}
+
+ctx_status synchronize(ctx_device *device) {
+  CTX_CUDA(device, "synchronize", cudaStreamSynchronize(device->stream));
+  return CTX_OK;
+}
+
+int64_t scratch(ctx_device *device) { return int64_t(device->scratch_bytes); }
+
+} // namespace ctx_cuda
+
+ctx_status ctx_device::reserve(size_t bytes) {
+  if (bytes <= scratch_bytes) return CTX_OK;
+  CTX_TRY(ctx_cuda::synchronize(this));
+  cudaFree(scratch);
+  scratch = nullptr;
+  scratch_bytes = 0;
+  if (cudaMalloc(&scratch, bytes) != cudaSuccess) {
+    cudaGetLastError();
+    return ctx_cuda::fail(this, CTX_ERR_MEMORY, "no memory for %zu bytes of scratch on the GPU", bytes);
+  }
+  scratch_bytes = bytes;
+  return CTX_OK;
+}

@@ -1,0 +1,228 @@
+// cuda_runtime.h (host shim): runs plain CUDA kernels on a CPU, so that their arithmetic and their indices can be tested, under a sanitizer
+// too, where there is no GPU. Stands in for CUDA's header of that name when the sources of native/cuda are compiled as C++.
+//
+// A block runs at a time; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where the others get their
+// turn. CTX_SHIM_ORDER=reverse takes the threads of a block in falling order: a kernel that lacks a barrier then gives something else.
+// Shared memory is filled with NaN before each block. Not for tensor cores, TMA or anything that runs ahead asynchronously.
+//
+// defines: what native/cuda uses of the CUDA runtime, and ctx_shim::run, ctx_shim::shared_bytes
+#pragma once
+#if !defined(__x86_64__)
+#error "the shim switches fibers in x86-64 assembly"
+#endif
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+
+struct dim3 {
+  unsigned x, y, z;
+  dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+// ---- threads of a block as fibers ----
+
+// Saves the callee-saved registers on the stack it leaves, whose pointer goes to *from, and goes on with the stack `to`.
+extern "C" void ctx_shim_switch(void **from, void *to);
+asm(R"(
+.text
+.weak ctx_shim_switch
+.type ctx_shim_switch, @function
+ctx_shim_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+
+namespace ctx_shim {
+
+struct Fiber {
+  void *stack_pointer;
+  bool ended;
+};
+
+struct Machine {
+  static constexpr size_t STACK = 128 * 1024;
+
+  dim3 thread, block, threads, blocks; // threadIdx, blockIdx, blockDim, gridDim
+  std::vector<Fiber> fibers;
+  std::vector<char *> stacks;
+  std::vector<uint64_t> exchanged; // what each thread gives to a shuffle
+  std::vector<char> shared;
+  void *scheduler = nullptr; // its stack pointer while a fiber runs
+  size_t current = 0;
+  std::function<void()> kernel;
+
+  ~Machine() {
+    for (char *s : stacks) std::free(s);
+  }
+  size_t count() const { return size_t(threads.x) * threads.y * threads.z; }
+  dim3 place(size_t i) const { return {unsigned(i % threads.x), unsigned(i / threads.x % threads.y), unsigned(i / threads.x / threads.y)}; }
+};
+
+inline thread_local Machine machine;
+
+inline bool reversed() {
+  static const char *order = std::getenv("CTX_SHIM_ORDER");
+  return order && !std::strcmp(order, "reverse");
+}
+
+// The other threads go on up to the same point.
+inline void barrier() {
+  Machine &m = machine;
+  const size_t self = m.current;
+  ctx_shim_switch(&m.fibers[self].stack_pointer, m.scheduler);
+}
+
+// Where a fiber begins. It never returns: its frames are left as they are.
+__attribute__((no_sanitize("address"), noinline)) inline void begin() {
+  machine.kernel();
+  machine.fibers[machine.current].ended = true;
+  barrier();
+  std::abort();
+}
+
+inline void run_block() {
+  Machine &m = machine;
+  const size_t n = m.count();
+  std::memset(m.shared.data(), 0xff, m.shared.size()); // NaN as floats
+  for (size_t i = 0; i < n; i++) {
+    void **top = reinterpret_cast<void **>(m.stacks[i] + Machine::STACK - 64);
+    *--top = nullptr; // the return address of begin: keeps the stack aligned as after a call
+    *--top = reinterpret_cast<void *>(begin);
+    for (int r = 0; r < 6; r++) *--top = nullptr;
+    m.fibers[i] = {top, false};
+  }
+  for (size_t live = n; live > 0;) {
+    live = 0;
+    for (size_t k = 0; k < n; k++) {
+      const size_t i = reversed() ? n - 1 - k : k;
+      if (m.fibers[i].ended) continue;
+      m.current = i;
+      m.thread = m.place(i);
+      ctx_shim_switch(&m.scheduler, m.fibers[i].stack_pointer);
+      if (!m.fibers[i].ended) live++;
+    }
+  }
+}
+
+// Runs kernel() for every thread of every block.
+inline void run(dim3 blocks, dim3 threads, size_t shared, std::function<void()> kernel) {
+  Machine &m = machine;
+  m.blocks = blocks;
+  m.threads = threads;
+  m.kernel = std::move(kernel);
+  m.shared.resize(shared + 64);
+  m.fibers.resize(m.count());
+  m.exchanged.assign(m.count(), 0);
+  while (m.stacks.size() < m.count()) m.stacks.push_back(static_cast<char *>(std::aligned_alloc(64, Machine::STACK)));
+  for (unsigned z = 0; z < blocks.z; z++)
+    for (unsigned y = 0; y < blocks.y; y++)
+      for (unsigned x = 0; x < blocks.x; x++) {
+        m.block = {x, y, z};
+        run_block();
+      }
+}
+
+// Dynamic shared memory, aligned as CUDA's.
+inline void *shared_bytes() { return reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(machine.shared.data()) + 63) & ~uintptr_t(63)); }
+
+// The value of the thread `source`, of this one's warp.
+template <class T> T shuffle(T value, size_t source) {
+  static_assert(sizeof(T) <= sizeof(uint64_t));
+  Machine &m = machine;
+  const size_t self = m.current;
+  std::memcpy(&m.exchanged[self], &value, sizeof value);
+  barrier();
+  T other;
+  std::memcpy(&other, &m.exchanged[source < m.count() ? source : self], sizeof other);
+  barrier();
+  return other;
+}
+
+} // namespace ctx_shim
+
+#define threadIdx (ctx_shim::machine.thread)
+#define blockIdx (ctx_shim::machine.block)
+#define blockDim (ctx_shim::machine.threads)
+#define gridDim (ctx_shim::machine.blocks)
+
+// A thread that went on knows its place again: `thread` is set whenever a fiber gets its turn.
+inline void __syncthreads() { ctx_shim::barrier(); }
+inline void __syncwarp(unsigned = 0xffffffff) { ctx_shim::barrier(); }
+template <class T> T __shfl_xor_sync(unsigned, T value, int mask) { return ctx_shim::shuffle(value, ctx_shim::machine.current ^ size_t(mask)); }
+template <class T> T __shfl_sync(unsigned, T value, int lane) { return ctx_shim::shuffle(value, ctx_shim::machine.current / 32 * 32 + size_t(lane)); }
+inline unsigned __ballot_sync(unsigned, bool predicate) {
+  ctx_shim::Machine &m = ctx_shim::machine;
+  const size_t self = m.current, first = self / 32 * 32;
+  m.exchanged[self] = predicate;
+  ctx_shim::barrier();
+  unsigned bits = 0;
+  for (size_t lane = 0; lane < 32 && first + lane < m.count(); lane++) bits |= unsigned(m.exchanged[first + lane]) << lane;
+  ctx_shim::barrier();
+  return bits;
+}
+#define __expf(x) expf(x) // glibc declares one of its own, and keeps it to itself
+inline float __fdividef(float x, float y) { return x / y; }
+inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+inline int __popc(unsigned x) { return std::popcount(x); }
+inline int atomicMin(int *at, int value) { // one thread at a time runs
+  const int old = *at;
+  if (value < old) *at = value;
+  return old;
+}
+inline float __uint_as_float(uint32_t x) { return std::bit_cast<float>(x); }
+inline uint32_t __float_as_uint(float x) { return std::bit_cast<uint32_t>(x); }
+
+// ---- the runtime: host memory, and everything done at once ----
+
+using cudaError_t = int;
+using cudaStream_t = void *;
+enum : cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+constexpr unsigned cudaStreamNonBlocking = 1;
+
+inline const char *cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAllocation ? "out of memory" : e ? "failed" : "no error"; }
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int *n) { return *n = 1, cudaSuccess; }
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { return *s = nullptr, cudaSuccess; }
+inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaMalloc(void **p, size_t bytes) {
+  *p = bytes > size_t(1) << 46 ? nullptr : std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFree(void *p) { return std::free(p), cudaSuccess; }
+inline cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t) { return std::memset(p, value, bytes), cudaSuccess; }
+inline cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int value, size_t width, size_t height, cudaStream_t) {
+  for (size_t i = 0; i < height; i++) std::memset(static_cast<char *>(p) + i * pitch, value, width);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) { return std::memcpy(to, from, bytes), cudaSuccess; }
+inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind, cudaStream_t) {
+  for (size_t i = 0; i < height; i++) std::memcpy(static_cast<char *>(to) + i * to_pitch, static_cast<const char *>(from) + i * from_pitch, width);
+  return cudaSuccess;
+}
+template <class F> cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) { return cudaSuccess; }

@@ -1,0 +1,4 @@
+// operations.h: see include/operations.h.
+#pragma once
+#define CTX_BACKEND_NAMESPACE ctx_cuda
+#include "../include/operations.h"
