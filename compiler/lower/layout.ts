@@ -1,5 +1,6 @@
 import {
   type Choice,
+  FILLED,
   freeSpace,
   type LayoutSpace,
   type StageNeeds,
@@ -164,7 +165,7 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
   const { choice, fits, space, ground } = chosen;
   const { device_bytes: room } = ground.hardware;
   const taken = `${showBytes(choice.ledger.total)} of ${showBytes(room)}`;
-  const why = fits ? `fits: ${taken}` : "the most frugal, and still too large";
+  const why = fits ? `fits: ${taken}` : tooTight(choice, room);
   if (parallel.number("ring") === undefined) {
     const reason = space.devices === 1 ? "one device" : `the smallest of the fastest rings; ${why}`;
     parallel.note("ring", String(choice.ring), reason);
@@ -202,6 +203,13 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
   }
 }
 
+/** Why the most frugal layout does not do. Plans leave a tenth of a device to the kernels' buffers and the system. */
+function tooTight({ ledger }: Choice, room: number): string {
+  return ledger.total > room
+    ? "the most frugal, and still too large"
+    : `the most frugal, and more than the ${showBytes(FILLED * room)} of ${showBytes(room)} that a plan fills`;
+}
+
 function tileReason(choice: Choice, tiles: readonly number[], why: string): string {
   const most = tiles[0]!;
   if (choice.mlpTile === most) return "larger ones are no faster";
@@ -218,7 +226,7 @@ function reasonToCheckpoint({ choice, space, ground }: Chosen, taken: string): s
     { ...ground, hardware: { ...ground.hardware, device_bytes: 1 } },
     { ...space, checkpoints: [0] },
   );
-  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(all.choice.ledger.total)} at least`;
+  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(all.choice.ledger.total)} at least, and a tenth stays free`;
 }
 
 function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {

@@ -3,6 +3,15 @@
 export { cheapestChange, type Field } from "./changes.ts";
 export { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
-export { type Choice, type Found, fits, type LayoutSpace, layoutOf, type StageNeeds, searchLayout } from "./search.ts";
+export {
+  type Choice,
+  FILLED,
+  type Found,
+  fits,
+  type LayoutSpace,
+  layoutOf,
+  type StageNeeds,
+  searchLayout,
+} from "./search.ts";
 export { freeSpace, segmentLengths } from "./space.ts";
 export { ledgerOptions, type StageMemory } from "./stage.ts";

@@ -53,12 +53,12 @@ export interface Found {
 }
 
 /** Share of a device's memory that a plan fills: the rest is for the kernels' own buffers and the system. */
-const filled = 0.9;
+export const FILLED = 0.9;
 
 /** What a choice takes of all that the device, or its host, has to give: the larger share of the two. */
 function share({ ledger, host }: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): number {
   const inHost = Object.values(host).reduce((sum, part) => sum + part, 0);
-  return Math.max(ledger.total / (filled * hardware.device_bytes), inHost / hardware.host_bytes);
+  return Math.max(ledger.total / (FILLED * hardware.device_bytes), inHost / hardware.host_bytes);
 }
 
 /** Whether a choice fits the device, and its host. */
