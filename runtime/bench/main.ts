@@ -18,7 +18,7 @@ import { PARTS, type Part, withParts } from "./sections.ts";
 import { kernelTable, largestDeviation, lengthTable, memoryTable, stepTable } from "./tables.ts";
 import { type TorchPeers, torchPeers } from "./torch_process.ts";
 import { benchTrainingStep, type StepResult } from "./training_step.ts";
-import { type BenchDtype, LLAMA_15M, type Workload } from "./workload.ts";
+import { type BenchDtype, backendName, LLAMA_15M, type Workload } from "./workload.ts";
 
 interface Options {
   parts: (Part | "compiler")[];
@@ -139,7 +139,7 @@ async function main(): Promise<void> {
   const options = readOptions(description.cores);
   const peers = torchPeers(options.python);
   const file = join(packageRoot(), "docs", "benchmarks", "cpu.md");
-  const machine = `${description.cpuModel} (${description.cpuFeatures.join(" ")}), ${options.threads} threads, ${description.backends[0]?.name}`;
+  const machine = `${description.cpuModel} (${description.cpuFeatures.join(" ")}), ${options.threads} threads, ${backendName(description)}`;
   const command = ["npm run bench --", ...process.argv.slice(2).filter((_, i, all) => !isPath(all, i))].join(" ");
   try {
     for (const part of options.parts) {

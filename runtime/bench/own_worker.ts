@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { loadAddon } from "../engine/load.ts";
 import { modelShape } from "../engine/model_shape.ts";
 import { watchMemory } from "./peak_memory.ts";
-import type { Workload } from "./workload.ts";
+import { backendName, type Workload } from "./workload.ts";
 
 const { shape, tokens, threads, checkpoint, dtype } = JSON.parse(process.argv[2]!) as Workload;
 const addon = loadAddon();
@@ -45,7 +45,7 @@ const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n
 
 const peak = watchMemory();
 const { total, weights } = engine.memory();
-say({ version: `ctx ${addon.describe().backends[0]?.name}`, ledger: total - weights });
+say({ version: `ctx ${backendName(addon.describe())}`, ledger: total - weights });
 let step = 0;
 for await (const _ of createInterface({ input: process.stdin })) {
   const before = process.cpuUsage();

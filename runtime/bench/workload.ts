@@ -37,3 +37,9 @@ export function stepFlops({ shape, tokens, checkpoint }: Workload, repeated: boo
 export function describeWorkload({ name, tokens, dtype, checkpoint }: Workload): string {
   return `${name}, T = ${tokens}${dtype === "bf16" ? ", bf16" : ""}${checkpoint ? ", checkpointing" : ""}`;
 }
+
+/** Name of the backend that engines of this process take: the best, unless CTX_CPU_ISA names one. */
+export function backendName({ backends }: { backends: readonly { name: string }[] }): string {
+  const forced = process.env.CTX_CPU_ISA;
+  return forced ? `cpu-${forced}` : (backends[0]?.name ?? "no backend");
+}
