@@ -28,12 +28,16 @@ export const similarityBound: Check = (context) => {
   const base = model.initialize ? 1 : shareHeld(model.rope.inv_freq, seen(plan, model.context), 1, budget);
   // A new model is told what the published ones have not been trained beyond.
   const least = model.initialize ? warned : told * base;
+  let before: { table: readonly number[]; length: number; share: number } | undefined;
   for (const step of chain(context)) {
     const { stage, pointer } = step;
+    const table = stage.rope.inv_freq;
     if (!model.initialize && (isAsItWas(plan, stage) || stage.tokens >= plentyOfTokens(plan))) continue;
     if (startsUnsaid(trace, pointer, model.rope) || leavesTrainedArc(context, step)) continue; // the same cause
     const length = seen(plan, stage.context);
-    const share = shareHeld(stage.rope.inv_freq, length, least, budget);
+    const again = before?.length === length && sameTable(before.table, table); // stages often share a table
+    const share = again ? before!.share : shareHeld(table, length, least, budget);
+    before = { table, length, share };
     if (share >= least) continue;
     const formula = stage.rope.method === "default" ? trace.exact(`${pointer}/rope/theta`) : undefined;
     const needed = criticalBase(model.rope.theta, model.context, stage.context);

@@ -67,11 +67,40 @@ export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHard
 }
 
 /**
- * The fastest layout that fits. Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its
- * size: these are visited from fast to slow, and of each the most frugal layout is looked at first, so that what cannot
- * fit costs one ledger. The first that fits is therefore the answer, the same as of looking at all.
+ * The fastest layout that fits. It does not hang on the number of steps, so stages that differ in nothing else are searched
+ * for once.
  */
 export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
+  const known = searched.get(needs.model) ?? new Map<string, Result>();
+  searched.set(needs.model, known);
+  const key = keyOf(needs, space);
+  const before = known.get(key);
+  const { layout, fits, looked } = before ?? search({ ...needs, steps: 1 }, space);
+  if (!before) known.set(key, { layout, fits, looked });
+  return { choice: layoutOf(needs, space, layout), fits, looked };
+}
+
+/** What has been found for a model's stages, by all else that decides it. */
+const searched = new WeakMap<StageNeeds["model"], Map<string, Result>>();
+
+type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
+
+interface Result {
+  readonly layout: Chosen;
+  readonly fits: boolean;
+  readonly looked: number;
+}
+
+function keyOf({ train, length, hardware, sequences }: StageNeeds, space: LayoutSpace): string {
+  return JSON.stringify([train, length, hardware, sequences, space, space.rings.map(space.micros)]);
+}
+
+/**
+ * Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
+ * fast to slow, and of each the most frugal layout is looked at first, so that what cannot fit costs one ledger. The first
+ * that fits is therefore the answer, the same as of looking at all.
+ */
+function search(needs: StageNeeds, space: LayoutSpace): Result {
   let looked = 0;
   let frugal: Choice | undefined;
   const look = ({ way, time }: TimedWay, microBatch: number, tile: number, chunk: number): Choice => {
@@ -86,12 +115,13 @@ export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
   for (const way of waysByTime(needs, space)) {
     const micros = space.micros(way.way.ring);
     if (!holds(look(way, micros.at(-1)!, leastTile, leastChunk))) continue;
-    const micro = micros.find((rows) => holds(look(way, rows, leastTile, leastChunk)))!;
-    const tile = space.tiles.find((rows) => holds(look(way, micro, rows, leastChunk)))!;
-    const chunk = space.chunks.find((rows) => holds(look(way, micro, tile, rows)))!;
-    return { choice: look(way, micro, tile, chunk), fits: true, looked };
+    const microBatch = micros.find((rows) => holds(look(way, rows, leastTile, leastChunk)))!;
+    const mlpTile = space.tiles.find((rows) => holds(look(way, microBatch, rows, leastChunk)))!;
+    const lossChunk = space.chunks.find((rows) => holds(look(way, microBatch, mlpTile, rows)))!;
+    return { layout: { ...way.way, microBatch, mlpTile, lossChunk }, fits: true, looked };
   }
-  return { choice: frugal!, fits: false, looked };
+  const { ring, checkpointEvery, offload, microBatch, mlpTile, lossChunk } = frugal!;
+  return { layout: { ring, checkpointEvery, offload, microBatch, mlpTile, lossChunk }, fits: false, looked };
 }
 
 /** What decides the time of a stage. */
@@ -156,7 +186,7 @@ function updatingOf({ model, train, steps, hardware }: StageNeeds): number {
 export function layoutOf(
   needs: StageNeeds,
   space: Pick<LayoutSpace, "devices" | "layout">,
-  way: Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">,
+  way: Chosen,
   time: Time = timeOf(needs, space, way),
 ): Choice {
   const { model, train, hardware, length, sequences } = needs;
