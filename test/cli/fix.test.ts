@@ -55,6 +55,25 @@ test("every safe fix goes in, also those that another one uncovers; the rest of 
   ]);
 });
 
+const AROUND = (train: string) => SLIPS.replace(/train \{.*\n/, train).replace("parm", "param");
+
+test("what other tools write beside the optimizer goes into its call, one after the other", () => {
+  const trainOf = (train: string) =>
+    /train \{[^}]*\}/.exec(fixRecipe(AROUND(train), emptyHost, { file: "a.ctx" }).text)?.[0];
+  expect(trainOf("train { learning_rate = rate  weight_decay = 0.1 }\n")).toBe(
+    "train { optimizer = adamw(lr: rate, weight_decay: 0.1) }",
+  );
+  expect(trainOf("train {\n  # ours\n  lr = 2e-5\n  optimizer = adamw\n}\n")).toBe(
+    "train {\n  # ours\n  optimizer = adamw(lr: 2e-5)\n}",
+  );
+  expect(trainOf("train { optimizer = adamw()  adam_betas = [0.9, 0.95] }\n")).toBe(
+    "train { optimizer = adamw(betas: [0.9, 0.95]) }",
+  );
+  // The call says another rate already: which one is meant, nobody knows.
+  const twice = "train { optimizer = adamw(lr: 1e-5)  learning_rate = 2e-5 }";
+  expect(trainOf(`${twice}\n`)).toBe(twice);
+});
+
 test("files are written, and what was done is told place by place", () => {
   const { status, stdout, stderr } = ctx(["fix", "a.ctx"]);
   expect([status, stderr, readFileSync(file, "utf8")]).toEqual([0, "", MENDED]);
