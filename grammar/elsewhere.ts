@@ -81,7 +81,7 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
     ],
     micro_batch: ["micro_batch_size", "per_device_train_batch_size", "train_micro_batch_size_per_gpu"],
   },
-  hardware: { memory: ["gpu_memory", "device_memory"] },
+  hardware: { devices: ["gpus", "num_gpus", "world_size", "n_gpus"], memory: ["gpu_memory", "device_memory"] },
   needle: { lengths: ["context_lengths"], depths: ["document_depth_percents"] },
   llama: architecture(),
   mistral: architecture(),

@@ -80,6 +80,13 @@ test("files are written, and what was done is told place by place", () => {
   expect(stdout).toContain("a.ctx:3:1 CTX1024 param instead of parm\n");
   expect(stdout).toMatch(/a\.ctx: 8 fixes applied\n$/);
   expect(ctx(["fix", "a.ctx"])).toMatchObject({ status: 0, stdout: "a.ctx: nothing to fix\n" });
+  writeFileSync(file, MENDED.replace("64Ki", "64k"));
+  const choice = ctx(["fix", "a.ctx"]);
+  expect(choice).toMatchObject({
+    status: 1,
+    stdout: "a.ctx: no safe fix; 1 error left for you, with fixes to review\n",
+  });
+  expect(choice.stderr).toContain("= fix, to review: 64Ki, or 64K\n");
 });
 
 test("--dry-run writes nothing: its difference is one that patch takes", () => {
