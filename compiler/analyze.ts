@@ -12,7 +12,7 @@ import { lowerRecipe } from "./lower/recipe.ts";
 import { readRest } from "./lower/rest.ts";
 import { checkDefinitions, outsideStages } from "./names/definitions.ts";
 import { checkHeader } from "./names/header.ts";
-import { isJson, readSources } from "./names/imports.ts";
+import { isForeign, readSources } from "./names/imports.ts";
 import { checkRequirements } from "./names/require.ts";
 import { rootScope } from "./names/scope.ts";
 import { overlay, rootSection, type Section } from "./names/section.ts";
@@ -46,7 +46,7 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   const report = new Report();
   const { files, texts } = readSources(text, name, host, report);
   // Of a file that is no recipe there is nothing else to say.
-  if (isJson(text)) {
+  if (isForeign(text)) {
     return { file: name, tree: files[0]!.tree, texts, diagnostics: report.list(), plan: null };
   }
   const recipe = files[0]!;
