@@ -78,9 +78,19 @@ function print(result: Result, options: Options): void {
   }
   printDiagnostics(analysis, process.stderr, errors);
   if (options.quiet) return;
+  const choices = errors.some((error) => error.fixes.length > 0);
   const fixes = `${applied.length} fix${applied.length === 1 ? "" : "es"}`;
-  const done = applied.length === 0 ? "nothing to fix" : options.dryRun ? `${fixes} to apply` : `${fixes} applied`;
-  told.write(`${file}: ${done}${errors.length > 0 ? `; ${countText(errors)} left for you` : ""}\n`);
+  const done =
+    applied.length === 0
+      ? errors.length > 0
+        ? "no safe fix"
+        : "nothing to fix"
+      : options.dryRun
+        ? `${fixes} to apply`
+        : `${fixes} applied`;
+  told.write(
+    `${file}: ${done}${errors.length > 0 ? `; ${countText(errors)} left for you${choices ? ", with fixes to review" : ""}` : ""}\n`,
+  );
 }
 
 function toDocument({ file, before, text, applied, analysis }: Result) {

@@ -12,7 +12,7 @@ import { lowerRecipe } from "./lower/recipe.ts";
 import { readRest } from "./lower/rest.ts";
 import { checkDefinitions, outsideStages } from "./names/definitions.ts";
 import { checkHeader } from "./names/header.ts";
-import { isJson, readSources } from "./names/imports.ts";
+import { isForeign, readSources } from "./names/imports.ts";
 import { checkRequirements } from "./names/require.ts";
 import { rootScope } from "./names/scope.ts";
 import { overlay, rootSection, type Section } from "./names/section.ts";
@@ -46,13 +46,13 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   const report = new Report();
   const { files, texts } = readSources(text, name, host, report);
   // Of a file that is no recipe there is nothing else to say.
-  if (isJson(text)) {
+  if (isForeign(text)) {
     return { file: name, tree: files[0]!.tree, texts, diagnostics: report.list(), plan: null };
   }
   const recipe = files[0]!;
   for (const { name: file, tree } of files) checkHeader(tree, file, report);
   const root = files
-    .map((file) => rootSection(file.tree, { language, report, file: file.name }))
+    .map((file) => rootSection(file.tree, { language, report, file: file.name, text: texts.get(file.name)! }))
     .reduceRight<Section | undefined>((base, over) => overlay(base, over), undefined)!;
   const settings = new Map(Object.entries(options.set ?? {}));
   const words = knownWords(language, root);
@@ -64,7 +64,8 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   checkDefinitions(files, scope, language, words, report);
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
-  if (plan) {
+  // What a block or an import that could not be read says about the plan is unknown.
+  if (plan && !isHalfRead(report.list())) {
     const { trace, brokenFrom, pathDependent, claims } = lowering;
     const context = { plan, trace, report, host, brokenFrom, pathDependent, claims };
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
@@ -98,7 +99,7 @@ function refuseSilentLoss({ left, report }: Lowering): void {
  * One cause gives one diagnostic. Left out is what most likely follows from another:
  *
  * - what else is wrong on a line that could not be read;
- * - what is missing from a recipe when an import, where it may stand, could not be read;
+ * - what is missing from a recipe when an import or a block, where it may stand, could not be read;
  * - that a setting has no effect, of one that is itself wrong.
  */
 function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<string, SourceText>): Diagnostic[] {
@@ -106,12 +107,19 @@ function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<st
   const place = ({ at }: Diagnostic) => `${at.file}:${at.start}:${at.end}`;
   const broken = new Set(diagnostics.filter(({ code }) => code.startsWith("CTX1")).map(line));
   const wrong = new Set(diagnostics.filter(({ code, severity }) => severity === "error" && code !== idle).map(place));
-  const halfRead = diagnostics.some(({ code }) => code === "CTX2301");
+  const halfRead = isHalfRead(diagnostics);
   return diagnostics.filter((diagnostic) => {
     if (diagnostic.code.startsWith("CTX1")) return true;
     if (halfRead && mayBeImported.has(diagnostic.code)) return false;
     return !broken.has(line(diagnostic)) && !(diagnostic.code === idle && wrong.has(place(diagnostic)));
   });
+}
+
+/** Whether there is an import or a block that could not be read; of a misspelt one it is known what is meant. */
+function isHalfRead(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(
+    ({ code, fixes }) => code === "CTX2301" || code === "CTX2302" || (code === "CTX2002" && fixes.length === 0),
+  );
 }
 
 /** A setting without effect. */

@@ -81,7 +81,7 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
     ],
     micro_batch: ["micro_batch_size", "per_device_train_batch_size", "train_micro_batch_size_per_gpu"],
   },
-  hardware: { memory: ["gpu_memory", "device_memory"] },
+  hardware: { devices: ["gpus", "num_gpus", "world_size", "n_gpus"], memory: ["gpu_memory", "device_memory"] },
   needle: { lengths: ["context_lengths"], depths: ["document_depth_percents"] },
   llama: architecture(),
   mistral: architecture(),
@@ -105,6 +105,44 @@ function architecture() {
     vocab: ["vocab_size"],
     std: ["initializer_range"],
   };
+}
+
+/** How to say here what other tools say with a block of this name at the top of a file. */
+export const blocksElsewhere: { readonly [block: string]: string } = {
+  ...named(["lora", "peft", "adapter", "lora_config"], "write train { method = lora(rank: 16) }"),
+  ...named(["rope_scaling", "rope_parameters"], "write rope { method = yarn(factor: 8) }, or rope { theta = … }"),
+  ...named(["dataset", "datasets", "train_data"], 'write data { source NAME { files = "…" } }'),
+  ...named(["optimizer", "optim"], "write train { optimizer = adamw(lr: 2e-5) }"),
+  ...named(["scheduler", "lr_scheduler"], "write train { schedule = cosine(warmup: 10%) }"),
+  ...named(["deepspeed", "fsdp", "accelerate"], "write parallel { devices = 8 }"),
+};
+
+/** How to say here what other tools say with a property that has no single one here. */
+const propertiesElsewhere: { readonly [property: string]: string } = {
+  ...named(
+    ["epochs", "num_epochs", "num_train_epochs", "n_epochs"],
+    "a stage lasts as long as its steps or tokens say; the plan tells how often that reads the text",
+  ),
+  ...named(
+    ["gradient_accumulation_steps", "grad_accum_steps", "gradient_accumulation", "accumulation_steps"],
+    "batch of a stage counts the rows of a step, and micro_batch of parallel those at a time",
+  ),
+  ...named(["bf16", "fp16", "mixed_precision"], "write dtype = bf16 in train"),
+  ...named(
+    ["fused", "torch_compile", "use_flash_attention", "attn_implementation"],
+    "remove it: kernels are fused always",
+  ),
+  ...named(["gradient_checkpointing", "activation_checkpointing"], "write memory { checkpoint = every(1) }"),
+  ...named(["packing", "sample_packing"], "remove it: documents are packed into rows always"),
+};
+
+function named(names: readonly string[], hint: string): { [name: string]: string } {
+  return Object.fromEntries(names.map((name) => [name, hint]));
+}
+
+/** Advice on a property of other tools that has no single one here. */
+export function adviceOn(name: string): string | undefined {
+  return Object.hasOwn(propertiesElsewhere, name) ? propertiesElsewhere[name] : undefined;
 }
 
 /** The property of `owner` that other tools call `name`. */

@@ -25,6 +25,16 @@ function faultOf(digits: string): string | undefined {
   return /__|_(?!\d)/.test(digits) ? "an underscore stands alone between two digits: 4_096" : undefined;
 }
 
+const known = "known are K M B T (powers of 1000), Ki Mi Gi (powers of 1024), %, KiB … TB, ms s min h d";
+
+/** Units that a suffix in other letters may mean, those of tokens first: `k` is Ki or K, `KI` is Ki. */
+function unitsLike(suffix: string): string[] {
+  const written = suffix.toLowerCase();
+  const like = Object.keys(units).filter((unit) => unit.toLowerCase() === written);
+  const binary = Object.keys(units).filter((unit) => unit.toLowerCase() === `${written}i`);
+  return [...binary, ...like];
+}
+
 /** The number, or an error node if it has more than one point or its suffix is no unit. */
 export function numberNode(token: IToken, report: (problem: SyntaxProblem) => void): NumberNode | ErrorNode {
   const [, digits = token.image, suffix = ""] = digitsAndUnit.exec(token.image) ?? [];
@@ -40,7 +50,15 @@ export function numberNode(token: IToken, report: (problem: SyntaxProblem) => vo
   }
   if (suffix !== "" && !Object.hasOwn(units, suffix)) {
     const { start, end } = spanOf(token);
-    report({ code: "CTX1009", parameters: { unit: suffix, number: digits }, start: start + digits.length, end });
+    const place = { start: start + digits.length, end };
+    const meant = unitsLike(suffix);
+    const safety = meant.length === 1 ? ("safe" as const) : ("review" as const);
+    const fixes = meant.map((unit) => ({ title: digits + unit, safety, edits: [{ ...place, text: unit }] }));
+    const choice = meant
+      .map((unit) => `${digits}${unit} (${literalValue(digits, unit).toLocaleString("en-US")})`)
+      .join(" or ");
+    const hint = meant.length === 0 ? known : meant.length === 1 ? `write ${digits}${meant[0]}` : `write ${choice}`;
+    report({ code: "CTX1009", parameters: { unit: suffix, hint }, ...place, fixes });
     return { kind: "error", start, end };
   }
   const unit = suffix === "" ? null : suffix;

@@ -24,7 +24,7 @@ export interface SyntaxParameters {
   /** A text without its closing quote. */
   CTX1008: Record<never, never>;
   /** A number has a suffix that is no unit. */
-  CTX1009: { unit: string; number: string };
+  CTX1009: { unit: string; hint: string };
   /** A comma is missing before this value of a list, map or call. */
   CTX1010: Record<never, never>;
   /** A character that the language does not use. */

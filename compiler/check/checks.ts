@@ -2,7 +2,7 @@ import { adapterRank } from "./adapter_rank.ts";
 import { anglePrecision, stillPairs } from "./angle_precision.ts";
 import { attentionTemperature, temperatureFalls } from "./attention_temperature.ts";
 import type { Check } from "./context.ts";
-import { jumpTooLarge, lengthsFall } from "./curriculum.ts";
+import { jumpTooLarge, lengthsFall, unitForgotten } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
 import { evaluatedTextSuffices } from "./evaluated_text.ts";
@@ -63,6 +63,7 @@ export const checks: readonly Check[] = [
   readableEverywhere,
   servedLonger,
   lengthsFall,
+  unitForgotten,
   exportedContextShrinks,
   jumpTooLarge,
   evaluatedBeyond,

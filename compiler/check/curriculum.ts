@@ -1,5 +1,5 @@
 import { showNumber, showTokens } from "../values/show.ts";
-import { type Check, chain, plentyOfTokens } from "./context.ts";
+import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
 
 /** Stages usually grow: a shorter one after a longer one is more often a slip than a plan. */
 export const lengthsFall: Check = (context) => {
@@ -24,6 +24,30 @@ export const lengthsFall: Check = (context) => {
         ],
       },
     );
+  }
+};
+
+/** Part of the model's context below which a first stage is no extension, nor the short end of a curriculum. */
+const tiny = 1 / 32;
+
+/** A length written without its unit, such as 512 for 512Ki, is far below what the model reads already. */
+export const unitForgotten: Check = (context) => {
+  const { plan, trace, report } = context;
+  const { model } = plan;
+  for (const { stage, pointer, before } of chain(context)) {
+    if (before || model.initialize || stage.context > model.context * tiny) continue;
+    const place = trace.exact(`${pointer}/length`);
+    const written = String(stage.length);
+    const bare = place && place.end - place.start === written.length;
+    const values = {
+      stage: stage.name,
+      previous: "the model",
+      length: showTokens(stage.context),
+      before: showTokens(model.context),
+    };
+    report.add("CTX4001", trace.nearest(`${pointer}/length`), values, {
+      fixes: bare ? replacing(place, `length = ${written}Ki`, `${written}Ki`) : [],
+    });
   }
 };
 

@@ -23,7 +23,6 @@ interface Fault {
  * read. Only the beginning of each is looked at; what comes later the run says.
  */
 export const dataFilesReadable: Check = ({ plan, trace, report, host }) => {
-  if (plan.model.path === null && !plan.model.initialize) return;
   const folder = folderOf(plan.source.file);
   let looked = 0;
   const look = (patterns: readonly string[], source: Columns, pointer: string, owner?: string) => {

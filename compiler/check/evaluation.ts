@@ -3,7 +3,9 @@ import { showDuration, showTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
 
 /** Lengths that are evaluated although no stage trains positions that far. */
-export const evaluatedBeyond: Check = ({ plan, trace, report }) => {
+export const evaluatedBeyond: Check = ({ plan, trace, report, brokenFrom }) => {
+  // A stage that is missing or wrong would be the one.
+  if (plan.stages.length === 0 || brokenFrom < Number.POSITIVE_INFINITY) return;
   const longest = Math.max(plan.model.context, ...plan.stages.map((stage) => stage.context));
   const look = (evaluate: PlanEvaluate | null, pointer: string) => {
     for (const kind of ["needle", "perplexity"] as const) {

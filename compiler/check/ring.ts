@@ -10,7 +10,8 @@ import { nearestLegal } from "./nearest_legal.ts";
 /** Zigzag gives each rank one block from the front and one from the back, so a length splits into 2 × ring blocks. */
 export const ringDivides: Check = (context) => {
   for (const step of steps(context.plan)) {
-    const { ring, layout } = step.stage.parallel;
+    const { ring, layout, devices } = step.stage.parallel;
+    if (devices % ring !== 0) continue; // said by devicesSplit: the ring will be another one
     if (ring === 1 || divides(step.stage.length, ring, layout)) continue;
     reportIndivisible(context, step, layout === "zigzag" ? 2 * ring : ring);
   }

@@ -35,15 +35,21 @@ export function overshoots({ model }: Plan, stage: PlanStage): boolean {
   return stage.rope.theta / criticalBase(model.rope.theta, model.context, stage.context) > overshoot;
 }
 
-/** theta that falls from one stage to the next while the context does not. */
+/** theta that falls from one stage to the next while the context does not, or in the first stage below the model's own. */
 export const thetaFalls: Check = (context) => {
-  const { trace, report } = context;
+  const { plan, trace, report } = context;
   for (const { stage, pointer, before, knownRope, knownContext } of chain(context)) {
-    if (!(stage.rope.theta < knownRope.theta) || stage.context < knownContext) continue;
+    if (!(stage.rope.theta < knownRope.theta)) continue;
+    // A shorter stage may turn back to what it knew; a theta below the model's own it never knew.
+    if (stage.context < knownContext && (before || plan.model.initialize)) continue;
     const previous = before ? `stage ${before.name}` : "the base model";
     report.add("CTX3009", trace.nearest(`${pointer}/rope/theta`), {
       before: showNumber(knownRope.theta),
       after: showNumber(stage.rope.theta),
+      though:
+        stage.context < knownContext
+          ? `for ${showTokens(stage.context)}, which the model reads already`
+          : "while the length does not",
       previous,
     });
   }

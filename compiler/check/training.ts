@@ -12,7 +12,7 @@ import { restartsHot, warmupFix } from "./restart.ts";
 export function publishedRange(plan: Plan, method: "full" | "lora"): [number, number] {
   const { parameters } = plan.model;
   const high = parameters >= 1e9 ? 3e-4 : parameters >= 1e8 ? 2e-3 : 1e-2;
-  return [parameters >= 1e9 ? 5e-7 : 1e-6, method === "lora" ? high * 10 : high];
+  return [parameters >= 1e9 ? 5e-7 : 1e-6, method === "lora" ? Number((high * 10).toPrecision(1)) : high];
 }
 
 export const learningRate: Check = ({ plan, trace, report }) => {
@@ -21,7 +21,7 @@ export const learningRate: Check = ({ plan, trace, report }) => {
     const { lr } = stage.train.optimizer;
     if (lr >= low && lr <= high) continue;
     const at = `${pointer}/train/optimizer/lr`;
-    const bound = lr < low ? low : high;
+    const bound = meantRate(lr, low, high) ?? (lr < low ? low : high);
     const values = {
       lr: String(lr),
       method: stage.train.method === "lora" ? "LoRA" : "full",
@@ -29,10 +29,23 @@ export const learningRate: Check = ({ plan, trace, report }) => {
       high: String(high),
     };
     report.add("CTX6001", trace.nearest(at), values, {
-      fixes: replacing(trace.exact(at), `lr: ${bound}`, String(bound)),
+      // AdamW moves a weight by about lr a step: from 1 on nothing of the model is left after the first.
+      ...(lr >= 1 && { severity: "error" as const }),
+      fixes: replacing(trace.exact(at), `lr: ${rate(bound)}`, rate(bound)),
     });
   }
 };
+
+/** A learning rate as recipes write it: 2e-5. */
+function rate(value: number): string {
+  return value < 1e-3 ? value.toExponential() : String(value);
+}
+
+/** `2e5` for `2e-5`: the rate with the sign of its exponent turned, where that is a usual one. */
+function meantRate(lr: number, low: number, high: number): number | undefined {
+  const turned = Number(lr.toExponential().replace("e+", "e-"));
+  return lr >= 10 && turned >= low && turned <= high ? turned : undefined;
+}
 
 /** A sudden rise of the learning rate between stages, without warmup. */
 export const learningRateJump: Check = (context) => {

@@ -1,6 +1,6 @@
 import type { Diagnostic, Severity } from "./diagnostic.ts";
 import { rangeOf } from "./json.ts";
-import type { Sources } from "./render.ts";
+import { fixLines, type Sources } from "./render.ts";
 
 const command: Record<Severity, string> = { error: "error", warning: "warning", info: "notice" };
 
@@ -42,10 +42,10 @@ export function toGithub(
   });
 }
 
-function messageOf({ message, label, related, fixes }: Diagnostic): string {
+function messageOf(diagnostic: Diagnostic): string {
+  const { message, label, related } = diagnostic;
   const lines = [label ? `${message}: ${label}` : message, ...related.map((each) => each.message)];
-  if (fixes.length > 0) lines.push(`fix: ${fixes.map((fix) => fix.title).join(", or ")}`);
-  return lines.join("\n");
+  return [...lines, ...fixLines(diagnostic)].join("\n");
 }
 
 function escaped(text: string): string {

@@ -1,5 +1,5 @@
 import type { SourceText } from "../../grammar/text.ts";
-import type { Diagnostic, Severity } from "./diagnostic.ts";
+import type { Diagnostic, Fix, Severity } from "./diagnostic.ts";
 import { columns, expandTabs } from "./width.ts";
 
 /** Text of the files that diagnostics point into; undefined when a file is gone. */
@@ -28,7 +28,7 @@ const paint: Record<Severity | "frame" | "bold", string> = {
  *     31│ parallel { ring = 48 }
  *       │            ^^^^^^^^^ the length must be divisible by 2 × ring = 96
  *       │ stage s1m sets length = 1Mi (1,048,576) at line 27
- *       = fix: ring = 64, or length = 1,048,512
+ *       = fix, to review: ring = 64, or length = 1,048,512
  */
 export function render(diagnostic: Diagnostic, sources: Sources, options: RenderOptions): string {
   const color = (kind: keyof typeof paint, text: string) => (options.color ? `${paint[kind]}${text}\x1b[0m` : text);
@@ -63,6 +63,17 @@ export function render(diagnostic: Diagnostic, sources: Sources, options: Render
   ].join("\n");
 }
 
+/** The fixes for people: those that `ctx fix` makes, and those that somebody has to choose. */
+export function fixLines({ fixes }: Diagnostic): string[] {
+  const titles = (safety: Fix["safety"]) =>
+    fixes
+      .filter((fix) => fix.safety === safety)
+      .map((fix) => fix.title)
+      .join(", or ");
+  const [safe, review] = [titles("safe"), titles("review")];
+  return [...(safe ? [`fix: ${safe}`] : []), ...(review ? [`fix, to review: ${review}`] : [])];
+}
+
 /** Related places and fixes. */
 function tail(
   diagnostic: Diagnostic,
@@ -77,8 +88,6 @@ function tail(
     const where = at.file === diagnostic.at.file ? line : [name(at.file), line].filter(Boolean).join(" ");
     return `${pad}${color("frame", "│")} ${message} at ${where}`;
   });
-  if (diagnostic.fixes.length > 0) {
-    lines.push(`${pad}${color("frame", "=")} fix: ${diagnostic.fixes.map((fix) => fix.title).join(", or ")}`);
-  }
+  lines.push(...fixLines(diagnostic).map((line) => `${pad}${color("frame", "=")} ${line}`));
   return lines;
 }

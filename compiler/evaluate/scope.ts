@@ -37,6 +37,8 @@ interface Shared {
   readonly used: Set<string>;
   /** Counts definitions: a value that was worked out before the latest one may have changed. */
   definitions: number;
+  /** Names that something wrong would have defined. */
+  lost: RegExp | undefined;
 }
 
 /** Values of lazy names as one scope sees them: each is worked out once, or `let`s that double would take forever. */
@@ -65,7 +67,14 @@ export class Scope {
   ) {
     this.#shared = parent
       ? parent.#shared
-      : { limits: new Limits(), forcing: new Set(), told: new WeakMap(), used: new Set(), definitions: 0 };
+      : {
+          limits: new Limits(),
+          forcing: new Set(),
+          told: new WeakMap(),
+          used: new Set(),
+          definitions: 0,
+          lost: undefined,
+        };
     this.#memo = { values: new Map(), definitions: this.#shared.definitions };
   }
 
@@ -83,6 +92,11 @@ export class Scope {
     this.#set(name, { kind: "absent", hint });
   }
 
+  /** Names without a value because what would have defined them was wrong, which has been reported. */
+  defineLost(names: RegExp): void {
+    this.#shared.lost = names;
+  }
+
   /** A name whose value is computed in the scope that asks for it. */
   defineLazy(name: string, force: (from: Scope) => Value | undefined, origin?: Origin): void {
     this.#set(name, { kind: "lazy", force, origin });
@@ -97,6 +111,7 @@ export class Scope {
   /** What `name` stands for, seen from here; undefined when it stands for nothing. */
   lookup(name: string, at: Span): Binding | undefined {
     const definition = this.#find(name);
+    if (!definition && this.#shared.lost?.test(name)) return { kind: "failed" };
     if (definition?.kind !== "lazy") return definition;
     const { forcing, used, definitions } = this.#shared;
     if (forcing.has(name)) {

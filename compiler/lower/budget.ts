@@ -13,6 +13,8 @@ export interface Budget {
   readonly tokens: number | undefined;
   /** Place of tokens or steps, or of the stage. */
   readonly at: Place;
+  /** Whether it also says something that can't be read, which then is its budget more often than not. */
+  readonly unread?: boolean;
   /** Where a stage writes them; absent where one value is for several stages. */
   readonly places?: StagePlaces;
 }
@@ -37,7 +39,7 @@ export function stepsOf(budget: Budget, { report }: Lowering): number | undefine
   }
   if (steps !== undefined) return steps;
   if (tokens === undefined) {
-    report.add("CTX4004", at, { stage });
+    if (!budget.unread) report.add("CTX4004", at, { stage });
     return undefined;
   }
   const taken = Math.ceil(tokens / step);

@@ -3,6 +3,9 @@ import { showTokens } from "../values/show.ts";
 import type { Reader } from "./reader.ts";
 import type { StageSource } from "./shape.ts";
 
+/** Names of a curriculum's stages. */
+export const curriculumStage = /^s\d+[kmg]?$/;
+
 /** The stages that a curriculum stands for, each named after its length: 1Ki → s1k, 256 → s256. */
 export function curriculumStages(reader: Reader): StageSource[] {
   const { lowering, section } = reader;
@@ -30,7 +33,7 @@ export function curriculumStages(reader: Reader): StageSource[] {
     at: reader.at("lengths"),
     section: undefined,
     given: {
-      ...{ length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, at },
+      ...{ length, steps: steps[k], tokens: tokens[k], batch: batch[k] ?? 1, at, unread: section.unread ?? false },
       places: {
         length: placeOf(reader, "lengths", k),
         steps: placeOf(reader, "steps", k),

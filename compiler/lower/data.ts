@@ -46,7 +46,7 @@ function lowerSource(section: Section, k: number, data: Reader, tokenizer: PlanT
   reader.trace("filter", `/data/sources/${k}/min_tokens`);
   const files = reader.texts("files") ?? [];
   const call = reader.call("synthesize");
-  if (!reader.has("files") && !reader.has("synthesize")) {
+  if (!section.unread && !reader.has("files") && !reader.has("synthesize")) {
     lowering.report.add("CTX5006", section.labelAt ?? section.at, {
       name,
       problem: "has neither files nor synthesize",

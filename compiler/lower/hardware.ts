@@ -21,7 +21,7 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
     return otherwise;
   };
   const kind = own("kind", reader.text("kind") as PlanHardware["kind"] | undefined, preset.kind);
-  const devices = reader.has("devices") ? (reader.number("devices") ?? 1) : Math.max(1, asked);
+  const devices = reader.has("devices") ? (reader.number("devices") ?? Math.max(1, asked)) : Math.max(1, asked);
   for (const [name, at] of [
     ["devices", "devices"],
     ["efficiency", "efficiency"],

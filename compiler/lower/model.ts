@@ -23,7 +23,7 @@ export function lowerModel(reader: Reader): PlanModel | undefined {
     if (!reader.section) {
       const hint = 'write model { from = "…" }';
       lowering.report.add("CTX2005", reader.at("from"), { block: "the recipe", name: "model", hint });
-    } else {
+    } else if (!reader.section.unread) {
       const values = {
         problem: "says neither from nor new",
         hint: 'from = "…" names a checkpoint, new = llama(…) starts one',
@@ -37,6 +37,25 @@ export function lowerModel(reader: Reader): PlanModel | undefined {
   if (reader.has("new")) return withWindow(startModel(reader), reader);
   const from = reader.text("from");
   return from === undefined ? undefined : withWindow(readModel(from, reader), reader);
+}
+
+/**
+ * The known model whose name is closest: one of the same numbers first, so that a misspelt Llama-3-8B is not taken for the
+ * 3.1, and the owner's name and the Meta- of Meta-Llama left aside.
+ */
+function closestModel(from: string): string | undefined {
+  const known = knownModels();
+  const numbers = (name: string) =>
+    baseName(name)
+      .match(/\d+(?:\.\d+)?/g)
+      ?.join(" ") ?? "";
+  const alike = new Map(known.filter((name) => numbers(name) === numbers(from)).map((name) => [baseName(name), name]));
+  const near = closest(baseName(from), alike.keys());
+  return alike.get(baseName(from)) ?? (near === undefined ? closest(from, known) : alike.get(near));
+}
+
+function baseName(model: string): string {
+  return model.slice(model.lastIndexOf("/") + 1).replace(/^Meta-/i, "");
 }
 
 /** A checkpoint with another sliding window than its config.json says, or with none. */
@@ -72,7 +91,7 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
     reader.note("config", "as published", `config.json of ${from}, which ctx knows by heart`);
     return accept(modelFromConfig(known, from), `${from}/config.json`, reader, null);
   }
-  const meant = closest(from, knownModels());
+  const meant = closestModel(from);
   const hint = meant ? `did you mean ${meant}?` : `there is no ${local}/config.json, and it is not in the Hub's cache`;
   report.add("CTX8001", reader.at("from"), { name: from, hint });
   return undefined;

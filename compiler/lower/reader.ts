@@ -115,9 +115,10 @@ export class Reader {
   /** Reports that a property without a default is not set. */
   demand(name: string, hint: string): void {
     if (this.has(name)) return;
+    this.#failed.add(name);
+    if (this.section?.unread) return; // that may be what is meant
     const block = [this.section?.kind ?? this.path, this.section?.label].filter(Boolean).join(" ");
     this.lowering.report.add("CTX2005", this.at(name), { block, name, hint });
-    this.#failed.add(name);
   }
 
   /** Notes a default that the language table can't express. */

@@ -3,7 +3,7 @@ import { isReserved } from "../names/reserved.ts";
 import { childOf, childrenOf, type Section } from "../names/section.ts";
 import type { Plan, PlanModel, PlanStage } from "../plan.ts";
 import { number, type Value } from "../values/value.ts";
-import { curriculumStages } from "./curriculum.ts";
+import { curriculumStage, curriculumStages } from "./curriculum.ts";
 import { lowerData } from "./data.ts";
 import { lowerEvaluate } from "./evaluate.ts";
 import { lowerHardware } from "./hardware.ts";
@@ -43,7 +43,8 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   exported.trace("merge", "/export/merge");
   const hardwareReader = read("hardware", "Hardware");
   const hardware = lowerHardware(hardwareReader, model?.parameters ?? 0, devicesAsked(root, scope, lowering));
-  lowering.trace.set("/hardware", hardwareReader.section?.at);
+  // A machine that is only half described is not one to hold a plan against.
+  if (!hardwareReader.anyFailed) lowering.trace.set("/hardware", hardwareReader.section?.at);
   if (!model) {
     lowering.left = { name: "model", at: modelReader.at("from") };
     for (const { name } of sources) scope.define(name, undefined);
@@ -107,7 +108,9 @@ function stageSources(root: Section, scope: Scope, lowering: Lowering): StageSou
       const related = [{ message: "the curriculum stands", at: curriculum.at }];
       lowering.report.add("CTX4006", written[0].at, {}, { related });
     }
-    return curriculumStages(new Reader(curriculum, curriculum.definition, scope, "curriculum", lowering));
+    const stages = curriculumStages(new Reader(curriculum, curriculum.definition, scope, "curriculum", lowering));
+    if (stages.length === 0) scope.defineLost(curriculumStage);
+    return stages;
   }
   if (written.length === 0) lowering.report.add("CTX4005", root.at, {});
   return written.map((section) => ({

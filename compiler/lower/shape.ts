@@ -24,6 +24,7 @@ export interface StageGiven {
   readonly batch: number;
   /** Place of tokens or steps, or of the curriculum. */
   readonly at: Place;
+  readonly unread: boolean;
   readonly places: StagePlaces;
 }
 
@@ -54,9 +55,9 @@ export function shapeOf(
   lowering: Lowering,
 ): StageShape | undefined {
   if (source.given) {
-    const { length, batch, steps, tokens, at, places } = source.given;
+    const { length, batch, steps, tokens, at, unread, places } = source.given;
     scope.define("length", number(length, "tokens"));
-    const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at }, lowering);
+    const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at, unread }, lowering);
     tracePlaces(places, pointer, lowering);
     return taken === undefined ? undefined : { length, steps: taken, sequences: batch, context: undefined };
   }
@@ -78,7 +79,8 @@ export function shapeOf(
   reader.claim("wall_time", `${pointer}/wall_time`);
   if (reader.anyFailed || length === undefined || batch === undefined) return undefined;
   const at = reader.exact("tokens") ?? reader.exact("steps") ?? source.at;
-  const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at, places }, lowering);
+  const unread = source.section?.unread ?? false;
+  const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at, unread, places }, lowering);
   if (taken !== undefined && steps === undefined) {
     reader.note("steps", String(taken), "tokens ÷ (batch × length), rounded up");
   }

@@ -20,10 +20,10 @@ export function readSources(text: string, name: string, host: Host, report: Repo
   const files: SourceFile[] = [];
   const texts = new Map<string, SourceText>();
   const read = (content: string, file: string, chain: readonly string[]) => {
-    const json = isJson(content);
-    const parsed = parse(json ? "" : content);
-    const source = json ? new SourceText(content) : parsed.text;
-    if (json) reportJson(content, file, report);
+    const foreign = isForeign(content);
+    const parsed = parse(foreign ? "" : content);
+    const source = foreign ? new SourceText(content) : parsed.text;
+    if (foreign) reportForeign(content, file, report);
     reportSyntax(parsed.problems, file, report);
     files.push({ name: file, tree: parsed.file });
     texts.set(file, source);
@@ -70,11 +70,37 @@ export function isJson(text: string): boolean {
   return /^\uFEFF?\s*(?:\{\s*(?:"|\}\s*$)|\[\s*(?:["{[\]\d-]|true|false|null))/.test(text);
 }
 
-function reportJson(text: string, file: string, report: Report): void {
+/**
+ * True for a text whose statements are YAML's: most lines are `key: value`, `key:` or `- item`, at least three, and none has
+ * `=` or a brace at its end, as every recipe has.
+ */
+export function isYaml(text: string): boolean {
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\n|\r/)
+    .map((line) => line.replace(/(^|\s)#.*$/, "").trimEnd())
+    .filter((line) => line.trim() !== "" && line !== "---");
+  const yaml = lines.filter((line) => /^\s*(?:- \S|(?:- )?[\w.-]+:(?:\s|$))/.test(line));
+  return yaml.length >= 3 && yaml.length * 2 > lines.length && !lines.some((line) => /=|[{}]\s*$/.test(line));
+}
+
+/** True for a file of another kind, of which there is nothing to say but that. */
+export function isForeign(text: string): boolean {
+  return isJson(text) || isYaml(text);
+}
+
+function reportForeign(text: string, file: string, report: Report): void {
+  if (!isJson(text)) {
+    const [key] = /^[ \t]*[\w.-]+:/m.exec(text)!;
+    const end = text.indexOf(key) + key.length;
+    const hint = "a recipe is written name = value and kind { … }";
+    report.add("CTX2503", { file, start: end - key.trimStart().length, end }, { kind: "YAML", hint });
+    return;
+  }
   const start = text.search(/[{[]/);
   const plan = /"inv_freq"/.test(text);
   const hint = plan
     ? "this looks like a plan, which needs no check: ctx run carries it out"
     : "a recipe is written name = value and kind { … }";
-  report.add("CTX2503", { file, start, end: start + 1 }, { hint });
+  report.add("CTX2503", { file, start, end: start + 1 }, { kind: "JSON", hint });
 }

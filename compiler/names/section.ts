@@ -1,5 +1,7 @@
-import type { BlockNode, Expression, FileNode, NameNode, Span, Statement } from "../../grammar/ast.ts";
+import type { BlockNode, Expression, FileNode, PropertyNode, Span, Statement } from "../../grammar/ast.ts";
 import type { BlockDefinition, LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import { blocksElsewhere } from "../../grammar/elsewhere.ts";
+import type { SourceText } from "../../grammar/text.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { closest, hint, renames } from "../diagnostics/suggest.ts";
@@ -35,6 +37,8 @@ export interface Section {
   readonly settings: ReadonlyMap<string, Setting>;
   readonly children: readonly Section[];
   readonly lines: readonly Line[];
+  /** Whether it sets something under a name that means nothing here: what it lacks may be meant by that. */
+  readonly unread?: boolean;
 }
 
 /** What the builder of sections looks names up in and reports to. */
@@ -42,6 +46,9 @@ export interface Naming {
   readonly language: LanguageDefinition;
   readonly report: Report;
   readonly file: string;
+  readonly text: SourceText;
+  /** Set inside of blocks: what they say takes the place of what the top level says. */
+  readonly inner?: true;
 }
 
 /** The whole file as the section of the language's root; its statements other than blocks and properties are left out. */
@@ -72,41 +79,45 @@ function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: 
   const settings = new Map<string, Setting>();
   const children: Section[] = [];
   const lines: Line[] = [];
+  let unread = false;
   for (const node of body) {
-    if (node.kind === "property") addSetting(node.name, node.value, definition, owner, settings, naming);
-    else if (node.kind === "block") addChild(node, definition, owner, children, naming);
+    if (node.kind === "property") {
+      if (!addSetting(node, body, definition, owner, settings, naming)) unread = true;
+    } else if (node.kind === "block") addChild(node, definition, owner, children, naming);
     else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
   }
   reportGroups(settings, owner, naming);
-  return { definition, settings, children, lines };
+  return { definition, settings, children, lines, unread };
 }
 
+/** False for a name that stands for no property, as far as anyone can tell. */
 function addSetting(
-  name: NameNode,
-  value: Expression,
+  { name, value }: PropertyNode,
+  body: readonly Statement[],
   block: BlockDefinition,
   owner: string,
   settings: Map<string, Setting>,
   naming: Naming,
-): void {
+): boolean {
   const at = place(name, naming);
   const definition = Object.hasOwn(block.properties, name.name) ? block.properties[name.name] : undefined;
   if (!definition) {
-    const meant = reportUnknownProperty(name, value, block, owner, naming);
+    const meant = reportUnknownProperty({ name, value, body }, block, owner, naming);
     if (meant !== undefined) addGuess(meant, value, at, block, settings, naming);
-    return;
+    return meant !== undefined;
   }
   if (definition.status === "planned") {
     naming.report.add("CTX2011", at, { name: name.name });
-    return;
+    return true;
   }
   const first = settings.get(name.name);
   if (first && !first.guessed) {
     const related = [{ message: `${name.name} is first set`, at: first.nameAt }];
     naming.report.add("CTX2004", at, { name: name.name, block: owner }, { related });
-    return;
+    return true;
   }
   settings.set(name.name, { name: name.name, definition, value, file: naming.file, nameAt: at });
+  return true;
 }
 
 /** Takes a slip for the property that it most likely means, unless the block sets that one itself. */
@@ -135,7 +146,8 @@ function addChild(node: BlockNode, parent: BlockDefinition, owner: string, child
     if (kind === written) report.add("CTX2011", at, { name: kind });
     return;
   }
-  const section = blockSection(node, kind, definition, naming);
+  const within = parent === language.root ? naming : ({ ...naming, inner: true } as const);
+  const section = blockSection(node, kind, definition, within);
   const twin = children.find((other) => other.kind === kind && (!child.many || other.label === section.label));
   // Of a misspelt block it is not sure that it is the other one's twin.
   if (twin && kind !== written) return;
@@ -170,12 +182,13 @@ function childKind(
     return undefined;
   }
   const known = Object.keys(parent.children);
-  const meant = closest(kind, known);
+  const advice = Object.hasOwn(blocksElsewhere, kind) ? blocksElsewhere[kind] : undefined;
+  const meant = advice ? undefined : closest(kind, known);
   report.add(
     "CTX2002",
     at,
-    { parent: owner, name: kind, hint: hint(kind, known) },
-    { fixes: renames(kind, known, at) },
+    { parent: owner, name: kind, hint: advice ?? hint(kind, known) },
+    { fixes: advice ? [] : renames(kind, known, at) },
   );
   return meant;
 }
@@ -282,5 +295,6 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     ),
     ...over.children.filter((child) => !base.children.some((other) => same(child, other))),
   ];
-  return { ...over, settings, children, lines: over.lines.length > 0 ? over.lines : base.lines };
+  const unread = Boolean(base.unread || over.unread);
+  return { ...over, settings, children, lines: over.lines.length > 0 ? over.lines : base.lines, unread };
 }

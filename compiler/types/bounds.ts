@@ -25,6 +25,15 @@ export function withinBounds(value: NumberValue, kind: NumberKind, at: Span, tar
   const negative = whole && value.value < 0;
   if (tooSmall || tooLarge || negative) {
     const range = rangeText(tooLarge ? { ...property, max: most } : property, unit);
+    if (kind === "ratio" && value.unit === "number" && tooLarge && value.value <= 100 * most) {
+      const percent = `${show(value)}%`;
+      const place = scope.place(at);
+      const literal = at.end - at.start === String(value.value).length; // else a name or a sum
+      const fixes = literal ? [{ title: percent, safety: "safe" as const, edits: [{ ...place, text: percent }] }] : [];
+      const values = { name: property.name, value: show(value), range: `a share ${range}: write ${percent}` };
+      scope.report.add("CTX2104", place, values, { fixes });
+      return undefined;
+    }
     scope.report.add("CTX2104", scope.place(at), { name: property.name, value: shown, range });
     return undefined;
   }

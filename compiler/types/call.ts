@@ -61,9 +61,12 @@ function matchArguments(
       const called = argument.name === null ? undefined : calledHere(definition.name, argument.name);
       // A name such as linear is a method and a schedule.
       const here = called !== undefined && names.includes(called) ? called : undefined;
-      const meant = here ?? (argument.name === null ? undefined : closest(argument.name, names));
+      // What the call says already under its own name is not what this one means.
+      const free = names.filter((candidate) => !list.some((other) => other.name === candidate));
+      const moment = argument.name !== null && /^(adam_)?beta_?[12]$/.test(argument.name) && names.includes("betas");
+      const meant = here ?? (argument.name === null || moment ? undefined : closest(argument.name, free));
       const fixes =
-        meant === undefined
+        meant === undefined || !free.includes(meant)
           ? []
           : [
               {
@@ -82,8 +85,10 @@ function matchArguments(
             argument.name === null
               ? `it takes ${names.length}`
               : here
-                ? `it is called ${here} here`
-                : hint(argument.name, names),
+                ? `it is called ${here} here${free.includes(here) ? "" : ", and set already"}`
+                : moment
+                  ? "both go into one list, such as betas: [0.9, 0.95]"
+                  : hint(argument.name, free.length > 0 ? free : names),
         },
         { fixes },
       );

@@ -1,14 +1,14 @@
 import type { Span } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition, ValueType } from "../../grammar/definition.ts";
-import type { Place } from "../diagnostics/diagnostic.ts";
-import { renames } from "../diagnostics/suggest.ts";
+import type { Fix, Place } from "../diagnostics/diagnostic.ts";
+import { closest, renames } from "../diagnostics/suggest.ts";
 import { unknownName } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { describe, show } from "../values/show.ts";
 import type { Unit, Value } from "../values/value.ts";
 import { withinBounds } from "./bounds.ts";
 import { convertCall } from "./call.ts";
-import { describeType } from "./describe.ts";
+import { callsOf, describeType } from "./describe.ts";
 import type { Typed, TypedMap } from "./typed.ts";
 
 /** What a conversion needs to know besides the value. */
@@ -180,19 +180,41 @@ function convertMap(
 }
 
 /** Reports a value of the wrong type. An unbound word is more often an unknown name than a wrong type. */
-function mismatch(value: Value, type: ValueType, at: Span, { scope, property }: Target): undefined {
+function mismatch(value: Value, type: ValueType, at: Span, target: Target): undefined {
+  const { scope, property, language } = target;
   const place = scope.place(at);
   if ((value.kind === "word" || value.kind === "call") && !holdsWords(type)) unknownName(value, at, scope);
   else {
-    const number = value.kind === "text" ? asNumber(value.value, type) : undefined;
     const fixes =
-      number === undefined
-        ? []
-        : [{ title: `${number} without quotes`, safety: "safe" as const, edits: [{ ...place, text: number }] }];
-    const values = { name: property.name, expected: describeType(type), actual: describe(value) };
+      value.kind === "text" ? withoutQuotes(value.value, type, place, target) : inBrackets(value, type, place, target);
+    const values = { name: property.name, expected: describeType(type, language), actual: describe(value) };
     scope.report.add("CTX2101", place, values, { fixes });
   }
   return undefined;
+}
+
+/** A text that reads as what is due: a number, or the name of a call, perhaps with what another tool adds to it. */
+function withoutQuotes(text: string, type: ValueType, place: Place, { language }: Target): Fix[] {
+  const number = asNumber(text, type);
+  const fix = (meant: string, safety: Fix["safety"]) => [
+    { title: `${meant} without quotes`, safety, edits: [{ ...place, text: meant }] },
+  ];
+  if (number !== undefined) return fix(number, "safe");
+  const names = callsOf(type, language).map((definition) => definition.name);
+  if (names.includes(text)) return fix(text, "safe");
+  const meant = names.find((name) => text.toLowerCase().startsWith(name)) ?? closest(text, names);
+  return meant === undefined ? [] : fix(meant, "review");
+}
+
+/** One value where a list of such is due. */
+function inBrackets(value: Value, type: ValueType, place: Place, target: Target): Fix[] {
+  const lists = (type.kind === "union" ? type.of : [type]).filter(({ kind }) => kind === "list");
+  if (!lists.some((list) => list.kind === "list" && accepts(list.of, value, target))) return [];
+  const edits = [
+    { ...place, end: place.start, text: "[" },
+    { ...place, start: place.end, text: "]" },
+  ];
+  return [{ title: `[${show(value)}]`, safety: "safe", edits }];
 }
 
 /** `"2e-5"` where a number is due: the text without its quotes, if it reads as one. */

@@ -1,7 +1,7 @@
-import type { ValueType } from "../../grammar/definition.ts";
+import type { FunctionDefinition, LanguageDefinition, ValueType } from "../../grammar/definition.ts";
 
 /** A type as a person says it, with its article: "a count of tokens or auto". */
-export function describeType(type: ValueType): string {
+export function describeType(type: ValueType, language: LanguageDefinition): string {
   switch (type.kind) {
     case "tokens":
       return "a count of tokens";
@@ -22,30 +22,43 @@ export function describeType(type: ValueType): string {
     case "choice":
       return type.choices.join(", ").replace(/, ([^,]*)$/, " or $1");
     case "list":
-      return `a list of ${plural(type.of)}`;
+      return `a list of ${plural(type.of, language)}`;
     case "map":
-      return `a map { name: ${bare(type.of)} }`;
+      return `a map { name: ${bare(type.of, language)} }`;
     case "range":
       return "a range such as 4Ki..1Mi x2";
     case "formula":
-      return describeType(type.of);
+      return describeType(type.of, language);
     case "condition":
       return `a condition on ${type.sees.join(" and ")}`;
     case "measure":
       return `a line such as name ${type.operators[0] ?? ">="} value`;
     case "call":
-      return `a ${type.set} such as name(…)`;
+      return callsOf(type, language)
+        .map(asWritten)
+        .join(", ")
+        .replace(/, ([^,]*)$/, " or $1");
     case "reference":
       return `the name of a ${type.to}`;
     case "union":
-      return type.of.map(describeType).join(" or ");
+      return type.of.map((member) => describeType(member, language)).join(" or ");
   }
 }
 
-const bare = (type: ValueType) => describeType(type).replace(/^an? /, "");
+/** The functions that a type takes calls of. */
+export function callsOf(type: ValueType, language: LanguageDefinition): FunctionDefinition[] {
+  if (type.kind === "formula") return callsOf(type.of, language);
+  if (type.kind === "union") return type.of.flatMap((member) => callsOf(member, language));
+  if (type.kind !== "call") return [];
+  return Object.values(language.functions[type.set] ?? {}).filter(({ status }) => status === "ready");
+}
+
+const asWritten = ({ name, parameters }: FunctionDefinition) => (parameters.length > 0 ? `${name}(…)` : name);
+
+const bare = (type: ValueType, language: LanguageDefinition) => describeType(type, language).replace(/^an? /, "");
 
 /** Several of a type: "counts of tokens". */
-function plural(type: ValueType): string {
+function plural(type: ValueType, language: LanguageDefinition): string {
   switch (type.kind) {
     case "tokens":
       return "counts of tokens";
@@ -60,6 +73,6 @@ function plural(type: ValueType): string {
     case "choice":
       return `names among ${type.choices.join(", ")}`;
     default:
-      return `${bare(type)}s`;
+      return `${bare(type, language)}s`;
   }
 }

@@ -55,12 +55,38 @@ test("every safe fix goes in, also those that another one uncovers; the rest of 
   ]);
 });
 
+const AROUND = (train: string) => SLIPS.replace(/train \{.*\n/, train).replace("parm", "param");
+
+test("what other tools write beside the optimizer goes into its call, one after the other", () => {
+  const trainOf = (train: string) =>
+    /train \{[^}]*\}/.exec(fixRecipe(AROUND(train), emptyHost, { file: "a.ctx" }).text)?.[0];
+  expect(trainOf("train { learning_rate = rate  weight_decay = 0.1 }\n")).toBe(
+    "train { optimizer = adamw(lr: rate, weight_decay: 0.1) }",
+  );
+  expect(trainOf("train {\n  # ours\n  lr = 2e-5\n  optimizer = adamw\n}\n")).toBe(
+    "train {\n  # ours\n  optimizer = adamw(lr: 2e-5)\n}",
+  );
+  expect(trainOf("train { optimizer = adamw()  adam_betas = [0.9, 0.95] }\n")).toBe(
+    "train { optimizer = adamw(betas: [0.9, 0.95]) }",
+  );
+  // The call says another rate already: which one is meant, nobody knows.
+  const twice = "train { optimizer = adamw(lr: 1e-5)  learning_rate = 2e-5 }";
+  expect(trainOf(`${twice}\n`)).toBe(twice);
+});
+
 test("files are written, and what was done is told place by place", () => {
   const { status, stdout, stderr } = ctx(["fix", "a.ctx"]);
   expect([status, stderr, readFileSync(file, "utf8")]).toEqual([0, "", MENDED]);
   expect(stdout).toContain("a.ctx:3:1 CTX1024 param instead of parm\n");
   expect(stdout).toMatch(/a\.ctx: 8 fixes applied\n$/);
   expect(ctx(["fix", "a.ctx"])).toMatchObject({ status: 0, stdout: "a.ctx: nothing to fix\n" });
+  writeFileSync(file, MENDED.replace("64Ki", "64k"));
+  const choice = ctx(["fix", "a.ctx"]);
+  expect(choice).toMatchObject({
+    status: 1,
+    stdout: "a.ctx: no safe fix; 1 error left for you, with fixes to review\n",
+  });
+  expect(choice.stderr).toContain("= fix, to review: 64Ki, or 64K\n");
 });
 
 test("--dry-run writes nothing: its difference is one that patch takes", () => {

@@ -100,5 +100,5 @@ export const names = {
     message`the language version comes first in a recipe`,
     message`move this line to the top`,
   ),
-  CTX2503: entry("error", "not a recipe", message`this file is JSON, not a recipe`, message`${"hint"}`),
+  CTX2503: entry("error", "not a recipe", message`this file is ${"kind"}, not a recipe`, message`${"hint"}`),
 } as const;

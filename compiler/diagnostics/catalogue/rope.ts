@@ -56,7 +56,7 @@ export const rope = {
   CTX3009: entry(
     "warning",
     "theta falls",
-    message`theta falls from ${"before"} to ${"after"} while the length does not`,
+    message`theta falls from ${"before"} to ${"after"} ${"though"}`,
     message`what ${"previous"} learned about far positions would have to be learned again`,
   ),
   CTX3010: entry(

@@ -36,12 +36,7 @@ export const syntax = {
     message`this text has no closing quote`,
     message`texts end on the line they begin on`,
   ),
-  CTX1009: entry(
-    "error",
-    "unknown unit",
-    message`${"unit"} is not a unit`,
-    message`known are K M B T (powers of 1000), Ki Mi Gi (powers of 1024), %, KiB … TB, ms s min h d`,
-  ),
+  CTX1009: entry("error", "unknown unit", message`${"unit"} is not a unit`, message`${"hint"}`),
   CTX1010: entry(
     "error",
     "missing comma",
