@@ -98,8 +98,10 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   if (job && job.ranks.rank > 0) return serve(job);
   if (job)
     process.on("exit", (status) => {
-      leaveStatus(status);
+      const left = leaveStatus(status);
       endJob(job, status);
+      // In good order, whatever the status: launchers have a paragraph to say about every other one.
+      if (left) process.exitCode = 0;
     });
   await lead(file, options, job, early);
 }

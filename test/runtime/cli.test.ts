@@ -89,7 +89,7 @@ test("Ctrl-C finishes the step, saves, and says how to go on", async () => {
   const root = join(folder, "interrupted");
   const ended = await signalAfter(run(file, "--out", root), folder, root, 3, "SIGINT");
   expect(ended.status).toBe(130);
-  expect(ended.stderr).toMatch(/stopped: stopped in stage first; the state is saved\n.*ctx run --resume interrupted/);
+  expect(ended.stderr).toMatch(/^stopped in stage first; the state is saved\n.*ctx run --resume interrupted/m);
   const { status } = await ctx(run("--resume", root, "--quiet"), folder);
   expect(status).toBe(0);
   expect(digest(root, "second")).toBe(digest(whole, "second"));
@@ -119,6 +119,8 @@ test("resuming with another plan is refused, and the fields are named", async ()
 });
 
 test("--json prints one document and nothing else", async () => {
+  const two = await ctx(["report", whole, whole, "--out", join(folder, "two.html")], folder);
+  expect(two.stdout.match(/^.*: The recipe /gm)).toEqual(Array(2).fill(`${whole}: The recipe `));
   const { status, stdout, stderr } = await ctx(["report", whole, "--json"], folder);
   expect([status, stderr]).toEqual([0, ""]);
   expect(JSON.parse(stdout)).toMatchObject({
