@@ -25,6 +25,20 @@ export function showFlops(value: number): string {
   );
 }
 
+/** Bytes a second, in decimal units as data sheets give them: 3.35e12 → "3.35 TB/s". */
+export function showRate(value: number): string {
+  return scaled(
+    value,
+    [
+      [1e12, " TB/s"],
+      [1e9, " GB/s"],
+      [1e6, " MB/s"],
+      [1e3, " KB/s"],
+    ],
+    " bytes/s",
+  );
+}
+
 function scaled(value: number, units: readonly (readonly [number, string])[], rest = ""): string {
   for (const [size, name] of units) if (value >= size) return `${Number((value / size).toPrecision(3))}${name}`;
   return `${showNumber(value)}${rest}`;

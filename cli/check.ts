@@ -8,6 +8,7 @@ import { toGithub } from "../compiler/diagnostics/github.ts";
 import { toJson } from "../compiler/diagnostics/json.ts";
 import { toSarif } from "../compiler/diagnostics/sarif.ts";
 import { fixRecipe } from "../compiler/fix.ts";
+import type { Host } from "../compiler/host.ts";
 import { Failure } from "../runtime/run/failure.ts";
 import { writeFailure } from "../runtime/run/files.ts";
 import { explanation } from "./explain.ts";
@@ -23,7 +24,7 @@ import {
   STDIN,
 } from "./recipe_file.ts";
 import { packageVersion } from "./version.ts";
-import { watchFiles } from "./watch.ts";
+import { rememberingHost, watchFiles } from "./watch.ts";
 
 /** How diagnostics are printed: for people, as one document, or as annotations of GitHub Actions. */
 const REPORTERS = ["text", "json", "sarif", "github"] as const;
@@ -66,8 +67,15 @@ export function register(program: Command): void {
           `${option} needs files; standard input can't be ${options.watch ? "watched" : "changed"}`,
         );
       }
-      if (options.watch) watchFiles(files, () => checkFiles(files, options).files);
-      else process.exitCode = checkFiles(files, options).status;
+      if (!options.watch) {
+        process.exitCode = checkFiles(files, options);
+        return;
+      }
+      watchFiles(files, () => {
+        const { host, seen } = rememberingHost(nodeHost());
+        checkFiles(files, options, host);
+        return seen;
+      });
     });
 }
 
@@ -80,17 +88,14 @@ function reporterOf(options: Pick<Options, "reporter" | "json" | "sarif" | "gith
   return first ?? "text";
 }
 
-/** Checks the files once and prints as asked. The exit status is 1 if any has an error; `files`: all that were read. */
-export function checkFiles(files: readonly string[], options: Options): { status: number; files: string[] } {
+/** Checks the files once and prints as asked. The exit status is 1 if any has an error. */
+export function checkFiles(files: readonly string[], options: Options, host: Host = nodeHost()): number {
   const analyses = files.map((file) => {
     if (options.fix) fixFile(file, options);
-    return analyzeFile(file, options.set);
+    return analyzeFile(file, options.set, host);
   });
   report(analyses, options);
-  return {
-    status: analyses.some(hasErrors) ? STATUS.input : 0,
-    files: [...new Set(analyses.flatMap(({ texts }) => [...texts.keys()]))],
-  };
+  return analyses.some(hasErrors) ? STATUS.input : 0;
 }
 
 function report(analyses: readonly Analysis[], options: Options): void {

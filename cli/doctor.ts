@@ -31,7 +31,10 @@ export function register(program: Command): void {
     .command("doctor")
     .description("tell what this machine offers: instruction sets, threads, memory, CUDA, the native build")
     .argument("[run...]", "with --calibrate: runs made here, whose speed plans shall go by")
-    .option("--calibrate", "measure what the processor can do, in half a second, and keep it for plans made here")
+    .option(
+      "--calibrate",
+      "measure what the processor can do, in half a second, and keep it for plans made here (~/.config/ctx/machine.json)",
+    )
     .option("--json", "print one JSON document")
     .option("--quiet", "print only what is missing")
     .action((runs: string[], options: { calibrate?: boolean; json?: boolean; quiet?: boolean }) => {
@@ -43,6 +46,8 @@ export function register(program: Command): void {
       const findings = examine(native, reason);
       const healthy = findings.every((finding) => finding.ok || !finding.needed);
       const calibration = readCalibration() ?? null;
+      if (options.calibrate && !options.json && !options.quiet)
+        process.stderr.write(`kept in ${calibrationFile()} for plans made here; delete the file to undo it\n`);
       if (options.json) printJson({ healthy, version: packageVersion(), native, calibration, findings });
       else print(findings, options.quiet ?? false);
       if (!healthy) process.exitCode = 3;

@@ -18,7 +18,6 @@ interface Options extends MachineOptions {
   needle?: boolean;
   perplexity?: string[] | true;
   haystack?: string[];
-  ruler?: boolean;
   lengths?: number[];
   depths: number;
   samples?: number;
@@ -41,7 +40,6 @@ export function register(program: Command): void {
       "--haystack <files...>",
       "text to hide the facts in (default: the perplexity files; of a run, its held-out text)",
     )
-    .option("--ruler", "the RULER tasks")
     .option(
       "--lengths <list>",
       "lengths in tokens, such as 1Ki,2Ki,4Ki (default: the model's context and halves of it)",
@@ -59,9 +57,6 @@ export function register(program: Command): void {
 }
 
 async function run(folder: string, options: Options): Promise<void> {
-  if (options.ruler) {
-    throw new Failure("usage", "--ruler is not part of this version yet", "use --needle and --perplexity");
-  }
   if (options.digits > 18) throw new Failure("usage", `--digits is ${options.digits}; the most is 18`);
   const root = resolve(folder);
   if (existsSync(join(root, "adapter_config.json"))) {

@@ -144,19 +144,24 @@ export function hanging(text: string, width: number, indent: number): string[] {
   return [first, ...wrap(rest.join(" "), width - indent).map((line) => space + line)];
 }
 
-/** Widths below which columns of `wrappedRows` do not give way: the last one holds sentences, those between values, the first names. */
-const least = { last: 28, between: 16, first: 12 };
+/**
+ * Widths below which columns of `wrappedRows` do not give way: the last one holds sentences, which may be narrower still before
+ * names, in the first column, are broken; those between hold values.
+ */
+const least = { last: 28, between: 16, lastBeforeNames: 20, first: 12 };
 
 /**
- * Rows of cells in columns that together fit `width`: first the last column gives way, then those between, then the first;
- * cells go on in the next lines.
+ * Rows of cells in columns that together fit `width`: first the last column gives way, then those between, then the last one again,
+ * then the first; cells go on in the next lines.
  */
 export function wrappedRows(rows: readonly (readonly string[])[], width: number): string[] {
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, k) => Math.max(1, ...rows.map((row) => columns(row[k] ?? ""))));
   let over = widths.reduce((sum, each) => sum + each, 0) + 2 * (count - 1) - width;
-  for (let k = count - 1; k >= 0 && over > 0; k--) {
-    const floor = k === 0 ? least.first : k === count - 1 ? least.last : least.between;
+  const between = Array.from({ length: Math.max(0, count - 2) }, (_, k) => [count - 2 - k, least.between] as const);
+  const last = (floor: number) => (count > 1 ? [[count - 1, floor] as const] : []);
+  const giving = [...last(least.last), ...between, ...last(least.lastBeforeNames), [0, least.first] as const];
+  for (const [k, floor] of count > 0 ? giving : []) {
     const given = Math.min(over, Math.max(0, widths[k]! - floor));
     widths[k]! -= given;
     over -= given;

@@ -6,16 +6,19 @@ import { loadAddon } from "../runtime/engine/load.ts";
 import { Failure, messageOf } from "../runtime/run/failure.ts";
 import { STATUS } from "./outcome.ts";
 
-/** Names the file in which the first rank leaves its exit status: MPICH's launcher at times loses it. */
+/** Names the file in which the first rank leaves its exit status: MPICH's launcher at times loses it, Open MPI's makes ten lines of it. */
 const STATUS_FILE = "CTX_NPROC_STATUS";
 
-/** For the first rank, as it ends. */
-export function leaveStatus(status: number): void {
+/** For the first rank, as it ends. Returns whether `--nproc` will read it there: no room for it, and the launcher's own status must do. */
+export function leaveStatus(status: number): boolean {
   const file = process.env[STATUS_FILE];
-  if (file === undefined) return;
+  if (file === undefined) return false;
   try {
     writeFileSync(file, String(status));
-  } catch {} // no room for it: the launcher's own status must do
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What to do where there is no MPI, or not the right one. */

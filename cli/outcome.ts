@@ -45,8 +45,11 @@ export function exitStatus(error: unknown): number {
 export function printFailure(error: unknown, debug: boolean): void {
   const failure = asFailure(error);
   const message = error instanceof Error ? error.message : String(error);
-  const word = failure?.kind === "interrupted" ? paint("yellow", "stopped") : paint("red", paint("bold", "error"));
-  process.stderr.write(`${word}: ${printable(message)}\n`);
+  const interrupted = failure?.kind === "interrupted";
+  const word = interrupted ? paint("yellow", "stopped") : paint("red", paint("bold", "error"));
+  // "stopped in stage a" begins with the word.
+  const begun = interrupted && /^stopped\b/.test(message);
+  process.stderr.write(`${word}${begun ? printable(message.slice("stopped".length)) : `: ${printable(message)}`}\n`);
   if (failure?.hint) process.stderr.write(`  ${paint("dim", "→")} ${printable(failure.hint)}\n`);
   if (debug && error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
   else if (!failure) process.stderr.write(`  ${paint("dim", "→")} --debug shows where this came from\n`);

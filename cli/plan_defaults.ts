@@ -1,6 +1,8 @@
 import { columns } from "../compiler/diagnostics/width.ts";
 import type { Plan } from "../compiler/plan.ts";
-import { flow, type Screen, wrappedRows } from "./layout.ts";
+import { showBytes } from "../compiler/values/show.ts";
+import { showFlops, showRate } from "./amounts.ts";
+import { flow, hanging, type Screen, wrap, wrappedRows } from "./layout.ts";
 
 /** One value that the recipe does not set. */
 interface Chosen {
@@ -9,13 +11,48 @@ interface Chosen {
   readonly from: string;
 }
 
-/** Values that the compiler found for this recipe, and why: a table. */
+/** So many values of one block that have one source are told together, and their source once. */
+const together = 3;
+
+/** Values that the compiler found for this recipe, and why: those of one source in a paragraph, the others in a table. */
 export function chosenLines(plan: Plan, { width }: Screen): string[] {
   const rows = merged(plan).filter(({ from }) => !isPlainDefault(from));
-  return wrappedRows(
-    rows.map(({ path, value, from }) => [path, value, from]),
-    width - 2,
-  );
+  const groups = new Map<string, Chosen[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([blockOf(row.path).block, row.from]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const shared = [...groups.values()].filter((group) => group.length >= together);
+  // What says a word more about the same source joins them.
+  for (const group of shared) {
+    const { path, from } = group[0]!;
+    for (const row of rows) {
+      if (blockOf(row.path).block !== blockOf(path).block || !row.from.startsWith(`${from}; `)) continue;
+      group.push({ ...row, value: `${row.value} (${row.from.slice(from.length + 2)})` });
+    }
+  }
+  const told = new Set(shared.flatMap((group) => group.map(({ path }) => path)));
+  const alone = rows.filter(({ path }) => !told.has(path));
+  return [
+    ...shared.flatMap((group) => [
+      ...hanging(`${blockOf(group[0]!.path).block}, by ${group[0]!.from}:`, width - 2, 4),
+      ...flow(
+        group.map(({ path, value }) => `${blockOf(path).rest} = ${value}`),
+        ",",
+        width - 6,
+      ).map((line) => `    ${line}`),
+    ]),
+    ...wrappedRows(
+      alone.map(({ path, value, from }) => [path, value, from]),
+      width - 2,
+    ),
+  ];
+}
+
+/** `train.optimizer.eps` is `optimizer.eps` of `train`; where several are named together, they have no block. */
+function blockOf(path: string): { block: string; rest: string } {
+  const [, block = "", rest = path] = /^([^.]+)\.([^,]+)$/.exec(path) ?? [];
+  return { block, rest };
 }
 
 /** Values that the language gives every recipe, block by block, for who looks something up. */
@@ -23,21 +60,43 @@ export function defaultLines(plan: Plan, { width }: Screen): string[] {
   const blocks = new Map<string, string[]>();
   for (const { path, value, from } of merged(plan)) {
     if (!isPlainDefault(from)) continue;
-    const [, block = "", rest = path] = /^([^.]+)\.([^,]+)$/.exec(path) ?? [];
+    const { block, rest } = blockOf(path);
     blocks.set(block, [...(blocks.get(block) ?? []), `${rest} = ${value}`]);
   }
   const widest = Math.min(24, Math.max(0, ...[...blocks.keys()].map(columns)));
-  return [...blocks].flatMap(([block, items]) =>
-    flow(items, ",", width - 2 - widest - 2).map(
-      (line, k) =>
-        `${k === 0 ? block + " ".repeat(Math.max(0, widest - columns(block))) : " ".repeat(widest)}  ${line}`,
-    ),
-  );
+  return [...blocks].flatMap(([block, items]) => {
+    const lines = flow(items, ",", width - 2 - widest - 2);
+    // A longer name has its own line.
+    const own = columns(block) > widest;
+    const named = own ? wrap(block, width - 2) : [];
+    return [
+      ...named,
+      ...lines.map((line, k) => {
+        const name = k === 0 && !own ? block : "";
+        return `${name}${" ".repeat(widest - columns(name))}  ${line}`;
+      }),
+    ];
+  });
 }
 
 /** `the language`, or `the default of yarn`. */
 function isPlainDefault(from: string): boolean {
   return from === "the language" || /^the default of \w+$/.test(from);
+}
+
+/** Figures of the hardware, which the plan holds as bare numbers, as data sheets give them. */
+const figures: { readonly [path: string]: (value: number) => string } = {
+  "hardware.memory": showBytes,
+  "hardware.host_memory": showBytes,
+  "hardware.peak": (value) => `${showFlops(value)}/s`,
+  "hardware.bandwidth": showRate,
+  "hardware.link": showRate,
+  "hardware.network": showRate,
+};
+
+function withUnit(path: string, value: string): string {
+  const show = figures[path];
+  return show && Number.isFinite(Number(value)) ? show(Number(value)) : value;
 }
 
 /** What all stages have in common is told once. */
@@ -53,6 +112,6 @@ function merged(plan: Plan): Chosen[] {
   const all = plan.stages.length;
   return [...rows.values()].map(({ paths, rest, value, from }) => {
     const shared = paths.length > 1 && paths.length === all;
-    return { path: shared ? `every stage.${rest}` : paths.join(", "), value, from };
+    return { path: shared ? `every stage.${rest}` : paths.join(", "), value: withUnit(rest, value), from };
   });
 }

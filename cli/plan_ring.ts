@@ -3,8 +3,8 @@ import { drawRing, ringBalance, ringSchedule, ringTraffic } from "../compiler/ri
 import { showBytes, showRatio } from "../compiler/values/show.ts";
 import { hanging, type Screen } from "./layout.ts";
 
-/** Largest ring that is drawn: its mask has twice as many rows. */
-const largestDrawn = 8;
+/** Largest ring that is drawn: its mask has twice as many rows, and a plan is more than its ring. */
+const largestDrawn = 4;
 
 /** The rings of a plan, each once: who computes which block of the mask at which step, what travels, how even it is. */
 export function ringLines(plan: Plan, { width }: Screen): string[] {

@@ -83,7 +83,8 @@ function showLength({ length, context }: PlanStage): string {
 }
 
 function showTheta({ rope }: PlanStage): string {
-  const theta = showNumber(rope.theta);
+  // Digits after the point say nothing beside a theta of thousands; the plan itself has them all.
+  const theta = showNumber(rope.theta >= 1000 ? Math.round(rope.theta) : rope.theta);
   const factor = rope.parameters?.factor;
   if (rope.method === "default") return theta;
   return typeof factor === "number" ? `${theta} ${rope.method} × ${showNumber(factor)}` : `${theta} ${rope.method}`;

@@ -2,6 +2,7 @@ import { readFileSync, readSync, statSync } from "node:fs";
 import { type Analysis, analyze } from "../compiler/analyze.ts";
 import type { Diagnostic } from "../compiler/diagnostics/diagnostic.ts";
 import { render } from "../compiler/diagnostics/render.ts";
+import type { Host } from "../compiler/host.ts";
 import { Failure, messageOf } from "../runtime/run/failure.ts";
 import { nodeHost } from "./host.ts";
 
@@ -68,8 +69,8 @@ export function expectOneStdin(files: readonly string[]): void {
  * @param file `-`: standard input, whose paths start from the current folder
  * @param settings `name=value` for the recipe's params
  */
-export function analyzeFile(file: string, settings: readonly string[] = []): Analysis {
-  return analyze(readRecipe(file), nodeHost(), { file, set: parseSettings(settings) });
+export function analyzeFile(file: string, settings: readonly string[] = [], host: Host = nodeHost()): Analysis {
+  return analyze(readRecipe(file), host, { file, set: parseSettings(settings) });
 }
 
 /** `["gpus=8"]` → `{ gpus: "8" }`. @throws Failure for one without `=` */

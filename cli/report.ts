@@ -31,7 +31,11 @@ function report(folders: string[], options: Options): void {
       runs: runs.map((run) => ({ run: run.folder, recipe: run.plan.recipe, ...headline(run) })),
     });
   } else if (!options.quiet) {
-    for (const run of runs) process.stdout.write(`${headline(run).sentence} ${headline(run).finding}\n`);
+    for (const [k, run] of runs.entries()) {
+      const { sentence, finding } = headline(run);
+      const whose = runs.length > 1 ? `${folders[k]}: ` : "";
+      process.stdout.write(`${whose}${sentence}${finding === "" ? "" : ` ${finding}`}\n`);
+    }
     process.stdout.write(`${path}\n`);
   }
 }

@@ -7,6 +7,7 @@ import { loadAddon } from "../runtime/engine/load.ts";
 import { endJob, follow, type Job, joinJob, threadsOfRank } from "../runtime/ranks/job.ts";
 import { launchOf } from "../runtime/ranks/launch.ts";
 import { carryOut } from "../runtime/run/carry_out.ts";
+import { checkMachine } from "../runtime/run/check_machine.ts";
 import { Failure } from "../runtime/run/failure.ts";
 import { writeAtomic, writeJson } from "../runtime/run/files.ts";
 import {
@@ -19,6 +20,8 @@ import {
 } from "../runtime/run/folder.ts";
 import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { readOrigin } from "../runtime/run/shapes.ts";
+import { baseFolder } from "../runtime/run/start_weights.ts";
+import type { Machine } from "../runtime/train/stage_engine.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
 import { leaveStatus, startRanks } from "./nproc.ts";
@@ -95,8 +98,10 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   if (job && job.ranks.rank > 0) return serve(job);
   if (job)
     process.on("exit", (status) => {
-      leaveStatus(status);
+      const left = leaveStatus(status);
       endJob(job, status);
+      // In good order, whatever the status: launchers have a paragraph to say about every other one.
+      if (left) process.exitCode = 0;
     });
   await lead(file, options, job, early);
 }
@@ -141,7 +146,7 @@ async function lead(
   const threads = job ? threadsOfRank(job) : threadsOf(options);
   const started =
     options.resume === undefined
-      ? await start(file!, options, threads * (job?.ranks.size ?? 1))
+      ? await start(file!, options, { addon: loadAddon(), threads, job })
       : await resume(options.resume, file, options);
   const { plan, folder, base } = started;
   const progress = new Progress((options.quiet || options.json) ?? false);
@@ -203,8 +208,11 @@ interface Started {
   base: string;
 }
 
-async function start(file: string, options: Options, threads: number): Promise<Started> {
+async function start(file: string, options: Options, machine: Omit<Machine, "device">): Promise<Started> {
   const { plan, base, recipe } = await planFrom(file, options.set);
+  // Before there is a folder: what can't begin here leaves none behind.
+  checkMachine(plan, { ...machine, device: options.device ?? plan.hardware.kind }, baseFolder(plan, base));
+  const threads = machine.threads * (machine.job?.ranks.size ?? 1);
   const folder = createRunFolder(plan.recipe, options.out ?? null);
   const origin: RunOrigin = {
     base,

@@ -1,5 +1,6 @@
 // Makes a fresh clone ready: installs packages when the lock file has changed, builds the native backends and the
-// TypeScript when their sources are newer than the output. Prints one line for each thing that it does.
+// TypeScript when their sources are newer than the output: what running needs, not the programs of tests and benchmarks.
+// Prints one line for each thing that it does.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [--cuda] [target…]`. With
+// Configures and builds native/ into native/build: `node native/build.mjs [--jobs N] [--cuda] [target…]`. Without targets, what running
+// needs; ctx_tests and ctx_bench are the programs of tests and of the benchmark. With
 // `--sanitize memory` (bad memory accesses, undefined behaviour) or `--sanitize threads` (data races) into a folder below it, and slower;
 // with `--fuzz` the fuzzers of test/fuzz, which need Clang; with `--cuda` the CUDA backend, which needs nvcc.
 // Needs CMake 3.20 and a C++20 compiler; uses Ninja if there is one. MPICC in the environment names the compiler wrapper of the MPI that ranks

@@ -1,4 +1,4 @@
-// Native test programs: built by `node native/build.mjs`, run once for each CPU backend.
+// Native test programs: built by `npm test` (`node native/build.mjs ctx_tests`), run once for each CPU backend.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ const CANNOT_RUN_HERE = 77;
 export function testOnBackends(name: string, summary: RegExp): void {
   const program = join(build, name);
   test("the native build is there", () => {
-    expect(existsSync(program), `${program} is missing: run \`node native/build.mjs\``).toBe(true);
+    expect(existsSync(program), `${program} is missing: run \`node native/build.mjs ctx_tests\``).toBe(true);
   });
   const libraries = existsSync(build) ? readdirSync(build).filter((file) => /^libctx_cpu_\w+\.so$/.test(file)) : [];
   test.each(libraries)("%s", (library) => {

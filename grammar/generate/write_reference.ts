@@ -50,7 +50,7 @@ function pathOf(key: string, language: LanguageDefinition): string {
 
 function blockSection(key: string, block: BlockDefinition, language: LanguageDefinition): string {
   const title = pathOf(key, language) || block.name;
-  const parts = [`### ${title}${planned(block)}`, about(block)];
+  const parts = [`### ${title}`, planned(block).trim(), about(block)].filter((part) => part !== ""); // a heading is its anchor
   if (block.label) parts.push(`Labelled with the name of the ${block.label}.`);
   const properties = Object.values(block.properties);
   if (properties.length > 0) parts.push(propertyTable(properties));
@@ -75,7 +75,7 @@ function functionSection(made: FunctionDefinition): string {
     return `${parameter.name}${made.variadic ? ", …" : value}`;
   });
   const called = made.parameters.length === 0 ? made.name : `${made.name}(${signature.join(", ")})`;
-  const parts = [`#### \`${called}\`${planned(made)}`, about(made)];
+  const parts = [`#### \`${called}\``, planned(made).trim(), about(made)].filter((part) => part !== "");
   if (made.formula) parts.push(`The same as \`${made.formula}\`.`);
   if (made.parameters.some((parameter) => parameter.doc !== "")) parts.push(propertyTable(made.parameters));
   parts.push(examples(made));

@@ -126,7 +126,11 @@ function ofModel(root: string, options: EvaluateFolderOptions): Subject {
     throw new Failure("usage", "--perplexity on a model folder needs files", "name them: --perplexity book.txt");
   }
   if (!options.needle && !options.perplexity) {
-    throw new Failure("usage", "nothing to evaluate", "ask for --needle, --perplexity FILE, or both");
+    throw new Failure(
+      "usage",
+      "nothing to evaluate: a model folder, unlike a run, does not say what",
+      "add --perplexity book.txt, or --needle --haystack book.txt, or both",
+    );
   }
   const plan: Plan = {
     version: 2,

@@ -79,7 +79,7 @@ async function evaluateIn(engine: NativeEngine, options: EvaluateOptions): Promi
     const far = perplexity.lengths.at(-1);
     listen({
       kind: "done",
-      title: `perplexity, ${options.name}: ${far?.perplexity.toFixed(2)} at ${far?.length} tokens`,
+      title: `perplexity, ${options.name}: ${far?.perplexity.toFixed(2)} over whole windows of ${far?.length} tokens`,
     });
   }
   return {

@@ -34,6 +34,11 @@ export function significant(value: number): string {
   return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }
 
+/** A tick of an axis: whole numbers in full, since those of a logarithmic axis to base 2 are exact: 1024 → "1,024", not "1,020". */
+export function tick(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) < 1e6 ? integer(value) : significant(value);
+}
+
 export function bytes(value: number): string {
   for (const [unit, size] of [
     ["TiB", 2 ** 40],

@@ -67,7 +67,9 @@ function finding(run: RunRecord, needle: Headline["needle"], perplexity: Headlin
   }
   if (perplexity !== null && perplexity.after !== null) {
     const was = perplexity.before === null ? "" : `, where it was ${significant(perplexity.before)} before`;
-    parts.push(`Perplexity near position ${integer(perplexity.position)} is ${significant(perplexity.after)}${was}.`);
+    parts.push(
+      `Perplexity at the far end alone, near position ${integer(perplexity.position)}, is ${significant(perplexity.after)}${was}.`,
+    );
   }
   return parts.join(" ");
 }

@@ -1,6 +1,6 @@
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { type RunRecord, targetContext } from "./collect.ts";
-import { integer, significant, tokenLength } from "./format.ts";
+import { integer, significant, tick, tokenLength } from "./format.ts";
 import { longest } from "./headline.ts";
 import { drawLineChart, legend, type Series } from "./line_chart.ts";
 import { evaluationTitle } from "./needle_section.ts";
@@ -48,7 +48,7 @@ export function perplexitySection(runs: RunRecord[]): string {
     xLog: 2,
     ...(spread(series) > 3 ? { yLog: 2 } : {}),
     xTick: tokenLength,
-    yTick: significant,
+    yTick: tick,
     series,
     marks: [
       ...contexts.map((x) => ({ x, text: `base model trained to ${integer(x)}` })),

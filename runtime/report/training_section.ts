@@ -1,6 +1,6 @@
 import type { StepMetrics } from "../track/metrics.ts";
 import type { RunRecord } from "./collect.ts";
-import { integer, significant, tokenLength } from "./format.ts";
+import { integer, tick, tokenLength } from "./format.ts";
 import { drawLineChart, legend, type Series } from "./line_chart.ts";
 
 /** Most points that a curve shows; more are averaged in groups, with the group's range as a band. */
@@ -50,7 +50,7 @@ function panel(
     xTitle: "step",
     yTitle,
     xTick: integer,
-    yTick: significant,
+    yTick: tick,
     series: shown,
     marks,
     height: 250,

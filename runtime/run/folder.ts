@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Plan } from "../../compiler/plan.ts";
 import { isNewerPlan, PLAN_VERSION, upgradePlan } from "../../compiler/upgrade_plan.ts";
 import { planFaults } from "../../compiler/validate_plan.ts";
@@ -89,10 +89,19 @@ export function createRunFolder(recipe: string, out: string | null, runs = "runs
   }
 }
 
-/** Removes a run folder in which nothing was computed yet. */
+/** Removes a run folder in which nothing was computed yet, and `runs/<recipe>` above it where nothing else is there. */
 export function discardIfFresh(folder: RunFolder): void {
   const computed = [folder.stages, folder.checkpoints, folder.evaluations, folder.metrics];
-  if (!computed.some((path) => existsSync(path))) rmSync(folder.root, { recursive: true, force: true });
+  if (computed.some((path) => existsSync(path))) return;
+  rmSync(folder.root, { recursive: true, force: true });
+  const recipe = dirname(folder.root);
+  for (const above of [recipe, dirname(recipe)]) {
+    try {
+      rmdirSync(above);
+    } catch {
+      return; // other runs are in it
+    }
+  }
 }
 
 /** Opens an existing run folder. @throws Failure when it is none. */
@@ -133,7 +142,11 @@ function makeNew(path: string): boolean {
     mkdirSync(path);
     return true;
   } catch (error) {
-    if ((error as { code?: string }).code === "EEXIST") return false;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "ENOENT") throw error;
+    // Another start that failed has just tidied up above it.
+    mkdirSync(path, { recursive: true });
+    return true;
   }
 }

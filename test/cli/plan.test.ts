@@ -35,12 +35,14 @@ parallel { devices = 8  ring = 4 }
 hardware { preset = h200 }
 `;
 
+const LONG_NAMES = RING.replaceAll("stage s", "stage a_stage_whose_name_is_long_s");
+
 const recipes = readdirSync("recipes")
   .filter((name) => name.endsWith(".ctx"))
   .map((name) => [name, readFileSync(join("recipes", name), "utf8")] as const);
 
 describe.each([80, 120])("at %i columns", (width) => {
-  test.each([...recipes, ["a ring", RING] as const])("%s fits", (_, text) => {
+  test.each([...recipes, ["a ring", RING] as const, ["long names", LONG_NAMES] as const])("%s fits", (_, text) => {
     const shown = planText(planOf(text), { width, color: false });
     for (const line of shown.split("\n")) expect(columns(line), line).toBeLessThanOrEqual(width);
     // Nothing is cut away: whatever was chosen is there, with its reason.
@@ -88,6 +90,25 @@ test("what was not written is told with where it came from", () => {
   const shown = planText(planOf(RING), { width: 120, color: false });
   expect(shown).toMatch(/\n {2}model\.config +as published +config\.json of meta-llama/);
   expect(shown).toMatch(/\n {2}train +clip = 1, dtype = f32/);
+});
+
+test("figures of the hardware have units, and their source is told once", () => {
+  const shown = planText(planOf(RING), { width: 80, color: false });
+  const [, group] = /\n {2}hardware, by (NVIDIA H200 data sheet[\s\S]*?)\n {2}\S/.exec(shown)!;
+  for (const item of ["bandwidth = 4.8 TB/s", "host_memory = 2 TiB", "memory = 138 GiB", "network = 50 GB/s"])
+    expect(group).toContain(item);
+  expect(group).toMatch(/peak = 989 TFLOP\/s\s\(dense bf16/);
+  expect(shown.match(/H200 data sheet/g)).toHaveLength(2);
+  // Names in the table stay whole.
+  expect(shown).toMatch(/\n {2}stage s128k\.parallel\.micro_batch {2}/);
+});
+
+test("thetas of thousands are whole and grouped", () => {
+  const short = RING.replace(/64Ki/g, "4Ki").replace("128Ki", "6Ki");
+  const row = planText(planOf(short), { width: 120, color: false })
+    .split("\n")
+    .find((line) => /^ {2}s64k /.test(line))!;
+  expect(row).toMatch(/^ {2}s64k +4Ki +\d{2,3},\d{3} /);
 });
 
 describe("through the command line", () => {

@@ -302,6 +302,11 @@ test("--watch checks again when the recipe, or what it imports, changes; a pipe 
     writeFileSync(base, RECIPE.replace("txet", "text").replace("64K ", "64Ki "));
     await until(/1 error[\s\S]*top\.ctx: fine\n$/);
     expect(printed).not.toContain("\x1b");
+    // What else lies there, such as the answers themselves, does not count.
+    const before = printed;
+    writeFileSync(join(folder, "own", "answers.txt"), printed);
+    await new Promise((wake) => setTimeout(wake, 500));
+    expect(printed).toBe(before);
   } finally {
     child.kill();
   }

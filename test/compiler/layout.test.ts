@@ -16,7 +16,9 @@ test("what is auto is chosen so that it fits, and the plan says why", () => {
   expect(tight.memory.checkpoint_every).toBeGreaterThan(0);
   expect(tight.memory.device.total).toBeLessThanOrEqual(0.9 * 90 * 2 ** 20);
   const chosen = plan.defaults.find(({ path }) => path === "stage a.memory.checkpoint");
-  expect(chosen?.from).toMatch(/^the fastest that fits, .* of 90 MiB: keeping all would need .* at least, and a tenth stays free$/);
+  expect(chosen?.from).toMatch(
+    /^the fastest that fits, .* of 90 MiB: keeping all would need .* at least, and a tenth stays free$/,
+  );
 });
 
 test("what is written is kept", () => {

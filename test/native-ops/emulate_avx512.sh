@@ -4,9 +4,10 @@
 #
 #   apt-get install bochs bochs-term bochsbios vgabios isolinux syslinux-common genisoimage busybox-static cpio
 #   apt-get download linux-image-6.1.0-54-cloud-amd64        # any kernel of Debian's cloud flavour
+#   node native/build.mjs ctx_cpu_avx512 ctx_tests
 #   test/native-ops/emulate_avx512.sh KERNEL.deb [PROGRAM…]  # default: ctx_test_ops
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,8p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,9p' "$0"; exit 2; }
 kernel=$(realpath "$1")
 shift
 programs=("${@:-ctx_test_ops}")

@@ -97,6 +97,7 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     const { status, stderr } = await after(root, 5, both.ended, () => both.child.kill("SIGINT"));
     expect(stderr).toContain("stopping after this step");
     expect(stderr).toMatch(/go on with: ctx run --resume/);
+    expect(stderr).not.toMatch(/non-zero|BAD TERMINATION/i);
     expect(status).toBe(130);
     expect(readdirSync(join(root, "checkpoints")).length).toBeGreaterThan(0);
   });

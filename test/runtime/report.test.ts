@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { duration, percent, tokenLength } from "../../runtime/report/format.ts";
+import { duration, percent, tick, tokenLength } from "../../runtime/report/format.ts";
 import { heatColour } from "../../runtime/report/heat_map.ts";
 import { thin } from "../../runtime/report/training_section.ts";
 import { writeReport } from "../../runtime/report/write.ts";
@@ -34,6 +34,13 @@ test("the report says what was extended, how far, and how well", () => {
   ]) {
     expect(html).toContain(section);
   }
+});
+
+test("ticks are exact, and the figure of the far end is told from that of whole windows", () => {
+  expect([1024, 2048, 50, 0.5, 2.5].map(tick)).toEqual(["1,024", "2,048", "50", "0.5", "2.5"]);
+  const html = report();
+  expect(html).toMatch(/Perplexity at the far end alone, near position 2,048, is /);
+  expect(html).toContain("perplexity over whole windows of");
 });
 
 test("it is one file that needs nothing else and runs nothing", () => {
