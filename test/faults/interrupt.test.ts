@@ -110,7 +110,7 @@ test.skipIf(library === null)(
     kill("SIGINT");
     const { status, stderr } = await ended;
     expect(status).toBe(130);
-    expect(stderr).toMatch(/stopped: stopped as asked\n {2}→ go on with: ctx run --resume run\n$/);
+    expect(stderr).toMatch(/stopped as asked\n {2}→ go on with: ctx run --resume run\n$/);
     expect(readdirSync(join(place, ".ctx-cache"))).toEqual([".gitignore"]);
   },
 );
@@ -129,7 +129,7 @@ test.skipIf(library === null)(
       { kind: "write", path: "model.safetensors", at: 2 },
     ] as const) {
       const once = await interrupt(words, moment, false);
-      expect(once.stderr).toContain(`stopped: stopped as asked; nothing was written to ${to}`);
+      expect(once.stderr).toContain(`stopped as asked; nothing was written to ${to}`);
       expect([once.status, existsSync(to), leftovers(place)]).toEqual([130, false, []]);
       const twice = await interrupt(words, moment, true);
       expect([130, 0]).toContain(twice.status);
@@ -161,7 +161,7 @@ test.skipIf(library === null)("an evaluation and a report", async () => {
     join(folder, "out.json"),
   ];
   const stopped = await interrupt(evaluate, { kind: "read", path: "stages/second/model.safetensors", at: 3 }, false);
-  expect([stopped.status, stopped.stderr]).toEqual([130, expect.stringContaining("stopped: stopped as asked")]);
+  expect([stopped.status, stopped.stderr]).toEqual([130, expect.stringContaining("stopped as asked")]);
   expect(existsSync(join(folder, "out.json"))).toBe(false);
   // A report is written in an instant: the key ends the command, and the page before stays whole.
   const place = mkdtempSync(join(folder, "case-"));
