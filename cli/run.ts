@@ -179,6 +179,7 @@ async function lead(
         threads,
         job,
       },
+      machineChecked: options.resume === undefined,
       checkpointEvery: options.checkpointEvery ?? null,
       listen: progress.listen,
       stop,

@@ -6,7 +6,6 @@
 #include <cpuid.h>
 #endif
 
-#include "attention.h"
 #include "operations.h"
 
 namespace ctx_cpu {
@@ -45,42 +44,7 @@ constexpr const char *NAME = "cpu-portable";
 int32_t score() { return 10; }
 #endif
 
-const ctx_backend TABLE = {
-    .version = CTX_BACKEND_VERSION,
-    .name = NAME,
-    .score = score,
-    .create = create,
-    .destroy = destroy,
-    .last_error = last_error,
-    .set_cancel = set_cancel,
-    .alloc = alloc,
-    .release = release,
-    .upload = upload,
-    .download = download,
-    .synchronize = synchronize,
-    .scratch = scratch,
-    .zero = zero,
-    .copy = copy,
-    .add = add,
-    .scale = scale,
-    .add_row = add_row,
-    .sum_rows = sum_rows,
-    .gemm = gemm,
-    .embed_forward = embed_forward,
-    .embed_backward = embed_backward,
-    .rmsnorm_forward = rmsnorm_forward,
-    .rmsnorm_backward = rmsnorm_backward,
-    .rope_table = rope_table,
-    .rope = rope,
-    .attention_forward = attention_forward,
-    .attention_delta = attention_delta,
-    .attention_backward = attention_backward,
-    .swiglu_forward = swiglu_forward,
-    .swiglu_backward = swiglu_backward,
-    .cross_entropy = cross_entropy,
-    .sum_squares = sum_squares,
-    .adamw = adamw,
-};
+const ctx_backend TABLE = table_of(NAME, score);
 
 } // namespace
 } // namespace ctx_cpu

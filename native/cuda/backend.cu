@@ -1,7 +1,8 @@
 // backend.cu: the one symbol of this library, and whether this machine can run it.
 //
 // CUDA's runtime is linked in, so that the library loads where there is no driver; its first call then fails, and score() is 0.
-#include "attention.h"
+#include <cuda_runtime.h>
+
 #include "operations.h"
 
 namespace ctx_cuda {
@@ -19,42 +20,7 @@ int32_t score() {
   return cudaGetDeviceCount(&devices) == cudaSuccess && devices > 0 ? 100 : 0;
 }
 
-const ctx_backend TABLE = {
-    .version = CTX_BACKEND_VERSION,
-    .name = NAME,
-    .score = score,
-    .create = create,
-    .destroy = destroy,
-    .last_error = last_error,
-    .set_cancel = set_cancel,
-    .alloc = alloc,
-    .release = release,
-    .upload = upload,
-    .download = download,
-    .synchronize = synchronize,
-    .scratch = scratch,
-    .zero = zero,
-    .copy = copy,
-    .add = add,
-    .scale = scale,
-    .add_row = add_row,
-    .sum_rows = sum_rows,
-    .gemm = gemm,
-    .embed_forward = embed_forward,
-    .embed_backward = embed_backward,
-    .rmsnorm_forward = rmsnorm_forward,
-    .rmsnorm_backward = rmsnorm_backward,
-    .rope_table = rope_table,
-    .rope = rope,
-    .attention_forward = attention_forward,
-    .attention_delta = attention_delta,
-    .attention_backward = attention_backward,
-    .swiglu_forward = swiglu_forward,
-    .swiglu_backward = swiglu_backward,
-    .cross_entropy = cross_entropy,
-    .sum_squares = sum_squares,
-    .adamw = adamw,
-};
+const ctx_backend TABLE = table_of(NAME, score);
 
 } // namespace
 } // namespace ctx_cuda

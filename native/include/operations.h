@@ -43,6 +43,11 @@ ctx_status rope_table(ctx_device *, float *cos, float *sin, const double *inv_fr
                       const int32_t *positions, int64_t tokens);
 ctx_status rope(ctx_device *, ctx_mat x, int32_t heads, int32_t head_dim, const float *cos, const float *sin, int32_t inverse);
 
+// attention (on the CPU attention.h declares these alone: its kernels have names of their own for zero and scale)
+ctx_status attention_forward(ctx_device *, const ctx_attention *);
+ctx_status attention_delta(ctx_device *, float *delta, ctx_mat d_o, ctx_mat o, int32_t heads, int32_t head_dim);
+ctx_status attention_backward(ctx_device *, const ctx_attention_grad *);
+
 // swiglu
 ctx_status swiglu_forward(ctx_device *, ctx_mat y, ctx_mat gate, ctx_mat up);
 ctx_status swiglu_backward(ctx_device *, ctx_mat gate, ctx_mat up, ctx_mat y, ctx_mat dy);
@@ -53,5 +58,45 @@ ctx_status cross_entropy(ctx_device *, ctx_mat logits, const int32_t *targets, c
 // sum_squares, adamw
 ctx_status sum_squares(ctx_device *, ctx_mat x, double *out);
 ctx_status adamw(ctx_device *, float *param, float *m, float *v, const float *grad, int64_t n, const ctx_adamw *h);
+
+// All of them as the table of a backend.
+constexpr ctx_backend table_of(const char *name, int32_t (*score)(void)) {
+  return {
+      .version = CTX_BACKEND_VERSION,
+      .name = name,
+      .score = score,
+      .create = create,
+      .destroy = destroy,
+      .last_error = last_error,
+      .set_cancel = set_cancel,
+      .alloc = alloc,
+      .release = release,
+      .upload = upload,
+      .download = download,
+      .synchronize = synchronize,
+      .scratch = scratch,
+      .zero = zero,
+      .copy = copy,
+      .add = add,
+      .scale = scale,
+      .add_row = add_row,
+      .sum_rows = sum_rows,
+      .gemm = gemm,
+      .embed_forward = embed_forward,
+      .embed_backward = embed_backward,
+      .rmsnorm_forward = rmsnorm_forward,
+      .rmsnorm_backward = rmsnorm_backward,
+      .rope_table = rope_table,
+      .rope = rope,
+      .attention_forward = attention_forward,
+      .attention_delta = attention_delta,
+      .attention_backward = attention_backward,
+      .swiglu_forward = swiglu_forward,
+      .swiglu_backward = swiglu_backward,
+      .cross_entropy = cross_entropy,
+      .sum_squares = sum_squares,
+      .adamw = adamw,
+  };
+}
 
 } // namespace CTX_BACKEND_NAMESPACE

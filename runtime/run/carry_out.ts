@@ -35,6 +35,8 @@ export interface CarryOutOptions {
   /** Folder that the plan's paths start from. */
   base: string;
   machine: Machine;
+  /** `checkMachine` has been through: a new run asks before it makes its folder. */
+  machineChecked?: boolean;
   /** Save after every so many steps; null: about once a minute. */
   checkpointEvery: number | null;
   listen: Listener;
@@ -82,7 +84,7 @@ class Run {
   async carryOut(): Promise<RunOutcome> {
     const { plan: _, listen, stop, base } = this.#options;
     const origin = baseFolder(this.#plan, base);
-    checkMachine(this.#plan, this.#options.machine, origin);
+    if (!this.#options.machineChecked) checkMachine(this.#plan, this.#options.machine, origin);
     const { hardware } = this.#plan;
     if (hardware.kind === "cuda" && this.#options.machine.device === "cpu") {
       const text = `the plan is for ${hardware.devices} × ${hardware.name}; here one process does all of it on the CPU`;
