@@ -1,10 +1,12 @@
-import type { LanguageDefinition } from "../../grammar/definition.ts";
+import type { LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
+import type { Setting } from "../names/section.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDefault } from "../plan.ts";
+import type { Typed } from "../types/typed.ts";
 import { IdleSettings } from "./idle.ts";
 import { Trace } from "./trace.ts";
 
@@ -42,6 +44,8 @@ export class Lowering {
   /** What the recipe declares only to be held against the plan, by pointer: `/hardware/link`, `/stages/0/wall_time`; or, of
    * `hardware`, whose place a message needs. */
   readonly claims = new Map<string, Claim>();
+  /** Values of settings and defaults that speak of nothing: every stage that has them reads the same. */
+  readonly constants = new Map<Setting | PropertyDefinition, Typed>();
   readonly #defaults = new Map<string, PlanDefault>();
 
   constructor(
@@ -74,7 +78,7 @@ export class Lowering {
 
   /** What was noted, by path. */
   get defaults(): PlanDefault[] {
-    return [...this.#defaults.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    return [...this.#defaults.keys()].sort().map((path) => this.#defaults.get(path)!);
   }
 
   /** The recipe's text at a place, on one line. */
