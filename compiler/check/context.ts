@@ -2,12 +2,13 @@ import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
 import type { Claim, PathDependence } from "../lower/lowering.ts";
+import type { PlanDraft } from "../lower/plan.ts";
 import type { Trace } from "../lower/trace.ts";
-import type { Plan, PlanRope, PlanStage } from "../plan.ts";
+import type { PlanRope, PlanStage } from "../plan.ts";
 
 /** What a check looks at: the finished plan, and where each of its values came from. */
 export interface CheckContext {
-  readonly plan: Plan;
+  readonly plan: PlanDraft;
   readonly trace: Trace;
   readonly report: Report;
   readonly host: Host;
@@ -43,7 +44,7 @@ export function* chain({ plan, brokenFrom }: CheckContext): Generator<StageStep>
 }
 
 /** The stages in order. */
-export function* steps(plan: Plan): Generator<StageStep> {
+export function* steps(plan: PlanDraft): Generator<StageStep> {
   let before: PlanStage | null = null;
   for (const [k, stage] of plan.stages.entries()) {
     yield {
@@ -61,7 +62,7 @@ export function* steps(plan: Plan): Generator<StageStep> {
  * Tokens from which published recipes stop showing harm from a crude change: a billion for models of 8 billion
  * parameters, fewer in proportion for smaller ones.
  */
-export function plentyOfTokens(plan: Plan): number {
+export function plentyOfTokens(plan: PlanDraft): number {
   return Math.min(1e9, plan.model.parameters / 8);
 }
 
