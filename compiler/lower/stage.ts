@@ -140,7 +140,7 @@ export function evaluateStage(
     { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate`, gate },
     lowering,
   );
-  return { ...stage, evaluate };
+  return evaluate ? { ...stage, evaluate } : stage;
 }
 
 /** Whether the base model is measured does not hang on a stage. */
