@@ -35,27 +35,29 @@ export interface StageStep {
 }
 
 /** The stages whose past is known, for rules about what a stage starts from. */
-export function* chain({ plan, brokenFrom }: CheckContext): Generator<StageStep> {
-  let k = 0;
-  for (const step of steps(plan)) {
-    if (k++ >= brokenFrom) return;
-    yield step;
-  }
+export function chain({ plan, brokenFrom }: CheckContext): readonly StageStep[] {
+  return steps(plan).slice(0, brokenFrom);
 }
 
 /** The stages in order. */
-export function* steps(plan: PlanDraft): Generator<StageStep> {
-  let before: PlanStage | null = null;
-  for (const [k, stage] of plan.stages.entries()) {
-    yield {
-      stage,
-      pointer: `/stages/${k}`,
-      before,
-      knownContext: before ? before.context : plan.model.context,
-      knownRope: before ? before.rope : plan.model.rope,
-    };
-    before = stage;
-  }
+export function steps(plan: PlanDraft): readonly StageStep[] {
+  const known = walked.get(plan) ?? plan.stages.map((stage, k) => stepAt(stage, k, plan));
+  walked.set(plan, known);
+  return known;
+}
+
+/** The steps of a plan, which most checks walk. */
+const walked = new WeakMap<PlanDraft, readonly StageStep[]>();
+
+function stepAt(stage: PlanStage, k: number, { stages, model }: PlanDraft): StageStep {
+  const before = stages[k - 1] ?? null;
+  return {
+    stage,
+    pointer: `/stages/${k}`,
+    before,
+    knownContext: (before ?? model).context,
+    knownRope: (before ?? model).rope,
+  };
 }
 
 /**

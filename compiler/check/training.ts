@@ -99,7 +99,7 @@ function alsoFix(trace: Trace, { train }: PlanStage, pointer: string): Fix[] {
 export const carriedMoments: Check = (context) => {
   const { trace, report } = context;
   for (const { stage, pointer, before } of chain(context)) {
-    if (!before || stage.train.optimizer.state !== "carry" || trained(stage) === trained(before)) continue;
+    if (!before || stage.train.optimizer.state !== "carry" || trainTheSame(stage, before)) continue;
     const place = trace.exact(`${pointer}/train/optimizer/state`);
     report.add(
       "CTX6006",
@@ -110,8 +110,10 @@ export const carriedMoments: Check = (context) => {
   }
 };
 
-/** What a stage trains, as one comparable word. */
-function trained({ train }: PlanStage): string {
-  const { lora } = train;
-  return lora ? `lora ${lora.rank} ${[...lora.targets].sort()} ${[...lora.also].sort()}` : "full";
+/** Whether two stages train the same parameters. */
+function trainTheSame({ train: { lora } }: PlanStage, { train: { lora: other } }: PlanStage): boolean {
+  if (!lora || !other) return lora === other;
+  const same = (a: readonly string[], b: readonly string[]) =>
+    a.length === b.length && a.every((name) => b.includes(name)); // each stands once
+  return lora.rank === other.rank && same(lora.targets, other.targets) && same(lora.also, other.also);
 }
