@@ -28,8 +28,7 @@ export function warnDecimalLengths(
 /** Lengths among the arguments of calls, wherever in the value these stand. */
 function warnInCalls(node: Expression, scope: Scope, language: LanguageDefinition): void {
   if (node.kind === "call") {
-    for (const argument of lengthsOf(node, language))
-      for (const found of literals(argument, scope)) warn(found, scope);
+    for (const argument of lengthsOf(node, language)) for (const found of literals(argument, scope)) warn(found, scope);
   }
   for (const child of childrenOf(node)) warnInCalls(child, scope, language);
 }
