@@ -36,7 +36,7 @@ export interface Analysis {
   readonly texts: ReadonlyMap<string, SourceText>;
   /** By file and place; nothing is thrown, whatever the text is. */
   readonly diagnostics: readonly Diagnostic[];
-  /** The plan; null when an error stands in its way. */
+  /** The plan; null when an error stands in its way. Made when it is first asked for: who only checks does not wait for it. */
   readonly plan: Plan | null;
 }
 
@@ -63,11 +63,11 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   if (!whole) readRest(root, outsideStages(scope), lowering);
   checkDefinitions(files, scope, language, words, report);
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
-  const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
+  const draft = lowered && { source: { file: name }, ...lowered };
   // What a block or an import that could not be read says about the plan is unknown.
-  if (plan && !isHalfRead(report.list())) {
+  if (draft && !isHalfRead(report.list())) {
     const { trace, brokenFrom, pathDependent, claims } = lowering;
-    const context = { plan, trace, report, host, brokenFrom, pathDependent, claims };
+    const context = { plan: draft, trace, report, host, brokenFrom, pathDependent, claims };
     for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
   }
   refuseSilentLoss(lowering);
@@ -84,7 +84,18 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   // Of a recipe in a version of the language that this compiler does not know, anything else it says would be a guess.
   const strange = diagnostics.filter(({ code }) => code === "CTX2501");
   if (strange.length > 0) diagnostics = strange;
-  return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
+  const finish = () => (failed || !draft ? null : finishPlan(draft, text, recipe.tree, lowering));
+  let plan: Plan | null | undefined;
+  return {
+    file: name,
+    tree: recipe.tree,
+    texts,
+    diagnostics,
+    get plan() {
+      plan = plan === undefined ? finish() : plan;
+      return plan;
+    },
+  };
 }
 
 /** A stage is only ever left out over an error; should lowering have given up without one, no plan may come of it. */

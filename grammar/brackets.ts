@@ -17,16 +17,19 @@ import { endOf, nameNode, spanOf, textNode } from "./literals.ts";
 import { ReportingParser } from "./reporting.ts";
 import * as t from "./tokens.ts";
 
-/** What the loop over the values of one bracket remembers: the value that a comma has to follow. */
-interface Commas {
-  due: Span | null;
-}
-
 /** What has values between brackets. */
 type Bracketed = CallNode | ListNode | MapNode;
 
+/** The bracket whose values are being read. */
+interface Bracket {
+  readonly node: Bracketed;
+  /** The value that a comma has to follow. */
+  commaDue: Span | null;
+}
+
 export abstract class BracketParser extends ReportingParser {
   protected abstract readonly expression: ParserMethod<[], Expression>;
+  private bracket: Bracket = { node: { kind: "list", items: [], start: 0, end: 0 }, commaDue: null };
 
   protected readonly group = this.RULE("group", (): Expression => {
     const open = this.CONSUME(t.LParen);
@@ -83,108 +86,120 @@ export abstract class BracketParser extends ReportingParser {
     });
   });
 
+  private readonly inBracket = {
+    DEF: [
+      { ALT: () => this.SUBRULE(this.comma) },
+      { GATE: () => !this.atContent(), ALT: () => this.SUBRULE(this.strayInBracket) },
+      { GATE: () => this.bracket.node.kind === "call", ALT: () => this.SUBRULE(this.argument) },
+      { GATE: () => this.bracket.node.kind === "list", ALT: () => this.SUBRULE(this.item) },
+      { ALT: () => this.SUBRULE(this.entry) },
+    ],
+    IGNORE_AMBIGUITIES: true,
+  };
+
+  private readonly goingOn = {
+    GATE: () => this.bracketGoesOn(),
+    DEF: () => this.OR(this.inBracket),
+  };
+
   /** Values and commas up to the closing bracket, or to where the bracket clearly has been forgotten. */
   private readonly contents = this.RULE("contents", (node: Bracketed) => {
-    const commas: Commas = { due: null };
-    this.MANY({
-      GATE: () => this.bracketGoesOn(node),
-      DEF: () => {
-        this.OR({
-          DEF: [
-            { ALT: () => this.SUBRULE(this.comma, { ARGS: [commas] }) },
-            { GATE: () => !this.atContent(node), ALT: () => this.SUBRULE(this.strayInBracket) },
-            { GATE: () => node.kind === "call", ALT: () => this.SUBRULE(this.argument, { ARGS: [node, commas] }) },
-            { GATE: () => node.kind === "list", ALT: () => this.SUBRULE(this.item, { ARGS: [node, commas] }) },
-            { ALT: () => this.SUBRULE(this.entry, { ARGS: [node, commas] }) },
-          ],
-          IGNORE_AMBIGUITIES: true,
-        });
-      },
-    });
+    const around = this.bracket;
+    this.bracket = { node, commaDue: null };
+    this.MANY(this.goingOn);
+    this.bracket = around;
   });
 
-  private readonly argument = this.RULE("argument", (call: Bracketed, commas: Commas) => {
+  private readonly argumentName = {
+    GATE: () => this.LA(2).tokenType === t.Colon || this.LA(2).tokenType === t.Equals,
+    DEF: () => this.SUBRULE(this.key),
+  };
+
+  private readonly argument = this.RULE("argument", () => {
     const node = this.ACTION((): Argument => {
-      this.commaDue(commas);
+      this.expectComma();
       const value = this.errorHere();
       const made = { name: null, value, start: value.start, end: value.end };
-      if (call.kind === "call") call.arguments.push(made);
+      if (this.bracket.node.kind === "call") this.bracket.node.arguments.push(made);
       return made;
     });
-    let name: NameNode | null = null;
-    this.OPTION({
-      GATE: () => this.LA(2).tokenType === t.Colon || this.LA(2).tokenType === t.Equals,
-      DEF: () => {
-        name = this.SUBRULE(this.key);
+    const name = this.OPTION(this.argumentName) ?? null;
+    const value = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      node.name = name;
+      node.value = value;
+      node.start = (name ?? value).start;
+      node.end = value.end;
+      this.valueRead();
+    });
+  });
+
+  private readonly item = this.RULE("item", () => {
+    this.ACTION(() => this.expectComma());
+    const value = this.SUBRULE(this.expression);
+    this.ACTION(() => {
+      if (this.bracket.node.kind === "list") this.bracket.node.items.push(value);
+      this.valueRead();
+    });
+  });
+
+  private readonly keys: { ALT: () => NameNode | TextNode }[] = [
+    { ALT: () => this.SUBRULE(this.key) },
+    {
+      ALT: () => {
+        const text = this.CONSUME(t.AnyText);
+        this.CONSUME(t.Colon);
+        return this.ACTION(() => textNode(text, this.pushProblem));
       },
-    });
-    const value = this.SUBRULE(this.expression);
-    this.ACTION(() => {
-      Object.assign(node, { name, value, start: name?.start ?? value.start, end: value.end });
-      this.valueRead(commas);
-    });
-  });
+    },
+  ];
 
-  private readonly item = this.RULE("item", (list: Bracketed, commas: Commas) => {
-    this.ACTION(() => this.commaDue(commas));
-    const value = this.SUBRULE(this.expression);
-    this.ACTION(() => {
-      if (list.kind === "list") list.items.push(value);
-      this.valueRead(commas);
-    });
-  });
-
-  private readonly entry = this.RULE("entry", (map: Bracketed, commas: Commas) => {
+  private readonly entry = this.RULE("entry", () => {
     const node = this.ACTION((): MapEntry => {
-      this.commaDue(commas);
+      this.expectComma();
       const made = { key: nameNode(this.LA(1)), value: this.errorHere(), ...spanOf(this.LA(1)) };
-      if (map.kind === "map") map.entries.push(made);
+      if (this.bracket.node.kind === "map") this.bracket.node.entries.push(made);
       return made;
     });
-    const key = this.OR([
-      { ALT: () => this.SUBRULE(this.key) },
-      {
-        ALT: (): TextNode => {
-          const text = this.CONSUME(t.AnyText);
-          this.CONSUME(t.Colon);
-          return this.ACTION(() => textNode(text, this.pushProblem));
-        },
-      },
-    ]);
+    const key = this.OR(this.keys);
     const value = this.SUBRULE(this.expression);
     this.ACTION(() => {
-      Object.assign(node, { key, value });
+      node.key = key;
+      node.value = value;
       this.finish(node);
-      this.valueRead(commas);
+      this.valueRead();
     });
   });
+
+  private readonly afterKey = [
+    { ALT: () => this.CONSUME(t.Colon) },
+    {
+      ALT: () => {
+        const name = this.LA(0);
+        const sign = this.CONSUME(t.Equals);
+        this.ACTION(() => {
+          this.report("CTX1014", { name: name.image }, spanOf(sign), {
+            title: "replace `=` with `:`",
+            safety: "safe",
+            edits: [{ start: endOf(name), end: endOf(sign), text: ":" }],
+          });
+        });
+      },
+    },
+  ];
 
   /** `name:` of an argument or a map's entry. */
   private readonly key = this.RULE("key", (): NameNode => {
     const name = this.CONSUME(t.Name);
-    this.OR([
-      { ALT: () => this.CONSUME(t.Colon) },
-      {
-        ALT: () => {
-          const sign = this.CONSUME(t.Equals);
-          this.ACTION(() => {
-            this.report("CTX1014", { name: name.image }, spanOf(sign), {
-              title: "replace `=` with `:`",
-              safety: "safe",
-              edits: [{ start: endOf(name), end: endOf(sign), text: ":" }],
-            });
-          });
-        },
-      },
-    ]);
+    this.OR<unknown>(this.afterKey);
     return nameNode(name);
   });
 
-  private readonly comma = this.RULE("comma", (commas: Commas) => {
+  private readonly comma = this.RULE("comma", () => {
     const token = this.CONSUME(t.Comma);
     this.ACTION(() => {
-      if (commas.due === null) this.report("CTX1002", { after: "," }, spanOf(token));
-      commas.due = null;
+      if (this.bracket.commaDue === null) this.report("CTX1002", { after: "," }, spanOf(token));
+      this.bracket.commaDue = null;
     });
   });
 
@@ -199,32 +214,32 @@ export abstract class BracketParser extends ReportingParser {
   });
 
   /** A value begins: the comma after the one before must have come. */
-  private commaDue(commas: Commas): void {
-    const { due } = commas;
+  private expectComma(): void {
+    const due = this.bracket.commaDue;
     if (due === null) return;
     const edits = [{ start: due.end, end: due.end, text: "," }];
     this.report("CTX1010", {}, spanOf(this.LA(1)), { title: "insert `,`", safety: "safe", edits });
-    commas.due = null;
+    this.bracket.commaDue = null;
   }
 
-  private valueRead(commas: Commas): void {
-    commas.due = spanOf(this.LA(0));
+  private valueRead(): void {
+    this.bracket.commaDue = spanOf(this.LA(0));
   }
 
   /** False at a closing bracket, a line's end and a statement; in calls and maps `name =` is a slip for `name:`. */
-  private bracketGoesOn(node: Bracketed): boolean {
+  private bracketGoesOn(): boolean {
     const first = this.LA(1);
     const type = first.tokenType;
     if (type === t.RCurly || type === t.RParen || type === t.RSquare) return false;
     if (tokenMatcher(first, t.Name)) {
-      return !this.atStatement() || (node.kind !== "list" && this.LA(2).tokenType === t.Equals);
+      return !this.atStatement() || (this.bracket.node.kind !== "list" && this.LA(2).tokenType === t.Equals);
     }
     return type === t.Comma || type === t.LCurly || tokenMatcher(first, t.Stray);
   }
 
   /** True at what the bracket holds: a map's entry, or a value. */
-  private atContent(node: Bracketed): boolean {
-    return node.kind === "map" ? this.atEntry() : startsExpression(this.LA(1));
+  private atContent(): boolean {
+    return this.bracket.node.kind === "map" ? this.atEntry() : startsExpression(this.LA(1));
   }
 
   /** `name:`, `"text":`, or `name =` by mistake. */
@@ -237,9 +252,10 @@ export abstract class BracketParser extends ReportingParser {
 }
 
 const openers = new Set<TokenType>([t.NumberLiteral, t.LParen, t.LSquare, t.LCurly, t.If]);
+const openingCategories = [t.Name, t.AnyText, t.Flag, t.Prefix];
 
 /** True if the token can begin a value. */
 export function startsExpression(token: IToken): boolean {
   if (openers.has(token.tokenType)) return true;
-  return [t.Name, t.AnyText, t.Flag, t.Prefix].some((category) => tokenMatcher(token, category));
+  return openingCategories.some((category) => tokenMatcher(token, category));
 }

@@ -13,7 +13,8 @@ export function cutDeep(tokens: IToken[]): { tokens: IToken[]; cut: IToken[] } {
   let conditionals = 0;
   let lineStart = tokens[0];
   let cutting = false;
-  for (const [index, token] of tokens.entries()) {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
     const type = token.tokenType;
     if (type === t.Newline) {
       conditionals = 0;

@@ -11,29 +11,45 @@ import * as t from "./tokens.ts";
 const CHAIN_LIMIT = 1000;
 
 export abstract class ExpressionParser extends BracketParser {
-  protected readonly expression = this.RULE("expression", (): Expression => {
-    const chain: Chain = { operands: [], operators: [] };
-    this.SUBRULE(this.operand, { ARGS: [chain] });
-    this.MANY({
-      GATE: () => this.LA(1).tokenType !== t.Factor || this.atStep(),
-      DEF: () => {
-        this.OR([
-          {
-            ALT: () => {
-              const sign = this.CONSUME(t.Infix);
-              this.ACTION(() => this.operator(chain, sign));
-              this.SUBRULE2(this.operand, { ARGS: [chain] });
-            },
-          },
-          {
-            ALT: () => {
-              const factor = this.CONSUME(t.Factor);
-              this.ACTION(() => this.factor(chain, factor));
-            },
-          },
-        ]);
+  /** Operands and operators of the expression that is being read. */
+  private chain: Chain = { operands: [], operators: [] };
+  /** Of its operand: the signs, and the value that members and calls are added to. */
+  private prefixes: Operand["prefixes"] = [];
+  private value: Expression = { kind: "error", start: 0, end: 0 };
+
+  protected override begin(tokens: IToken[]): void {
+    super.begin(tokens);
+    this.chain = { operands: [], operators: [] };
+  }
+
+  private readonly links = [
+    {
+      ALT: () => {
+        const sign = this.CONSUME(t.Infix);
+        this.ACTION(() => this.operator(sign));
+        this.SUBRULE2(this.operand);
       },
-    });
+    },
+    {
+      ALT: () => {
+        const factor = this.CONSUME(t.Factor);
+        this.ACTION(() => this.factor(factor));
+      },
+    },
+  ];
+
+  private readonly linked = {
+    GATE: () => this.LA(1).tokenType !== t.Factor || this.atStep(),
+    DEF: () => this.OR(this.links),
+  };
+
+  protected readonly expression = this.RULE("expression", (): Expression => {
+    const around = this.chain;
+    const chain: Chain = { operands: [], operators: [] };
+    this.chain = chain;
+    this.SUBRULE(this.operand);
+    this.MANY(this.linked);
+    this.chain = around;
     return this.ACTION(() => this.tree(chain));
   });
 
@@ -54,68 +70,81 @@ export abstract class ExpressionParser extends BracketParser {
     return next !== t.Equals && next !== t.Colon && next !== t.LCurly;
   }
 
-  private operator(chain: Chain, sign: IToken): void {
+  private operator(sign: IToken): void {
     const instead = t.spellings[sign.image];
     if (instead !== undefined) this.otherSpelling(sign, instead);
-    chain.operators.push({ text: instead ?? sign.image, ...spanOf(sign) });
+    this.chain.operators.push({ text: instead ?? sign.image, start: sign.startOffset, end: endOf(sign) });
   }
 
-  private factor(chain: Chain, token: IToken): void {
+  private factor(token: IToken): void {
     const { start, end } = spanOf(token);
     const value = Number(token.image.slice(1));
     const factor: Expression = { kind: "number", value, unit: null, start: start + 1, end };
-    chain.operators.push({ text: token.image, start, end, factor });
+    this.chain.operators.push({ text: token.image, start, end, factor });
   }
 
+  private readonly prefix = () => {
+    const sign = this.CONSUME(t.Prefix);
+    this.ACTION(() => {
+      if (sign.tokenType === t.OtherNot) this.otherSpelling(sign, "not");
+      this.prefixes.push({ text: (t.spellings[sign.image] ?? sign.image) as UnaryOperator, ...spanOf(sign) });
+    });
+  };
+
+  private readonly suffixes = [
+    { ALT: () => this.SUBRULE(this.memberOf, { ARGS: [this.value] }) },
+    { ALT: () => this.SUBRULE(this.callOf, { ARGS: [this.value] }) },
+  ];
+
+  private readonly suffixed = {
+    // Numbers and texts cannot be called: `30 (` is a mistake, not a call.
+    GATE: () => this.LA(1).tokenType === t.Dot || this.value.kind === "name" || this.value.kind === "member",
+    DEF: () => {
+      this.value = this.OR(this.suffixes);
+    },
+  };
+
   /** Signs, an atom, and its members and calls. */
-  private readonly operand = this.RULE("operand", (chain: Chain) => {
+  private readonly operand = this.RULE("operand", () => {
     const prefixes: Operand["prefixes"] = [];
-    this.MANY(() => {
-      const sign = this.CONSUME(t.Prefix);
-      this.ACTION(() => {
-        if (sign.tokenType === t.OtherNot) this.otherSpelling(sign, "not");
-        prefixes.push({ text: (t.spellings[sign.image] ?? sign.image) as UnaryOperator, ...spanOf(sign) });
-      });
-    });
-    let value = this.SUBRULE(this.atom);
-    this.MANY2({
-      // Numbers and texts cannot be called: `30 (` is a mistake, not a call.
-      GATE: () => this.LA(1).tokenType === t.Dot || value.kind === "name" || value.kind === "member",
-      DEF: () => {
-        value = this.OR([
-          { ALT: () => this.SUBRULE(this.memberOf, { ARGS: [value] }) },
-          { ALT: () => this.SUBRULE(this.callOf, { ARGS: [value] }) },
-        ]);
-      },
-    });
-    this.ACTION(() => chain.operands.push({ prefixes, value }));
+    this.prefixes = prefixes;
+    this.MANY(this.prefix);
+    const atom = this.SUBRULE(this.atom);
+    this.value = atom;
+    this.MANY2(this.suffixed);
+    this.ACTION(() => this.chain.operands.push({ prefixes, value: this.value }));
   });
 
-  private readonly atom = this.RULE("atom", (): Expression => {
-    const after = this.LA(0);
-    return this.OR({
+  private readonly atoms: { ALT: () => Expression }[] = [
+    { ALT: () => numberNode(this.CONSUME(t.NumberLiteral), this.pushProblem) },
+    { ALT: () => nameNode(this.CONSUME(t.Name)) },
+    { ALT: () => textNode(this.CONSUME(t.AnyText), this.pushProblem) },
+    { ALT: () => this.SUBRULE(this.list) },
+    { ALT: () => this.SUBRULE(this.group) },
+    {
+      ALT: () => {
+        const flag = this.CONSUME(t.Flag);
+        return { kind: "flag", value: flag.tokenType === t.True, ...spanOf(flag) };
+      },
+    },
+    { ALT: () => this.SUBRULE(this.map) },
+    { ALT: () => this.SUBRULE(this.conditional) },
+  ];
+
+  private readonly atomOrNone: { DEF: { GATE?: () => boolean; ALT: () => Expression }[]; IGNORE_AMBIGUITIES: boolean } =
+    {
       DEF: [
-        { ALT: () => numberNode(this.CONSUME(t.NumberLiteral), this.pushProblem) },
         // A name that is itself being set is no value: in `steps = batch = 32` the value of `steps` is missing.
-        { GATE: () => !this.atSetName(), ALT: () => nameNode(this.CONSUME(t.Name)) },
-        { ALT: () => textNode(this.CONSUME(t.AnyText), this.pushProblem) },
-        { ALT: () => this.SUBRULE(this.list) },
-        { ALT: () => this.SUBRULE(this.group) },
-        {
-          ALT: () => {
-            const flag = this.CONSUME(t.Flag);
-            return { kind: "flag", value: flag.tokenType === t.True, ...spanOf(flag) };
-          },
-        },
-        { ALT: () => this.SUBRULE(this.map) },
-        { ALT: () => this.SUBRULE(this.conditional) },
-        { ALT: () => this.ACTION(() => this.missing(after)) },
+        { GATE: () => !this.atSetName(), ALT: () => this.OR2(this.atoms) },
+        { ALT: () => this.ACTION(() => this.missing()) },
       ],
       IGNORE_AMBIGUITIES: true,
-    });
-  });
+    };
 
-  private missing(after: IToken): ErrorNode {
+  private readonly atom = this.RULE("atom", (): Expression => this.OR(this.atomOrNone));
+
+  private missing(): ErrorNode {
+    const after = this.LA(0);
     const node = this.errorHere();
     this.report("CTX1002", { after: isReal(after) ? after.image : "" }, isReal(after) ? spanOf(after) : node);
     return node;

@@ -7,6 +7,9 @@
  *   recovery stays off (it would cost a third of the start-up). A test feeds it random tokens.
  * - Should a rule fail all the same, what was read so far survives: each node is pushed into its parent before its parts.
  * - braces.ts and lines.ts have already seen to it that an unclosed bracket ends where the next statement begins.
+ *
+ * What rules choose among is made once for each parser, as Chevrotain advises, and not anew for each statement: hence fields such
+ * as `statements` beside the rules, and hence the block at hand is a field (`parent`) and no argument.
  */
 import { type IToken, tokenMatcher } from "chevrotain";
 import type {
@@ -37,6 +40,8 @@ type Parent = FileNode | BlockNode;
 
 export class RecipeParser extends ExpressionParser {
   private file: FileNode = { kind: "file", start: 0, end: 0, body: [], comments: [] };
+  /** What takes the statements that are being read. */
+  private parent: Parent = this.file;
 
   /** `validate` makes Chevrotain prove the grammar sound; a test does that, users need not wait for it. */
   constructor(options: { validate: boolean } = { validate: false }) {
@@ -48,6 +53,7 @@ export class RecipeParser extends ExpressionParser {
   parseTokens(tokens: IToken[], length: number): { file: FileNode; problems: SyntaxProblem[] } {
     this.begin(tokens);
     this.file = { kind: "file", start: 0, end: length, body: [], comments: [] };
+    this.parent = this.file;
     this.wholeFile();
     // None while the grammar is total.
     for (const error of this.errors) {
@@ -57,16 +63,16 @@ export class RecipeParser extends ExpressionParser {
     return { file: this.file, problems: this.problems };
   }
 
+  private readonly inFile = [
+    { ALT: () => this.CONSUME(t.Newline) },
+    { ALT: () => this.SUBRULE(this.extraBrace) },
+    { ALT: () => this.SUBRULE(this.statement) },
+  ];
+
   private readonly wholeFile = this.RULE(
     "wholeFile",
     (): FileNode => {
-      this.MANY(() => {
-        this.OR([
-          { ALT: () => this.CONSUME(t.Newline) },
-          { ALT: () => this.SUBRULE(this.extraBrace) },
-          { ALT: () => this.SUBRULE(this.statement, { ARGS: [this.file] }) },
-        ]);
-      });
+      this.MANY(() => this.OR<unknown>(this.inFile));
       return this.file;
     },
     { recoveryValueFunc: () => this.file },
@@ -77,33 +83,37 @@ export class RecipeParser extends ExpressionParser {
     this.ACTION(() => this.pushProblem(extraBrace(brace)));
   });
 
-  private readonly statement = this.RULE("statement", (parent: Parent) => {
-    this.OR({
-      DEF: [
-        // Keywords before names: they are names too.
-        { ALT: () => this.SUBRULE(this.version, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.recipe, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.imported, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.definition, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.requirement, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.bareBlock, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.strayComma) },
-        { ALT: () => this.SUBRULE(this.junk) },
-        // Last: a value may be empty, so for Chevrotain a bare expression could begin with anything.
-        { ALT: () => this.SUBRULE(this.worded, { ARGS: [parent] }) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-    });
+  private readonly statements = {
+    DEF: [
+      // Keywords before names: they are names too.
+      { ALT: () => this.SUBRULE(this.version) },
+      { ALT: () => this.SUBRULE(this.recipe) },
+      { ALT: () => this.SUBRULE(this.imported) },
+      { ALT: () => this.SUBRULE(this.definition) },
+      { ALT: () => this.SUBRULE(this.requirement) },
+      { ALT: () => this.SUBRULE(this.bareBlock) },
+      { ALT: () => this.SUBRULE(this.strayComma) },
+      { ALT: () => this.SUBRULE(this.junk) },
+      // Last: a value may be empty, so for Chevrotain a bare expression could begin with anything.
+      { ALT: () => this.SUBRULE(this.worded) },
+    ],
+    IGNORE_AMBIGUITIES: true,
+  };
+
+  private readonly statement = this.RULE("statement", () => {
+    this.OR(this.statements);
   });
 
-  private readonly worded = this.RULE("worded", (parent: Parent) => {
-    this.OR({
-      DEF: [
-        { GATE: () => this.atAssertion(), ALT: () => this.SUBRULE(this.assertion, { ARGS: [parent] }) },
-        { ALT: () => this.SUBRULE(this.named, { ARGS: [parent] }) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-    });
+  private readonly words = {
+    DEF: [
+      { GATE: () => this.atAssertion(), ALT: () => this.SUBRULE(this.assertion) },
+      { ALT: () => this.SUBRULE(this.named) },
+    ],
+    IGNORE_AMBIGUITIES: true,
+  };
+
+  private readonly worded = this.RULE("worded", () => {
+    this.OR(this.words);
   });
 
   /** A name that goes on as an expression: `needle >= 95%`, `model.heads`, `f(x)`. */
@@ -115,10 +125,10 @@ export class RecipeParser extends ExpressionParser {
 
   // ---------------------------------------------------------------- keywords
 
-  private readonly version = this.RULE("version", (parent: Parent) => {
+  private readonly version = this.RULE("version", () => {
     const keyword = this.CONSUME(t.Ctx);
     const node: VersionNode = { kind: "version", value: null, ...spanOf(keyword) };
-    this.ACTION(() => this.open(parent, keyword, node));
+    this.ACTION(() => this.open(keyword, node));
     let number: IToken | undefined;
     this.OPTION(() => {
       number = this.CONSUME(t.NumberLiteral);
@@ -131,10 +141,10 @@ export class RecipeParser extends ExpressionParser {
     });
   });
 
-  private readonly recipe = this.RULE("recipe", (parent: Parent) => {
+  private readonly recipe = this.RULE("recipe", () => {
     const keyword = this.CONSUME(t.Recipe);
     const node: RecipeNode = { kind: "recipe", name: null, ...spanOf(keyword) };
-    this.ACTION(() => this.open(parent, keyword, node));
+    this.ACTION(() => this.open(keyword, node));
     let name: IToken | undefined;
     this.OPTION({
       GATE: () => !this.atStatement(),
@@ -149,10 +159,10 @@ export class RecipeParser extends ExpressionParser {
     });
   });
 
-  private readonly imported = this.RULE("imported", (parent: Parent) => {
+  private readonly imported = this.RULE("imported", () => {
     const keyword = this.CONSUME(t.Import);
     const node: ImportNode = { kind: "import", path: null, ...spanOf(keyword) };
-    this.ACTION(() => this.open(parent, keyword, node));
+    this.ACTION(() => this.open(keyword, node));
     let path: IToken | undefined;
     this.OPTION(() => {
       path = this.CONSUME(t.AnyText);
@@ -164,20 +174,22 @@ export class RecipeParser extends ExpressionParser {
     });
   });
 
+  private readonly definers = [{ ALT: () => this.CONSUME(t.Param) }, { ALT: () => this.CONSUME(t.Let) }];
+
   /** `param name = value` and `let name = value`. */
-  private readonly definition = this.RULE("definition", (parent: Parent) => {
-    const keyword = this.OR([{ ALT: () => this.CONSUME(t.Param) }, { ALT: () => this.CONSUME(t.Let) }]);
+  private readonly definition = this.RULE("definition", () => {
+    const keyword = this.OR(this.definers);
     const node = this.ACTION((): ParamNode | LetNode => {
       const kind = keyword.tokenType === t.Param ? "param" : "let";
       return { kind, name: null, value: this.errorHere(), ...spanOf(keyword) };
     });
-    this.ACTION(() => this.open(parent, keyword, node));
+    this.ACTION(() => this.open(keyword, node));
     this.OPTION(() => {
       const name = this.CONSUME(t.Name);
       this.ACTION(() => {
         node.name = nameNode(name);
       });
-      const value = this.SUBRULE(this.assigned, { ARGS: [name] });
+      const value = this.SUBRULE(this.assigned);
       this.ACTION(() => {
         node.value = value;
       });
@@ -188,10 +200,10 @@ export class RecipeParser extends ExpressionParser {
     });
   });
 
-  private readonly requirement = this.RULE("requirement", (parent: Parent) => {
+  private readonly requirement = this.RULE("requirement", () => {
     const keyword = this.CONSUME(t.Require);
     const node: RequireNode = { kind: "require", condition: this.errorHere(), reason: null, ...spanOf(keyword) };
-    this.ACTION(() => this.open(parent, keyword, node));
+    this.ACTION(() => this.open(keyword, node));
     const condition = this.SUBRULE(this.expression);
     this.ACTION(() => {
       node.condition = condition;
@@ -207,17 +219,17 @@ export class RecipeParser extends ExpressionParser {
   });
 
   /** Pushes a top-level statement into its parent; inside a block it is reported, and kept. */
-  private open(parent: Parent, keyword: IToken, node: Statement): void {
-    if (parent.kind === "block") this.report("CTX1017", { keyword: keyword.image }, spanOf(keyword));
-    parent.body.push(node);
+  private open(keyword: IToken, node: Statement): void {
+    if (this.parent.kind === "block") this.report("CTX1017", { keyword: keyword.image }, spanOf(keyword));
+    this.parent.body.push(node);
   }
 
   // ---------------------------------------------------------------- properties and blocks
 
-  private readonly assertion = this.RULE("assertion", (parent: Parent) => {
+  private readonly assertion = this.RULE("assertion", () => {
     const { start, end } = spanOf(this.LA(1));
     const node: AssertionNode = { kind: "assertion", expression: { kind: "error", start, end }, start, end };
-    this.ACTION(() => parent.body.push(node));
+    this.ACTION(() => this.parent.body.push(node));
     const expression = this.SUBRULE(this.expression);
     this.ACTION(() => {
       node.expression = expression;
@@ -225,18 +237,20 @@ export class RecipeParser extends ExpressionParser {
     });
   });
 
+  private readonly afterName = {
+    DEF: [
+      { GATE: () => this.atBlock(), ALT: () => this.SUBRULE(this.block, { ARGS: [this.LA(0)] }) },
+      { GATE: () => this.atBlockBody(), ALT: () => this.SUBRULE(this.assignedBlock) },
+      { GATE: () => this.atValue(), ALT: () => this.SUBRULE(this.property) },
+      { ALT: () => this.ACTION(() => this.report("CTX1007", { name: this.LA(0).image }, spanOf(this.LA(0)))) },
+    ],
+    IGNORE_AMBIGUITIES: true,
+  };
+
   /** Whatever begins with a name: a property or a block, whole or not. */
-  private readonly named = this.RULE("named", (parent: Parent) => {
-    const name = this.CONSUME(t.Name);
-    this.OR({
-      DEF: [
-        { GATE: () => this.atBlock(), ALT: () => this.SUBRULE(this.block, { ARGS: [parent, name] }) },
-        { GATE: () => this.atBlockBody(), ALT: () => this.SUBRULE(this.assignedBlock, { ARGS: [parent, name] }) },
-        { GATE: () => this.atValue(), ALT: () => this.SUBRULE(this.property, { ARGS: [parent, name] }) },
-        { ALT: () => this.ACTION(() => this.report("CTX1007", { name: name.image }, spanOf(name))) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-    });
+  private readonly named = this.RULE("named", () => {
+    this.CONSUME(t.Name);
+    this.OR(this.afterName);
   });
 
   /** After a name: `{`, or a label and `{`. */
@@ -263,26 +277,26 @@ export class RecipeParser extends ExpressionParser {
     return !this.atStatement() && this.LA(2).tokenType !== t.Colon && !tokenMatcher(this.LA(2), t.Name);
   }
 
-  private readonly property = this.RULE("property", (parent: Parent, nameToken: IToken) => {
-    const node = this.ACTION((): PropertyNode => {
-      const name = nameNode(nameToken);
-      const { start, end } = name;
-      return { kind: "property", name, value: { kind: "error", start: end, end }, start, end };
-    });
-    this.ACTION(() => parent.body.push(node));
-    const value = this.SUBRULE(this.assigned, { ARGS: [nameToken] });
+  private readonly property = this.RULE("property", () => {
+    const name = nameNode(this.LA(0));
+    const { start, end } = name;
+    const node: PropertyNode = { kind: "property", name, value: { kind: "error", start: end, end }, start, end };
+    this.ACTION(() => this.parent.body.push(node));
+    const value = this.SUBRULE(this.assigned);
     this.ACTION(() => {
       node.value = value;
       this.finish(node);
     });
   });
 
+  private readonly signs = [{ ALT: () => this.CONSUME(t.Equals) }, { ALT: () => this.CONSUME(t.Colon) }];
+
+  private readonly sign = () => this.OR(this.signs);
+
   /** What follows a name that is being set: a sign and a value. */
-  private readonly assigned = this.RULE("assigned", (name: IToken): Expression => {
-    let sign: IToken | undefined;
-    this.OPTION(() => {
-      sign = this.OR([{ ALT: () => this.CONSUME(t.Equals) }, { ALT: () => this.CONSUME(t.Colon) }]);
-    });
+  private readonly assigned = this.RULE("assigned", (): Expression => {
+    const name = this.LA(0);
+    const sign = this.OPTION(this.sign);
     this.ACTION(() => {
       if (!sign) this.missingEquals(name);
       else if (sign.tokenType === t.Colon) this.colonForEquals(name, sign);
@@ -305,14 +319,13 @@ export class RecipeParser extends ExpressionParser {
     });
   }
 
-  private readonly block = this.RULE("block", (parent: Parent, typeToken: IToken) => {
+  private readonly block = this.RULE("block", (typeToken: IToken) => {
     const node = this.ACTION((): BlockNode => {
       const type = nameNode(typeToken);
       const { start, end } = type;
-      const braces = { open: { start: end, end }, close: null };
-      return { kind: "block", type, label: null, ...braces, body: [], start, end };
+      return { kind: "block", type, label: null, open: { start: end, end }, close: null, body: [], start, end };
     });
-    this.ACTION(() => parent.body.push(node));
+    this.ACTION(() => this.parent.body.push(node));
     this.OPTION(() => {
       const label = this.OR([
         { ALT: () => this.CONSUME(t.Name) },
@@ -329,19 +342,21 @@ export class RecipeParser extends ExpressionParser {
   });
 
   /** `kind = { … }` that is a block by its content. */
-  private readonly assignedBlock = this.RULE("assignedBlock", (parent: Parent, typeToken: IToken) => {
+  private readonly assignedBlock = this.RULE("assignedBlock", () => {
+    const typeToken = this.LA(0);
     const sign = spanOf(this.CONSUME(t.Equals));
     this.ACTION(() => {
       const edits = [{ start: sign.start, end: this.LA(1).startOffset, text: "" }];
       const fix = { title: "remove `=`", safety: "safe" as const, edits };
       this.report("CTX1015", { name: typeToken.image }, sign, fix);
     });
-    this.SUBRULE(this.block, { ARGS: [parent, typeToken] });
+    this.SUBRULE(this.block, { ARGS: [typeToken] });
   });
 
   /** A brace without a kind before it: what is in it goes to the block around. */
-  private readonly bareBlock = this.RULE("bareBlock", (parent: Parent) => {
+  private readonly bareBlock = this.RULE("bareBlock", () => {
     const node = this.ACTION((): BlockNode => {
+      const { parent } = this;
       const open = spanOf(this.LA(1));
       this.report("CTX1001", { found: "{" }, open);
       const none: NameNode = { kind: "name", name: "", start: open.start, end: open.start };
@@ -351,18 +366,24 @@ export class RecipeParser extends ExpressionParser {
     this.SUBRULE(this.braces, { ARGS: [node] });
   });
 
+  private readonly inBraces = [{ ALT: () => this.CONSUME(t.Newline) }, { ALT: () => this.SUBRULE(this.statement) }];
+
+  private readonly line = () => {
+    this.OR<unknown>(this.inBraces);
+  };
+
+  private readonly closeBrace = () => this.CONSUME(t.RCurly);
+
   private readonly braces = this.RULE("braces", (node: BlockNode) => {
     const open = this.CONSUME(t.LCurly);
+    const around = this.parent;
     this.ACTION(() => {
       node.open = spanOf(open);
+      this.parent = node;
     });
-    this.MANY(() => {
-      this.OR([{ ALT: () => this.CONSUME(t.Newline) }, { ALT: () => this.SUBRULE(this.statement, { ARGS: [node] }) }]);
-    });
-    let close: IToken | undefined;
-    this.OPTION(() => {
-      close = this.CONSUME(t.RCurly);
-    });
+    this.MANY(this.line);
+    const close = this.OPTION(this.closeBrace);
+    this.parent = around;
     this.ACTION(() => {
       if (close && !isMissing(close)) node.close = spanOf(close);
       else this.unclosed("{", node.label ? `${node.type.name} ${node.label.name}` : node.type.name, node.open);

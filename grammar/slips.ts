@@ -53,7 +53,7 @@ function mendKeyword(tokens: readonly IToken[], index: number, problems: SyntaxP
   const token = tokens[index]!;
   const [second, third] = [tokens[index + 1], tokens[index + 2]];
   if (second === undefined || second.tokenType === t.Newline || second.tokenType === t.LCurly) return;
-  if (second.tokenType === t.Equals || second.tokenType === t.Colon) return;
+  if (second.tokenType === t.Equals || second.tokenType === t.Colon || third?.tokenType === t.LCurly) return;
   const meant = closest(token.image, keywordNames);
   const fits =
     meant === "param" || meant === "let"
@@ -67,7 +67,7 @@ function mendKeyword(tokens: readonly IToken[], index: number, problems: SyntaxP
             : meant === "require" &&
               (tokenMatcher(second, t.Name) || second.tokenType === t.LParen) &&
               !endsLine(third);
-  if (meant === undefined || !fits || third?.tokenType === t.LCurly) return;
+  if (meant === undefined || !fits) return;
   const span = spanOf(token);
   const fix = {
     title: `${meant} instead of ${token.image}`,

@@ -1,8 +1,10 @@
 /** Ways through the tree. */
 import type { Expression, FileNode, Statement } from "./ast.ts";
 
+const none: readonly Expression[] = [];
+
 /** The values right below a value, in the order of the text. */
-export function childrenOf(node: Expression): Expression[] {
+export function childrenOf(node: Expression): readonly Expression[] {
   switch (node.kind) {
     case "member":
       return [node.object];
@@ -23,7 +25,7 @@ export function childrenOf(node: Expression): Expression[] {
     case "group":
       return [node.inner];
     default:
-      return [];
+      return none;
   }
 }
 

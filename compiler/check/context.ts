@@ -2,12 +2,13 @@ import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
 import type { Claim, PathDependence } from "../lower/lowering.ts";
+import type { PlanDraft } from "../lower/plan.ts";
 import type { Trace } from "../lower/trace.ts";
-import type { Plan, PlanRope, PlanStage } from "../plan.ts";
+import type { PlanRope, PlanStage } from "../plan.ts";
 
 /** What a check looks at: the finished plan, and where each of its values came from. */
 export interface CheckContext {
-  readonly plan: Plan;
+  readonly plan: PlanDraft;
   readonly trace: Trace;
   readonly report: Report;
   readonly host: Host;
@@ -34,34 +35,36 @@ export interface StageStep {
 }
 
 /** The stages whose past is known, for rules about what a stage starts from. */
-export function* chain({ plan, brokenFrom }: CheckContext): Generator<StageStep> {
-  let k = 0;
-  for (const step of steps(plan)) {
-    if (k++ >= brokenFrom) return;
-    yield step;
-  }
+export function chain({ plan, brokenFrom }: CheckContext): readonly StageStep[] {
+  return steps(plan).slice(0, brokenFrom);
 }
 
 /** The stages in order. */
-export function* steps(plan: Plan): Generator<StageStep> {
-  let before: PlanStage | null = null;
-  for (const [k, stage] of plan.stages.entries()) {
-    yield {
-      stage,
-      pointer: `/stages/${k}`,
-      before,
-      knownContext: before ? before.context : plan.model.context,
-      knownRope: before ? before.rope : plan.model.rope,
-    };
-    before = stage;
-  }
+export function steps(plan: PlanDraft): readonly StageStep[] {
+  const known = walked.get(plan) ?? plan.stages.map((stage, k) => stepAt(stage, k, plan));
+  walked.set(plan, known);
+  return known;
+}
+
+/** The steps of a plan, which most checks walk. */
+const walked = new WeakMap<PlanDraft, readonly StageStep[]>();
+
+function stepAt(stage: PlanStage, k: number, { stages, model }: PlanDraft): StageStep {
+  const before = stages[k - 1] ?? null;
+  return {
+    stage,
+    pointer: `/stages/${k}`,
+    before,
+    knownContext: (before ?? model).context,
+    knownRope: (before ?? model).rope,
+  };
 }
 
 /**
  * Tokens from which published recipes stop showing harm from a crude change: a billion for models of 8 billion
  * parameters, fewer in proportion for smaller ones.
  */
-export function plentyOfTokens(plan: Plan): number {
+export function plentyOfTokens(plan: PlanDraft): number {
   return Math.min(1e9, plan.model.parameters / 8);
 }
 

@@ -1,7 +1,8 @@
 import { isHeldOut } from "../held_out.ts";
 import type { Host } from "../host.ts";
+import type { PlanDraft } from "../lower/plan.ts";
 import { folderOf } from "../path.ts";
-import type { Plan, PlanDataSource, PlanEvaluate } from "../plan.ts";
+import type { PlanDataSource, PlanEvaluate } from "../plan.ts";
 import { bytesPerToken, formatOf, passes, shareOf, surveyOf } from "../survey/index.ts";
 import { showAbout, showRatio, showTokens } from "../values/show.ts";
 import { type Check, replacing } from "./context.ts";
@@ -42,7 +43,7 @@ export const evaluatedTextSuffices: Check = ({ plan, trace, report, host }) => {
 };
 
 /** Estimated tokens of text files; undefined where one is of another kind or its size is unknown. */
-function filesTokens(patterns: readonly string[], plan: Plan, host: Host): number | undefined {
+function filesTokens(patterns: readonly string[], plan: PlanDraft, host: Host): number | undefined {
   const files = new Set(patterns.flatMap((pattern) => host.list(pattern, folderOf(plan.source.file)) ?? []));
   let bytes = 0;
   for (const file of files) {
@@ -54,7 +55,7 @@ function filesTokens(patterns: readonly string[], plan: Plan, host: Host): numbe
 }
 
 /** Estimated tokens of the documents that a source holds out, of all where it holds none out. */
-function heldOutTokens(source: PlanDataSource, plan: Plan, host: Host): number | undefined {
+function heldOutTokens(source: PlanDataSource, plan: PlanDraft, host: Host): number | undefined {
   const survey = surveyOf(source, plan, host);
   const every = source.holdout_every;
   if (survey?.complete && survey.documents.length > 0) {

@@ -1,5 +1,5 @@
+import type { PlanDraft } from "../lower/plan.ts";
 import { trainedContext } from "../model/index.ts";
-import type { Plan } from "../plan.ts";
 import { proveExport, servedByVllm, writeHuggingFaceRope } from "../rope/index.ts";
 import { showTokens } from "../values/show.ts";
 import type { Check } from "./context.ts";
@@ -9,7 +9,7 @@ import { ropePlace } from "./rope_place.ts";
 const exact = 1e-12;
 
 /** The RoPE keys that the export will write, and the length that they speak of; undefined when no config.json can hold the table. */
-function exported(plan: Plan) {
+function exported(plan: PlanDraft) {
   const last = plan.stages.length - 1;
   const stage = plan.stages[last];
   if (!stage?.rope.parameters) return undefined;

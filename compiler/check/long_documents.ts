@@ -1,4 +1,5 @@
-import type { Plan, PlanDataSource, PlanStage } from "../plan.ts";
+import type { PlanDraft } from "../lower/plan.ts";
+import type { PlanDataSource, PlanStage } from "../plan.ts";
 import { longestOf, passes, type SurveyedDocument, shareOf, surveyOf } from "../survey/index.ts";
 import { showAbout, showAboutRatio, showNumber, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, steps } from "./context.ts";
@@ -79,7 +80,7 @@ export const longDocumentShare: Check = (context) => {
 };
 
 /** Whether a stage's rows are meant to teach longer distances than the model knows. Of PoSE's short rows `poseDocuments` speaks. */
-function teachesLength({ model }: Plan, { context, positions }: PlanStage): boolean {
+function teachesLength({ model }: PlanDraft, { context, positions }: PlanStage): boolean {
   return context > model.context && positions.kind !== "pose";
 }
 

@@ -1,4 +1,5 @@
-import type { Plan, PlanDataSource } from "../plan.ts";
+import type { PlanDraft } from "../lower/plan.ts";
+import type { PlanDataSource } from "../plan.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, steps } from "./context.ts";
 
@@ -22,7 +23,7 @@ export const questionsFit: Check = ({ plan, trace, report }) => {
   }
 };
 
-function mixed(plan: Plan, mix: { [source: string]: number }): { name: string; synthesize: Synthetic }[] {
+function mixed(plan: PlanDraft, mix: { [source: string]: number }): { name: string; synthesize: Synthetic }[] {
   return plan.data.sources.flatMap(({ name, synthesize }) =>
     synthesize && (mix[name] ?? 0) > 0 ? [{ name, synthesize }] : [],
   );

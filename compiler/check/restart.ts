@@ -1,6 +1,7 @@
 import type { Fix } from "../diagnostics/diagnostic.ts";
+import type { PlanDraft } from "../lower/plan.ts";
 import type { Trace } from "../lower/trace.ts";
-import type { Plan, PlanStage } from "../plan.ts";
+import type { PlanStage } from "../plan.ts";
 import { type Check, chain, replacing } from "./context.ts";
 import { publishedRange } from "./training.ts";
 
@@ -26,12 +27,12 @@ export const restartWithoutWarmup: Check = (context) => {
 };
 
 /** The highest rate that does without warmup at this size and method. */
-function calmRate(plan: Plan, { train }: PlanStage): number {
+function calmRate(plan: PlanDraft, { train }: PlanStage): number {
   return Number((publishedRange(plan, train.method)[1] / calmer).toPrecision(2));
 }
 
 /** Whether a stage begins with moments at zero and a rate that asks for warmup then. */
-export function restartsHot(plan: Plan, stage: PlanStage): boolean {
+export function restartsHot(plan: PlanDraft, stage: PlanStage): boolean {
   const { optimizer, schedule } = stage.train;
   return (
     optimizer.state === "reset" && schedule.warmup_steps === 0 && optimizer.lr > calmRate(plan, stage) * (1 + 1e-9)

@@ -1,7 +1,8 @@
 import { expectedRate } from "../cost/index.ts";
 import { grouped } from "../diagnostics/message.ts";
 import type { Claim } from "../lower/lowering.ts";
-import type { Plan, PlanStage } from "../plan.ts";
+import type { PlanDraft } from "../lower/plan.ts";
+import type { PlanStage } from "../plan.ts";
 import { divides, hiddenFromTokens } from "../ring/index.ts";
 import { showBytes, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, type StageStep, steps } from "./context.ts";
@@ -81,7 +82,7 @@ function declaredLink({ plan, claims }: CheckContext, ring: number): Claim | und
 }
 
 /** Tokens on each rank from which computing hides what goes over a link, at the rate that the hardware is expected to reach. */
-function hiddenBehind({ model, hardware }: Plan, { train }: PlanStage, link: number): number {
+function hiddenBehind({ model, hardware }: PlanDraft, { train }: PlanStage, link: number): number {
   const bytes = train.dtype === "bf16" ? 2 : 4;
   return hiddenFromTokens(model, bytes, expectedRate(hardware, train.dtype), link);
 }

@@ -1,4 +1,5 @@
-import type { Plan, PlanStage } from "../plan.ts";
+import type { PlanDraft } from "../lower/plan.ts";
+import type { PlanStage } from "../plan.ts";
 import { type Budget, criticalBase, obtainableLength } from "../rope/index.ts";
 import { showRatio, showTokens } from "../values/show.ts";
 import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
@@ -61,7 +62,7 @@ export const similarityBound: Check = (context) => {
 };
 
 /** Distances that attention sees at most: those of the context, or of a window that every layer has. */
-function seen({ model }: Plan, context: number): number {
+function seen({ model }: PlanDraft, context: number): number {
   return model.window?.layers.every(Boolean) ? Math.min(context, model.window.tokens) : context;
 }
 
@@ -72,6 +73,6 @@ function shareHeld(frequencies: readonly number[], length: number, enough: numbe
   return held === limit ? enough : held / length;
 }
 
-function isAsItWas({ model }: Plan, stage: PlanStage): boolean {
+function isAsItWas({ model }: PlanDraft, stage: PlanStage): boolean {
   return stage.context <= model.context && sameTable(stage.rope.inv_freq, model.rope.inv_freq);
 }

@@ -1,11 +1,12 @@
+import type { PlanDraft } from "../lower/plan.ts";
 import { folderOf } from "../path.ts";
-import type { Plan, PlanDataSource, PlanEvaluate } from "../plan.ts";
+import type { PlanDataSource, PlanEvaluate } from "../plan.ts";
 import { passes, shareOf, surveyOf } from "../survey/index.ts";
 import { showAbout } from "../values/show.ts";
 import { type Check, type CheckContext, steps } from "./context.ts";
 
 /** Names of the sources that something reads: a mix, a haystack, an evaluation. */
-function sourcesRead(plan: Plan): Set<string> {
+function sourcesRead(plan: PlanDraft): Set<string> {
   const read = new Set<string>();
   const evaluation = (evaluate: PlanEvaluate | null) => {
     if (evaluate?.perplexity?.source) read.add(evaluate.perplexity.source);

@@ -1,4 +1,5 @@
-import type { Plan, PlanStage } from "../plan.ts";
+import type { PlanDraft } from "../lower/plan.ts";
+import type { PlanStage } from "../plan.ts";
 import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, chain, replacing } from "./context.ts";
@@ -29,7 +30,7 @@ export const thetaOvershoot: Check = (context) => {
   }
 };
 
-export function overshoots({ model }: Plan, stage: PlanStage): boolean {
+export function overshoots({ model }: PlanDraft, stage: PlanStage): boolean {
   if (model.rope.method !== "default" || model.initialize) return false;
   if (stage.rope.method !== "default" || stage.context <= model.context) return false;
   return stage.rope.theta / criticalBase(model.rope.theta, model.context, stage.context) > overshoot;

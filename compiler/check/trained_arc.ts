@@ -47,5 +47,5 @@ export function leavesTrainedArc({ plan, trace }: CheckContext, { stage, pointer
 }
 
 export function sameTable(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((frequency, i) => frequency === b[i]);
+  return a === b || (a.length === b.length && a.every((frequency, i) => frequency === b[i]));
 }

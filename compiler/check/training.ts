@@ -1,6 +1,7 @@
 import type { Fix } from "../diagnostics/diagnostic.ts";
+import type { PlanDraft } from "../lower/plan.ts";
 import type { Trace } from "../lower/trace.ts";
-import type { Plan, PlanStage } from "../plan.ts";
+import type { PlanStage } from "../plan.ts";
 import { showNumber } from "../values/show.ts";
 import { type Check, chain, replacing, steps } from "./context.ts";
 import { restartsHot, warmupFix } from "./restart.ts";
@@ -9,7 +10,7 @@ import { restartsHot, warmupFix } from "./restart.ts";
  * Learning rates that published extensions used, widened: 1e-6 (Mistral, YaRN) to 2.07e-4 (Olmo 3) for full training of
  * models of a billion parameters and more; small models and adapters take larger ones.
  */
-export function publishedRange(plan: Plan, method: "full" | "lora"): [number, number] {
+export function publishedRange(plan: PlanDraft, method: "full" | "lora"): [number, number] {
   const { parameters } = plan.model;
   const high = parameters >= 1e9 ? 3e-4 : parameters >= 1e8 ? 2e-3 : 1e-2;
   return [parameters >= 1e9 ? 5e-7 : 1e-6, method === "lora" ? Number((high * 10).toPrecision(1)) : high];
@@ -98,7 +99,7 @@ function alsoFix(trace: Trace, { train }: PlanStage, pointer: string): Fix[] {
 export const carriedMoments: Check = (context) => {
   const { trace, report } = context;
   for (const { stage, pointer, before } of chain(context)) {
-    if (!before || stage.train.optimizer.state !== "carry" || trained(stage) === trained(before)) continue;
+    if (!before || stage.train.optimizer.state !== "carry" || trainTheSame(stage, before)) continue;
     const place = trace.exact(`${pointer}/train/optimizer/state`);
     report.add(
       "CTX6006",
@@ -109,8 +110,10 @@ export const carriedMoments: Check = (context) => {
   }
 };
 
-/** What a stage trains, as one comparable word. */
-function trained({ train }: PlanStage): string {
-  const { lora } = train;
-  return lora ? `lora ${lora.rank} ${[...lora.targets].sort()} ${[...lora.also].sort()}` : "full";
+/** Whether two stages train the same parameters. */
+function trainTheSame({ train: { lora } }: PlanStage, { train: { lora: other } }: PlanStage): boolean {
+  if (!lora || !other) return lora === other;
+  const same = (a: readonly string[], b: readonly string[]) =>
+    a.length === b.length && a.every((name) => b.includes(name)); // each stands once
+  return lora.rank === other.rank && same(lora.targets, other.targets) && same(lora.also, other.also);
 }

@@ -118,21 +118,22 @@ export function rebuiltLayers(layers: number, every: number): number {
 /** q, k, v; o; gate, up; down. */
 function mapGroups(shape: ModelShape, lora: StageWork["lora"]): [MapGroup, MapGroup, MapGroup, MapGroup] {
   const { hidden_size: hidden, intermediate_size: ffn, heads, kv_heads: kvHeads, head_dim: headDim } = shape;
-  const group = (input: number, maps: { [name: string]: number }): MapGroup => {
-    const adapted = Object.entries(maps).filter(([name]) => lora?.targets.includes(name));
-    const rank = lora?.rank ?? 0;
-    return {
-      base: 2 * input * Object.values(maps).reduce((sum, outputs) => sum + outputs, 0),
-      down: 2 * input * rank * adapted.length,
-      up: adapted.reduce((sum, [, outputs]) => sum + 2 * rank * outputs, 0),
-    };
+  const group = (input: number, ...maps: (readonly [name: string, outputs: number])[]): MapGroup => {
+    const sum = { base: 0, down: 0, up: 0 };
+    for (const [name, outputs] of maps) {
+      sum.base += 2 * input * outputs;
+      if (!lora?.targets.includes(name)) continue;
+      sum.down += 2 * input * lora.rank;
+      sum.up += 2 * lora.rank * outputs;
+    }
+    return sum;
   };
   const [query, keyValue] = [heads * headDim, kvHeads * headDim];
   return [
-    group(hidden, { q_proj: query, k_proj: keyValue, v_proj: keyValue }),
-    group(query, { o_proj: hidden }),
-    group(hidden, { gate_proj: ffn, up_proj: ffn }),
-    group(ffn, { down_proj: hidden }),
+    group(hidden, ["q_proj", query], ["k_proj", keyValue], ["v_proj", keyValue]),
+    group(query, ["o_proj", hidden]),
+    group(hidden, ["gate_proj", ffn], ["up_proj", ffn]),
+    group(ffn, ["down_proj", hidden]),
   ];
 }
 

@@ -37,6 +37,8 @@ interface Shared {
   readonly used: Set<string>;
   /** Counts definitions: a value that was worked out before the latest one may have changed. */
   definitions: number;
+  /** Counts what was asked of scopes and had an answer: an expression that does not move it has one value everywhere. */
+  asked: number;
   /** Names that something wrong would have defined. */
   lost: RegExp | undefined;
 }
@@ -53,9 +55,11 @@ interface Memo {
  * stage's `length`.
  */
 export class Scope {
-  readonly #names = new Map<string, Definition>();
+  /** Absent while it defines none of its own, as most scopes. */
+  #names: Map<string, Definition> | undefined;
   readonly #shared: Shared;
-  #memo: Memo;
+  readonly #formula: FormulaContext | "unknown" | null;
+  #memo: Memo | undefined;
   #hypothetical: Scope | undefined;
 
   constructor(
@@ -63,8 +67,9 @@ export class Scope {
     readonly report: Pick<Report, "add">,
     readonly parent: Scope | null = null,
     /** What the named theta formulas start from; null where no stage is being described, `unknown` where it is not known. */
-    readonly formula: FormulaContext | "unknown" | null = parent?.formula ?? null,
+    formula: FormulaContext | "unknown" | null = parent ? parent.#formula : null,
   ) {
+    this.#formula = formula;
     this.#shared = parent
       ? parent.#shared
       : {
@@ -73,14 +78,25 @@ export class Scope {
           told: new WeakMap(),
           used: new Set(),
           definitions: 0,
+          asked: 0,
           lost: undefined,
         };
-    this.#memo = { values: new Map(), definitions: this.#shared.definitions };
   }
 
   /** How far evaluation may go. */
   get limits(): Limits {
     return this.#shared.limits;
+  }
+
+  /** Grows whenever something is asked of any scope of the recipe that another scope may answer differently. */
+  get asked(): number {
+    return this.#shared.asked;
+  }
+
+  /** What the named theta formulas start from. */
+  get formula(): FormulaContext | "unknown" | null {
+    this.#shared.asked++;
+    return this.#formula;
   }
 
   define(name: string, value: Value | undefined): void {
@@ -111,8 +127,10 @@ export class Scope {
   /** What `name` stands for, seen from here; undefined when it stands for nothing. */
   lookup(name: string, at: Span): Binding | undefined {
     const definition = this.#find(name);
-    if (!definition && this.#shared.lost?.test(name)) return { kind: "failed" };
-    if (definition?.kind !== "lazy") return definition;
+    if (!definition && !this.#shared.lost?.test(name)) return undefined;
+    this.#shared.asked++;
+    if (!definition) return { kind: "failed" };
+    if (definition.kind !== "lazy") return definition;
     const { forcing, used, definitions } = this.#shared;
     if (forcing.has(name)) {
       // One circle is one mistake, whichever of its names is asked for.
@@ -121,18 +139,25 @@ export class Scope {
       return { kind: "failed" };
     }
     used.add(name);
+    const { values } = this.#memoOf(definitions);
+    let value = values.get(name);
+    if (!value && !values.has(name)) {
+      forcing.add(name);
+      value = definition.force(this);
+      forcing.delete(name);
+      values.set(name, value);
+    }
+    return value ? { kind: "value", value } : { kind: "failed" };
+  }
+
+  /** The values worked out since the latest definition. */
+  #memoOf(definitions: number): Memo {
+    this.#memo ??= { values: new Map(), definitions };
     if (this.#memo.definitions !== definitions) {
       this.#memo.values.clear();
       this.#memo.definitions = definitions;
     }
-    let value = this.#memo.values.get(name);
-    if (!value && !this.#memo.values.has(name)) {
-      forcing.add(name);
-      value = definition.force(this);
-      forcing.delete(name);
-      this.#memo.values.set(name, value);
-    }
-    return value ? { kind: "value", value } : { kind: "failed" };
+    return this.#memo;
   }
 
   /** True if the first of these has not yet been told to this scope's report; then all of them have. */
@@ -154,7 +179,7 @@ export class Scope {
   names(most = 1000): string[] {
     const names = new Set<string>();
     for (let scope: Scope | null = this; scope; scope = scope.parent) {
-      for (const [name, { kind }] of scope.#names) {
+      for (const [name, { kind }] of scope.#names ?? []) {
         if (names.size >= most) return [...names];
         if (kind !== "absent") names.add(name);
       }
@@ -170,7 +195,7 @@ export class Scope {
   within(file: string): Scope {
     if (file === this.file) return this;
     const scope = new Scope(file, this.report, this);
-    scope.#memo = this.#memo;
+    scope.#memo = this.#memoOf(this.#shared.definitions);
     return scope;
   }
 
@@ -190,12 +215,17 @@ export class Scope {
   }
 
   #set(name: string, definition: Definition): void {
+    this.#names ??= new Map();
     this.#names.set(name, definition);
     this.#shared.definitions++;
   }
 
   #find(name: string): Definition | undefined {
-    return this.#names.get(name) ?? (this.parent ? this.parent.#find(name) : undefined);
+    for (let scope: Scope | null = this; scope; scope = scope.parent) {
+      const definition = scope.#names?.get(name);
+      if (definition) return definition;
+    }
+    return undefined;
   }
 }
 

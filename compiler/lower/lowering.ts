@@ -1,10 +1,12 @@
-import type { LanguageDefinition } from "../../grammar/definition.ts";
+import type { LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
+import type { Setting } from "../names/section.ts";
 import { folderOf } from "../path.ts";
-import type { PlanDefault } from "../plan.ts";
+import type { PlanDefault, PlanRope } from "../plan.ts";
+import type { Typed } from "../types/typed.ts";
 import { IdleSettings } from "./idle.ts";
 import { Trace } from "./trace.ts";
 
@@ -42,7 +44,11 @@ export class Lowering {
   /** What the recipe declares only to be held against the plan, by pointer: `/hardware/link`, `/stages/0/wall_time`; or, of
    * `hardware`, whose place a message needs. */
   readonly claims = new Map<string, Claim>();
-  readonly #defaults = new Map<string, PlanDefault>();
+  /** Values of settings and defaults that speak of nothing: every stage that has them reads the same. */
+  readonly constants = new Map<Setting | PropertyDefinition, Typed>();
+  /** RoPE's tables, by what they are made of. */
+  readonly tables = new Map<string, PlanRope>();
+  readonly #notes: PlanDefault[] = [];
 
   constructor(
     readonly language: LanguageDefinition,
@@ -63,7 +69,7 @@ export class Lowering {
 
   /** Notes a value that the recipe does not set. What was worked out counts more than the language's own default. */
   note(path: string, value: string, from: string): void {
-    if (from !== fromLanguage || !this.#defaults.has(path)) this.#defaults.set(path, { path, value, from });
+    this.#notes.push({ path, value, from });
   }
 
   /** Forgets a stage that was lost, and whatever was noted of it. */
@@ -74,7 +80,11 @@ export class Lowering {
 
   /** What was noted, by path. */
   get defaults(): PlanDefault[] {
-    return [...this.#defaults.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const noted = new Map<string, PlanDefault>();
+    for (const note of this.#notes) {
+      if (note.from !== fromLanguage || !noted.has(note.path)) noted.set(note.path, note);
+    }
+    return [...noted.keys()].sort().map((path) => noted.get(path)!);
   }
 
   /** The recipe's text at a place, on one line. */

@@ -1,16 +1,21 @@
 import type { FileNode } from "../../grammar/ast.ts";
-import type { Plan, PlanPlace } from "../plan.ts";
+import type { Plan, PlanPlace, PlanSource } from "../plan.ts";
 import type { Lowering } from "./lowering.ts";
 import type { Lowered } from "./recipe.ts";
 import { sha256 } from "./sha256.ts";
 
-/** The lowered recipe as a whole document: with its name, its source, its defaults and its trace. */
-export function finishPlan(lowered: Lowered, text: string, tree: FileNode, lowering: Lowering): Plan {
+/** A plan as far as the run hangs on it: what checks look at. The rest of the document is only for its readers. */
+export interface PlanDraft extends Lowered {
+  readonly source: Pick<PlanSource, "file">;
+}
+
+/** The draft as a whole document: with its name, its text's hash, its defaults and its trace. */
+export function finishPlan(draft: PlanDraft, text: string, tree: FileNode, lowering: Lowering): Plan {
   return {
     version: 2,
     recipe: nameOf(tree, lowering.file),
-    source: { file: lowering.file, sha256: sha256(text) },
-    ...lowered,
+    ...draft,
+    source: { ...draft.source, sha256: sha256(text) },
     defaults: lowering.defaults,
     trace: placesOf(lowering),
   };

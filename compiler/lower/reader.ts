@@ -132,21 +132,36 @@ export class Reader {
     const target = { language: this.lowering.language, scope, property: definition };
     const bare = readBareName(node, definition.type, target);
     if (bare) return bare.value;
-    const value = evaluate(node, scope);
-    if (!value) return undefined;
-    const typed = convert(value, definition.type, node, target);
-    if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
+    const typed = this.#constant(setting, () => {
+      const value = evaluate(node, scope);
+      const typed = value && convert(value, definition.type, node, target);
+      if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
+      return typed;
+    });
     if (isCall(typed)) this.#noteArguments(setting.name, typed);
     return typed;
   }
 
   #default(property: PropertyDefinition): Typed | undefined {
-    const value = defaultOf(property, { language: this.lowering.language, scope: this.scope, property });
+    const { language } = this.lowering;
+    const value = this.#constant(property, () => defaultOf(property, { language, scope: this.scope, property }));
     if (value === undefined) return undefined;
     // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
     const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");
     if (value !== "auto") this.note(property.name, shown, fromLanguage);
     if (isCall(value)) this.#noteArguments(property.name, value);
+    return value;
+  }
+
+  /** The value of a setting or a default, worked out only once if it is the same in every scope. */
+  #constant(of: Setting | PropertyDefinition, work: () => Typed | undefined): Typed | undefined {
+    const { constants, report } = this.lowering;
+    const known = constants.get(of);
+    if (known !== undefined) return known;
+    const { asked } = this.scope;
+    const value = work();
+    // What another report was told of it, the recipe's own has still to be told.
+    if (value !== undefined && this.scope.asked === asked && this.scope.report === report) constants.set(of, value);
     return value;
   }
 

@@ -5,6 +5,7 @@ import type { PlanModel, PlanRope } from "../plan.ts";
 import { type RopeSpec, ropeTable } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { number } from "../values/value.ts";
+import type { Lowering } from "./lowering.ts";
 import { methodSpec } from "./method.ts";
 import type { Reader } from "./reader.ts";
 import { makesTable, noteEffects } from "./rope_effect.ts";
@@ -42,13 +43,21 @@ export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): P
   if (!spec) return undefined;
   noteEffects(reader, stage.model, stage.usesPrevious());
   try {
-    return { ...ropeTable(spec), formula: formulaText(reader) };
+    return { ...tableOf(spec, reader.lowering), formula: formulaText(reader) };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const name = reader.has("frequency") ? "frequency" : reader.has("method") ? "method" : "theta";
     reader.lowering.report.add("CTX3013", reader.at(name), { problem: error.message });
     return undefined;
   }
+}
+
+/** Stages of one length mostly have one table, which is worked out once. */
+function tableOf(spec: RopeSpec, { tables }: Lowering): PlanRope {
+  const key = JSON.stringify(spec);
+  const table = tables.get(key) ?? ropeTable(spec);
+  tables.set(key, table);
+  return table;
 }
 
 /** A base model that is scaled already: a new table is only meant if the recipe says what it starts from. */

@@ -72,22 +72,29 @@ export function lowerStage(
   const data = read("data");
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
-  const layout = lowerLayout(read("parallel"), read("memory"), {
-    ...{ model, hardware: ground.hardware, train: plannedTrain, pointer },
-    ...{ length: shape.length, steps: shape.steps, sequences: shape.sequences },
-  });
+  const { length, steps, sequences } = shape;
+  const needs = { model, hardware: ground.hardware, train: plannedTrain, length, steps, sequences, pointer };
+  const { parallel, memory, flops, seconds } = lowerLayout(read("parallel"), read("memory"), needs);
   const evaluation = read("evaluate");
   lowering.trace.set(`${pointer}/evaluate`, evaluation.section?.at);
   if (train.anyFailed) lowering.trainRead = false;
   if (!rope) return undefined;
-  const { length, steps, sequences } = shape;
   return {
-    ...{ name: source.name, length, context, steps, sequences },
+    name: source.name,
+    length,
+    context,
+    steps,
+    sequences,
     tokens: steps * sequences * length,
     rope,
     pairs: classifyPairs(model.rope.inv_freq, model.context, rope.inv_freq, context),
-    ...{ mix, positions, train: plannedTrain },
-    ...layout,
+    mix,
+    positions,
+    train: plannedTrain,
+    parallel,
+    memory,
+    flops,
+    seconds,
     evaluate: null,
   };
 }
@@ -133,7 +140,7 @@ export function evaluateStage(
     { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate`, gate },
     lowering,
   );
-  return { ...stage, evaluate };
+  return evaluate ? { ...stage, evaluate } : stage;
 }
 
 /** Whether the base model is measured does not hang on a stage. */

@@ -11,7 +11,7 @@ export class Trace {
   constructor(readonly whole: Place) {}
 
   set(pointer: string, place: Place | undefined): void {
-    if (place) this.#places.set(pointer, { file: place.file, start: place.start, end: place.end });
+    if (place) this.#places.set(pointer, place);
   }
 
   /** Forgets a value and everything in it. */

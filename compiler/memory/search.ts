@@ -67,32 +67,27 @@ export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHard
 }
 
 /**
- * The fastest layout that fits. It does not hang on the number of steps, so stages that differ in nothing else are searched
- * for once.
+ * The fastest layout that fits. Neither it nor its memory hangs on the number of steps, so stages that differ in nothing else
+ * are searched for once; only their time is worked out for each.
  */
 export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
-  const known = searched.get(needs.model) ?? new Map<string, Result>();
+  const known = searched.get(needs.model) ?? new Map<string, Found>();
   searched.set(needs.model, known);
   const key = keyOf(needs, space);
-  const before = known.get(key);
-  const { layout, fits, looked } = before ?? search({ ...needs, steps: 1 }, space);
-  if (!before) known.set(key, { layout, fits, looked });
-  return { choice: layoutOf(needs, space, layout), fits, looked };
+  const found = known.get(key) ?? search({ ...needs, steps: 1 }, space);
+  known.set(key, found);
+  const { choice, fits, looked } = found;
+  return { choice: { ...choice, train: needs.train, ...timeOf(needs, space, choice) }, fits, looked };
 }
 
-/** What has been found for a model's stages, by all else that decides it. */
-const searched = new WeakMap<StageNeeds["model"], Map<string, Result>>();
+/** What has been found for a model's stages, of one step, by all else that decides it. */
+const searched = new WeakMap<StageNeeds["model"], Map<string, Found>>();
 
 type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
 
-interface Result {
-  readonly layout: Chosen;
-  readonly fits: boolean;
-  readonly looked: number;
-}
-
 function keyOf({ train, length, hardware, sequences }: StageNeeds, space: LayoutSpace): string {
-  return JSON.stringify([train, length, hardware, sequences, space, space.rings.map(space.micros)]);
+  const { dtype, lora } = train;
+  return JSON.stringify([dtype, lora, length, hardware, sequences, space, space.rings.map(space.micros)]);
 }
 
 /**
@@ -100,7 +95,7 @@ function keyOf({ train, length, hardware, sequences }: StageNeeds, space: Layout
  * fast to slow, and of each the most frugal layout is looked at first, so that what cannot fit costs one ledger. The first
  * that fits is therefore the answer, the same as of looking at all.
  */
-function search(needs: StageNeeds, space: LayoutSpace): Result {
+function search(needs: StageNeeds, space: LayoutSpace): Found {
   let looked = 0;
   let frugal: Choice | undefined;
   const look = ({ way, time }: TimedWay, microBatch: number, tile: number, chunk: number): Choice => {
@@ -117,11 +112,12 @@ function search(needs: StageNeeds, space: LayoutSpace): Result {
     if (!holds(look(way, micros.at(-1)!, leastTile, leastChunk))) continue;
     const microBatch = micros.find((rows) => holds(look(way, rows, leastTile, leastChunk)))!;
     const mlpTile = space.tiles.find((rows) => holds(look(way, microBatch, rows, leastChunk)))!;
-    const lossChunk = space.chunks.find((rows) => holds(look(way, microBatch, mlpTile, rows)))!;
-    return { layout: { ...way.way, microBatch, mlpTile, lossChunk }, fits: true, looked };
+    for (const lossChunk of space.chunks) {
+      const choice = look(way, microBatch, mlpTile, lossChunk);
+      if (holds(choice)) return { choice, fits: true, looked };
+    }
   }
-  const { ring, checkpointEvery, offload, microBatch, mlpTile, lossChunk } = frugal!;
-  return { layout: { ring, checkpointEvery, offload, microBatch, mlpTile, lossChunk }, fits: false, looked };
+  return { choice: frugal!, fits: false, looked };
 }
 
 /** What decides the time of a stage. */

@@ -36,7 +36,12 @@ function offloadOf(kind: PlanHardware["kind"]): PlanMemory["offload"] {
 
 /** Lengths of the segments into which layers can be cut, one for each number of segments. */
 export function segmentLengths(layers: number): number[] {
-  return [...new Set(Array.from({ length: layers }, (_, k) => Math.ceil(layers / (k + 1))))];
+  const lengths: number[] = [];
+  for (let segments = 1; segments <= layers; segments++) {
+    const length = Math.ceil(layers / segments);
+    if (length !== lengths.at(-1)) lengths.push(length);
+  }
+  return lengths;
 }
 
 /**

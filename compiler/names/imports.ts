@@ -75,13 +75,15 @@ export function isJson(text: string): boolean {
  * `=` or a brace at its end, as every recipe has.
  */
 export function isYaml(text: string): boolean {
-  const lines = text
-    .replace(/^\uFEFF/, "")
-    .split(/\r\n|\n|\r/)
-    .map((line) => line.replace(/(^|\s)#.*$/, "").trimEnd())
-    .filter((line) => line.trim() !== "" && line !== "---");
-  const yaml = lines.filter((line) => /^\s*(?:- \S|(?:- )?[\w.-]+:(?:\s|$))/.test(line));
-  return yaml.length >= 3 && yaml.length * 2 > lines.length && !lines.some((line) => /=|[{}]\s*$/.test(line));
+  let [lines, yaml] = [0, 0];
+  for (const [written] of text.replace(/^\uFEFF/, "").matchAll(/[^\r\n]+/g)) {
+    const line = written.replace(/(^|\s)#.*$/, "").trimEnd();
+    if (line === "" || line === "---") continue;
+    if (/=|[{}]$/.test(line)) return false; // of a recipe, one of its first lines
+    lines++;
+    if (/^\s*(?:- \S|(?:- )?[\w.-]+:(?:\s|$))/.test(line)) yaml++;
+  }
+  return yaml >= 3 && yaml * 2 > lines;
 }
 
 /** True for a file of another kind, of which there is nothing to say but that. */

@@ -36,6 +36,8 @@ export interface Section {
   readonly at: Place;
   readonly settings: ReadonlyMap<string, Setting>;
   readonly children: readonly Section[];
+  /** Of these, by kind, those that stand at most once. */
+  readonly single: ReadonlyMap<string, Section>;
   readonly lines: readonly Line[];
   /** Whether it sets something under a name that means nothing here: what it lacks may be meant by that. */
   readonly unread?: boolean;
@@ -77,7 +79,7 @@ function blockSection(node: BlockNode, kind: string, definition: BlockDefinition
 
 function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: string, naming: Naming) {
   const settings = new Map<string, Setting>();
-  const children: Section[] = [];
+  const children = new Map<string, Section>();
   const lines: Line[] = [];
   let unread = false;
   for (const node of body) {
@@ -87,7 +89,12 @@ function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: 
     else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
   }
   reportGroups(settings, owner, naming);
-  return { definition, settings, children, lines, unread };
+  return { definition, settings, ...childrenIn(definition, [...children.values()]), lines, unread };
+}
+
+function childrenIn(parent: BlockDefinition, children: readonly Section[]): Pick<Section, "children" | "single"> {
+  const once = children.filter(({ kind }) => !parent.children[kind]?.many);
+  return { children, single: new Map(once.map((child) => [child.kind, child])) };
 }
 
 /** False for a name that stands for no property, as far as anyone can tell. */
@@ -134,7 +141,14 @@ function addGuess(
   settings.set(name, { name, definition, value, file: naming.file, nameAt, guessed: true });
 }
 
-function addChild(node: BlockNode, parent: BlockDefinition, owner: string, children: Section[], naming: Naming): void {
+/** @param children those before it, each under what no other may have: its kind, or its kind and name */
+function addChild(
+  node: BlockNode,
+  parent: BlockDefinition,
+  owner: string,
+  children: Map<string, Section>,
+  naming: Naming,
+): void {
   const { report, language } = naming;
   const written = node.type.name;
   const at = place(node.type, naming);
@@ -148,7 +162,8 @@ function addChild(node: BlockNode, parent: BlockDefinition, owner: string, child
   }
   const within = parent === language.root ? naming : ({ ...naming, inner: true } as const);
   const section = blockSection(node, kind, definition, within);
-  const twin = children.find((other) => other.kind === kind && (!child.many || other.label === section.label));
+  const key = child.many ? `${kind} ${section.label ?? ""}` : kind;
+  const twin = children.get(key);
   // Of a misspelt block it is not sure that it is the other one's twin.
   if (twin && kind !== written) return;
   if (twin && section.labelAt && child.many) {
@@ -165,7 +180,7 @@ function addChild(node: BlockNode, parent: BlockDefinition, owner: string, child
     );
     return;
   }
-  children.push(section);
+  children.set(key, section);
 }
 
 /** The kind of child that a block is, or most likely means; one that is reported. Undefined when it is none. */
@@ -267,7 +282,7 @@ export function childrenOf(section: Section, kind: string): readonly Section[] {
 
 /** The only child of a kind that stands at most once. */
 export function childOf(section: Section | undefined, kind: string): Section | undefined {
-  return section?.children.find((child) => child.kind === kind);
+  return section?.single.get(kind);
 }
 
 /**
@@ -296,5 +311,6 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     ...over.children.filter((child) => !base.children.some((other) => same(child, other))),
   ];
   const unread = Boolean(base.unread || over.unread);
-  return { ...over, settings, children, lines: over.lines.length > 0 ? over.lines : base.lines, unread };
+  const lines = over.lines.length > 0 ? over.lines : base.lines;
+  return { ...over, settings, ...childrenIn(over.definition, children), lines, unread };
 }

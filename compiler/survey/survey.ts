@@ -1,6 +1,7 @@
 import type { Host } from "../host.ts";
+import type { PlanDraft } from "../lower/plan.ts";
 import { folderOf } from "../path.ts";
-import type { Plan, PlanDataSource } from "../plan.ts";
+import type { PlanDataSource } from "../plan.ts";
 import { formatOf } from "./format.ts";
 import { type ChatRows, jsonlRows } from "./jsonl.ts";
 import { parquetFooter } from "./parquet.ts";
@@ -36,10 +37,10 @@ const ordinary = 16;
 const mostSizes = 10_000;
 const mostFooters = 64;
 
-const surveys = new WeakMap<Plan, Map<string, Survey | undefined>>();
+const surveys = new WeakMap<PlanDraft, Map<string, Survey | undefined>>();
 
 /** Looks at the files of a source, once for each plan; undefined when it has none that can be looked at. */
-export function surveyOf(source: PlanDataSource, plan: Plan, host: Host): Survey | undefined {
+export function surveyOf(source: PlanDataSource, plan: PlanDraft, host: Host): Survey | undefined {
   const known = surveys.get(plan) ?? new Map<string, Survey | undefined>();
   surveys.set(plan, known);
   if (!known.has(source.name)) known.set(source.name, survey(source, folderOf(plan.source.file), host));

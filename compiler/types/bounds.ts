@@ -10,7 +10,6 @@ type NumberKind = "tokens" | "count" | "number" | "ratio" | "bytes" | "duration"
 export function withinBounds(value: NumberValue, kind: NumberKind, at: Span, target: Target): number | undefined {
   const { scope, property } = target;
   const unit: Unit = kind === "count" ? "number" : kind;
-  const shown = show(number(value.value, value.unit === "number" ? unit : value.unit));
   if ((kind === "tokens" || kind === "count") && !Number.isInteger(value.value)) {
     const whole = nearlyWhole(value.value);
     if (whole !== undefined) return withinBounds(number(whole, value.unit), kind, at, target);
@@ -34,6 +33,7 @@ export function withinBounds(value: NumberValue, kind: NumberKind, at: Span, tar
       scope.report.add("CTX2104", place, values, { fixes });
       return undefined;
     }
+    const shown = show(number(value.value, value.unit === "number" ? unit : value.unit));
     scope.report.add("CTX2104", scope.place(at), { name: property.name, value: shown, range });
     return undefined;
   }

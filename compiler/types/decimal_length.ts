@@ -1,6 +1,6 @@
 import type { CallNode, Expression, NumberNode } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
-import { expressionsIn } from "../../grammar/index.ts";
+import { childrenOf } from "../../grammar/index.ts";
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { showNumber } from "../values/show.ts";
@@ -17,15 +17,20 @@ export function warnDecimalLengths(
 ): void {
   const { type } = property;
   if (property.group === "budget") return;
-  for (const call of expressionsIn(node)) {
-    for (const argument of call.kind === "call" ? lengthsOf(call, language) : [])
-      for (const found of literals(argument, scope)) warn(found, scope);
-  }
+  warnInCalls(node, scope, language);
   if (type.kind === "condition") {
     for (const side of sidesOf(node)) for (const found of literals(side, scope)) warn(found, scope);
   } else if (isLength(type)) {
     for (const found of literals(node, scope)) warn(found, scope);
   }
+}
+
+/** Lengths among the arguments of calls, wherever in the value these stand. */
+function warnInCalls(node: Expression, scope: Scope, language: LanguageDefinition): void {
+  if (node.kind === "call") {
+    for (const argument of lengthsOf(node, language)) for (const found of literals(argument, scope)) warn(found, scope);
+  }
+  for (const child of childrenOf(node)) warnInCalls(child, scope, language);
 }
 
 /** A literal in the place of a length. */
