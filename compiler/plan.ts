@@ -197,7 +197,10 @@ export interface PlanStage {
   name: string;
   /** Length of a row in tokens: what attention sees. */
   length: number;
-  /** Largest position + 1 that RoPE sees; = length unless PoSE skips. */
+  /**
+   * Tokens that the stage makes the model for. More than `length` where PoSE skips up to it, or where the table is stretched further
+   * than the rows are long: then no row shows the positions between.
+   */
   context: number;
   /** Optimizer steps. */
   steps: number;

@@ -2,6 +2,7 @@ import { adapterRank } from "./adapter_rank.ts";
 import { anglePrecision, stillPairs } from "./angle_precision.ts";
 import { attentionTemperature, temperatureFalls } from "./attention_temperature.ts";
 import type { Check } from "./context.ts";
+import { contextCovered, contextShown } from "./covered.ts";
 import { jumpTooLarge, lengthsFall, unitForgotten } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
@@ -99,6 +100,8 @@ export const trainingChecks: readonly Check[] = [
   adapterRank,
   carriedMoments,
   restartWithoutWarmup,
+  contextCovered,
+  contextShown,
   poseCoverage,
   poseDocuments,
   memoryFits,

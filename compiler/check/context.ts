@@ -3,6 +3,7 @@ import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
 import type { Claim, PathDependence } from "../lower/lowering.ts";
 import type { Trace } from "../lower/trace.ts";
+import { shownContext } from "../model/index.ts";
 import type { Plan, PlanRope, PlanStage } from "../plan.ts";
 
 /** What a check looks at: the finished plan, and where each of its values came from. */
@@ -50,7 +51,7 @@ export function* steps(plan: Plan): Generator<StageStep> {
       stage,
       pointer: `/stages/${k}`,
       before,
-      knownContext: before ? before.context : plan.model.context,
+      knownContext: before ? shownContext(before) : plan.model.context,
       knownRope: before ? before.rope : plan.model.rope,
     };
     before = stage;

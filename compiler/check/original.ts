@@ -1,3 +1,4 @@
+import { shownContext } from "../model/index.ts";
 import type { PlanModel } from "../plan.ts";
 import { showTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
@@ -21,7 +22,7 @@ export const originalLength: Check = ({ plan, trace, report }) => {
         { fixes: replacing(place, `original = ${showTokens(trained!)}`, showTokens(trained!)) },
       );
     }
-    known.add(stage.context);
+    known.add(shownContext(stage));
   }
 };
 

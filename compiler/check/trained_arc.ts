@@ -1,3 +1,4 @@
+import { shownContext } from "../model/index.ts";
 import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, chain, plentyOfTokens, replacing, type StageStep } from "./context.ts";
@@ -15,8 +16,8 @@ export const trainedArc: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
   for (const step of chain(context)) {
-    if (!leavesTrainedArc(context, step)) continue;
     const { stage, pointer } = step;
+    if (!leavesTrainedArc(context, step) || stage.context > shownContext(stage)) continue; // the latter: contextCovered
     const plain = model.rope.method === "default" && stage.rope.method === "default";
     const needed = criticalBase(model.rope.theta, model.context, stage.context);
     const formula = trace.exact(`${pointer}/rope/theta`);
