@@ -73,8 +73,10 @@ export interface PlanModel {
   initializer_range: number;
   bos_token_id: number | null;
   eos_token_id: number | null;
-  /** Trained context of the base model. */
+  /** Length that the base model was trained at. */
   context: number;
+  /** `max_position_embeddings` of its config.json, where that is another. */
+  promised_context?: number;
   /** Parameters in all, embeddings counted once when tied. */
   parameters: number;
   /** The base model's own frequency table. */

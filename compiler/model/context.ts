@@ -1,4 +1,4 @@
-import type { Plan, PlanRope, PlanStage } from "../plan.ts";
+import type { Plan, PlanModel, PlanRope, PlanStage } from "../plan.ts";
 
 type Stages = Pick<Plan, "model" | "stages">;
 
@@ -18,7 +18,7 @@ export function shownContext({ length, context, positions }: PlanStage): number 
  * @param k index of the stage
  */
 export function promisedContext(plan: Stages, k: number): number {
-  return longest(plan, k, ({ context }) => context);
+  return longest(plan, k, baseContext(plan.model), ({ context }) => context);
 }
 
 /**
@@ -27,13 +27,18 @@ export function promisedContext(plan: Stages, k: number): number {
  * @param k index of the stage
  */
 export function trainedContext(plan: Stages, k: number): number {
-  return longest(plan, k, shownContext);
+  return longest(plan, k, plan.model.context, shownContext);
 }
 
-function longest({ model, stages }: Stages, k: number, of: (stage: PlanStage) => number): number {
+/** What the base model promises itself: its config.json's word, which a table that stays keeps. */
+export function baseContext({ context, promised_context: promised }: PlanModel): number {
+  return Math.max(context, promised ?? 0);
+}
+
+function longest({ model, stages }: Stages, k: number, ofBase: number, of: (stage: PlanStage) => number): number {
   const { rope } = stages[k]!;
   const before = stages.slice(0, k + 1).filter((stage) => same(stage.rope, rope));
-  const base = !model.initialize && same(model.rope, rope) ? [model.context] : [];
+  const base = !model.initialize && same(model.rope, rope) ? [ofBase] : [];
   return Math.max(...base, ...before.map(of));
 }
 

@@ -202,6 +202,27 @@ export const language: LanguageDefinition = {
             "none": "all of them"
           },
           "group": null
+        },
+        "context": {
+          "name": "context",
+          "doc": "Length that a checkpoint was trained at: what `scale` and methods count from. Of Qwen2.5, Qwen3 and the first Mistral ctx knows that it is less than their config.json promises; of others it believes the file.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "context = 32Ki"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "tokens"
+          },
+          "required": false,
+          "default": "(max_position_embeddings, or less where that is known of a published model)",
+          "min": 1,
+          "max": 2147483647,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
         }
       },
       "children": {},

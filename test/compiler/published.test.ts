@@ -171,6 +171,7 @@ describe("published recipes", () => {
       "pose-llama-16k CTX8021",
       "yarn-llama2-128k CTX3020",
       "yarn-llama2-128k CTX4018",
+      "yarn-mistral-128k CTX3020",
       "yarn-mistral-128k CTX4018",
     ]);
   });
