@@ -1,12 +1,10 @@
 import type { Host } from "../host.ts";
 import { folderOf } from "../path.ts";
 import type { Plan, PlanDataSource } from "../plan.ts";
+import { bytesPerToken } from "./bytes_per_token.ts";
 import { formatOf } from "./format.ts";
 import { type ChatRows, jsonlRows } from "./jsonl.ts";
 import { parquetFooter } from "./parquet.ts";
-
-/** Bytes of a text for each of its tokens, about, when no tokenizer has been run. */
-export const bytesPerToken = 4;
 
 /** A document whose length is known, in tokens, estimated; `cut`: it goes on beyond what was looked at. */
 export interface SurveyedDocument {
@@ -42,12 +40,14 @@ const surveys = new WeakMap<Plan, Map<string, Survey | undefined>>();
 export function surveyOf(source: PlanDataSource, plan: Plan, host: Host): Survey | undefined {
   const known = surveys.get(plan) ?? new Map<string, Survey | undefined>();
   surveys.set(plan, known);
-  if (!known.has(source.name)) known.set(source.name, survey(source, folderOf(plan.source.file), host));
+  if (!known.has(source.name)) known.set(source.name, survey(source, plan, host));
   return known.get(source.name);
 }
 
-function survey(source: PlanDataSource, folder: string, host: Host): Survey | undefined {
+function survey(source: PlanDataSource, plan: Plan, host: Host): Survey | undefined {
   if (source.kind !== "files") return undefined;
+  const folder = folderOf(plan.source.file);
+  const perToken = bytesPerToken(plan);
   const files = [...new Set(source.files.flatMap((pattern) => host.list(pattern, folder) ?? []))];
   if (files.length === 0 || files.length > mostSizes) return undefined;
   const documents: SurveyedDocument[] = [];
@@ -66,7 +66,7 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
     switch (formatOf(file, source.format)) {
       case "text":
         known = size;
-        if (size !== undefined) documents.push({ tokens: size / bytesPerToken, cut: false });
+        if (size !== undefined) documents.push({ tokens: size / perToken, cut: false });
         break;
       case "jsonl": {
         jsonl += size ?? 0;
@@ -79,7 +79,7 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
         const whole = rows.rows.filter(({ cut }) => !cut);
         const longest = whole.length >= ordinary ? whole.reduce((most, row) => Math.max(most, row.bytes), 0) : 0;
         for (const row of rows.rows)
-          documents.push({ tokens: (row.bytes * text) / bytesPerToken, cut: row.cut && row.bytes > longest });
+          documents.push({ tokens: (row.bytes * text) / perToken, cut: row.cut && row.bytes > longest });
         chats.seen += rows.chats.seen;
         if (chats.silent.length === 0 && rows.chats.silent.length > 0) chats.file = file;
         chats.silent = chats.silent.concat(rows.chats.silent);
@@ -99,7 +99,7 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
   }
   if (jsonl > 0 && shares.length === 0) bytes = undefined;
   const share = shares.reduce((sum, each) => sum + each, 0) / Math.max(1, shares.length);
-  const tokens = bytes === undefined ? undefined : (bytes + jsonl * share) / bytesPerToken;
+  const tokens = bytes === undefined ? undefined : (bytes + jsonl * share) / perToken;
   return { documents: opaque ? [] : documents, complete: complete && !opaque, tokens, chats };
 }
 
