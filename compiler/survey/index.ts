@@ -11,3 +11,4 @@ export {
   shareOf,
   surveyOf,
 } from "./survey.ts";
+export { type ZstdHead, zstdHead } from "./zstd.ts";

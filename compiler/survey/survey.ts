@@ -3,7 +3,7 @@ import { folderOf } from "../path.ts";
 import type { Plan, PlanDataSource } from "../plan.ts";
 import { bytesPerToken } from "./bytes_per_token.ts";
 import { formatOf } from "./format.ts";
-import { type ChatRows, jsonlRows } from "./jsonl.ts";
+import { type ChatRows, jsonlRows, textHead } from "./jsonl.ts";
 import { parquetFooter } from "./parquet.ts";
 
 /** A document whose length is known, in tokens, estimated; `cut`: it goes on beyond what was looked at. */
@@ -25,6 +25,8 @@ export interface Survey {
 
 /** Bytes of a source that are looked at, and the files that they are taken from: a check must not take long. */
 const budget = 8 * 2 ** 20;
+/** The same of compressed text, which takes longer. */
+const unpacked = 2 * 2 ** 20;
 const mostFiles = 8;
 
 /** Whole rows among which one that goes on is taken for one of their kind, as long as it has not outgrown them. */
@@ -52,25 +54,34 @@ function survey(source: PlanDataSource, plan: Plan, host: Host): Survey | undefi
   if (files.length === 0 || files.length > mostSizes) return undefined;
   const documents: SurveyedDocument[] = [];
   const chats = { seen: 0, silent: [] as number[], file: "" };
-  const looked = spread(files.filter((file) => formatOf(file, source.format) === "jsonl"));
+  const looked = spread(files.filter((file) => formatOf(file, source.format)?.startsWith("jsonl")));
   let complete = true;
   /** Whether some files show no lengths of documents: then the others do not stand for the source. */
   let opaque = false;
   let bytes: number | undefined = 0;
-  let jsonl = 0;
+  /** Bytes of text in jsonl files, and bytes of compressed ones with the ratios that were seen. */
+  let [jsonl, packed] = [0, 0];
+  const ratios: number[] = [];
   let footers = 0;
   const shares: number[] = [];
   for (const file of files) {
     const size = host.size(file);
     let known: number | undefined;
-    switch (formatOf(file, source.format)) {
+    const format = formatOf(file, source.format);
+    switch (format) {
       case "text":
         known = size;
         if (size !== undefined) documents.push({ tokens: size / perToken, cut: false });
         break;
-      case "jsonl": {
-        jsonl += size ?? 0;
-        const rows = looked.includes(file) ? jsonlRows(file, budget / looked.length, source, host) : undefined;
+      case "jsonl":
+      case "jsonl.zst": {
+        const compressed = format === "jsonl.zst";
+        if (compressed) packed += size ?? 0;
+        else jsonl += size ?? 0;
+        const most = Math.floor((compressed ? unpacked : budget) / looked.length);
+        const head = looked.includes(file) ? textHead(file, most, compressed, host) : undefined;
+        if (head && compressed && head.ratio > 0) ratios.push(head.ratio);
+        const rows = head && jsonlRows(head, source);
         known = size === undefined ? undefined : 0; // counted below, by the share that is text
         complete &&= rows?.rows.every(({ cut }) => !cut) ?? false;
         if (rows?.text === undefined) break;
@@ -97,10 +108,15 @@ function survey(source: PlanDataSource, plan: Plan, host: Host): Survey | undefi
     }
     bytes = bytes === undefined || known === undefined ? undefined : bytes + known;
   }
-  if (jsonl > 0 && shares.length === 0) bytes = undefined;
-  const share = shares.reduce((sum, each) => sum + each, 0) / Math.max(1, shares.length);
-  const tokens = bytes === undefined ? undefined : (bytes + jsonl * share) / perToken;
+  if (jsonl + packed > 0 && shares.length === 0) bytes = undefined;
+  if (packed > 0 && ratios.length === 0) bytes = undefined;
+  const rows = jsonl + packed * mean(ratios);
+  const tokens = bytes === undefined ? undefined : (bytes + rows * mean(shares)) / perToken;
   return { documents: opaque ? [] : documents, complete: complete && !opaque, tokens, chats };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, each) => sum + each, 0) / Math.max(1, values.length);
 }
 
 /** Some of the files, evenly spaced: the first ones may be the oldest, or the shortest. */
