@@ -1,3 +1,4 @@
+import { trainedContext } from "../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanPairs, PlanStage } from "../compiler/plan.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../compiler/values/show.ts";
 import { showCount, showFlops } from "./amounts.ts";
@@ -71,15 +72,28 @@ function stageTable(plan: Plan, screen: Screen): string[] {
     column("host", (stage) => showHost(plan, stage)),
   ];
   const legend = pairLegend(plan, pairs);
+  const unshown = unshownLines(plan);
   const first = column("stage", ({ name }) => name, "all");
   return [
     ...tables(first, [training, cost], screen),
     ...(legend === null ? [] : ["", ...hanging(legend, screen.width, 4)]),
+    ...(unshown.length === 0 ? [] : ["", ...unshown.flatMap((line) => hanging(line, screen.width, 4))]),
   ];
 }
 
-function showLength({ length, context }: PlanStage): string {
-  return context === length ? showTokens(length) : `${showTokens(length)} of ${showTokens(context)}`;
+/** PoSE's short rows stand for longer ones; those under a stretched table are what they are, and the model is made for more. */
+function showLength({ length, context, positions }: PlanStage): string {
+  if (context === length) return showTokens(length);
+  return `${showTokens(length)} ${positions.kind === "pose" ? "of" : "for"} ${showTokens(context)}`;
+}
+
+/** What a stage promises beyond what any row of its table shows. */
+function unshownLines(plan: Plan): string[] {
+  return plan.stages.flatMap(({ name, context, rope }, k) => {
+    const shown = trainedContext(plan, k);
+    if (context <= shown) return [];
+    return `${name} is made for ${showTokens(context)} by its table (${rope.method}); its rows show positions up to ${showTokens(shown)}`;
+  });
 }
 
 function showTheta({ rope }: PlanStage): string {

@@ -73,8 +73,10 @@ export interface PlanModel {
   initializer_range: number;
   bos_token_id: number | null;
   eos_token_id: number | null;
-  /** Trained context of the base model. */
+  /** Length that the base model was trained at. */
   context: number;
+  /** `max_position_embeddings` of its config.json, where that is another. */
+  promised_context?: number;
   /** Parameters in all, embeddings counted once when tied. */
   parameters: number;
   /** The base model's own frequency table. */
@@ -197,7 +199,10 @@ export interface PlanStage {
   name: string;
   /** Length of a row in tokens: what attention sees. */
   length: number;
-  /** Largest position + 1 that RoPE sees; = length unless PoSE skips. */
+  /**
+   * Tokens that the stage makes the model for. More than `length` where PoSE skips up to it, or where the table is stretched further
+   * than the rows are long: then no row shows the positions between.
+   */
   context: number;
   /** Optimizer steps. */
   steps: number;

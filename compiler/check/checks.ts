@@ -2,6 +2,7 @@ import { adapterRank } from "./adapter_rank.ts";
 import { anglePrecision, stillPairs } from "./angle_precision.ts";
 import { attentionTemperature, temperatureFalls } from "./attention_temperature.ts";
 import type { Check } from "./context.ts";
+import { contextCovered, contextShown } from "./covered.ts";
 import { jumpTooLarge, lengthsFall, unitForgotten } from "./curriculum.ts";
 import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
@@ -15,7 +16,7 @@ import { documentsTooShort, longDocumentShare } from "./long_documents.ts";
 import { factorsFall, shortFactorUntrained } from "./longrope.ts";
 import { memoryFits } from "./memory.ts";
 import { nothingToMerge } from "./merge.ts";
-import { originalLength } from "./original.ts";
+import { originalLength, trainedAsPromised } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
 import { poseCoverage, poseDocuments } from "./pose.ts";
@@ -34,10 +35,12 @@ import { trainedArc } from "./trained_arc.ts";
 import { carriedMoments, learningRate, learningRateJump, loraFrozenNorms } from "./training.ts";
 import { unfinishedPeriods } from "./unfinished.ts";
 import { efficiencyReached, peakIsDense, wallTimeReachable } from "./utilization.ts";
-import { qwenTrainedLength, windowHidesContext } from "./window.ts";
+import { windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
 export const checks: readonly Check[] = [
+  originalLength,
+  trainedAsPromised,
   trainedArc,
   thetaOvershoot,
   unfinishedPeriods,
@@ -45,7 +48,6 @@ export const checks: readonly Check[] = [
   thetaFalls,
   pathDependence,
   scalingFactor,
-  originalLength,
   stretchedTwice,
   attentionTemperature,
   temperatureFalls,
@@ -55,7 +57,6 @@ export const checks: readonly Check[] = [
   someTurn,
   partialWhole,
   windowHidesContext,
-  qwenTrainedLength,
   interpolationTooStrong,
   anglePrecision,
   stillPairs,
@@ -99,6 +100,8 @@ export const trainingChecks: readonly Check[] = [
   adapterRank,
   carriedMoments,
   restartWithoutWarmup,
+  contextCovered,
+  contextShown,
   poseCoverage,
   poseDocuments,
   memoryFits,

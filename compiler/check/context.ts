@@ -4,6 +4,7 @@ import type { Host } from "../host.ts";
 import type { Claim, PathDependence } from "../lower/lowering.ts";
 import type { PlanDraft } from "../lower/plan.ts";
 import type { Trace } from "../lower/trace.ts";
+import { shownContext } from "../model/index.ts";
 import type { PlanRope, PlanStage } from "../plan.ts";
 
 /** What a check looks at: the finished plan, and where each of its values came from. */
@@ -55,7 +56,7 @@ function stepAt(stage: PlanStage, k: number, { stages, model }: PlanDraft): Stag
     stage,
     pointer: `/stages/${k}`,
     before,
-    knownContext: (before ?? model).context,
+    knownContext: before ? shownContext(before) : model.context,
     knownRope: (before ?? model).rope,
   };
 }

@@ -1,3 +1,4 @@
+import { shownContext } from "../model/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
 
@@ -59,11 +60,12 @@ export const jumpTooLarge: Check = (context) => {
   const { plan, trace, report } = context;
   const needed = plentyOfTokens(plan);
   for (const { stage, pointer, knownContext } of chain(context)) {
-    const times = stage.context / knownContext;
+    const shown = shownContext(stage);
+    const times = shown / knownContext;
     if (times <= largestJump || stage.tokens >= needed || stage.positions.kind === "pose") continue;
     report.add("CTX4002", trace.nearest(`${pointer}/length`), {
       before: showTokens(knownContext),
-      length: showTokens(stage.context),
+      length: showTokens(shown),
       times: showNumber(Number(times.toPrecision(3))),
       tokens: showNumber(stage.tokens),
       needed: showNumber(Math.round(needed)),

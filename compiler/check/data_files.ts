@@ -3,7 +3,7 @@ import { closest } from "../diagnostics/suggest.ts";
 import type { Host } from "../host.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDataSource } from "../plan.ts";
-import { formatOf, parquetFooter } from "../survey/index.ts";
+import { formatOf, parquetFooter, zstdHead } from "../survey/index.ts";
 import { type Check, type CheckContext, replacing } from "./context.ts";
 
 /** Bytes that are looked at of each file, and files that are looked at: a check must not take long. */
@@ -72,12 +72,26 @@ function faultOf(file: string, source: Columns, host: Host): Fault | null {
     case "jsonl":
       return textFault(head, whole) ?? jsonlFault(head, whole, source);
     case "jsonl.zst":
-      return magicFault(head, [[0x28, 0xb5, 0x2f, 0xfd], SKIPPABLE], "compressed with zstd");
+      return (
+        magicFault(head, [[0x28, 0xb5, 0x2f, 0xfd], SKIPPABLE], "compressed with zstd") ??
+        zstdFault(head, whole, source)
+      );
     case "parquet":
       return magicFault(head, [[0x50, 0x41, 0x52, 0x31]], "a parquet file") ?? parquetFault(file, source, host);
     default:
       return null;
   }
+}
+
+/** Most bytes of text that are looked at of a compressed file. */
+const UNPACKED = 256 * 2 ** 10;
+
+/** What the text says, as far as the head holds whole blocks of it. Damage is told when the file is read. */
+function zstdFault(head: Uint8Array, whole: boolean, source: Columns): Fault | null {
+  const text = zstdHead(head, UNPACKED);
+  if (!text || text.bytes.length === 0) return null;
+  const all = whole && text.read === head.length;
+  return textFault(text.bytes, all) ?? jsonlFault(text.bytes, all, source);
 }
 
 /** First bytes of a zstd frame that decoders pass over; the first of them is 0x50 to 0x5f. */

@@ -7,7 +7,7 @@ import { bytesPerToken, formatOf, passes, shareOf, surveyOf } from "../survey/in
 import { showAbout, showRatio, showTokens } from "../values/show.ts";
 import { type Check, replacing } from "./context.ts";
 
-/** How far an estimate may be off: text of a small vocabulary has half as many bytes for each token. */
+/** How far an estimate may be off: prose by a third, code and other scripts by more. */
 const margin = 2;
 
 /** Shares that a recipe would write, smallest first. */
@@ -51,7 +51,7 @@ function filesTokens(patterns: readonly string[], plan: PlanDraft, host: Host): 
     if (size === undefined) return undefined;
     bytes += size;
   }
-  return bytes > 0 ? bytes / bytesPerToken : undefined;
+  return bytes > 0 ? bytes / bytesPerToken(plan) : undefined;
 }
 
 /** Estimated tokens of the documents that a source holds out, of all where it holds none out. */

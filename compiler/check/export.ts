@@ -1,5 +1,5 @@
 import type { PlanDraft } from "../lower/plan.ts";
-import { trainedContext } from "../model/index.ts";
+import { promisedContext } from "../model/index.ts";
 import { proveExport, servedByVllm, writeHuggingFaceRope } from "../rope/index.ts";
 import { showTokens } from "../values/show.ts";
 import type { Check } from "./context.ts";
@@ -13,7 +13,7 @@ function exported(plan: PlanDraft) {
   const last = plan.stages.length - 1;
   const stage = plan.stages[last];
   if (!stage?.rope.parameters) return undefined;
-  const context = trainedContext(plan, last);
+  const context = promisedContext(plan, last);
   const config = { ...writeHuggingFaceRope(stage.rope, context, plan.model.context) };
   return { stage, pointer: `/stages/${last}`, context, config };
 }
@@ -47,13 +47,11 @@ export const servedLonger: Check = ({ plan, trace, report }) => {
 export const exportedContextShrinks: Check = ({ plan, trace, report }) => {
   const last = plan.stages.length - 1;
   if (last < 0 || report.has("CTX4001")) return; // said by lengthsFall
-  const context = trainedContext(plan, last);
+  const context = promisedContext(plan, last);
   const base = plan.model.initialize ? [] : [plan.model.context];
   const longest = Math.max(context, ...base, ...plan.stages.map((stage) => stage.context));
   if (longest === context) return;
+  if (report.has("CTX3006")) return; // a table made for more: the stage's context says so
   const values = { length: showTokens(context), before: showTokens(longest) };
-  // Short rows under a table made for more are how YaRN trained its Mistral.
-  const { factor, original_max_position_embeddings: original } = plan.stages[last]!.rope.parameters ?? {};
-  const meant = typeof factor === "number" && typeof original === "number" && factor * original >= longest;
-  report.add("CTX8022", trace.nearest(`/stages/${last}/length`), values, meant ? { severity: "info" } : {});
+  report.add("CTX8022", trace.nearest(`/stages/${last}/length`), values);
 };

@@ -80,8 +80,8 @@ export const longDocumentShare: Check = (context) => {
 };
 
 /** Whether a stage's rows are meant to teach longer distances than the model knows. Of PoSE's short rows `poseDocuments` speaks. */
-function teachesLength({ model }: PlanDraft, { context, positions }: PlanStage): boolean {
-  return context > model.context && positions.kind !== "pose";
+function teachesLength({ model }: PlanDraft, { length, positions }: PlanStage): boolean {
+  return length > model.context && positions.kind !== "pose";
 }
 
 /** A source of a stage's mix whose documents were looked at, or whose rows are long by themselves. */

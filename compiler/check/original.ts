@@ -1,3 +1,6 @@
+import type { Place } from "../diagnostics/diagnostic.ts";
+import type { Report } from "../diagnostics/report.ts";
+import { type KnownTraining, knownConfig, modelFromConfig, shownContext } from "../model/index.ts";
 import type { PlanModel } from "../plan.ts";
 import { showTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
@@ -6,13 +9,20 @@ import { type Check, replacing, steps } from "./context.ts";
  * Methods scale from the length that the base model was trained at; another one moves every pair. A length that an earlier
  * stage trained counts as well.
  */
-export const originalLength: Check = ({ plan, trace, report }) => {
-  if (plan.model.initialize) return;
-  const known = new Set(trainedLengths(plan.model));
+export const originalLength: Check = (context) => {
+  const { plan, trace, report } = context;
+  const { model } = plan;
+  if (model.initialize) return;
+  const known = new Set(trainedLengths(model));
   for (const { stage, pointer } of steps(plan)) {
     const place = trace.exact(`${pointer}/rope/original`);
     const original = stage.rope.parameters?.original_max_position_embeddings;
     if (place && typeof original === "number" && !known.has(original)) {
+      const training = original === model.promised_context ? trainingOf(model) : null;
+      if (training) {
+        reportPromise(context.report, place, "original", original, training);
+        continue;
+      }
       const [trained] = known;
       report.add(
         "CTX3026",
@@ -21,20 +31,41 @@ export const originalLength: Check = ({ plan, trace, report }) => {
         { fixes: replacing(place, `original = ${showTokens(trained!)}`, showTokens(trained!)) },
       );
     }
-    known.add(stage.context);
+    known.add(shownContext(stage));
   }
 };
 
-/**
- * Lengths that a base model was trained at. Some configs promise more than that: Qwen3's room for a prompt, Qwen2.5's
- * YaRN to come, the first Mistral's window.
- */
-function trainedLengths({ family, context, rope, window }: PlanModel): number[] {
+/** A published model of which the recipe says that it was trained at what its config.json promises; a copy in a folder may have been. */
+export const trainedAsPromised: Check = (context) => {
+  const { model } = context.plan;
+  const place = context.trace.exact("/model/context");
+  const training = trainingOf(model);
+  if (place && training?.promised.includes(model.context)) {
+    reportPromise(context.report, place, "context", model.context, training);
+  }
+};
+
+/** What is known of a published model that the recipe calls by its name. */
+function trainingOf({ from }: PlanModel): KnownTraining | null {
+  const config = from === null ? null : knownConfig(from);
+  return (config && modelFromConfig(config, "").training) ?? null;
+}
+
+/** YaRN on the qwens is published, and was measured, as counting from what they were trained at. */
+function reportPromise(
+  report: Report,
+  place: Place,
+  name: string,
+  promised: number,
+  { tokens, of, source }: KnownTraining,
+): void {
+  const trained = showTokens(tokens);
+  const values = { name, promised: showTokens(promised), of, trained, source };
+  report.add("CTX3019", place, values, { fixes: replacing(place, `${name} = ${trained}`, trained) });
+}
+
+/** Lengths that a base model was trained at: also that from before a scaling that its config.json has. */
+function trainedLengths({ context, rope }: PlanModel): number[] {
   const scaledFrom = rope.parameters?.original_max_position_embeddings;
-  return [
-    ...(typeof scaledFrom === "number" ? [scaledFrom] : []),
-    context,
-    ...((family === "qwen2" || family === "qwen3") && context > 32_768 ? [32_768] : []),
-    ...(family === "mistral" && window ? [8192] : []),
-  ];
+  return [...(typeof scaledFrom === "number" ? [scaledFrom] : []), context];
 }

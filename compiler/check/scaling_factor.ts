@@ -1,3 +1,4 @@
+import type { Fix } from "../diagnostics/diagnostic.ts";
 import type { Trace } from "../lower/trace.ts";
 import type { PlanRope, PlanStage } from "../plan.ts";
 import { showNumber, showTokens } from "../values/show.ts";
@@ -6,7 +7,10 @@ import { type Check, replacing, steps } from "./context.ts";
 /** Relative slack between a factor and the ratio of lengths that it is for. */
 const slack = 1e-9;
 
-/** The factor of a scaling method against the ratio of the stage's context to the trained length. */
+/**
+ * The factor of a scaling method against the ratio of the stage's context to the trained length. One rounded up is published (LongLoRA: 25 for
+ * 100,000 tokens from 4K).
+ */
 export const scalingFactor: Check = ({ plan, trace, report }) => {
   for (const { stage, pointer } of steps(plan)) {
     const { factor, original } = scaling(stage.rope, plan.model.context);
@@ -23,21 +27,20 @@ export const scalingFactor: Check = ({ plan, trace, report }) => {
     const fixes = replacing(place, `factor: ${showNumber(scale)}`, String(scale));
     const at = place ?? trace.nearest(`${pointer}/rope/method`);
     if (factor < scale * (1 - slack)) report.add("CTX3005", at, values, { fixes });
-    else if (factor > most(stage.rope.method, scale) * (1 + slack) && isLast(plan.stages.length, pointer)) {
-      report.add("CTX3006", at, values, { fixes });
+    else if (factor > Math.ceil(scale) * (1 + slack) && isLast(plan.stages.length, pointer)) {
+      report.add("CTX3006", at, values, { fixes: [...saying(trace, pointer, factor * original), ...fixes] });
     }
   }
 };
 
-/**
- * How many times further than its rows a published model's factor reaches: YaRN's Mistral, 128K by rows of 16K; Llama 3.2's factor of 32
- * from 8K for 128K.
- */
-const published: { readonly [method: string]: number } = { yarn: 8, llama3: 2 };
-
-/** The largest factor that is not worth a word. One rounded up is published too (LongLoRA: 25 for 100,000 tokens from 4K). */
-function most(method: string, scale: number): number {
-  return Math.max(scale * (published[method] ?? 1), Math.ceil(scale));
+/** A stage whose factor reaches further than its rows may be meant to (YaRN: 128K by rows of 64K), and says so by its context. */
+function saying(trace: Trace, pointer: string, reach: number): Fix[] {
+  const context = showTokens(Math.floor(reach));
+  const written = trace.exact(`${pointer}/context`);
+  if (written) return replacing(written, `context = ${context}`, context.replaceAll(",", "_"));
+  const length = trace.exact(`${pointer}/name`) && trace.exact(`${pointer}/length`);
+  const end = length && { ...length, start: length.end };
+  return replacing(end, `context = ${context}`, `  context = ${context.replaceAll(",", "_")}`);
 }
 
 /** Only the last stage's factor is held against its length: earlier ones may prepare for what comes. */

@@ -1,3 +1,4 @@
+import { shownContext } from "../model/index.ts";
 import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, chain, plentyOfTokens, replacing, type StageStep } from "./context.ts";
@@ -14,9 +15,10 @@ const tolerated = 1.5;
 export const trainedArc: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
+  if (report.has("CTX3019")) return; // the same cause
   for (const step of chain(context)) {
-    if (!leavesTrainedArc(context, step)) continue;
     const { stage, pointer } = step;
+    if (!leavesTrainedArc(context, step) || stage.context > shownContext(stage)) continue; // the latter: contextCovered
     const plain = model.rope.method === "default" && stage.rope.method === "default";
     const needed = criticalBase(model.rope.theta, model.context, stage.context);
     const formula = trace.exact(`${pointer}/rope/theta`);

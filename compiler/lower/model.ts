@@ -11,7 +11,7 @@ import {
 import { joinPath } from "../path.ts";
 import type { PlanModel, PlanTokenizer } from "../plan.ts";
 import { isCall, numberArgument, type TypedCall } from "../types/typed.ts";
-import { showNumber } from "../values/show.ts";
+import { showNumber, showTokens } from "../values/show.ts";
 import { reportFindings } from "./model_findings.ts";
 import type { Reader } from "./reader.ts";
 import { removal } from "./removal.ts";
@@ -34,9 +34,9 @@ export function lowerModel(reader: Reader): PlanModel | undefined {
   }
   reader.trace("from", "/model/from");
   reader.trace("new", "/model");
-  if (reader.has("new")) return withWindow(startModel(reader), reader);
+  if (reader.has("new")) return asWritten(startModel(reader), reader);
   const from = reader.text("from");
-  return from === undefined ? undefined : withWindow(readModel(from, reader), reader);
+  return from === undefined ? undefined : asWritten(readModel(from, reader), reader);
 }
 
 /**
@@ -56,6 +56,28 @@ function closestModel(from: string): string | undefined {
 
 function baseName(model: string): string {
   return model.slice(model.lastIndexOf("/") + 1).replace(/^Meta-/i, "");
+}
+
+/** A model with what the recipe knows better than its config.json. */
+function asWritten(model: PlanModel | undefined, reader: Reader): PlanModel | undefined {
+  return withContext(withWindow(model, reader), reader);
+}
+
+/** A checkpoint that was trained at another length than its config.json says, or than is known of its like. */
+function withContext(model: PlanModel | undefined, reader: Reader): PlanModel | undefined {
+  const setting = reader.setting("context");
+  if (!model || !setting) return model;
+  const tokens = reader.number("context");
+  if (tokens === undefined) return model;
+  if (model.initialize) {
+    const values = { name: "context", hint: "a new model takes it as an argument: llama(context: …)" };
+    reader.lowering.report.add("CTX3017", reader.at("context"), values, { fixes: [removal(setting)] });
+    return model;
+  }
+  reader.trace("context", "/model/context");
+  const { promised_context: known, ...rest } = model;
+  const promised = known ?? model.context;
+  return { ...rest, context: tokens, ...(promised !== tokens && { promised_context: promised }) };
 }
 
 /** A checkpoint with another sliding window than its config.json says, or with none. */
@@ -100,6 +122,11 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
 /** Reports what a config.json was found to hold and takes the model, if there is one. */
 function accept(reading: ModelReading, file: string, reader: Reader, path: string | null): PlanModel | undefined {
   reportFindings(reading, file, reader);
+  if (reading.training && reading.model && !reader.has("context")) {
+    const { context, promised_context: promised } = reading.model;
+    const from = `the training of ${reading.training.of} ended there (${reading.training.source}); config.json promises ${showTokens(promised!)}`;
+    reader.note("context", showTokens(context), from);
+  }
   return reading.model ? { ...reading.model, path } : undefined;
 }
 

@@ -91,7 +91,7 @@ const least = 0.22;
 
 /** A max_position_embeddings that can't be what the theta was made for. */
 function doubtContext({ model }: ModelReading, file: string, reader: Reader): void {
-  if (model?.rope.method !== "default") return;
+  if (model?.rope.method !== "default" || reader.has("context")) return;
   const all = model.head_dim / 2;
   const turning = turningPairs(model.rope.theta, model.context, model.head_dim);
   if (turning >= least * all) return;

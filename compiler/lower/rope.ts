@@ -12,7 +12,7 @@ import { makesTable, noteEffects } from "./rope_effect.ts";
 
 export interface RopeStage {
   readonly model: PlanModel;
-  /** Largest position + 1 that the stage's rows show. */
+  /** Tokens that the stage makes the model for. */
   readonly context: number;
   /** JSON pointer of the stage. */
   readonly pointer: string;

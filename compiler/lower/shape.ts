@@ -75,6 +75,7 @@ export function shapeOf(
     ...{ tokens: reader.exact("tokens"), sequences: reader.exact("batch") },
   };
   tracePlaces(places, pointer, lowering);
+  lowering.trace.set(`${pointer}/name`, source.at);
   reader.trace("context", `${pointer}/context`);
   reader.claim("wall_time", `${pointer}/wall_time`);
   if (reader.anyFailed || length === undefined || batch === undefined) return undefined;

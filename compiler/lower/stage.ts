@@ -177,7 +177,7 @@ function previousStage(
   return before;
 }
 
-/** Largest position + 1 of the stage: that of pose(…), else as written, else the length. Undefined when it is too small. */
+/** What the stage makes the model for: the context of pose(…), else as written, else the length. Undefined when it is too small. */
 function contextOf(
   length: number,
   written: number | undefined,
@@ -205,9 +205,6 @@ function contextOf(
   if (at && context < length) {
     lowering.report.add("CTX4009", at, { context: showTokens(context), length: showTokens(length) });
     return undefined;
-  }
-  if (at && context !== length && !skips && !train.failed("positions")) {
-    lowering.report.add("CTX4008", at, { context: showTokens(context), length: showTokens(length) });
   }
   return context;
 }

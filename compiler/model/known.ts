@@ -166,6 +166,22 @@ const DANUBE2_18B = {
   rope_theta: 10000,
 };
 
+/** Llama's design; theta is the same before and after the long training. */
+const YI_6B = {
+  model_type: "llama",
+  vocab_size: 64000,
+  hidden_size: 4096,
+  intermediate_size: 11008,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 4,
+  max_position_embeddings: 4096,
+  rms_norm_eps: 1e-5,
+  rope_theta: 5000000,
+  bos_token_id: 1,
+  eos_token_id: 2,
+};
+
 const QWEN = {
   rms_norm_eps: 1e-6,
   rope_theta: 1000000,
@@ -259,6 +275,8 @@ const KNOWN: { [name: string]: JsonObject } = {
     max_position_embeddings: 4194304,
     rope_theta: 45218125210,
   },
+  "01-ai/Yi-6B": YI_6B,
+  "01-ai/Yi-6B-200K": { ...YI_6B, max_position_embeddings: 200000 },
   "h2oai/h2o-danube2-1.8b-base": DANUBE2_18B,
   "HuggingFaceTB/SmolLM2-135M": SMOLLM2_135M,
   "mistralai/Mistral-7B-v0.1": MISTRAL_7B_V1,

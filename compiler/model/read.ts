@@ -5,11 +5,14 @@ import { FAMILIES, FAMILY_DEFAULTS, familyFeatures, isFamily, refuseForeign } fr
 import type { ModelFinding, ModelFindingKind } from "./finding.ts";
 import { Keys } from "./keys.ts";
 import { countParameters } from "./parameters.ts";
+import { type KnownTraining, knownTraining } from "./trained.ts";
 
 export interface ModelReading {
   /** null when the config can't be used; a finding says why. `path` and `from` are for the caller to fill in. */
   model: PlanModel | null;
   findings: ModelFinding[];
+  /** What is known of the length that it was trained at, where config.json says another. */
+  training?: KnownTraining | null;
 }
 
 /**
@@ -17,6 +20,7 @@ export interface ModelReading {
  *
  * Defaults are those of transformers' configuration classes where a key may be left out: head_dim = hidden / heads (qwen3:
  * 128), kv heads = heads (mistral: 8, the qwens: 32), silu, untied embeddings, rms_norm_eps 1e-6, initializer_range 0.02.
+ * The trained context is max_position_embeddings, but for published models of which it is known that they were trained at less.
  *
  * @param text contents of config.json
  * @param from Hub name or folder as the recipe wrote it
@@ -60,7 +64,7 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
     tie_word_embeddings: keys.flag("tie_word_embeddings", false),
     ...familyFeatures(family, keys, layers),
   };
-  const context = keys.count("max_position_embeddings", 2 ** 31 - 1);
+  const promised = keys.count("max_position_embeddings", 2 ** 31 - 1);
   const eps = keys.number("rms_norm_eps", 1e-6);
   const std = keys.number("initializer_range", 0.02);
   const bos = keys.token("bos_token_id");
@@ -74,8 +78,9 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
   }
   if (keys.failed) return { model: null, findings: keys.findings };
 
-  const { rope, findings } = readHuggingFaceRope(config, shape.head_dim, context);
+  const { rope, findings } = readHuggingFaceRope(config, shape.head_dim, promised);
   if (!rope) return { model: null, findings: [...keys.findings, ...findings] };
+  const training = knownTraining({ family, rope }, promised, shape.window?.tokens ?? null);
   const model: PlanModel = {
     from,
     path: null,
@@ -85,12 +90,12 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
     initializer_range: std,
     bos_token_id: bos,
     eos_token_id: eos,
-    context,
+    ...(training ? { context: training.tokens, promised_context: promised } : { context: promised }),
     parameters,
     rope,
     initialize: null,
   };
-  return { model, findings: [...keys.findings, ...findings] };
+  return { model, findings: [...keys.findings, ...findings], training };
 }
 
 function refuse(kind: ModelFindingKind, key: string, message: string): ModelReading {

@@ -1,8 +1,8 @@
 /** What data files show without being read in full: names of columns, lengths of documents, tokens in all. */
+export { bytesPerToken } from "./bytes_per_token.ts";
 export { formatOf } from "./format.ts";
 export { type ParquetFooter, parquetFooter } from "./parquet.ts";
 export {
-  bytesPerToken,
   longestOf,
   passes,
   type Shares,
@@ -11,3 +11,4 @@ export {
   shareOf,
   surveyOf,
 } from "./survey.ts";
+export { type ZstdHead, zstdHead } from "./zstd.ts";

@@ -1,5 +1,6 @@
 import type { Host } from "../host.ts";
 import type { PlanDataSource } from "../plan.ts";
+import { zstdHead } from "./zstd.ts";
 
 /** Rows of a jsonl file as far as its beginning shows them. */
 export interface JsonlRows {
@@ -21,16 +22,31 @@ export interface ChatRows {
 /** Bytes of rows that are parsed; of the others only the length is taken. */
 const parsed = 2 ** 20;
 
-/** The rows in the first `bytes` bytes of a file; undefined when the host can't read it. */
-export function jsonlRows(
-  path: string,
-  bytes: number,
-  columns: Pick<PlanDataSource, "text" | "chat">,
-  host: Host,
-): JsonlRows | undefined {
-  const head = host.part?.(path, 0, bytes);
+/** The beginning of a file's text. */
+export interface TextHead {
+  readonly bytes: Uint8Array;
+  /** Whether it is all of it. */
+  readonly whole: boolean;
+  /** Bytes of text for each of the file's own. */
+  readonly ratio: number;
+}
+
+/**
+ * The first `bytes` bytes of a file's text at most; undefined when the host can't read it, or it is not compressed as it should be.
+ *
+ * @param packed whether the file is compressed with zstd
+ */
+export function textHead(path: string, bytes: number, packed: boolean, host: Host): TextHead | undefined {
+  const head = host.part?.(path, 0, packed ? bytes / 2 : bytes);
   if (head === undefined) return undefined;
-  const whole = host.size(path) === head.length;
+  const size = host.size(path);
+  if (!packed) return { bytes: head, whole: size === head.length, ratio: 1 };
+  const text = zstdHead(head, bytes);
+  return text && { bytes: text.bytes, whole: text.read === size, ratio: text.bytes.length / Math.max(1, text.read) };
+}
+
+/** The rows that the beginning of a file's text shows. */
+export function jsonlRows({ bytes: head, whole }: TextHead, columns: Pick<PlanDataSource, "text" | "chat">): JsonlRows {
   const found: JsonlRows = { rows: [], text: undefined, chats: { seen: 0, silent: [] } };
   const sum = { row: 0, text: 0 };
   const decoder = new TextDecoder();

@@ -2,12 +2,10 @@ import type { Host } from "../host.ts";
 import type { PlanDraft } from "../lower/plan.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDataSource } from "../plan.ts";
+import { bytesPerToken } from "./bytes_per_token.ts";
 import { formatOf } from "./format.ts";
-import { type ChatRows, jsonlRows } from "./jsonl.ts";
+import { type ChatRows, jsonlRows, textHead } from "./jsonl.ts";
 import { parquetFooter } from "./parquet.ts";
-
-/** Bytes of a text for each of its tokens, about, when no tokenizer has been run. */
-export const bytesPerToken = 4;
 
 /** A document whose length is known, in tokens, estimated; `cut`: it goes on beyond what was looked at. */
 export interface SurveyedDocument {
@@ -28,6 +26,8 @@ export interface Survey {
 
 /** Bytes of a source that are looked at, and the files that they are taken from: a check must not take long. */
 const budget = 8 * 2 ** 20;
+/** The same of compressed text, which takes longer. */
+const unpacked = 2 * 2 ** 20;
 const mostFiles = 8;
 
 /** Whole rows among which one that goes on is taken for one of their kind, as long as it has not outgrown them. */
@@ -43,35 +43,46 @@ const surveys = new WeakMap<PlanDraft, Map<string, Survey | undefined>>();
 export function surveyOf(source: PlanDataSource, plan: PlanDraft, host: Host): Survey | undefined {
   const known = surveys.get(plan) ?? new Map<string, Survey | undefined>();
   surveys.set(plan, known);
-  if (!known.has(source.name)) known.set(source.name, survey(source, folderOf(plan.source.file), host));
+  if (!known.has(source.name)) known.set(source.name, survey(source, plan, host));
   return known.get(source.name);
 }
 
-function survey(source: PlanDataSource, folder: string, host: Host): Survey | undefined {
+function survey(source: PlanDataSource, plan: PlanDraft, host: Host): Survey | undefined {
   if (source.kind !== "files") return undefined;
+  const folder = folderOf(plan.source.file);
+  const perToken = bytesPerToken(plan);
   const files = [...new Set(source.files.flatMap((pattern) => host.list(pattern, folder) ?? []))];
   if (files.length === 0 || files.length > mostSizes) return undefined;
   const documents: SurveyedDocument[] = [];
   const chats = { seen: 0, silent: [] as number[], file: "" };
-  const looked = spread(files.filter((file) => formatOf(file, source.format) === "jsonl"));
+  const looked = spread(files.filter((file) => formatOf(file, source.format)?.startsWith("jsonl")));
   let complete = true;
   /** Whether some files show no lengths of documents: then the others do not stand for the source. */
   let opaque = false;
   let bytes: number | undefined = 0;
-  let jsonl = 0;
+  /** Bytes of text in jsonl files, and bytes of compressed ones with the ratios that were seen. */
+  let [jsonl, packed] = [0, 0];
+  const ratios: number[] = [];
   let footers = 0;
   const shares: number[] = [];
   for (const file of files) {
     const size = host.size(file);
     let known: number | undefined;
-    switch (formatOf(file, source.format)) {
+    const format = formatOf(file, source.format);
+    switch (format) {
       case "text":
         known = size;
-        if (size !== undefined) documents.push({ tokens: size / bytesPerToken, cut: false });
+        if (size !== undefined) documents.push({ tokens: size / perToken, cut: false });
         break;
-      case "jsonl": {
-        jsonl += size ?? 0;
-        const rows = looked.includes(file) ? jsonlRows(file, budget / looked.length, source, host) : undefined;
+      case "jsonl":
+      case "jsonl.zst": {
+        const compressed = format === "jsonl.zst";
+        if (compressed) packed += size ?? 0;
+        else jsonl += size ?? 0;
+        const most = Math.floor((compressed ? unpacked : budget) / looked.length);
+        const head = looked.includes(file) ? textHead(file, most, compressed, host) : undefined;
+        if (head && compressed && head.ratio > 0) ratios.push(head.ratio);
+        const rows = head && jsonlRows(head, source);
         known = size === undefined ? undefined : 0; // counted below, by the share that is text
         complete &&= rows?.rows.every(({ cut }) => !cut) ?? false;
         if (rows?.text === undefined) break;
@@ -80,7 +91,7 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
         const whole = rows.rows.filter(({ cut }) => !cut);
         const longest = whole.length >= ordinary ? whole.reduce((most, row) => Math.max(most, row.bytes), 0) : 0;
         for (const row of rows.rows)
-          documents.push({ tokens: (row.bytes * text) / bytesPerToken, cut: row.cut && row.bytes > longest });
+          documents.push({ tokens: (row.bytes * text) / perToken, cut: row.cut && row.bytes > longest });
         chats.seen += rows.chats.seen;
         if (chats.silent.length === 0 && rows.chats.silent.length > 0) chats.file = file;
         chats.silent = chats.silent.concat(rows.chats.silent);
@@ -98,10 +109,15 @@ function survey(source: PlanDataSource, folder: string, host: Host): Survey | un
     }
     bytes = bytes === undefined || known === undefined ? undefined : bytes + known;
   }
-  if (jsonl > 0 && shares.length === 0) bytes = undefined;
-  const share = shares.reduce((sum, each) => sum + each, 0) / Math.max(1, shares.length);
-  const tokens = bytes === undefined ? undefined : (bytes + jsonl * share) / bytesPerToken;
+  if (jsonl + packed > 0 && shares.length === 0) bytes = undefined;
+  if (packed > 0 && ratios.length === 0) bytes = undefined;
+  const rows = jsonl + packed * mean(ratios);
+  const tokens = bytes === undefined ? undefined : (bytes + rows * mean(shares)) / perToken;
   return { documents: opaque ? [] : documents, complete: complete && !opaque, tokens, chats };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, each) => sum + each, 0) / Math.max(1, values.length);
 }
 
 /** Some of the files, evenly spaced: the first ones may be the oldest, or the shortest. */

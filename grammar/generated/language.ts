@@ -202,6 +202,27 @@ export const language: LanguageDefinition = {
             "none": "all of them"
           },
           "group": null
+        },
+        "context": {
+          "name": "context",
+          "doc": "Length that a checkpoint was trained at: what `scale` and methods count from. Of Qwen2.5, Qwen3 and the first Mistral ctx knows that it is less than their config.json promises; of others it believes the file.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "context = 32Ki"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "tokens"
+          },
+          "required": false,
+          "default": "(max_position_embeddings, or less where that is known of a published model)",
+          "min": 1,
+          "max": 2147483647,
+          "minIncluded": true,
+          "choices": {},
+          "group": null
         }
       },
       "children": {},
@@ -1067,12 +1088,16 @@ export const language: LanguageDefinition = {
         },
         "context": {
           "name": "context",
-          "doc": "Largest position + 1 that rotary positions see; more than `length` only where positions skip.",
+          "doc": "Tokens that the stage makes the model for: `scale` and a method's factor count up to it, evaluation reaches it, and the exported model promises it as `max_position_embeddings`. More than `length` where positions skip up to it by `pose(…)`, or where the table is stretched that far: YaRN's published models read 128K by rows of 64K.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
-          "examples": [],
-          "papers": [],
+          "examples": [
+            "stage s128k { length = 64Ki  context = 128Ki  steps = 200  batch = 64  rope { method = yarn(factor: scale) } }"
+          ],
+          "papers": [
+            "Peng et al. 2023, arXiv 2309.00071, section 4"
+          ],
           "type": {
             "kind": "tokens"
           },

@@ -38,6 +38,16 @@ export interface Model extends Block {
    * @example sliding_window = 64Ki
    */
   sliding_window?: Tokens | "none";
+  /**
+   * Length that a checkpoint was trained at: what `scale` and methods count from. Of Qwen2.5, Qwen3 and the first Mistral ctx knows that it
+   * is less than their config.json promises; of others it believes the file.
+   *
+   * @default (max_position_embeddings, or less where that is known of a published model)
+   * @min 1
+   * @max 2147483647
+   * @example context = 32Ki
+   */
+  context?: Tokens;
 }
 
 /** What the decoders below have in common. */

@@ -17,9 +17,13 @@ export interface Stage extends Block {
   /** Tokens in a row: what attention sees. @min 2 @max 2147483647 */
   length: Tokens;
   /**
-   * Largest position + 1 that rotary positions see; more than `length` only where positions skip.
+   * Tokens that the stage makes the model for: `scale` and a method's factor count up to it, evaluation reaches it, and the exported
+   * model promises it as `max_position_embeddings`. More than `length` where positions skip up to it by `pose(…)`, or where the table
+   * is stretched that far: YaRN's published models read 128K by rows of 64K.
    *
+   * @paper Peng et al. 2023, arXiv 2309.00071, section 4
    * @default length
+   * @example stage s128k { length = 64Ki  context = 128Ki  steps = 200  batch = 64  rope { method = yarn(factor: scale) } }
    * @min 2
    * @max 2147483647
    */

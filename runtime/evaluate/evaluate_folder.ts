@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readModelConfig } from "../../compiler/model/index.ts";
+import { baseContext, readModelConfig } from "../../compiler/model/index.ts";
 import type {
   Plan,
   PlanDataSource,
@@ -169,7 +169,7 @@ function ofModel(root: string, options: EvaluateFolderOptions): Subject {
     plan,
     base: process.cwd(),
     rope: model.rope,
-    context: model.context,
+    context: baseContext(model),
     planned: null,
   };
 }

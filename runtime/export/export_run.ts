@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { trainedContext } from "../../compiler/model/index.ts";
+import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
@@ -65,7 +65,7 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   const from = join(folder.stages, stage.name);
   const merge = options.merge || plan.export.merge || stage.train.lora === null;
   const dtype = options.dtype ?? plan.export.dtype;
-  const context = trainedContext(plan, plan.stages.indexOf(stage));
+  const context = promisedContext(plan, plan.stages.indexOf(stage));
   const { base } = readOrigin(folder.origin);
   options.listen({ kind: "phase", title: `writing ${to}` });
   try {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { trainedContext } from "../../compiler/model/index.ts";
+import { promisedContext, shownContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
 import type { NativeEngine } from "../engine/addon.ts";
@@ -160,8 +160,9 @@ class Run {
   /** @throws Failure of kind "interrupted" when it was stopped in between; the state is saved then. */
   async #train(index: number, stage: PlanStage, data: PlanDataset): Promise<void> {
     const { listen, stop, machine } = this.#options;
-    const { name, length, context, steps } = stage;
-    listen({ kind: "stage", name, index, count: this.#plan.stages.length, length, context, steps });
+    const { name, length, steps } = stage;
+    const count = this.#plan.stages.length;
+    listen({ kind: "stage", name, index, count, length, context: shownContext(stage), steps });
     const newest = await this.#newestCheckpoint();
     const engine = trainingEngine(machine, this.#plan, stage, this.#folder.root);
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);
@@ -259,7 +260,7 @@ class Run {
           engine,
           plan: this.#plan,
           rope: stage.rope,
-          context: trainedContext(this.#plan, index),
+          context: promisedContext(this.#plan, index),
           dtype: "f32",
           tokenizer: data.tokenizer.folder,
           baseConfig,

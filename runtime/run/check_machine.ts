@@ -1,5 +1,5 @@
 import { cheapestChange } from "../../compiler/memory/index.ts";
-import { trainedContext } from "../../compiler/model/index.ts";
+import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
@@ -29,7 +29,7 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );
-    provenConfig(plan, stage.rope, trainedContext(plan, index), "f32", readBaseConfig(baseModel));
+    provenConfig(plan, stage.rope, promisedContext(plan, index), "f32", readBaseConfig(baseModel));
   }
   if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine, root);
   for (const { name, evaluate } of plan.stages) {

@@ -9,6 +9,7 @@ export type RunEvent =
   | { kind: "progress"; done: number; total: number; unit: string }
   /** The current long step ended. */
   | { kind: "done"; title: string }
+  /** `context`: largest position + 1 that its rows show. */
   | { kind: "stage"; name: string; index: number; count: number; length: number; context: number; steps: number }
   | { kind: "step"; metrics: StepMetrics; steps: number; secondsLeft: number }
   | { kind: "checkpoint"; folder: string; step: number }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  baseContext,
   knownConfig,
   knownModels,
   modelFromConfig,
@@ -147,7 +148,7 @@ describe("reading config.json", () => {
       { ...LLAMA_3, ...qwen, max_window_layers: 20 },
     ]) {
       const model = modelFromConfig(config, "x").model!;
-      const written = writeModelConfig(model, model.rope, model.context, "bf16", config);
+      const written = writeModelConfig(model, model.rope, baseContext(model), "bf16", config);
       expect(modelFromConfig(written, "x").model).toEqual({ ...model, rope: expect.anything() });
     }
   });

@@ -26,6 +26,7 @@ const places: { [place: string]: string } = {
   "pose.context": `${rest}${data}stage a { length = 64Ki  steps = 5000  batch = 64  train { positions = pose(2, 512K) } }\n`,
   "llama.context": made("llama(layers: 2, hidden: 64, heads: 2, context: 512K)"),
   "mistral.context": made("mistral(layers: 2, hidden: 64, heads: 2, context: 512K)"),
+  "model.context": `model { from = "mistralai/Mistral-7B-v0.1"  context = 512K }\n${rope}${data}${stage}`,
   "model.sliding_window": `model { from = "mistralai/Mistral-7B-v0.1"  sliding_window = 512K }\n${rope}${data}${stage}`,
   "mistral.sliding_window": made("mistral(layers: 2, hidden: 64, heads: 2, context: 512Ki, sliding_window: (512K))"),
   "qwen2.context": made("qwen2(layers: 2, hidden: 64, heads: 2, context: 512K)"),

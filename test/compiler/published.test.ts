@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { nodeHost } from "../../cli/host.ts";
 import { emptyHost } from "../../compiler/host.ts";
 import { compile } from "../../compiler/index.ts";
+import { promisedContext, trainedContext, writeModelConfig } from "../../compiler/model/index.ts";
 import type { PlanStage } from "../../compiler/plan.ts";
 import { format } from "../../grammar/index.ts";
 import { memoryHost } from "./recipes.ts";
@@ -160,7 +161,7 @@ describe("published recipes", () => {
     for (const line of comment.split("\n")) expect(line.length).toBeLessThanOrEqual(150);
   });
 
-  test("notes are few: float32 angles at 4M tokens, and what servers will make of the exported length", () => {
+  test("notes are few: float32 angles at 4M tokens, what servers will make of the exported length, and what YaRN promises beyond its rows", () => {
     const notes = Object.keys(published).flatMap((name) =>
       compileFile(name).diagnostics.map(({ code }) => `${name} ${code}`),
     );
@@ -168,7 +169,10 @@ describe("published recipes", () => {
       "gradient-llama3-4m CTX3008",
       "longlora-llama2 CTX8021",
       "pose-llama-16k CTX8021",
-      "yarn-mistral-128k CTX8022",
+      "yarn-llama2-128k CTX3020",
+      "yarn-llama2-128k CTX4018",
+      "yarn-mistral-128k CTX3020",
+      "yarn-mistral-128k CTX4018",
     ]);
   });
 });
@@ -218,6 +222,25 @@ describe("what the sources say besides", () => {
     expect(table[29]! / 0.010235328953255999).toBeCloseTo(1, 12);
     expect(table[63]! / 3.608693702154557e-6).toBeCloseTo(1, 12);
     expect(compileFile("yarn-mistral-128k").plan!.model.window!.tokens).toBe(128 * K);
+  });
+
+  test.each([
+    ["yarn-llama2-128k", [64, 128], [64, 64]],
+    ["yarn-mistral-128k", [64, 128], [16, 16]],
+  ])("%s: promises of %j thousand tokens on rows of %j", (name, promised, trained) => {
+    const plan = compileFile(name).plan!;
+    expect(plan.stages.map((_, k) => promisedContext(plan, k) / K)).toEqual(promised);
+    expect(plan.stages.map((_, k) => trainedContext(plan, k) / K)).toEqual(trained);
+    const { rope } = plan.stages[1]!;
+    // config.json of NousResearch/Yarn-Llama-2-7b-128k and Yarn-Mistral-7b-128k: 131072, and the factor that leads there.
+    const config = writeModelConfig(plan.model, rope, promisedContext(plan, 1), "bf16");
+    expect(config.max_position_embeddings).toBe(128 * K);
+    const { factor, original_max_position_embeddings: original } = config.rope_scaling as { [key: string]: number };
+    expect(factor! * original!).toBe(128 * K);
+    // Evaluation that names no lengths reaches the promise.
+    const text = `${readFileSync(fileOf(name), "utf8")}\nevaluate { needle { } }\n`;
+    const evaluated = compile(text, emptyHost).plan!;
+    expect(evaluated.stages.map(({ evaluate }) => evaluate!.needle!.lengths.at(-1))).toEqual([64 * K, 128 * K]);
   });
 
   test.each([

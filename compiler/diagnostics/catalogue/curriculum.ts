@@ -47,9 +47,10 @@ export const curriculum = {
   ),
   CTX4008: entry(
     "error",
-    "context without skips",
-    message`context ${"context"} differs from length ${"length"}, but positions do not skip`,
-    message`only positions = pose(…) lets short rows see far positions`,
+    "context not covered",
+    message`rows of ${"length"} do not make a model for ${"context"}: there ${"pairs"} of ${"all"} rotary pairs would turn past what training shows`,
+    message`stretch the table that far, as by method = yarn(factor: scale), or let positions skip by pose(…)`,
+    { lowerable: true },
   ),
   CTX4009: entry(
     "error",
@@ -104,5 +105,11 @@ export const curriculum = {
     "tokens rounded up",
     message`stage ${"stage"} takes ${"taken"} tokens, ${"more"} more than it is given`,
     message`whole steps of ${"step"}: ${"steps"} of them`,
+  ),
+  CTX4018: entry(
+    "info",
+    "context not shown",
+    message`stage ${"stage"} promises ${"context"}, and no row shows its table positions beyond ${"shown"}`,
+    message`${"hint"}`,
   ),
 } as const;

@@ -111,9 +111,9 @@ export const rope = {
   ),
   CTX3019: entry(
     "warning",
-    "YaRN counts from the wrong length",
-    message`YaRN counts from ${"promised"} tokens, but Qwen3 was trained at ${"trained"}`,
-    message`original = ${"trained"} gives the published tables`,
+    "counted from the promise",
+    message`${"name"} = ${"promised"} is what config.json promises; the training of ${"of"} ended at ${"trained"}`,
+    message`see ${"source"}; ${"name"} = ${"trained"} gives the published tables`,
   ),
   CTX3020: entry(
     "warning",

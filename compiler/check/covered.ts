@@ -1,0 +1,77 @@
+import type { PlanDraft } from "../lower/plan.ts";
+import { shownContext, trainedContext } from "../model/index.ts";
+import type { PlanEvaluate } from "../plan.ts";
+import { showTokens } from "../values/show.ts";
+import { type Check, chain } from "./context.ts";
+import { fallsShort, isWritten, startsUnsaid } from "./scaling_factor.ts";
+
+/** How much further than in training a pair may turn: less is rounding, as of a theta that is cut to a whole number. */
+const rounding = 1.01;
+
+const circle = 2 * Math.PI;
+
+/**
+ * A stage may make the model for more than its rows are long where its table is stretched that far: then every pair stays within angles
+ * that it was trained at, and the positions between have carried over (YaRN 2309.00071: 128K by rows of 64K, Mistral's by rows of 16K).
+ * Where a pair would turn on to angles that nothing has shown, they can't be promised.
+ */
+export const contextCovered: Check = (context) => {
+  const { plan, trace, report } = context;
+  const { model } = plan;
+  let k = 0;
+  for (const { stage, pointer } of chain(context)) {
+    const reached = anglesReached(plan, k++);
+    if (stage.context <= shownContext(stage) || startsUnsaid(trace, pointer, model.rope)) continue;
+    if (isWritten(trace, pointer, model.rope) && fallsShort(stage, model.context)) continue; // said by scalingFactor
+    const { inv_freq: frequencies } = stage.rope;
+    const pairs = frequencies.filter((frequency, i) => {
+      const angle = Math.min(stage.context * frequency, circle);
+      return angle > Math.min(reached[i]!, circle) * rounding;
+    }).length;
+    if (pairs === 0) continue;
+    report.add("CTX4008", trace.nearest(`${pointer}/context`), {
+      length: showTokens(stage.length),
+      context: showTokens(stage.context),
+      pairs,
+      all: frequencies.length,
+    });
+  }
+};
+
+/** The largest angle, in radians, that each pair has been trained at when a stage is over. */
+function anglesReached({ model, stages }: PlanDraft, k: number): number[] {
+  const base = model.initialize ? [] : [{ frequencies: model.rope.inv_freq, tokens: model.context }];
+  const trained = stages.slice(0, k + 1).map((stage) => ({
+    frequencies: stage.rope.inv_freq,
+    tokens: shownContext(stage),
+  }));
+  return model.rope.inv_freq.map((_, i) =>
+    Math.max(0, ...[...base, ...trained].map(({ frequencies, tokens }) => tokens * frequencies[i]!)),
+  );
+}
+
+/** A promise that nothing trains is kept or not: told once, at the stage that first makes the largest. */
+export const contextShown: Check = (context) => {
+  const { plan, trace, report } = context;
+  if (report.has("CTX4008")) return;
+  const shown = [...chain(context)].map(({ stage, pointer }, k) => ({ stage, pointer, to: trainedContext(plan, k) }));
+  const unshown = shown.filter(({ stage, to }) => stage.context > to);
+  const most = Math.max(...unshown.map(({ stage }) => stage.context));
+  const first = unshown.find(({ stage }) => stage.context === most);
+  if (!first) return;
+  const { stage, pointer, to } = first;
+  const reach = showTokens(stage.context);
+  report.add("CTX4018", trace.nearest(`${pointer}/context`), {
+    stage: stage.name,
+    context: reach,
+    shown: showTokens(to),
+    hint:
+      longestMeasured(stage.evaluate) >= stage.context
+        ? "its table is made for them: the evaluation after the stage shows whether they carry over"
+        : `its table is made for them, but nothing measures whether they carry over: evaluate at lengths up to ${reach}`,
+  });
+};
+
+function longestMeasured(evaluate: PlanEvaluate | null): number {
+  return Math.max(0, ...(evaluate?.needle?.lengths ?? []), ...(evaluate?.perplexity?.lengths ?? []));
+}

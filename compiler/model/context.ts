@@ -1,0 +1,47 @@
+import type { Plan, PlanModel, PlanRope, PlanStage } from "../plan.ts";
+
+type Stages = Pick<Plan, "model" | "stages">;
+
+/**
+ * Largest position + 1 that a stage's rows show: their length, or where skips lead (PoSE). A stage's `context` may be more where its
+ * table is stretched further than its rows are long (YaRN's 128K by rows of 64K).
+ */
+export function shownContext({ length, context, positions }: PlanStage): number {
+  return positions.kind === "pose" ? context : length;
+}
+
+/**
+ * The length that the model of a stage may promise, its `max_position_embeddings`: the longest context of all that have the
+ * stage's own table, be it this stage, one before it, or the base model. A stage of short dialogues after a long
+ * one keeps the long one's promise this way.
+ *
+ * @param k index of the stage
+ */
+export function promisedContext(plan: Stages, k: number): number {
+  return longest(plan, k, baseContext(plan.model), ({ context }) => context);
+}
+
+/**
+ * The longest that was trained with a stage's own table: below its promise where the table is stretched further than any row.
+ *
+ * @param k index of the stage
+ */
+export function trainedContext(plan: Stages, k: number): number {
+  return longest(plan, k, plan.model.context, shownContext);
+}
+
+/** What the base model promises itself: its config.json's word, which a table that stays keeps. */
+export function baseContext({ context, promised_context: promised }: PlanModel): number {
+  return Math.max(context, promised ?? 0);
+}
+
+function longest({ model, stages }: Stages, k: number, ofBase: number, of: (stage: PlanStage) => number): number {
+  const { rope } = stages[k]!;
+  const before = stages.slice(0, k + 1).filter((stage) => same(stage.rope, rope));
+  const base = !model.initialize && same(model.rope, rope) ? [ofBase] : [];
+  return Math.max(...base, ...before.map(of));
+}
+
+function same(a: PlanRope, b: PlanRope): boolean {
+  return a.attention_factor === b.attention_factor && a.inv_freq.every((frequency, i) => frequency === b.inv_freq[i]);
+}
