@@ -18,6 +18,7 @@ import { nothingToMerge } from "./merge.ts";
 import { originalLength } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
+import { plannedOnly } from "./planned_only.ts";
 import { poseCoverage, poseDocuments } from "./pose.ts";
 import { questionsFit } from "./questions.ts";
 import { restartWithoutWarmup } from "./restart.ts";
@@ -38,6 +39,7 @@ import { qwenTrainedLength, windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
 export const checks: readonly Check[] = [
+  plannedOnly,
   trainedArc,
   thetaOvershoot,
   unfinishedPeriods,

@@ -1,6 +1,7 @@
-import { expectedRate } from "../cost/index.ts";
+import { expectedRate, pairFlops } from "../cost/index.ts";
 import { grouped } from "../diagnostics/message.ts";
 import type { Claim } from "../lower/lowering.ts";
+import { keyValueNumbers } from "../model/index.ts";
 import type { Plan, PlanStage } from "../plan.ts";
 import { divides, hiddenFromTokens } from "../ring/index.ts";
 import { showBytes, showTokens } from "../values/show.ts";
@@ -83,7 +84,8 @@ function declaredLink({ plan, claims }: CheckContext, ring: number): Claim | und
 /** Tokens on each rank from which computing hides what goes over a link, at the rate that the hardware is expected to reach. */
 function hiddenBehind({ model, hardware }: Plan, { train }: PlanStage, link: number): number {
   const bytes = train.dtype === "bf16" ? 2 : 4;
-  return hiddenFromTokens(model, bytes, expectedRate(hardware, train.dtype), link);
+  const shape = { keyValues: keyValueNumbers(model), pairFlops: pairFlops(model) };
+  return hiddenFromTokens(shape, bytes, expectedRate(hardware, train.dtype), link);
 }
 
 /** "1Mi (1,048,576)", or one of them if they are the same. */

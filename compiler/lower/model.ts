@@ -1,6 +1,7 @@
 import { closest } from "../diagnostics/suggest.ts";
 import {
   type Family,
+  isComputed,
   knownConfig,
   knownModels,
   type ModelReading,
@@ -100,7 +101,9 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
 /** Reports what a config.json was found to hold and takes the model, if there is one. */
 function accept(reading: ModelReading, file: string, reader: Reader, path: string | null): PlanModel | undefined {
   reportFindings(reading, file, reader);
-  return reading.model ? { ...reading.model, path } : undefined;
+  const { model } = reading;
+  // Of a model that is only planned the config is all that counts: no weights are read, nor any text.
+  return model ? { ...model, path: isComputed(model.family) ? path : null } : undefined;
 }
 
 /** A trained tokenizer begins with these two: where a text begins, which attention needs as a place to rest, and where it ends. */
