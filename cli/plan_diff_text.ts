@@ -64,7 +64,7 @@ function summary(stage: PlanStage, screen: Screen): string[] {
     `${showNumber(tokens)} tokens`,
     showFlops(flops.total),
     showDuration(seconds),
-    `${showBytes(memory.device.total)} a device`,
+    ...(memory.device ? [`${showBytes(memory.device.total)} a device`] : []),
   ].join(", ");
   return hanging(text, screen.width - 2, 2).map((line) => `  ${line}`);
 }

@@ -1,3 +1,4 @@
+import { keyValueNumbers } from "../compiler/model/index.ts";
 import type { Plan, PlanStage } from "../compiler/plan.ts";
 import { drawRing, ringBalance, ringSchedule, ringTraffic } from "../compiler/ring/index.ts";
 import { showBytes, showRatio } from "../compiler/values/show.ts";
@@ -27,7 +28,7 @@ function oneRing({ model }: Plan, stages: readonly PlanStage[], width: number): 
     const { forward, backward } = ringTraffic(
       ring,
       length / ring,
-      model.kv_heads * model.head_dim,
+      keyValueNumbers(model),
       train.dtype === "bf16" ? 2 : 4,
     );
     return paragraph(

@@ -1,4 +1,4 @@
-import { trainedContext } from "../compiler/model/index.ts";
+import { keyValueNumbers, trainedContext } from "../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanPairs, PlanStage } from "../compiler/plan.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../compiler/values/show.ts";
 import { showCount, showFlops } from "./amounts.ts";
@@ -16,6 +16,7 @@ export function planText(plan: Plan, screen: Screen): string {
     [title(plan.recipe), ...paragraphs(headline(plan))],
     ["", ...stageTable(plan, inner)],
     [title("Needs more memory than there is", "bad"), ...paragraphs(tooLarge(plan))],
+    [title("Memory"), ...paragraphs(uncounted(plan))],
     [title("Ring"), ...ringLines(plan, inner)],
     [title("Measured"), ...paragraphs(measures(plan))],
     [title("Not written down, so chosen"), ...chosenLines(plan, screen)],
@@ -36,9 +37,11 @@ function headline(plan: Plan): string[] {
   const longest = Math.max(model.context, ...plan.stages.map((stage) => stage.context));
   const from = model.from ?? "a new model";
   const sources = data.sources.map(({ name, kind }) => (kind === "synthetic" ? `${name} (made up)` : name));
+  const active =
+    model.active_parameters === undefined ? "" : ` (${showCount(model.active_parameters)} of them for each token)`;
   const devices = hardware.devices > 1 ? `${hardware.devices} × ${hardware.name}` : hardware.name;
   return [
-    `${from}: ${showCount(model.parameters)} parameters, ${showTokens(model.context)} → ${showTokens(longest)} tokens`,
+    `${from}: ${showCount(model.parameters)} parameters${active}, ${showTokens(model.context)} → ${showTokens(longest)} tokens`,
     `reads ${sources.join(", ") || "nothing"}`,
     `on ${devices}, ${showBytes(hardware.device_bytes)} each (${hardware.origin})`,
   ];
@@ -109,6 +112,7 @@ function pairCell(pairs: PlanPairs): Cell {
 }
 
 function deviceCell({ hardware }: Plan, { memory: { device } }: PlanStage): Cell {
+  if (!device) return { text: "–" };
   return { text: showBytes(device.total), ...(device.total > hardware.device_bytes && { style: "bad" as const }) };
 }
 
@@ -122,13 +126,27 @@ function showHost(plan: Plan, stage: PlanStage): string {
 /** Each device holds all weights, gradients and moments; only activations are split over a ring. */
 function tooLarge({ stages, hardware }: Plan): string[] {
   return stages.flatMap(({ name, memory: { device } }) => {
-    if (device.total <= hardware.device_bytes) return [];
+    if (!device || device.total <= hardware.device_bytes) return [];
     const parts = Object.entries(device)
       .filter(([term, bytes]) => term !== "total" && bytes > device.total / 20)
       .sort(([, a], [, b]) => b - a)
       .map(([term, bytes]) => `${term.replace("_", " ")} ${showBytes(bytes)}`);
     return `${name}: ${showBytes(device.total)} on each device of ${showBytes(hardware.device_bytes)}: ${parts.join(", ")}`;
   });
+}
+
+/** Numbers of fp32 that training keeps of a parameter: weight, gradient and AdamW's two moments. */
+const STATE = 4;
+
+/** What is known of the memory of a model that no engine computes. */
+function uncounted({ model, stages }: Plan): string[] {
+  if (stages.every(({ memory }) => memory.device !== null)) return [];
+  const state = showBytes(4 * STATE * model.parameters);
+  const cached = showBytes(2 * model.layers * keyValueNumbers(model));
+  return [
+    `not counted: what a device keeps hangs on the engine, and none here computes ${model.family}`,
+    `weights, gradients and two moments are ${state} in fp32 over all devices, a key-value cache ${cached} a token in bf16`,
+  ];
 }
 
 function measures(plan: Plan): string[] {

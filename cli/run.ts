@@ -18,6 +18,7 @@ import {
   type RunOrigin,
   readPlan,
 } from "../runtime/run/folder.ts";
+import { refusePlanned } from "../runtime/run/refuse_planned.ts";
 import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { readOrigin } from "../runtime/run/shapes.ts";
 import { baseFolder } from "../runtime/run/start_weights.ts";
@@ -211,6 +212,7 @@ interface Started {
 
 async function start(file: string, options: Options, machine: Omit<Machine, "device">): Promise<Started> {
   const { plan, base, recipe } = await planFrom(file, options.set);
+  refusePlanned(plan);
   // Before there is a folder: what can't begin here leaves none behind.
   checkMachine(plan, { ...machine, device: options.device ?? plan.hardware.kind }, baseFolder(plan, base));
   const threads = machine.threads * (machine.job?.ranks.size ?? 1);

@@ -49,14 +49,15 @@ export interface PlanModel {
   from: string | null;
   /** Folder that holds config.json and weights, relative to the recipe; null for a new model or when only the config is known. */
   path: string | null;
-  /** `model_type` of Hugging Face's config. */
-  family: "llama" | "mistral" | "qwen2" | "qwen3";
+  /** `model_type` of Hugging Face's config. A `deepseek_v3` is planned; the engine computes the others. */
+  family: "llama" | "mistral" | "qwen2" | "qwen3" | "deepseek_v3";
   vocab_size: number;
   hidden_size: number;
   intermediate_size: number;
   layers: number;
   heads: number;
   kv_heads: number;
+  /** Dimensions of a head; with `latent` only those that RoPE turns, qk_rope_head_dim. */
   head_dim: number;
   rms_norm_eps: number;
   tie_word_embeddings: boolean;
@@ -70,6 +71,10 @@ export interface PlanModel {
   qk_norm: boolean;
   /** Sliding-window attention; null where every layer sees the whole context. */
   window: PlanWindow | null;
+  /** Multi-head latent attention; absent where queries, keys and values come straight from the hidden state. */
+  latent?: PlanLatent;
+  /** A mixture of experts; absent where each layer has one MLP. */
+  experts?: PlanExperts;
   initializer_range: number;
   bos_token_id: number | null;
   eos_token_id: number | null;
@@ -79,6 +84,8 @@ export interface PlanModel {
   promised_context?: number;
   /** Parameters in all, embeddings counted once when tied. */
   parameters: number;
+  /** Of a mixture of experts: parameters that a token is multiplied with, the output embedding among them. */
+  active_parameters?: number;
   /** The base model's own frequency table. */
   rope: PlanRope;
   /** Standard deviation and seed of new weights; null when weights are read. */
@@ -90,6 +97,35 @@ export interface PlanWindow {
   tokens: number;
   /** For each layer, whether the window holds there. */
   layers: boolean[];
+}
+
+/**
+ * Multi-head latent attention (DeepSeek-V2, 2405.04434, section 2.1): keys and values of all heads are made from one latent, the
+ * queries from another; RoPE turns a part of each query and one key that all heads share.
+ */
+export interface PlanLatent {
+  /** Size of the queries' latent; null: queries come straight from the hidden state. */
+  query_rank: number | null;
+  /** Size of the latent that keys and values come from. */
+  key_value_rank: number;
+  /** Dimensions of each head's queries and keys that RoPE leaves alone; it turns `head_dim` more. */
+  unrotated: number;
+  /** Dimensions of each head's values. */
+  value_dim: number;
+}
+
+/** A mixture of experts (DeepSeekMoE, 2401.06066): behind the first layers each token goes to a few MLPs of many. */
+export interface PlanExperts {
+  /** Experts of a layer that tokens are routed to. */
+  routed: number;
+  /** Of them, how many a token goes to. */
+  active: number;
+  /** Experts that every token goes to besides. */
+  shared: number;
+  /** Width of an expert's MLP. */
+  intermediate_size: number;
+  /** Layers at the bottom with one MLP of `intermediate_size` instead. */
+  dense_layers: number;
 }
 
 /** A frequency table and how it came about. Kernels see only `inv_freq` and `attention_factor`. */
@@ -298,8 +334,8 @@ export interface PlanMemory {
   offload: "none" | "disk" | "host";
   /** Bytes of them in a file of the run's folder; 0 unless `offload` is `disk`. */
   disk: number;
-  /** Bytes on one device by term; `total` is the arena's size. */
-  device: PlanLedger;
+  /** Bytes on one device by term; `total` is the arena's size. null: of a family that no engine computes, so there is none to count. */
+  device: PlanLedger | null;
   /** Bytes in one host's memory by term. */
   host: { [term: string]: number };
 }

@@ -179,7 +179,7 @@ function totalsOf({ stages, model }: Plan): PlanTotals {
       model.context,
       most(({ context }) => context),
     ),
-    device_bytes: most(({ memory }) => memory.device.total),
+    device_bytes: most(({ memory }) => memory.device?.total ?? 0),
     host_bytes: most(({ memory }) => Object.values(memory.host).reduce((total, part) => total + part, 0)),
     disk_bytes: most(({ memory }) => memory.disk),
   };

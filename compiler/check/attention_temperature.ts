@@ -1,4 +1,4 @@
-import type { PlanRope } from "../plan.ts";
+import type { PlanModel, PlanRope } from "../plan.ts";
 import { longRopeAttentionFactor, yarnMscale } from "../rope/index.ts";
 import { showNumber } from "../values/show.ts";
 import { type Check, chain, replacing, steps } from "./context.ts";
@@ -15,12 +15,13 @@ export const attentionTemperature: Check = ({ plan, trace, report }) => {
     const place = given ?? trace.exact(`${pointer}/rope/parameters/mscale`);
     const published = place && publishedFactor(stage.rope);
     if (!place || published === undefined) continue;
-    if (Math.abs(stage.rope.attention_factor - published.value) <= slack) continue;
+    const { attention_factor } = stage.rope;
+    if (Math.abs(attention_factor * softmaxShare(plan.model, stage.rope) - published.value) <= slack) continue;
     report.add(
       "CTX3007",
       place,
       {
-        given: stage.rope.attention_factor,
+        given: attention_factor,
         published: published.value,
         rule: published.rule,
       },
@@ -28,6 +29,13 @@ export const attentionTemperature: Check = ({ plan, trace, report }) => {
     );
   }
 };
+
+/** DeepSeek's own code multiplies the scores by the square of this besides; no other family's reads `mscale_all_dim` so. */
+function softmaxShare({ family }: PlanModel, { parameters }: PlanRope): number {
+  const { factor, mscale_all_dim: mscale } = parameters ?? {};
+  const own = family === "deepseek_v3" && typeof factor === "number" && typeof mscale === "number";
+  return own ? yarnMscale(factor, mscale) : 1;
+}
 
 /** What the method's authors multiply cos and sin with; undefined for methods without such a rule. */
 function publishedFactor({ method, parameters }: PlanRope): { value: number; rule: string } | undefined {

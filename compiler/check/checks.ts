@@ -19,6 +19,7 @@ import { nothingToMerge } from "./merge.ts";
 import { originalLength, trainedAsPromised } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
+import { plannedOnly } from "./planned_only.ts";
 import { poseCoverage, poseDocuments } from "./pose.ts";
 import { questionsFit } from "./questions.ts";
 import { restartWithoutWarmup } from "./restart.ts";
@@ -39,6 +40,7 @@ import { windowHidesContext } from "./window.ts";
 
 /** Every rule about a finished plan. A new one is a function and a line here. */
 export const checks: readonly Check[] = [
+  plannedOnly,
   originalLength,
   trainedAsPromised,
   trainedArc,

@@ -17,6 +17,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
       message: `stage ${stage.name} has length = ${showTokens(stage.length)}`,
       at: trace.nearest(`${pointer}/length`),
     };
+    if (!device) continue;
     const [term, bytes] = largest(withoutTotal(device));
     if (device.total > hardware.device_bytes) {
       report.add(

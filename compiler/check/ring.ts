@@ -1,7 +1,8 @@
-import { expectedRate } from "../cost/index.ts";
+import { expectedRate, pairFlops } from "../cost/index.ts";
 import { grouped } from "../diagnostics/message.ts";
 import type { Claim } from "../lower/lowering.ts";
 import type { PlanDraft } from "../lower/plan.ts";
+import { keyValueNumbers } from "../model/index.ts";
 import type { PlanStage } from "../plan.ts";
 import { divides, hiddenFromTokens } from "../ring/index.ts";
 import { showBytes, showTokens } from "../values/show.ts";
@@ -84,7 +85,8 @@ function declaredLink({ plan, claims }: CheckContext, ring: number): Claim | und
 /** Tokens on each rank from which computing hides what goes over a link, at the rate that the hardware is expected to reach. */
 function hiddenBehind({ model, hardware }: PlanDraft, { train }: PlanStage, link: number): number {
   const bytes = train.dtype === "bf16" ? 2 : 4;
-  return hiddenFromTokens(model, bytes, expectedRate(hardware, train.dtype), link);
+  const shape = { keyValues: keyValueNumbers(model), pairFlops: pairFlops(model) };
+  return hiddenFromTokens(shape, bytes, expectedRate(hardware, train.dtype), link);
 }
 
 /** "1Mi (1,048,576)", or one of them if they are the same. */

@@ -1,9 +1,9 @@
-import { linearParametersPerLayer, type ModelShape } from "../model/index.ts";
+import { headDims, linearParameters, type ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanLora } from "../plan.ts";
 
 /** FLOPs of one forward pass over some rows. A multiply and an add count as two. */
 export interface ForwardFlops {
-  /** The seven linear maps of every layer. */
+  /** The linear maps of every layer; of experts those that a token goes to. */
   layers: number;
   /** Output embedding (logits). */
   head: number;
@@ -30,8 +30,8 @@ export function causalPairs(
 }
 
 /**
- * Forward FLOPs: 2 × weights × tokens for linear maps (embedding look-ups cost none), 4 × pairs × heads × head_dim for
- * each layer's attention, causal, in a layer with a sliding window only the pairs inside it. Biases and norms are left out.
+ * Forward FLOPs: 2 × weights × tokens for linear maps (embedding look-ups cost none), 2 × pairs × heads × (dimensions of
+ * scores + of values) for each layer's attention, causal, in a layer with a sliding window only the pairs inside it. Biases and norms are left out.
  *
  * @param rows number of rows
  * @param length tokens of a row
@@ -39,7 +39,7 @@ export function causalPairs(
 export function forwardFlops(shape: ModelShape, rows: number, length: number): ForwardFlops {
   const tokens = rows * length;
   return {
-    layers: 2 * shape.layers * linearParametersPerLayer(shape) * tokens,
+    layers: 2 * linearParameters(shape, true) * tokens,
     head: 2 * shape.vocab_size * shape.hidden_size * tokens,
     attention: attentionFlops(shape, rows, length, 0, shape.layers),
   };
@@ -51,7 +51,22 @@ function attentionFlops(shape: ModelShape, rows: number, length: number, from: n
   const pairs =
     (to - from - windowed) * causalPairs(length) +
     windowed * causalPairs(length, [length], shape.window?.tokens ?? Number.POSITIVE_INFINITY);
-  return 4 * rows * pairs * shape.heads * shape.head_dim;
+  return rows * pairs * pairFlops(shape);
+}
+
+/** Forward FLOPs of a query with a key, in all heads of a layer: the score, and the value times its weight. */
+export function pairFlops(shape: ModelShape): number {
+  const { scores, values } = headDims(shape);
+  return 2 * shape.heads * (scores + values);
+}
+
+/**
+ * FLOPs of attention's backward pass for those of the forward pass: five products against two, three of them (scores again, and
+ * the gradients of queries and of keys) over the dimensions of scores.
+ */
+function backwardShare(shape: ModelShape): number {
+  const { scores, values } = headDims(shape);
+  return (3 * scores + 2 * values) / (scores + values);
 }
 
 export interface StageWork {
@@ -80,7 +95,7 @@ interface MapGroup {
  * FLOPs of a training stage, as the engine computes them (native/model/backward.cc).
  *
  * linear: forward once and backward twice (gradients of inputs and of weights); what is frozen under LoRA has only the
- * gradients of inputs. attention: forward 1, backward 2.5 (five products, one of them the scores again, against two).
+ * gradients of inputs. attention: forward 1, backward 2.5 (see `backwardShare`).
  *
  * recompute: x Aᵀ of every adapter, for the gradient of B. With checkpoints also gate and up of every layer, which are not
  * kept; and, of the layers before the last segment of n, whose activations are still there, the rest of the forward pass:
@@ -89,13 +104,14 @@ interface MapGroup {
 export function stageFlops(shape: ModelShape, work: StageWork): PlanFlops {
   const rows = work.steps * work.sequences;
   const tokens = rows * work.length;
-  const { head, attention: forwardAttention } = forwardFlops(shape, rows, work.length);
+  const { layers, head, attention: forwardAttention } = forwardFlops(shape, rows, work.length);
+  const attention = (1 + backwardShare(shape)) * forwardAttention;
+  if (shape.latent || shape.experts) return modelFlops(3 * (layers + head), attention);
   const [qkv, o, gateUp, down] = mapGroups(shape, work.lora);
   const groups = [qkv, o, gateUp, down];
   const baseTimes = work.lora ? 2 : 3;
   const layer = groups.reduce((sum, { base, down, up }) => sum + baseTimes * base + 3 * (down + up), 0);
   const linear = shape.layers * layer * tokens + (trainsHead(shape, work.lora) ? 3 : 2) * head;
-  const attention = 3.5 * forwardAttention;
 
   const adapters = groups.reduce((sum, { down }) => sum + down, 0);
   const forward = ({ base, down, up }: MapGroup) => base + down + up;
@@ -108,6 +124,11 @@ export function stageFlops(shape: ModelShape, work: StageWork): PlanFlops {
     followed * (forward(gateUp) + forward(down));
   const recompute = (shape.layers * adapters + again) * tokens + attentionFlops(shape, rows, work.length, 0, rebuilt);
   return { linear, attention, recompute, total: linear + attention + recompute };
+}
+
+/** Of a family without an engine nobody knows what its backward pass computes again: nothing is counted. */
+function modelFlops(linear: number, attention: number): PlanFlops {
+  return { linear, attention, recompute: 0, total: linear + attention };
 }
 
 /** Layers before the last segment: the backward pass computes their activations again. */

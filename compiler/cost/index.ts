@@ -4,6 +4,7 @@ export {
   causalPairs,
   type ForwardFlops,
   forwardFlops,
+  pairFlops,
   type StageWork,
   stageFlops,
 } from "./flops.ts";

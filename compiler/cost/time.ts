@@ -1,4 +1,4 @@
-import type { ModelShape } from "../model/index.ts";
+import { keyValueNumbers, type ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
 import { ringTraffic } from "../ring/index.ts";
 import { rebuiltLayers } from "./flops.ts";
@@ -70,7 +70,7 @@ export function exchangeSeconds(
 ): number {
   if (ring === 1) return 0;
   const bytes = hardware.kind === "cuda" || dtype === "bf16" ? 2 : 4;
-  const { forward, backward } = ringTraffic(ring, length / ring, shape.kv_heads * shape.head_dim, bytes);
+  const { forward, backward } = ringTraffic(ring, length / ring, keyValueNumbers(shape), bytes);
   const again = rebuiltLayers(shape.layers, checkpointEvery);
   const within = hardware.kind === "cpu" || ring <= hardware.devices_per_host;
   const link = within

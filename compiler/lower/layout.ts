@@ -7,6 +7,7 @@ import {
   searchLayout,
   segmentLengths,
 } from "../memory/index.ts";
+import { isComputed } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
@@ -34,9 +35,28 @@ export interface Layout {
 export function lowerLayout(parallel: Reader, memory: Reader, ground: LayoutGround): Layout {
   const space = layoutSpace(parallel, memory, ground);
   const { choice, fits } = searchLayout(ground, space);
+  if (!isComputed(ground.model.family)) return uncounted(parallel, memory, { choice, fits, space, ground });
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
   noteChoice(parallel, memory, { choice, fits, space, ground });
+  return laidOut(parallel, memory, { choice, fits, space, ground });
+}
+
+/** Properties of `memory`. */
+const MEMORY = ["checkpoint", "offload", "mlp_tile", "loss_chunk"] as const;
+
+/** Of a model that no engine computes: nothing of what is kept in memory can be set, for nothing of it is planned. */
+function uncounted(parallel: Reader, memory: Reader, chosen: Chosen): Layout {
+  const { family } = chosen.ground.model;
+  const hint = `memory is not planned for a model of ${family}, which no engine here computes`;
+  if (MEMORY.some((name) => memory.exact(name))) memory.lowering.idle.note("memory", memory.section?.at, hint);
+  if (parallel.number("ring") === undefined) {
+    parallel.note("ring", String(chosen.choice.ring), "the smallest that leaves every group the same rows");
+  }
+  return laidOut(parallel, memory, chosen);
+}
+
+function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Chosen): Layout {
   traceLayout(parallel, memory, ground.pointer);
   const { devices, layout } = space;
   const groups = Math.max(1, Math.floor(devices / choice.ring));
@@ -164,7 +184,7 @@ interface Chosen {
 function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
   const { choice, fits, space, ground } = chosen;
   const { device_bytes: room } = ground.hardware;
-  const taken = `${showBytes(choice.ledger.total)} of ${showBytes(room)}`;
+  const taken = `${showBytes(totalOf(choice))} of ${showBytes(room)}`;
   const why = fits ? `fits: ${taken}` : tooTight(choice, room);
   if (parallel.number("ring") === undefined) {
     const reason = space.devices === 1 ? "one device" : `the smallest of the fastest rings; ${why}`;
@@ -203,9 +223,14 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
   }
 }
 
+/** Bytes on a device. */
+function totalOf({ ledger }: Choice): number {
+  return ledger?.total ?? 0;
+}
+
 /** Why the most frugal layout does not do. Plans leave a tenth of a device to the kernels' buffers and the system. */
-function tooTight({ ledger }: Choice, room: number): string {
-  return ledger.total > room
+function tooTight(choice: Choice, room: number): string {
+  return totalOf(choice) > room
     ? "the most frugal, and still too large"
     : `the most frugal, and more than the ${showBytes(FILLED * room)} of ${showBytes(room)} that a plan fills`;
 }
@@ -226,7 +251,7 @@ function reasonToCheckpoint({ choice, space, ground }: Chosen, taken: string): s
     { ...ground, hardware: { ...ground.hardware, device_bytes: 1 } },
     { ...space, checkpoints: [0] },
   );
-  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(all.choice.ledger.total)} at least, and a tenth stays free`;
+  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(totalOf(all.choice))} at least, and a tenth stays free`;
 }
 
 function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {

@@ -1,3 +1,4 @@
+import { isComputed } from "../model/index.ts";
 import type { PlanLora, PlanModel } from "../plan.ts";
 import { numberArgument, type TypedCall } from "../types/typed.ts";
 import { showNumber } from "../values/show.ts";
@@ -16,6 +17,14 @@ export function lowerLora(call: TypedCall | undefined, model: PlanModel, reader:
     also: textsArgument(call, "also"),
     plus_ratio: numberArgument(call, "plus_ratio") ?? 1,
   };
+  if (!isComputed(model.family)) {
+    const hint = "leave method out: all its weights are planned to be trained";
+    reader.lowering.report.add("CTX6008", call.at, {
+      problem: `adapters are not planned for a model of ${model.family}`,
+      hint,
+    });
+    return null;
+  }
   checkTargets(lora, call, model, reader);
   checkAlso(lora, call, model, reader);
   return lora;

@@ -1,6 +1,7 @@
 import { closest } from "../diagnostics/suggest.ts";
 import {
   type Family,
+  isComputed,
   knownConfig,
   knownModels,
   type ModelReading,
@@ -122,12 +123,14 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
 /** Reports what a config.json was found to hold and takes the model, if there is one. */
 function accept(reading: ModelReading, file: string, reader: Reader, path: string | null): PlanModel | undefined {
   reportFindings(reading, file, reader);
-  if (reading.training && reading.model && !reader.has("context")) {
-    const { context, promised_context: promised } = reading.model;
+  const { model } = reading;
+  if (reading.training && model && !reader.has("context")) {
+    const { context, promised_context: promised } = model;
     const from = `the training of ${reading.training.of} ended there (${reading.training.source}); config.json promises ${showTokens(promised!)}`;
     reader.note("context", showTokens(context), from);
   }
-  return reading.model ? { ...reading.model, path } : undefined;
+  // Of a model that is only planned the config is all that counts: no weights are read, nor any text.
+  return model ? { ...model, path: isComputed(model.family) ? path : null } : undefined;
 }
 
 /** A trained tokenizer begins with these two: where a text begins, which attention needs as a place to rest, and where it ends. */

@@ -14,4 +14,4 @@ export {
   searchLayout,
 } from "./search.ts";
 export { freeSpace, segmentLengths } from "./space.ts";
-export { ledgerOptions, type StageMemory } from "./stage.ts";
+export { ledgerOf, ledgerOptions, type StageMemory } from "./stage.ts";

@@ -36,7 +36,8 @@ export interface LayoutSpace {
 
 /** A way to lay a stage out, with what it takes. */
 export interface Choice extends StageMemory {
-  readonly ledger: PlanLedger;
+  /** null: of a family without an engine. */
+  readonly ledger: PlanLedger | null;
   readonly host: { readonly [term: string]: number };
   /** Bytes on a host's disk. */
   readonly disk: number;
@@ -58,7 +59,7 @@ export const FILLED = 0.9;
 /** What a choice takes of all that the device, or its host, has to give: the larger share of the two. */
 function share({ ledger, host }: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): number {
   const inHost = Object.values(host).reduce((sum, part) => sum + part, 0);
-  return Math.max(ledger.total / (FILLED * hardware.device_bytes), inHost / hardware.host_bytes);
+  return Math.max((ledger?.total ?? 0) / (FILLED * hardware.device_bytes), inHost / hardware.host_bytes);
 }
 
 /** Whether a choice fits the device, and its host. */
@@ -135,7 +136,7 @@ interface TimedWay {
 
 /** From fast to slow; equally fast ones in the order of the space. */
 function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
-  const updating = updatingOf(needs);
+  const updating = updatingOf(needs, space.devices);
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
@@ -153,7 +154,7 @@ function timeOf(
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way,
   flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
-  updating: number = updatingOf(needs),
+  updating: number = updatingOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences } = needs;
   const { ring, checkpointEvery, offload } = way;
@@ -174,8 +175,8 @@ function flopsOf({ model, train, length, steps, sequences }: StageNeeds, checkpo
 }
 
 /** Seconds of a stage's optimizer steps. */
-function updatingOf({ model, train, steps, hardware }: StageNeeds): number {
-  return updateSeconds(trainedBy(model, train), steps, hardware);
+function updatingOf({ model, train, steps, hardware }: StageNeeds, devices: number): number {
+  return updateSeconds(trainedBy(model, train, devices), steps, hardware);
 }
 
 /** One way to lay the stage out, with its memory and its time. */
@@ -196,7 +197,7 @@ export function layoutOf(
   const ledger = stageLedger(stage, hardware.kind, space.devices);
   const outside = stageOffload(stage, hardware.kind);
   const host: HostNeeds = {
-    ...{ sequences, length, devices: space.devices, device: ledger.total },
+    ...{ sequences, length, devices: space.devices, device: ledger?.total ?? 0 },
     offloaded: way.offload === "host" ? outside : 0,
   };
   const disk = way.offload === "disk" ? outside : 0;

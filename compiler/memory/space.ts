@@ -1,3 +1,4 @@
+import { isComputed } from "../model/index.ts";
 import type { PlanHardware, PlanMemory, PlanModel, PlanParallel } from "../plan.ts";
 import { divisors, legalRings } from "../ring/index.ts";
 import type { LayoutSpace, StageNeeds } from "./search.ts";
@@ -14,14 +15,15 @@ const logitsBytes = [64, 16, 4].map((mebibytes) => mebibytes * 2 ** 20);
 /** Rows of the MLP at once: larger products are no faster. */
 const mlpTiles = { cpu: [1024, 256], cuda: [4096, 1024, 256] } as const;
 
-/** All that there is to choose from when the recipe sets nothing. */
+/** All that there is to choose from when the recipe sets nothing. Of a model without an engine nothing but its ring is planned. */
 export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParallel["layout"]): LayoutSpace {
   const { model, hardware } = needs;
+  const computed = isComputed(model.family);
   return {
     devices,
     layout,
-    checkpoints: [0, ...segmentLengths(model.layers)],
-    offloads: ["none", offloadOf(hardware.kind)],
+    checkpoints: computed ? [0, ...segmentLengths(model.layers)] : [0],
+    offloads: computed ? ["none", offloadOf(hardware.kind)] : ["none"],
     rings: rings(devices, layout, needs),
     micros: (ring) => microBatches(Math.max(1, Math.ceil((needs.sequences * ring) / devices)), ring, needs),
     tiles: mlpTiles[hardware.kind],

@@ -1,4 +1,5 @@
-import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanTrain } from "../plan.ts";
+import { isComputed } from "../model/index.ts";
+import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
 import { deviceLedger, type Learning, type LedgerOptions, offloadedBytes, trainedNumbers } from "./ledger.ts";
 
 /** Everything that decides how much memory a stage takes on one device. */
@@ -35,23 +36,36 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
 /**
  * Bytes on one device by term. The ranks of a ring on a CPU live in one process, which is the device; on GPUs each device
  * holds the weights, its own of what the ranks hold each, and an equal share of the moments (ZeRO-1), as processes over
- * MPI do.
+ * MPI do. null: no engine computes the family, and what one would keep is not known.
  *
  * @param devices that train together, whatever rings they form
  */
-export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger {
+export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger | null {
+  if (!isComputed(stage.model.family)) return null;
   const options = ledgerOptions(stage);
   return deviceLedger(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1, shares: devices });
 }
 
+/**
+ * The ledger of a planned stage.
+ *
+ * @throws RangeError when there is none; whoever computes has refused such a model before
+ */
+export function ledgerOf({ name, memory }: Pick<PlanStage, "name" | "memory">): PlanLedger {
+  if (memory.device) return memory.device;
+  throw new RangeError(`stage ${name} has no ledger: no engine computes its model`);
+}
+
 /** Bytes of layer inputs that wait outside of one device; of a CPU those of all its ranks. */
 export function stageOffload(stage: StageMemory, kind: PlanHardware["kind"]): number {
+  if (stage.offload === "none") return 0;
   const options = ledgerOptions(stage);
   return offloadedBytes(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
 }
 
-/** Numbers that learn in a stage. */
-export function trainedBy(model: PlanModel, train: PlanTrain): number {
+/** Numbers that each of so many devices updates in a stage. A family that is only planned has parameters that no device could hold alone. */
+export function trainedBy(model: PlanModel, train: PlanTrain, devices: number): number {
+  if (!isComputed(model.family)) return model.parameters / devices;
   return trainedNumbers(model, learning(train));
 }
 

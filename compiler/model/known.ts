@@ -247,6 +247,42 @@ const QWEN3_8B = qwen3([4096, 12288, 36, 32, 8], false);
 /** Qwen3's base models promise the 32K that they were trained at. */
 const QWEN3_BASE = { eos_token_id: 151643, max_position_embeddings: 32768 };
 
+/** Released after its extension: 160K by YaRN from the 4K that it was pre-trained at. */
+const DEEPSEEK_V3 = {
+  model_type: "deepseek_v3",
+  vocab_size: 129280,
+  hidden_size: 7168,
+  intermediate_size: 18432,
+  num_hidden_layers: 61,
+  num_attention_heads: 128,
+  num_key_value_heads: 128,
+  q_lora_rank: 1536,
+  kv_lora_rank: 512,
+  qk_nope_head_dim: 128,
+  qk_rope_head_dim: 64,
+  v_head_dim: 128,
+  n_routed_experts: 256,
+  n_shared_experts: 1,
+  num_experts_per_tok: 8,
+  moe_intermediate_size: 2048,
+  moe_layer_freq: 1,
+  first_k_dense_replace: 3,
+  max_position_embeddings: 163840,
+  rms_norm_eps: 1e-6,
+  rope_theta: 10000,
+  rope_scaling: {
+    type: "yarn",
+    factor: 40,
+    original_max_position_embeddings: 4096,
+    beta_fast: 32,
+    beta_slow: 1,
+    mscale: 1,
+    mscale_all_dim: 1,
+  },
+  bos_token_id: 0,
+  eos_token_id: 1,
+};
+
 const INSTRUCT = { eos_token_id: 128009 };
 
 const KNOWN: { [name: string]: JsonObject } = {
@@ -277,6 +313,8 @@ const KNOWN: { [name: string]: JsonObject } = {
   },
   "01-ai/Yi-6B": YI_6B,
   "01-ai/Yi-6B-200K": { ...YI_6B, max_position_embeddings: 200000 },
+  "deepseek-ai/DeepSeek-V3": DEEPSEEK_V3,
+  "deepseek-ai/DeepSeek-V3-Base": DEEPSEEK_V3,
   "h2oai/h2o-danube2-1.8b-base": DANUBE2_18B,
   "HuggingFaceTB/SmolLM2-135M": SMOLLM2_135M,
   "mistralai/Mistral-7B-v0.1": MISTRAL_7B_V1,

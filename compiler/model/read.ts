@@ -1,10 +1,19 @@
 import { parseJson } from "../json.ts";
 import type { PlanModel } from "../plan.ts";
 import { type JsonObject, readHuggingFaceRope, show } from "../rope/index.ts";
-import { FAMILIES, FAMILY_DEFAULTS, familyFeatures, isFamily, refuseForeign } from "./family.ts";
+import {
+  FAMILIES,
+  FAMILY_DEFAULTS,
+  familyFeatures,
+  isComputed,
+  isReadable,
+  PLANNED_FAMILIES,
+  refuseForeign,
+} from "./family.ts";
 import type { ModelFinding, ModelFindingKind } from "./finding.ts";
 import { Keys } from "./keys.ts";
-import { countParameters } from "./parameters.ts";
+import { latentFeatures } from "./latent.ts";
+import { countActiveParameters, countParameters } from "./parameters.ts";
 import { type KnownTraining, knownTraining } from "./trained.ts";
 
 export interface ModelReading {
@@ -16,7 +25,7 @@ export interface ModelReading {
 }
 
 /**
- * Reads the config.json of a Llama, Mistral, Qwen2 or Qwen3 model.
+ * Reads the config.json of a Llama, Mistral, Qwen2 or Qwen3 model, or of a DeepSeek-V3 to plan for.
  *
  * Defaults are those of transformers' configuration classes where a key may be left out: head_dim = hidden / heads (qwen3:
  * 128), kv heads = heads (mistral: 8, the qwens: 32), silu, untied embeddings, rms_norm_eps 1e-6, initializer_range 0.02.
@@ -41,9 +50,9 @@ export function readModelConfig(text: string, from: string): ModelReading {
 /** The same from a parsed config. */
 export function modelFromConfig(config: JsonObject, from: string): ModelReading {
   const family = config.model_type;
-  if (!isFamily(family)) {
+  if (!isReadable(family)) {
     const found = family === undefined ? "no model_type" : `model_type ${show(family)}`;
-    const message = `config.json has ${found}; supported is ${FAMILIES.join(", ")}.`;
+    const message = `config.json has ${found}; supported is ${FAMILIES.join(", ")}; ${PLANNED_FAMILIES.join(", ")} can be planned.`;
     return refuse("family-unsupported", "model_type", message);
   }
   const keys = new Keys(config);
@@ -60,9 +69,13 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
     layers,
     heads,
     kv_heads: keys.count("num_key_value_heads", 1 << 24, missing("num_key_value_heads", defaults.kvHeads) ?? heads),
-    head_dim: keys.count("head_dim", 1 << 12, missing("head_dim", defaults.headDim) ?? hidden / heads),
+    head_dim:
+      family === "deepseek_v3"
+        ? keys.count("qk_rope_head_dim", 1 << 12, defaults.headDim)
+        : keys.count("head_dim", 1 << 12, missing("head_dim", defaults.headDim) ?? hidden / heads),
     tie_word_embeddings: keys.flag("tie_word_embeddings", false),
     ...familyFeatures(family, keys, layers),
+    ...(family === "deepseek_v3" ? latentFeatures(keys, layers) : {}),
   };
   const promised = keys.count("max_position_embeddings", 2 ** 31 - 1);
   const eps = keys.number("rms_norm_eps", 1e-6);
@@ -70,7 +83,8 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
   const bos = keys.token("bos_token_id");
   const eos = keys.token("eos_token_id");
   refuseForeign(family, keys);
-  refuseUnsupported(keys);
+  refuseActivation(keys);
+  if (isComputed(family)) refuseQuantized(keys);
   if (!keys.failed) refuseShape(keys, shape);
   const parameters = countParameters(shape);
   if (!keys.failed && !Number.isSafeInteger(parameters)) {
@@ -92,6 +106,7 @@ export function modelFromConfig(config: JsonObject, from: string): ModelReading 
     eos_token_id: eos,
     ...(training ? { context: training.tokens, promised_context: promised } : { context: promised }),
     parameters,
+    ...("experts" in shape ? { active_parameters: countActiveParameters(shape) } : {}),
     rope,
     initialize: null,
   };
@@ -102,15 +117,18 @@ function refuse(kind: ModelFindingKind, key: string, message: string): ModelRead
   return { model: null, findings: [{ kind, severity: "error", key, message }] };
 }
 
-/** What checkpoints of any family may have and the engine doesn't compute. */
-function refuseUnsupported(keys: Keys): void {
+/** Of a family that is only planned no weights are read. */
+function refuseQuantized(keys: Keys): void {
   const { config } = keys;
-  if (config.quantization_config !== undefined && config.quantization_config !== null) {
-    const message = "the weights are quantized (quantization_config); only f32, bf16 and f16 weights can be trained.";
-    keys.error("quantized-unsupported", "quantization_config", message);
-  }
+  if (config.quantization_config === undefined || config.quantization_config === null) return;
+  const message = "the weights are quantized (quantization_config); only f32, bf16 and f16 weights can be trained.";
+  keys.error("quantized-unsupported", "quantization_config", message);
+}
+
+/** Of the activations, SwiGLU's is all that there is. */
+function refuseActivation(keys: Keys): void {
   for (const key of ["hidden_act", "hidden_activation"]) {
-    const activation = config[key] ?? "silu";
+    const activation = keys.config[key] ?? "silu";
     if (activation === "silu" || activation === "swish") continue;
     keys.error("activation-unsupported", key, `${key} is ${show(activation)}; only "silu" is supported.`);
   }

@@ -49,7 +49,6 @@ export function writeModelConfig(
     use_cache: true,
     ...kept,
     architectures: [ARCHITECTURES[model.family]],
-    head_dim: model.head_dim,
     hidden_size: model.hidden_size,
     initializer_range: model.initializer_range,
     intermediate_size: model.intermediate_size,
@@ -71,13 +70,16 @@ function familyKeys(model: PlanModel, base: JsonObject): JsonObject {
   const { family, window } = model;
   switch (family) {
     case "llama":
-      return { attention_bias: model.qkv_bias, mlp_bias: model.mlp_bias };
+      return { head_dim: model.head_dim, attention_bias: model.qkv_bias, mlp_bias: model.mlp_bias };
     case "mistral":
-      return { sliding_window: window?.tokens ?? null };
+      return { head_dim: model.head_dim, sliding_window: window?.tokens ?? null };
+    case "deepseek_v3":
+      return latentKeys(model);
     default: {
       const first = window ? window.layers.indexOf(true) : model.layers;
       const types = Array.from({ length: model.layers }, (_, layer) => window?.layers[layer] === true);
       return {
+        head_dim: model.head_dim,
         ...(family === "qwen3" ? { attention_bias: model.qkv_bias } : {}),
         use_sliding_window: window !== null,
         sliding_window: window?.tokens ?? null,
@@ -86,4 +88,19 @@ function familyKeys(model: PlanModel, base: JsonObject): JsonObject {
       };
     }
   }
+}
+
+function latentKeys({ head_dim, latent, experts }: PlanModel): JsonObject {
+  return {
+    attention_bias: false,
+    qk_rope_head_dim: head_dim,
+    ...(latent && {
+      ...{ q_lora_rank: latent.query_rank, kv_lora_rank: latent.key_value_rank },
+      ...{ qk_nope_head_dim: latent.unrotated, v_head_dim: latent.value_dim },
+    }),
+    ...(experts && {
+      ...{ n_routed_experts: experts.routed, num_experts_per_tok: experts.active, n_shared_experts: experts.shared },
+      ...{ moe_intermediate_size: experts.intermediate_size, first_k_dense_replace: experts.dense_layers },
+    }),
+  };
 }

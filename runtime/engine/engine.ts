@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readModelConfig } from "../../compiler/model/index.ts";
 import type { PlanModel, PlanRope } from "../../compiler/plan.ts";
+import { refusePlannedModel } from "../run/refuse_planned.ts";
 import type { NativeBatch, NativeEngine, NativeTensorSource } from "./addon.ts";
 import { documentPositions, documentStarts } from "./documents.ts";
 import { loadAddon } from "./load.ts";
@@ -221,6 +222,7 @@ async function readConfig(folder: string): Promise<PlanModel> {
   const errors = findings.filter(({ severity }) => severity === "error").map(({ message }) => message);
   if (!model || errors.length > 0)
     throw new Error(`${folder}: ${errors.join(" ") || "config.json does not describe a model"}`);
+  refusePlannedModel(model, folder);
   return model;
 }
 

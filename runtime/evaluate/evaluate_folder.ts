@@ -16,6 +16,7 @@ import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readText } from "../run/files.ts";
 import { isRunFolder, readPlan, runFolder } from "../run/folder.ts";
+import { refusePlannedModel } from "../run/refuse_planned.ts";
 import { readOrigin } from "../run/shapes.ts";
 import { baseFolder } from "../run/start_weights.ts";
 import type { Machine } from "../train/stage_engine.ts";
@@ -198,6 +199,7 @@ function readModel(root: string): PlanModel {
     const hint = "correct config.json, or take it over from the model anew";
     throw new Failure("input", `${join(root, "config.json")}: ${errors.join(" ")}`, hint);
   }
+  refusePlannedModel(model, root);
   return model;
 }
 

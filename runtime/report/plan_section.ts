@@ -1,3 +1,4 @@
+import { ledgerOf } from "../../compiler/memory/index.ts";
 import type { RunRecord, StageRecord } from "./collect.ts";
 import { bytes, duration, integer, percent, short, tokenLength } from "./format.ts";
 import { escapeText } from "./svg.ts";
@@ -51,7 +52,7 @@ function stageRow(stage: StageRecord): string {
     escapeText(mix.join(", ")),
     short(plan.flops.total),
     measured(stage.steps.length > 0 ? duration(stage.seconds) : null, duration(plan.seconds)),
-    measured(stage.memoryBytes === null ? null : bytes(stage.memoryBytes), bytes(plan.memory.device.total)),
+    measured(stage.memoryBytes === null ? null : bytes(stage.memoryBytes), bytes(ledgerOf(plan).total)),
   ];
   return `<tr><td>${escapeText(plan.name)}</td>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
 }

@@ -24,6 +24,7 @@ import { Failure } from "./failure.ts";
 import { offloadFailure, readText, sweepLeftovers, writeFailure, writeFolder, writeJson } from "./files.ts";
 import type { RunFolder } from "./folder.ts";
 import { lockFolder } from "./lock.ts";
+import { refusePlanned } from "./refuse_planned.ts";
 import { planHash } from "./resume.ts";
 import { readEvaluation } from "./shapes.ts";
 import { adapterOrigin, baseFolder, baseName, loadStart } from "./start_weights.ts";
@@ -83,6 +84,7 @@ class Run {
 
   async carryOut(): Promise<RunOutcome> {
     const { plan: _, listen, stop, base } = this.#options;
+    refusePlanned(this.#plan);
     const origin = baseFolder(this.#plan, base);
     if (!this.#options.machineChecked) checkMachine(this.#plan, this.#options.machine, origin);
     const { hardware } = this.#plan;

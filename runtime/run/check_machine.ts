@@ -1,4 +1,4 @@
-import { cheapestChange } from "../../compiler/memory/index.ts";
+import { cheapestChange, ledgerOf } from "../../compiler/memory/index.ts";
 import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
@@ -25,7 +25,7 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
     expectMemory(
       `stage ${stage.name}`,
-      machine.job ? bytesHere(plan, stage, machine.job) : stage.memory.device.total,
+      machine.job ? bytesHere(plan, stage, machine.job) : ledgerOf(stage).total,
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );
@@ -85,7 +85,7 @@ function expectFree(plan: Plan, stage: PlanStage, machine: Machine, root: string
   const limit = memoryLimit(root, threadsNeeded(machine, stage.parallel.ring) + POOL);
   const need = stageNeed(plan, stage, machine);
   if (!limit || sum(need) <= limit.bytes) return;
-  const arena = machine.job ? bytesHere(plan, stage, machine.job) : stage.memory.device.total;
+  const arena = machine.job ? bytesHere(plan, stage, machine.job) : ledgerOf(stage).total;
   const left = limit.bytes - (sum(need) - arena);
   throw tooLarge(`stage ${stage.name}`, need, limit, left > 0 ? `in the recipe: ${change(plan, stage, left)}` : null);
 }

@@ -1,4 +1,4 @@
-import { deviceLedger, ledgerOptions, scratchBytes } from "../../compiler/memory/index.ts";
+import { deviceLedger, ledgerOf, ledgerOptions, scratchBytes } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import type { Job } from "../ranks/job.ts";
 import { type Machine, processBytes, scoringOptions, stageMemory } from "../train/stage_engine.ts";
@@ -27,7 +27,7 @@ export function largest(need: MemoryNeed): [what: string, bytes: number] {
 /** All that a process on a CPU takes while it trains a stage and saves it: the engine's arena and what is beside it. */
 export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machine): MemoryNeed {
   const { model } = plan;
-  const { sequences, length, parallel, memory } = stage;
+  const { sequences, length, parallel } = stage;
   const options = { ...ledgerOptions(stageMemory(plan, stage)), ...(job && { ranksHere: 1 }) };
   // Merging an adapter takes the sum beside the tensor.
   const tensors = stage.train.lora ? 2 : 1;
@@ -38,7 +38,7 @@ export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machin
     "the program itself": PROGRAM,
   };
   if (job) return scaled({ "the engine's arena": processBytes(plan, stage, job), ...beside }, job);
-  const { total: _, ...terms } = memory.device;
+  const { total: _, ...terms } = ledgerOf(stage);
   return { ...named(terms), "offloaded layer inputs": waiting(stage), ...beside };
 }
 

@@ -14,7 +14,7 @@ import {
   stageSeconds,
   updateSeconds,
 } from "../../compiler/cost/index.ts";
-import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
+import { keyValueNumbers, knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 
 const model = modelFromConfig(knownConfig("meta-llama/Meta-Llama-3-8B-Instruct")!, "x").model!;
 const full = { steps: 1, sequences: 1, checkpointEvery: 0, lora: null };
@@ -54,6 +54,22 @@ describe("FLOPs", () => {
   test("attention equals linear near 61K tokens when both count forward and backward alike", () => {
     const { layers, head, attention } = forwardFlops(model, 1, 61_264);
     expect(attention / (layers + head)).toBeCloseTo(1.07, 1);
+  });
+
+  test("DeepSeek-V3: the experts that a token meets, scores over 192 dimensions and values of 128, nothing computed again", () => {
+    const v3 = modelFromConfig(knownConfig("deepseek-ai/DeepSeek-V3")!, "x").model!;
+    const length = 32_768;
+    const { layers, head, attention } = forwardFlops(v3, 1, length);
+    const routers = 58 * 7168 * 256;
+    expect(layers).toBe(2 * length * (61 * 187_105_280 + 61 * 396_361_728 + routers));
+    expect(head).toBe(2 * length * 129_280 * 7168);
+    expect(attention).toBe(61 * 2 * 128 * (192 + 128) * causalPairs(length));
+    const flops = stageFlops(v3, { ...full, length });
+    expect([flops.linear, flops.recompute]).toEqual([3 * (layers + head), 0]);
+    // Forward q·k and p·v; backward q·k again, three gradients by scores' and values' dimensions, and dp.
+    expect(flops.attention / attention).toBeCloseTo(1 + (3 * 192 + 2 * 128) / (192 + 128), 12);
+    // A cache holds the latent and the shared key of each layer: 512 + 64.
+    expect([keyValueNumbers(v3), keyValueNumbers(model)]).toEqual([576, 2 * 8 * 128]);
   });
 
   test("documents only ever save", () => {

@@ -43,12 +43,23 @@ describe("known models", () => {
     ["Qwen/Qwen3-8B", 8_190_735_360],
     ["Qwen/Qwen3-14B", 14_768_307_200],
     ["Qwen/Qwen3-32B", 32_762_123_264],
+    // Without the module that predicts a second token; the Hub counts that too, 685B.
+    ["deepseek-ai/DeepSeek-V3-Base", 671_026_419_200],
   ])("%s has %d parameters", (name, parameters) => {
     expect(modelFromConfig(knownConfig(name)!, name).model!.parameters).toBe(parameters);
   });
 
   test("every entry reads without findings", () => {
     for (const name of knownModels()) expect(modelFromConfig(knownConfig(name)!, name).findings).toEqual([]);
+  });
+
+  test("of DeepSeek-V3's parameters a token meets 36.6B, the head among them (README_WEIGHTS.md of its repository)", () => {
+    const { model } = modelFromConfig(knownConfig("deepseek-ai/DeepSeek-V3")!, "x");
+    expect(model!.active_parameters).toBe(36_625_618_432);
+    // Its weights by layer: 187,105,280 around attention; 396,361,728 in a dense MLP, as many in the nine experts met.
+    const routers = 58 * (7168 * 256 + 256);
+    const norms = 61 * (2 * 7168 + 1536 + 512) + 7168;
+    expect(61 * 187_105_280 + 61 * 396_361_728 + routers + norms + 129_280 * 7168).toBe(model!.active_parameters);
   });
 
   test("names from the prototype are not models", () => {
@@ -100,6 +111,14 @@ describe("reading config.json", () => {
     [{ quantization_config: { bits: 4 } }, "quantized-unsupported"],
     [{ num_key_value_heads: 5 }, "heads-indivisible"],
     [{ head_dim: 127 }, "head-dim-odd"],
+    [{ model_type: "deepseek_v3", qk_rope_head_dim: 63 }, "head-dim-odd"],
+    [{ model_type: "deepseek_v3", num_experts_per_tok: 257 }, "value-wrong"],
+    [{ model_type: "deepseek_v3", first_k_dense_replace: 33 }, "value-wrong"],
+    [{ model_type: "deepseek_v3", n_shared_experts: -1 }, "value-wrong"],
+    [{ model_type: "deepseek_v3", moe_layer_freq: 2 }, "feature-unsupported"],
+    [{ model_type: "deepseek_v3", attention_bias: true }, "bias-unsupported"],
+    [{ model_type: "deepseek_v3", kv_lora_rank: null, v_head_dim: 0 }, "value-wrong"],
+    [{ moe_intermediate_size: 2048 }, "feature-unsupported"],
     [{ hidden_size: 4095 }, "value-wrong"],
     [{ hidden_size: "4096" }, "value-wrong"],
     [{ num_hidden_layers: 1e9 }, "value-wrong"],
@@ -143,6 +162,8 @@ describe("reading config.json", () => {
       knownConfig("mistralai/Mistral-7B-v0.3")!,
       knownConfig("Qwen/Qwen2.5-7B")!,
       knownConfig("Qwen/Qwen3-8B")!,
+      knownConfig("deepseek-ai/DeepSeek-V3")!,
+      { ...knownConfig("deepseek-ai/DeepSeek-V3")!, q_lora_rank: null, n_shared_experts: 2 },
       { ...LLAMA_3, attention_bias: true, mlp_bias: true },
       { ...LLAMA_3, ...qwen, layer_types: types },
       { ...LLAMA_3, ...qwen, max_window_layers: 20 },
@@ -151,6 +172,11 @@ describe("reading config.json", () => {
       const written = writeModelConfig(model, model.rope, baseContext(model), "bf16", config);
       expect(modelFromConfig(written, "x").model).toEqual({ ...model, rope: expect.anything() });
     }
+  });
+
+  test("weights that are only planned for may be quantized, as DeepSeek's are", () => {
+    const config = { ...knownConfig("deepseek-ai/DeepSeek-V3")!, quantization_config: { quant_method: "fp8" } };
+    expect(modelFromConfig(config, "x").findings).toEqual([]);
   });
 
   test("lists of end tokens, null and negative ids", () => {

@@ -113,11 +113,11 @@ describe("legal sizes", () => {
 });
 
 test("traffic and where it hides (Llama 3 8B)", () => {
-  expect(ringTraffic(1, 8192, 1024, 2)).toEqual({ forward: 0, backward: 0 });
-  const { forward, backward } = ringTraffic(8, 8192, 1024, 2);
+  expect(ringTraffic(1, 8192, 2048, 2)).toEqual({ forward: 0, backward: 0 });
+  const { forward, backward } = ringTraffic(8, 8192, 2048, 2);
   expect(forward).toBe(7 * 2 * 8192 * 1024 * 2);
   expect(backward).toBe(forward + 8 * 2 * 8192 * 1024 * 4);
-  const shape = { heads: 32, kv_heads: 8 };
+  const shape = { keyValues: 2 * 8 * 128, pairFlops: 4 * 32 * 128 };
   expect(hiddenFromTokens(shape, 2, 600e12, 400e9)).toBe(750);
   expect(hiddenFromTokens(shape, 2, 600e12, 50e9)).toBe(6000);
 });

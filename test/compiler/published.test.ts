@@ -6,7 +6,6 @@ import { compile } from "../../compiler/index.ts";
 import { promisedContext, trainedContext, writeModelConfig } from "../../compiler/model/index.ts";
 import type { PlanStage } from "../../compiler/plan.ts";
 import { format } from "../../grammar/index.ts";
-import { memoryHost } from "./recipes.ts";
 
 /**
  * Extensions that were published with their numbers: the recipes of recipes/published. They must compile to these numbers,
@@ -106,6 +105,7 @@ const published: { [file: string]: Published[] } = {
     stage(128 * K, 239, 32, 1e-5, 5e6),
     stage(256 * K, 239, 16, 1e-5, 1e7),
   ],
+  "deepseek-v3-128k": [stage(32 * K, 1000, 1920, 7.3e-6, 1e4, 40), stage(128 * K, 1000, 480, 7.3e-6, 1e4, 40)],
   "codellama-7b-16k": [stage(16 * K, 3000, 128, 2e-5, 1e6)],
   // A node of eight GPUs.
   "longvila-qwen2-1m": [
@@ -161,11 +161,13 @@ describe("published recipes", () => {
     for (const line of comment.split("\n")) expect(line.length).toBeLessThanOrEqual(150);
   });
 
-  test("notes are few: float32 angles at 4M tokens, what servers will make of the exported length, and what YaRN promises beyond its rows", () => {
+  test("notes are few: float32 angles at 4M tokens, what servers will make of the exported length, what YaRN promises beyond its rows, and what is only planned", () => {
     const notes = Object.keys(published).flatMap((name) =>
       compileFile(name).diagnostics.map(({ code }) => `${name} ${code}`),
     );
     expect(notes.sort()).toEqual([
+      "deepseek-v3-128k CTX4015",
+      "deepseek-v3-128k CTX8026",
       "gradient-llama3-4m CTX3008",
       "longlora-llama2 CTX8021",
       "pose-llama-16k CTX8021",
@@ -303,33 +305,33 @@ stage s1m { length = 1Mi  steps = 50  batch = 8  tokens = 838_860_800 }
   });
 });
 
-describe("DeepSeek-V3 (2412.19437)", () => {
-  const rest = `
-data { source text { files = "text/*.jsonl" } }
-rope { method = yarn(factor: 40, mscale: 1, mscale_all_dim: 1)  original = 4Ki }
-train { optimizer = adamw(lr: 7.3e-6) }
-stage s32k  { length = 32Ki   steps = 1_000  batch = 1_920 }
-stage s128k { length = 128Ki  steps = 1_000  batch = 480 }
-`;
+describe("DeepSeek-V3 (2412.19437): planned, not trained", () => {
+  const { plan, diagnostics } = compileFile("deepseek-v3-128k");
+  const { model, stages } = plan!;
 
-  test("its attention is refused", () => {
-    const config = JSON.stringify({ model_type: "deepseek_v3", hidden_size: 7168, qk_rope_head_dim: 64 });
-    const host = memoryHost({ "v3/config.json": config });
-    const { diagnostics } = compile(`model { from = "v3" }\n${rest}`, host);
-    expect(diagnostics.map(({ code }) => code)).toEqual(["CTX8003"]);
+  test("its 671B parameters and 37B of them for each token, as sections 1 and 2 count them", () => {
+    expect(model).toMatchObject({ family: "deepseek_v3", head_dim: 64, context: 4 * K, path: null });
+    expect([model.parameters / 1e9, model.active_parameters! / 1e9].map(Math.round)).toEqual([671, 37]);
   });
 
-  test("its schedule, on a small shape with the same 64 rotary dimensions, gives its table and its 62.9B tokens a stage", () => {
-    const standIn = "llama(layers: 2, hidden: 128, heads: 2, head_dim: 64, context: 4Ki, theta: 10_000, vocab: 1024)";
-    const model = `model { new = ${standIn}  tokenizer = bpe(vocab: 1024) }`;
-    const { plan } = compile(`${model}\n${rest}`, emptyHost);
-    expect(plan!.stages.map(({ tokens }) => tokens)).toEqual([62_914_560_000, 62_914_560_000]);
-    for (const { rope } of plan!.stages) {
-      expect(rope.attention_factor).toBe(1);
-      const pairs = { 0: 1, 12: 0.026879360111431223, 16: 0.0055, 31: 3.33380358040831e-6 };
-      for (const [i, frequency] of Object.entries(pairs)) {
+  test("its table turns the 32 pairs of the decoupled key, with the temperature in the softmax's scale", () => {
+    for (const { rope, pairs } of stages) {
+      expect([rope.inv_freq.length, rope.attention_factor, pairs.extrapolated]).toEqual([32, 1, 0]);
+      const values = { 0: 1, 12: 0.026879360111431223, 16: 0.0055, 31: 3.33380358040831e-6 };
+      for (const [i, frequency] of Object.entries(values)) {
         expect(rope.inv_freq[Number(i)]! / frequency).toBeCloseTo(1, 12);
       }
     }
+  });
+
+  test("its memory is not counted; it takes the hours of table 1", () => {
+    expect(stages.map(({ memory }) => [memory.device, memory.disk])).toEqual(new Array(2).fill([null, 0]));
+    const hours = stages.reduce((sum, { seconds, parallel }) => sum + (seconds * parallel.devices) / 3600, 0);
+    expect(Math.abs(hours / 119_000 - 1)).toBeLessThan(0.03);
+  });
+
+  test("that it is planned only is said once, as a note", () => {
+    const said = diagnostics.filter(({ code }) => code === "CTX8026");
+    expect(said.map(({ severity }) => severity)).toEqual(["info"]);
   });
 });

@@ -9,7 +9,7 @@ export const model = {
     "error",
     "architecture not supported",
     message`${"name"} ${"problem"}`,
-    message`this version trains Llama, Mistral, Qwen2 and Qwen3`,
+    message`this version trains Llama, Mistral, Qwen2 and Qwen3, and plans DeepSeek-V3`,
   ),
   CTX8004: entry("error", "from or new", message`model ${"problem"}`, message`${"hint"}`),
   CTX8005: entry("error", "impossible shape", message`${"problem"}`, message`${"hint"}`),
@@ -130,5 +130,11 @@ export const model = {
     "factors of the wrong length in config.json",
     message`${"file"}: ${"problem"}`,
     message`ctx makes no table of it; write one factor for each pair`,
+  ),
+  CTX8026: entry(
+    "info",
+    "planned, not trained",
+    message`a model of ${"family"} can be planned, but not trained or measured`,
+    message`no engine here computes its ${"missing"}`,
   ),
 } as const;
