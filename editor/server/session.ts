@@ -195,8 +195,7 @@ export class Session {
   }
 
   #importersOf(file: string, changed: Entry): void {
-    for (const entry of this.#entries.values())
-      if (entry !== changed && entry.analysed && entry.seen.files.has(file)) this.#renew(entry);
+    for (const entry of this.#entries.values()) if (entry !== changed && entry.seen.files.has(file)) this.#renew(entry);
   }
 
   #schedule(entry: Entry): void {
@@ -220,7 +219,15 @@ export class Session {
   #analyse(entry: Entry): void {
     const { snapshot } = entry;
     const started = performance.now();
-    const found = diagnosticsOf(snapshot);
+    let found: Map<string, EditorDiagnostic[]>;
+    try {
+      found = diagnosticsOf(snapshot);
+    } catch (error) {
+      // Nobody should wait for what will not come.
+      for (const tell of entry.waiting) tell(undefined);
+      entry.waiting = [];
+      throw error;
+    }
     entry.cost = performance.now() - started;
     const again = entry.analysed !== undefined && entry.analysed.text.text === snapshot.text.text;
     entry.analysed = snapshot;
