@@ -34,8 +34,11 @@ const longest = 4 * 2 ** 20;
 /** An analysis that takes longer than this, in milliseconds, waits for a pause in typing. */
 const costly = 30;
 
-/** Pauses that are waited for: in milliseconds at least and at most, in between as long as the analysis took. */
-const pause = { cheap: 4, least: 60, most: 600 };
+/**
+ * Pauses in typing that are waited for, in milliseconds: before an analysis that costs little, so that what an editor asks with a
+ * keystroke is answered first; before another as long as the last one took, within bounds.
+ */
+const pause = { cheap: 20, least: 60, most: 600 };
 
 /** An open document and the newest that is known of it. */
 interface Entry {
