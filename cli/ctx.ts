@@ -24,6 +24,7 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   export: () => import("./export.ts"),
   doctor: () => import("./doctor.ts"),
   completion: () => import("./completion.ts"),
+  lsp: () => import("./lsp.ts"),
 };
 
 /** The modules that a command line needs: its own command's, all for help and for completion, none for the version. */

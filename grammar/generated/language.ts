@@ -115,7 +115,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "base"
+          "group": "base",
+          "path": "folder"
         },
         "new": {
           "name": "new",
@@ -137,7 +138,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "base"
+          "group": "base",
+          "path": null
         },
         "tokenizer": {
           "name": "tokenizer",
@@ -167,7 +169,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": "*.json"
         },
         "sliding_window": {
           "name": "sliding_window",
@@ -201,7 +204,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "none": "all of them"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "context": {
           "name": "context",
@@ -222,7 +226,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -267,7 +272,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "method": {
           "name": "method",
@@ -291,7 +297,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "spectrum"
+          "group": "spectrum",
+          "path": null
         },
         "frequency": {
           "name": "frequency",
@@ -318,7 +325,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "spectrum"
+          "group": "spectrum",
+          "path": null
         },
         "attention": {
           "name": "attention",
@@ -341,7 +349,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "previous": {
           "name": "previous",
@@ -363,7 +372,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "original": {
           "name": "original",
@@ -386,7 +396,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -421,7 +432,8 @@ export const language: LanguageDefinition = {
           "max": 4294967295,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "mix": {
           "name": "mix",
@@ -446,7 +458,8 @@ export const language: LanguageDefinition = {
           "max": 1,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "documents": {
           "name": "documents",
@@ -472,7 +485,8 @@ export const language: LanguageDefinition = {
             "mask": "nothing; attention stops at document boundaries",
             "join": "everything before; a row is one long text"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "overflow": {
           "name": "overflow",
@@ -498,7 +512,8 @@ export const language: LanguageDefinition = {
             "split": "go on in the next row",
             "drop": "are left out"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {
@@ -554,7 +569,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "origin"
+          "group": "origin",
+          "path": "*"
         },
         "synthesize": {
           "name": "synthesize",
@@ -576,7 +592,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "origin"
+          "group": "origin",
+          "path": null
         },
         "text": {
           "name": "text",
@@ -595,7 +612,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "column"
+          "group": "column",
+          "path": null
         },
         "chat": {
           "name": "chat",
@@ -614,7 +632,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "column"
+          "group": "column",
+          "path": null
         },
         "format": {
           "name": "format",
@@ -644,7 +663,8 @@ export const language: LanguageDefinition = {
             "jsonl_zst": "the same, compressed with zstd",
             "parquet": "one document a row"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "loss": {
           "name": "loss",
@@ -670,7 +690,8 @@ export const language: LanguageDefinition = {
             "all": "every token",
             "assistant": "what the assistant says"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "holdout": {
           "name": "holdout",
@@ -689,7 +710,8 @@ export const language: LanguageDefinition = {
           "max": 0.5,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "filter": {
           "name": "filter",
@@ -713,7 +735,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "rewrite": {
           "name": "rewrite",
@@ -732,7 +755,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -769,7 +793,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "optimizer": {
           "name": "optimizer",
@@ -789,7 +814,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "optimizer_state": {
           "name": "optimizer_state",
@@ -815,7 +841,8 @@ export const language: LanguageDefinition = {
             "carry": "go on from the stage before",
             "reset": "start from zero"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "schedule": {
           "name": "schedule",
@@ -835,7 +862,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "positions": {
           "name": "positions",
@@ -855,7 +883,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "clip": {
           "name": "clip",
@@ -887,7 +916,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "none": "gradients are taken as they are"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "dtype": {
           "name": "dtype",
@@ -910,7 +940,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -959,7 +990,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "steps": {
           "name": "steps",
@@ -989,7 +1021,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "tokens": {
           "name": "tokens",
@@ -1019,7 +1052,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "batch": {
           "name": "batch",
@@ -1049,7 +1083,8 @@ export const language: LanguageDefinition = {
           "max": 1000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1084,7 +1119,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "context": {
           "name": "context",
@@ -1107,7 +1143,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "steps": {
           "name": "steps",
@@ -1126,7 +1163,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "tokens": {
           "name": "tokens",
@@ -1145,7 +1183,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "batch": {
           "name": "batch",
@@ -1164,7 +1203,8 @@ export const language: LanguageDefinition = {
           "max": 1000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "wall_time": {
           "name": "wall_time",
@@ -1185,7 +1225,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {
@@ -1271,7 +1312,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "all GPUs that `hardware` has; on a CPU one ring"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "ring": {
           "name": "ring",
@@ -1305,7 +1347,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "the smallest ring that fits"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "layout": {
           "name": "layout",
@@ -1331,7 +1374,8 @@ export const language: LanguageDefinition = {
             "zigzag": "one block from the front and its mirror from the back, so that all have equal work",
             "contiguous": "one block; the last device works most"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "micro_batch": {
           "name": "micro_batch",
@@ -1363,7 +1407,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "as many as fit"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1417,7 +1462,8 @@ export const language: LanguageDefinition = {
             "auto": "what takes the least time of all that fits",
             "none": "all are kept"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "loss_chunk": {
           "name": "loss_chunk",
@@ -1449,7 +1495,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "about 64 MiB of them"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "mlp_tile": {
           "name": "mlp_tile",
@@ -1485,7 +1532,8 @@ export const language: LanguageDefinition = {
             "auto": "as many as are of use and fit",
             "none": "all rows at once"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "offload": {
           "name": "offload",
@@ -1515,7 +1563,8 @@ export const language: LanguageDefinition = {
             "disk": "on a CPU; a file without a name in the run's folder, gone when the run ends, however it ends",
             "host": "on GPUs; the host's memory"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1550,7 +1599,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {
@@ -1620,7 +1670,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "text"
+          "group": "text",
+          "path": "*"
         },
         "source": {
           "name": "source",
@@ -1640,7 +1691,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "text"
+          "group": "text",
+          "path": null
         },
         "lengths": {
           "name": "lengths",
@@ -1673,7 +1725,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "samples": {
           "name": "samples",
@@ -1692,7 +1745,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1741,7 +1795,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "depths": {
           "name": "depths",
@@ -1777,7 +1832,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "samples": {
           "name": "samples",
@@ -1796,7 +1852,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "haystack": {
           "name": "haystack",
@@ -1816,7 +1873,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "digits": {
           "name": "digits",
@@ -1835,7 +1893,8 @@ export const language: LanguageDefinition = {
           "max": 18,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1884,7 +1943,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "tasks": {
           "name": "tasks",
@@ -1906,7 +1966,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "samples": {
           "name": "samples",
@@ -1925,7 +1986,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1958,7 +2020,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "tasks": {
           "name": "tasks",
@@ -1980,7 +2043,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2021,7 +2085,8 @@ export const language: LanguageDefinition = {
           "max": 1,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "perplexity": {
           "name": "perplexity",
@@ -2046,7 +2111,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "otherwise": {
           "name": "otherwise",
@@ -2072,7 +2138,8 @@ export const language: LanguageDefinition = {
             "stop": "the run ends, the stage's weights are kept",
             "warn": "the run says so and goes on"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2114,7 +2181,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "steps": {
           "name": "steps",
@@ -2133,7 +2201,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2188,7 +2257,8 @@ export const language: LanguageDefinition = {
             "h200": "NVIDIA H200 SXM",
             "b200": "NVIDIA B200 SXM"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "name": {
           "name": "name",
@@ -2207,7 +2277,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "kind": {
           "name": "kind",
@@ -2230,7 +2301,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "devices": {
           "name": "devices",
@@ -2249,7 +2321,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "devices_per_host": {
           "name": "devices_per_host",
@@ -2268,7 +2341,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "memory": {
           "name": "memory",
@@ -2287,7 +2361,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "host_memory": {
           "name": "host_memory",
@@ -2306,7 +2381,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "peak": {
           "name": "peak",
@@ -2325,7 +2401,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "efficiency": {
           "name": "efficiency",
@@ -2344,7 +2421,8 @@ export const language: LanguageDefinition = {
           "max": 1,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "bandwidth": {
           "name": "bandwidth",
@@ -2365,7 +2443,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "link": {
           "name": "link",
@@ -2386,7 +2465,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "network": {
           "name": "network",
@@ -2407,7 +2487,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2447,7 +2528,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "merge": {
           "name": "merge",
@@ -2466,7 +2548,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2506,7 +2589,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2545,7 +2629,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -2564,7 +2649,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -2583,7 +2669,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -2602,7 +2689,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -2621,7 +2709,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -2640,7 +2729,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -2659,7 +2749,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -2698,7 +2789,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -2717,7 +2809,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -2736,7 +2829,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -2755,7 +2849,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -2774,7 +2869,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -2793,7 +2889,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -2812,7 +2909,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -2851,7 +2949,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -2870,7 +2969,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -2889,7 +2989,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -2908,7 +3009,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -2927,7 +3029,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -2946,7 +3049,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -2965,7 +3069,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "count",
@@ -2984,7 +3089,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3025,7 +3131,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "gap",
@@ -3044,7 +3151,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3081,7 +3189,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -3100,7 +3209,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -3119,7 +3229,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -3138,7 +3249,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -3157,7 +3269,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -3176,7 +3289,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -3195,7 +3309,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "count",
@@ -3214,7 +3329,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3252,7 +3368,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": true,
@@ -3290,7 +3407,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": true,
@@ -3328,7 +3446,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3366,7 +3485,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3404,7 +3524,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3442,7 +3563,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3480,7 +3602,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3518,7 +3641,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3556,7 +3680,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3594,7 +3719,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3634,7 +3760,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3674,7 +3801,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -3693,7 +3821,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -3712,7 +3841,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -3731,7 +3861,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -3750,7 +3881,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -3769,7 +3901,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -3788,7 +3921,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -3807,7 +3941,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -3826,7 +3961,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -3845,7 +3981,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -3864,7 +4001,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -3883,7 +4021,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3921,7 +4060,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -3940,7 +4080,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -3959,7 +4100,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -3978,7 +4120,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -3997,7 +4140,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -4016,7 +4160,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -4035,7 +4180,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -4054,7 +4200,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -4073,7 +4220,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -4092,7 +4240,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -4111,7 +4260,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -4130,7 +4280,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "sliding_window",
@@ -4149,7 +4300,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4187,7 +4339,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -4206,7 +4359,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -4225,7 +4379,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -4244,7 +4399,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -4263,7 +4419,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -4282,7 +4439,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -4301,7 +4459,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -4320,7 +4479,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -4339,7 +4499,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -4358,7 +4519,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -4377,7 +4539,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -4396,7 +4559,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4434,7 +4598,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -4453,7 +4618,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -4472,7 +4638,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -4491,7 +4658,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -4510,7 +4678,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -4529,7 +4698,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -4548,7 +4718,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -4567,7 +4738,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -4586,7 +4758,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -4605,7 +4778,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -4624,7 +4798,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -4643,7 +4818,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4683,7 +4859,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4739,7 +4916,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4777,7 +4955,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4815,7 +4994,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "beta_fast",
@@ -4834,7 +5014,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "beta_slow",
@@ -4853,7 +5034,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "truncate",
@@ -4872,7 +5054,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "attention_factor",
@@ -4891,7 +5074,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "mscale",
@@ -4910,7 +5094,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "mscale_all_dim",
@@ -4929,7 +5114,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4967,7 +5153,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "low_freq_factor",
@@ -4986,7 +5173,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "high_freq_factor",
@@ -5005,7 +5193,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5046,7 +5235,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "short_factor",
@@ -5068,7 +5258,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "factor",
@@ -5087,7 +5278,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "attention_factor",
@@ -5106,7 +5298,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5144,7 +5337,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "factor",
@@ -5163,7 +5357,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5202,7 +5397,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5258,7 +5454,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5298,7 +5495,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5338,7 +5536,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5378,7 +5577,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5437,7 +5637,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "alpha",
@@ -5456,7 +5657,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "targets",
@@ -5487,7 +5689,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "also",
@@ -5514,7 +5717,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "plus_ratio",
@@ -5535,7 +5739,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5575,7 +5780,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "betas",
@@ -5597,7 +5803,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "eps",
@@ -5616,7 +5823,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "weight_decay",
@@ -5635,7 +5843,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5681,7 +5890,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5725,7 +5935,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "final",
@@ -5744,7 +5955,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5790,7 +6002,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "final",
@@ -5809,7 +6022,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5865,7 +6079,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -5884,7 +6099,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,

@@ -167,6 +167,7 @@ describe("published recipes", () => {
     );
     expect(notes.sort()).toEqual([
       "deepseek-v3-128k CTX4015",
+      "deepseek-v3-128k CTX4018",
       "deepseek-v3-128k CTX8026",
       "gradient-llama3-4m CTX3008",
       "longlora-llama2 CTX8021",
@@ -322,6 +323,11 @@ describe("DeepSeek-V3 (2412.19437): planned, not trained", () => {
         expect(rope.inv_freq[Number(i)]! / frequency).toBeCloseTo(1, 12);
       }
     }
+  });
+
+  test("it promises what its factor covers, as the released config.json does", () => {
+    expect(promisedContext(plan!, 1)).toBe(163_840);
+    expect(trainedContext(plan!, 1)).toBe(128 * K);
   });
 
   test("its memory is not counted; it takes the hours of table 1", () => {
