@@ -8,6 +8,18 @@ import { build } from "esbuild";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = join(root, "dist", "cli");
 
+/** commander loads node:child_process for subcommands that are programs of their own. ctx has none, and it takes as long as all of commander. */
+const withoutPrograms = {
+  name: "commander without programs",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]commander[\\/]/.test(importer) ? { path: "child_process", namespace: "when-needed" } : undefined,
+    );
+    const contents = 'module.exports = { spawn: (...words) => require("node:child_process").spawn(...words) };';
+    onLoad({ filter: /^/, namespace: "when-needed" }, () => ({ contents }));
+  },
+};
+
 rmSync(join(out, "chunks"), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
@@ -21,6 +33,7 @@ await build({
   target: "node20",
   // Native packages and those of several megabytes are loaded from node_modules when they are needed.
   external: ["tokenizers", "@duckdb/node-api", "ts-morph", "typescript"],
+  plugins: [withoutPrograms],
   banner: {
     // Some bundled packages are CommonJS and call require() for Node's own modules.
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

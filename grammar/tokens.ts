@@ -29,7 +29,13 @@ export const SlashRemark = createToken({ name: "SlashRemark", pattern: /\/\/[^\r
 export const Identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name] });
 
 function word(name: string, text: string, categories: TokenType[]): TokenType {
-  return createToken({ name, pattern: new RegExp(text), longer_alt: Identifier, categories });
+  return createToken({
+    name,
+    pattern: new RegExp(text),
+    longer_alt: Identifier,
+    categories,
+    start_chars_hint: [text[0]!], // Chevrotain would take the expression apart to find it, at every start
+  });
 }
 
 // Keywords of statements are names everywhere but at the start of a statement (see lines.ts).

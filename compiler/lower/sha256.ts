@@ -4,6 +4,8 @@
  */
 export function sha256(text: string): string {
   const bytes = padded(new TextEncoder().encode(text));
+  constants ??= makeConstants();
+  const { initial, round } = constants;
   const state = Uint32Array.from(initial);
   const w = new Uint32Array(64);
   const view = new DataView(bytes.buffer);
@@ -16,16 +18,16 @@ export function sha256(text: string): string {
       const s1 = rotate(b, 17) ^ rotate(b, 19) ^ (b >>> 10);
       w[t] = w[t - 16]! + s0 + w[t - 7]! + s1;
     }
-    compress(state, w);
+    compress(state, w, round);
   }
   return [...state].map((word) => word.toString(16).padStart(8, "0")).join("");
 }
 
-function compress(state: Uint32Array, w: Uint32Array): void {
+function compress(state: Uint32Array, w: Uint32Array, round: readonly number[]): void {
   let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
   for (let t = 0; t < 64; t++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + roundConstants[t]! + w[t]!) >>> 0;
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + round[t]! + w[t]!) >>> 0;
     const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) >>> 0;
     [h, g, f, e, d, c, b, a] = [g, f, e, (d + t1) >>> 0, c, b, a, (t1 + t2) >>> 0];
@@ -46,10 +48,25 @@ function padded(message: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The first 64 primes: their roots' fractions are the algorithm's constants. */
-const primes = Array.from({ length: 312 }, (_, n) => n).filter(
-  (n) => n > 1 && Array.from({ length: n - 2 }, (_, k) => k + 2).every((k) => n % k !== 0),
-);
+interface Constants {
+  readonly initial: readonly number[];
+  /** One for each round. */
+  readonly round: readonly number[];
+}
+
+/** Worked out with the first hash: who only checks a recipe needs none. */
+let constants: Constants | undefined;
+
+/** The fractions of the roots of the first 64 primes. */
+function makeConstants(): Constants {
+  const primes = Array.from({ length: 312 }, (_, n) => n).filter(
+    (n) => n > 1 && Array.from({ length: n - 2 }, (_, k) => k + 2).every((k) => n % k !== 0),
+  );
+  return {
+    initial: primes.slice(0, 8).map((prime) => rootFraction(prime, 2n)),
+    round: primes.map((prime) => rootFraction(prime, 3n)),
+  };
+}
 
 /** First 32 bits of the fraction of the n-th root of a prime, exactly, by integer search. */
 function rootFraction(prime: number, n: 2n | 3n): number {
@@ -63,6 +80,3 @@ function rootFraction(prime: number, n: 2n | 3n): number {
   }
   return Number(low & 0xffffffffn);
 }
-
-const roundConstants = primes.map((prime) => rootFraction(prime, 3n));
-const initial = primes.slice(0, 8).map((prime) => rootFraction(prime, 2n));
