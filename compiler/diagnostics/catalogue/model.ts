@@ -131,4 +131,10 @@ export const model = {
     message`${"file"}: ${"problem"}`,
     message`ctx makes no table of it; write one factor for each pair`,
   ),
+  CTX8026: entry(
+    "warning",
+    "adapter needs merging",
+    message`the adapter trains the embeddings, which the model's output shares: PEFT would load them into one of the two places only`,
+    message`write export { merge = true }, or leave embed_tokens out of also`,
+  ),
 } as const;
