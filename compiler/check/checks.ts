@@ -15,7 +15,7 @@ import { interpolationTooStrong } from "./interpolation.ts";
 import { documentsTooShort, longDocumentShare } from "./long_documents.ts";
 import { factorsFall, shortFactorUntrained } from "./longrope.ts";
 import { memoryFits } from "./memory.ts";
-import { nothingToMerge } from "./merge.ts";
+import { nothingToMerge, onlyMerged } from "./merge.ts";
 import { originalLength, trainedAsPromised } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
@@ -108,4 +108,5 @@ export const trainingChecks: readonly Check[] = [
   poseDocuments,
   memoryFits,
   nothingToMerge,
+  onlyMerged,
 ];

@@ -1,5 +1,5 @@
 import type { PlanEvaluate } from "../plan.ts";
-import { showDuration, showTokens } from "../values/show.ts";
+import { showDuration, showTokens, writtenTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
 
 /** Lengths that are evaluated although no stage trains positions that far. */
@@ -14,7 +14,7 @@ export const evaluatedBeyond: Check = ({ plan, trace, report, brokenFrom }) => {
       if (within.length === lengths.length) continue;
       const values = { what: kind, length: showTokens(Math.max(...lengths)), longest: showTokens(longest) };
       const at = `${pointer}/${kind}/lengths`;
-      const list = `[${(within.length > 0 ? within : [longest]).map(written).join(", ")}]`;
+      const list = `[${(within.length > 0 ? within : [longest]).map(writtenTokens).join(", ")}]`;
       report.add("CTX4010", trace.nearest(at), values, {
         fixes: replacing(trace.exact(at), `lengths = ${list}`, list),
       });
@@ -23,12 +23,6 @@ export const evaluatedBeyond: Check = ({ plan, trace, report, brokenFrom }) => {
   for (const { stage, pointer } of [...steps(plan)].reverse()) look(stage.evaluate, `${pointer}/evaluate`);
   look(plan.before, "/before");
 };
-
-/** A length as a recipe writes it. */
-function written(length: number): string {
-  const shown = showTokens(length);
-  return /i$/.test(shown) ? shown : String(length);
-}
 
 /** Seconds that are not lightly spent twice. */
 const halfADay = 12 * 3600;

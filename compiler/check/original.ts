@@ -2,7 +2,7 @@ import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { type KnownTraining, knownConfig, modelFromConfig, shownContext } from "../model/index.ts";
 import type { PlanModel } from "../plan.ts";
-import { showTokens } from "../values/show.ts";
+import { showTokens, writtenTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
 
 /**
@@ -28,7 +28,7 @@ export const originalLength: Check = (context) => {
         "CTX3026",
         place,
         { original: showTokens(original), trained: [...known].map(showTokens).join(" or ") },
-        { fixes: replacing(place, `original = ${showTokens(trained!)}`, showTokens(trained!)) },
+        { fixes: replacing(place, `original = ${showTokens(trained!)}`, writtenTokens(trained!)) },
       );
     }
     known.add(shownContext(stage));
@@ -61,7 +61,7 @@ function reportPromise(
 ): void {
   const trained = showTokens(tokens);
   const values = { name, promised: showTokens(promised), of, trained, source };
-  report.add("CTX3019", place, values, { fixes: replacing(place, `${name} = ${trained}`, trained) });
+  report.add("CTX3019", place, values, { fixes: replacing(place, `${name} = ${trained}`, writtenTokens(tokens)) });
 }
 
 /** Lengths that a base model was trained at: also that from before a scaling that its config.json has. */

@@ -1,7 +1,7 @@
 import type { Fix } from "../diagnostics/diagnostic.ts";
 import type { Trace } from "../lower/trace.ts";
 import type { PlanRope, PlanStage } from "../plan.ts";
-import { showNumber, showTokens } from "../values/show.ts";
+import { showNumber, showTokens, writtenTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
 
 /** Relative slack between a factor and the ratio of lengths that it is for. */
@@ -35,12 +35,12 @@ export const scalingFactor: Check = ({ plan, trace, report }) => {
 
 /** A stage whose factor reaches further than its rows may be meant to (YaRN: 128K by rows of 64K), and says so by its context. */
 function saying(trace: Trace, pointer: string, reach: number): Fix[] {
-  const context = showTokens(Math.floor(reach));
+  const context = writtenTokens(Math.floor(reach));
   const written = trace.exact(`${pointer}/context`);
-  if (written) return replacing(written, `context = ${context}`, context.replaceAll(",", "_"));
+  if (written) return replacing(written, `context = ${context}`, context);
   const length = trace.exact(`${pointer}/name`) && trace.exact(`${pointer}/length`);
   const end = length && { ...length, start: length.end };
-  return replacing(end, `context = ${context}`, `  context = ${context.replaceAll(",", "_")}`);
+  return replacing(end, `context = ${context}`, `  context = ${context}`);
 }
 
 /** Only the last stage's factor is held against its length: earlier ones may prepare for what comes. */

@@ -1,3 +1,4 @@
+import { pow } from "../arithmetic/elementary.ts";
 import { showNumber } from "../values/show.ts";
 import { type Check, type CheckContext, chain, type StageStep } from "./context.ts";
 import { startsUnsaid } from "./scaling_factor.ts";
@@ -46,7 +47,7 @@ export function slowedBy({ plan, trace }: CheckContext, { stage, pointer, knownR
   }
   if (startsUnsaid(trace, pointer, model.rope) || stage.rope.theta === knownRope.theta) return undefined;
   const times = (model.rope.inv_freq.at(-1) ?? 0) / (stage.rope.inv_freq.at(-1) ?? 0);
-  const byTheta = (stage.rope.theta / model.rope.theta) ** (1 - 2 / model.head_dim);
+  const byTheta = pow(stage.rope.theta / model.rope.theta, 1 - 2 / model.head_dim);
   const both = byTheta > added && times > byTheta * added;
   return both && Number.isFinite(times) && times > (tolerated * stage.context) / model.context ? times : undefined;
 }

@@ -24,8 +24,15 @@ export function message<Holes extends string = never>(
 /** Whole numbers get thousands separators, others at most six significant digits. */
 function shown(value: string | number): string {
   if (typeof value === "string") return value;
-  if (Number.isInteger(value)) return grouped(value);
-  return String(Number(value.toPrecision(6)));
+  return Number.isInteger(value) ? grouped(value) : sixDigits(value);
+}
+
+/** 4743.2261 → "4,743.23". */
+export function sixDigits(value: number): string {
+  const short = Number(value.toPrecision(6));
+  if (Math.abs(short) < 1000 || Math.abs(short) >= 1e15) return String(short);
+  const [whole, digits] = String(short).split(".");
+  return digits === undefined ? grouped(short) : `${grouped(Number(whole))}.${digits}`;
 }
 
 /** 1048576 → "1,048,576". */

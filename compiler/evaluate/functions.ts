@@ -1,3 +1,4 @@
+import { exp, ln, log2, log10 } from "../arithmetic/elementary.ts";
 import type { Unit } from "../values/value.ts";
 
 /** A function of numbers. `many`: takes one or more arguments of like unit; else exactly one. */
@@ -21,8 +22,8 @@ export const functions: Readonly<Record<string, NumberFunction>> = {
   ceil: { many: false, apply: Math.ceil, unit: same },
   round: { many: false, apply: (x) => Math.sign(x) * Math.round(Math.abs(x)), unit: same },
   sqrt: { many: false, apply: Math.sqrt, unit: bare, domain: "the square root of a negative number" },
-  ln: { many: false, apply: Math.log, unit: bare, domain: "the logarithm needs a number above 0" },
-  log2: { many: false, apply: Math.log2, unit: bare, domain: "the logarithm needs a number above 0" },
-  log10: { many: false, apply: Math.log10, unit: bare, domain: "the logarithm needs a number above 0" },
-  exp: { many: false, apply: Math.exp, unit: bare, domain: "the result is too large" },
+  ln: { many: false, apply: ln, unit: bare, domain: "the logarithm needs a number above 0" },
+  log2: { many: false, apply: log2, unit: bare, domain: "the logarithm needs a number above 0" },
+  log10: { many: false, apply: log10, unit: bare, domain: "the logarithm needs a number above 0" },
+  exp: { many: false, apply: exp, unit: bare, domain: "the result is too large" },
 };

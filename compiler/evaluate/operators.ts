@@ -1,4 +1,5 @@
 import type { BinaryNode, BinaryOperator, Expression, UnaryNode } from "../../grammar/ast.ts";
+import { pow } from "../arithmetic/elementary.ts";
 import { describe, show } from "../values/show.ts";
 import { unitName, unitOfProduct, unitOfQuotient, unitOfSum } from "../values/units.ts";
 import { type NumberValue, number, type Unit, type Value } from "../values/value.ts";
@@ -64,7 +65,7 @@ function arithmetic(node: BinaryNode, left: NumberValue, right: NumberValue, sco
       }
       return finite(left.value / right.value, unitOfQuotient(left.unit, right.unit), node, scope);
     case "^": {
-      const power = left.value ** right.value;
+      const power = pow(left.value, right.value);
       if (Number.isNaN(power)) {
         const reason = `${show(left)} ^ ${show(right)}: a negative number has no power that is not whole`;
         scope.report.add("CTX2106", scope.place(node), { reason });

@@ -1,4 +1,5 @@
 import type { RangeNode } from "../../grammar/ast.ts";
+import { pow } from "../arithmetic/elementary.ts";
 import { show } from "../values/show.ts";
 import { unitName, unitOfSum } from "../values/units.ts";
 import { number, type Value } from "../values/value.ts";
@@ -41,7 +42,7 @@ export function evaluateRange(node: RangeNode, scope: Scope): Value | undefined 
   if (!factor && step.value <= 0) return refuse("never reaches its end", "the step must be above 0");
   const values: number[] = [];
   for (let k = 0; values.length < most; k++) {
-    const value = factor ? from.value * step.value ** k : from.value + step.value * k;
+    const value = factor ? from.value * pow(step.value, k) : from.value + step.value * k;
     if (value > to.value * (1 - 1e-12)) break;
     values.push(value);
   }

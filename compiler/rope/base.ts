@@ -1,3 +1,5 @@
+import { pow } from "../arithmetic/elementary.ts";
+
 /**
  * Plain RoPE's frequencies (Su et al. 2104.09864, section 3.2.2): θ_i = theta^(-2i/d), i = 0 … d/2 - 1.
  *
@@ -7,7 +9,7 @@
  * @returns d/2 frequencies in radians per token, falling from 1
  */
 export function baseFrequencies(theta: number, d: number, exponentDimensions = d): number[] {
-  return Array.from({ length: d / 2 }, (_, i) => theta ** ((-2 * i) / exponentDimensions));
+  return Array.from({ length: d / 2 }, (_, i) => pow(theta, (-2 * i) / exponentDimensions));
 }
 
 /** Tokens for one full turn of a pair: λ = 2π/θ; Infinity for a pair that doesn't turn. */

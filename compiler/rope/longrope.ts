@@ -1,3 +1,5 @@
+import { ln } from "../arithmetic/elementary.ts";
+
 /**
  * LongRoPE's frequencies (Ding et al. 2402.13753, equation 2): θ'_i = θ_i / divisor_i.
  *
@@ -9,5 +11,5 @@ export function longRopeFrequencies(base: readonly number[], divisors: readonly 
 
 /** √(1 + ln(factor)/ln(original)) for factor > 1, else 1 (LongRoPE's released code; transformers' default). */
 export function longRopeAttentionFactor(factor: number, original: number): number {
-  return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+  return factor <= 1 ? 1 : Math.sqrt(1 + ln(factor) / ln(original));
 }

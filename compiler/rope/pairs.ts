@@ -1,3 +1,4 @@
+import { ln, pow } from "../arithmetic/elementary.ts";
 import type { PlanPairs } from "../plan.ts";
 import { wavelength } from "./base.ts";
 
@@ -66,7 +67,7 @@ export function fullTurns(frequencies: readonly number[], length: number): numbe
  * `criticalBase` is the theta that keeps it at its trained value.
  */
 export function turningPairs(theta: number, length: number, d: number): number {
-  return ((d / 2) * Math.log(length / (2 * Math.PI))) / Math.log(theta);
+  return ((d / 2) * ln(length / (2 * Math.PI))) / ln(theta);
 }
 
 /** Critical dimension (Liu et al. 2310.05209, theorem 1): 2·⌈k⌉, the dimensions that saw a full period in training. */
@@ -79,5 +80,5 @@ export function criticalDimension(theta: number, context: number, d: number): nu
  * 2π·base^(d_extra/d), d_extra from `criticalDimension` of the original model.
  */
 export function extrapolationLimit(base: number, criticalDim: number, d: number): number {
-  return 2 * Math.PI * base ** (criticalDim / d);
+  return 2 * Math.PI * pow(base, criticalDim / d);
 }

@@ -1,3 +1,5 @@
+import { pow } from "../arithmetic/elementary.ts";
+
 /** What number formats do to RoPE's angles at long positions. All bounds are in radians. */
 
 /** Half a unit in the last place of x in float32. */
@@ -44,7 +46,7 @@ export function float32AngleErrorAt(
   const first = Math.max(0, length - Math.ceil(LOOKED_AT / rope.inv_freq.length));
   let worst = 0;
   for (const [i, frequency] of rope.inv_freq.entries()) {
-    const plain = rope.theta ** ((-2 * i) / d);
+    const plain = pow(rope.theta, (-2 * i) / d);
     const plain32 = Math.fround(1 / Math.fround(Math.fround(rope.theta) ** Math.fround((2 * i) / d)));
     const frequency32 = Math.fround(frequency * (plain32 / plain));
     for (let position = first; position < length; position++) {

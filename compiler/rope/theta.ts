@@ -1,3 +1,5 @@
+import { ln, pow } from "../arithmetic/elementary.ts";
+
 /**
  * Named formulas for rope_theta. Each is an expression that a recipe could have written itself.
  */
@@ -7,7 +9,7 @@
  * The slowest pair is slowed by exactly `scale`, the fastest not at all. Chained steps equal one jump.
  */
 export function ntk(theta: number, scale: number, d: number): number {
-  return theta * scale ** (d / (d - 2));
+  return theta * pow(scale, d / (d - 2));
 }
 
 /**
@@ -19,7 +21,7 @@ export function ntk(theta: number, scale: number, d: number): number {
  * @param ratio length / length of the stage before
  */
 export function ntkDynamic(factor: number, theta: number, ratio: number, d: number): number {
-  return theta * (factor * ratio - (factor - 1)) ** (d / (d - 2));
+  return theta * pow(factor * ratio - (factor - 1), d / (d - 2));
 }
 
 /**
@@ -27,7 +29,7 @@ export function ntkDynamic(factor: number, theta: number, ratio: number, d: numb
  * pair turns past the angles it saw in training at `context` with `theta`. Chained steps equal one jump.
  */
 export function criticalBase(theta: number, context: number, length: number): number {
-  return theta ** (Math.log(length / (2 * Math.PI)) / Math.log(context / (2 * Math.PI)));
+  return pow(theta, ln(length / (2 * Math.PI)) / ln(context / (2 * Math.PI)));
 }
 
 /** Adjusted base frequency (Xiong et al. 2309.16039): simply another theta, 500,000 in the paper. */

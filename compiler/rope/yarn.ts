@@ -1,3 +1,4 @@
+import { ln } from "../arithmetic/elementary.ts";
 import type { YarnSpec } from "./spec.ts";
 
 /**
@@ -5,7 +6,7 @@ import type { YarnSpec } from "./spec.ts";
  * d·ln(original/(2π·rotations)) / (2·ln theta). A real number; pairs before it turn faster.
  */
 export function yarnCorrectionIndex(rotations: number, d: number, theta: number, original: number): number {
-  return (d * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
+  return (d * ln(original / (rotations * 2 * Math.PI))) / (2 * ln(theta));
 }
 
 /**
@@ -34,7 +35,7 @@ export function yarnFrequencies(base: readonly number[], spec: YarnSpec): number
 
 /** 0.1·k·ln(factor) + 1 for factor > 1 (YaRN paper, equation 22, with DeepSeek's k), else 1. */
 export function yarnMscale(factor: number, k = 1): number {
-  return factor <= 1 ? 1 : 0.1 * k * Math.log(factor) + 1;
+  return factor <= 1 ? 1 : 0.1 * k * ln(factor) + 1;
 }
 
 /** What multiplies cos and sin: the override, else DeepSeek's ratio when both its keys are there, else equation 22. */

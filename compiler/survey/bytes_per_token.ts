@@ -1,3 +1,4 @@
+import { ln } from "../arithmetic/elementary.ts";
 import type { Plan } from "../plan.ts";
 
 /**
@@ -26,5 +27,5 @@ export function bytesPerToken({ tokenizer, model }: Pick<Plan, "tokenizer" | "mo
   const [above, most] = MEASURED[k]!;
   const [below, least] = MEASURED[Math.max(0, k - 1)]!;
   if (above === below) return least;
-  return least + ((most - least) * Math.log(vocabulary / below)) / Math.log(above / below);
+  return least + ((most - least) * ln(vocabulary / below)) / ln(above / below);
 }

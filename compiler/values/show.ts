@@ -1,4 +1,4 @@
-import { grouped } from "../diagnostics/message.ts";
+import { grouped, sixDigits } from "../diagnostics/message.ts";
 import { unitName } from "./units.ts";
 import type { Value } from "./value.ts";
 
@@ -15,11 +15,16 @@ export function showTokens(value: number): string {
   return showNumber(value);
 }
 
-/** A number for people: whole ones grouped, others with at most six significant digits. */
+/** The same where it goes into a recipe: others with underscores. */
+export function writtenTokens(value: number): string {
+  return showTokens(value).replaceAll(",", "_");
+}
+
+/** A number for people: thousands grouped; of one that is not whole at most six significant digits. */
 export function showNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return grouped(value);
   if (Math.abs(value) >= 1e5 && Math.abs(value) < 1e15) return grouped(Math.round(value));
-  return String(Number(value.toPrecision(6)));
+  return sixDigits(value);
 }
 
 /** 0.1 → "10%". */

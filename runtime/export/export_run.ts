@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { promisedContext } from "../../compiler/model/index.ts";
+import { promisedContext, sharesEmbeddings } from "../../compiler/model/index.ts";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
@@ -153,7 +153,7 @@ async function writeAdapter(
       "export the merged weights with --merge",
     );
   }
-  if (plan.model.tie_word_embeddings && lora.also.some((part) => part !== "norm")) {
+  if (sharesEmbeddings(plan.model, lora)) {
     throw new Failure(
       "input",
       "this adapter trains the embeddings in full, and the model's output shares them: PEFT would load them into one of the two places only",

@@ -137,4 +137,10 @@ export const model = {
     message`a model of ${"family"} can be planned, but not trained or measured`,
     message`no engine here computes its ${"missing"}`,
   ),
+  CTX8027: entry(
+    "warning",
+    "adapter needs merging",
+    message`the adapter trains the embeddings, which the model's output shares: PEFT would load them into one of the two places only`,
+    message`write export { merge = true }, or leave embed_tokens out of also`,
+  ),
 } as const;
