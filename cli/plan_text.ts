@@ -144,7 +144,7 @@ function measures(plan: Plan): string[] {
   ];
 }
 
-function measure({ needle, perplexity, gate }: PlanEvaluate): string {
+function measure({ needle, perplexity, gate, seconds }: PlanEvaluate): string {
   const span = (lengths: readonly number[]) => {
     const [first, last] = [lengths[0]!, lengths.at(-1)!];
     return lengths.length > 1 ? `${showTokens(first)} … ${showTokens(last)}` : showTokens(first);
@@ -154,6 +154,7 @@ function measure({ needle, perplexity, gate }: PlanEvaluate): string {
     parts.push(`needle at ${span(needle.lengths)} × ${needle.depths.length} depths × ${needle.samples} samples`);
   }
   if (perplexity) parts.push(`perplexity at ${span(perplexity.lengths)}`);
+  if (seconds !== undefined && seconds >= 1) parts.push(`in about ${showDuration(seconds)}`);
   const bounds = [
     ...(gate?.needle == null ? [] : [`needle ≥ ${showRatio(gate.needle)}`]),
     ...(gate?.perplexity == null ? [] : [`perplexity ≤ ${showNumber(gate.perplexity)}`]),

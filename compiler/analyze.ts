@@ -19,6 +19,7 @@ import { overlay, rootSection, type Section } from "./names/section.ts";
 import { withSettings } from "./names/settings.ts";
 import { knownWords } from "./names/words.ts";
 import type { Plan } from "./plan.ts";
+import { keepSurveys } from "./survey/index.ts";
 
 /** What a compilation knows besides the text. */
 export interface AnalyzeOptions {
@@ -64,6 +65,7 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   checkDefinitions(files, scope, language, words, report);
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
+  if (plan) keepSurveys(plan, lowering.surveys);
   // What a block or an import that could not be read says about the plan is unknown.
   if (plan && !isHalfRead(report.list())) {
     const { trace, brokenFrom, pathDependent, claims } = lowering;

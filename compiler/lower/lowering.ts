@@ -5,6 +5,7 @@ import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDefault } from "../plan.ts";
+import type { Surveys } from "../survey/index.ts";
 import { IdleSettings } from "./idle.ts";
 import { Trace } from "./trace.ts";
 
@@ -42,6 +43,8 @@ export class Lowering {
   /** What the recipe declares only to be held against the plan, by pointer: `/hardware/link`, `/stages/0/wall_time`; or, of
    * `hardware`, whose place a message needs. */
   readonly claims = new Map<string, Claim>();
+  /** What the files of sources have shown so far. */
+  readonly surveys: Surveys = new Map();
   readonly #defaults = new Map<string, PlanDefault>();
 
   constructor(

@@ -1,15 +1,17 @@
 import { hint, renames } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
-import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
+import type { PlanData, PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
 import { classifyPairs } from "../rope/index.ts";
 import { numberArgument } from "../types/typed.ts";
 import { showTokens } from "../values/show.ts";
 import { number } from "../values/value.ts";
 import { lowerEvaluate } from "./evaluate.ts";
+import { timed } from "./evaluate_time.ts";
 import { lowerLayout } from "./layout.ts";
 import type { Lowering } from "./lowering.ts";
 import { lowerMix } from "./mix.ts";
+import { lowerAttended } from "./packing.ts";
 import { Reader } from "./reader.ts";
 import { removal } from "./removal.ts";
 import { lowerRope } from "./rope.ts";
@@ -24,6 +26,7 @@ export interface StageGround {
   readonly model: PlanModel;
   readonly hardware: PlanHardware;
   readonly sources: readonly PlanDataSource[];
+  readonly data: Pick<PlanData, "sources" | "documents" | "overflow">;
   readonly lowering: Lowering;
 }
 
@@ -72,9 +75,10 @@ export function lowerStage(
   const data = read("data");
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
+  const attended = lowerAttended({ length: shape.length, mix }, { ...ground, stage: source.name });
   const layout = lowerLayout(read("parallel"), read("memory"), {
     ...{ model, hardware: ground.hardware, train: plannedTrain, pointer },
-    ...{ length: shape.length, steps: shape.steps, sequences: shape.sequences },
+    ...{ length: shape.length, steps: shape.steps, sequences: shape.sequences, attended },
   });
   const evaluation = read("evaluate");
   lowering.trace.set(`${pointer}/evaluate`, evaluation.section?.at);
@@ -86,7 +90,9 @@ export function lowerStage(
     tokens: steps * sequences * length,
     rope,
     pairs: classifyPairs(model.rope.inv_freq, model.context, rope.inv_freq, context),
-    ...{ mix, positions, train: plannedTrain },
+    ...{ mix, positions },
+    ...(attended && { attended }),
+    train: plannedTrain,
     ...layout,
     evaluate: null,
   };
@@ -133,7 +139,7 @@ export function evaluateStage(
     { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate`, gate },
     lowering,
   );
-  return { ...stage, evaluate };
+  return { ...stage, evaluate: evaluate && timed(evaluate, ground.model, ground.hardware) };
 }
 
 /** Whether the base model is measured does not hang on a stage. */

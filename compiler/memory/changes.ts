@@ -94,7 +94,7 @@ function otherChange(needs: StageNeeds, stage: PlanStage): string {
     }
   }
   for (let length = needs.length / 2; Number.isInteger(length) && length >= 64; length /= 2) {
-    if (holds({ ...needs, length })) return `rows of ${showTokens(length)} would fit`;
+    if (holds({ ...needs, length, attended: undefined })) return `rows of ${showTokens(length)} would fit`;
   }
   return "not even the shortest rows fit: take a smaller model or a larger device";
 }

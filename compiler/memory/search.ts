@@ -3,13 +3,15 @@ import {
   expectedRate,
   type HostNeeds,
   hostBytes,
+  movingSeconds,
   offloadSeconds,
   type StageWork,
+  savingSeconds,
   stageFlops,
   stageSeconds,
   updateSeconds,
 } from "../cost/index.ts";
-import type { PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
+import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
 import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
@@ -18,6 +20,7 @@ export type StageNeeds = Pick<StageMemory, "model" | "train" | "length"> &
     readonly hardware: PlanHardware;
     /** Rows of an optimizer step. */
     readonly sequences: number;
+    readonly attended?: PlanAttended | undefined;
   };
 
 /** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
@@ -92,8 +95,8 @@ interface Result {
   readonly looked: number;
 }
 
-function keyOf({ train, length, hardware, sequences }: StageNeeds, space: LayoutSpace): string {
-  return JSON.stringify([train, length, hardware, sequences, space, space.rings.map(space.micros)]);
+function keyOf({ train, length, hardware, sequences, attended }: StageNeeds, space: LayoutSpace): string {
+  return JSON.stringify([train, length, hardware, sequences, attended, space, space.rings.map(space.micros)]);
 }
 
 /**
@@ -167,15 +170,20 @@ function timeOf(
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
-  const computing = updating + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
-  if (offload === "none") return { flops, seconds: computing };
+  const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
+  const moving = updating + movingSeconds(model, work, hardware);
+  const computing = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
+  const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
+  const saved = computing + savingSeconds(computing, parameters, hardware.kind);
+  if (offload === "none") return { flops, seconds: saved };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;
-  return { flops, seconds: computing + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+  return { flops, seconds: saved + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
 }
 
-function flopsOf({ model, train, length, steps, sequences }: StageNeeds, checkpointEvery: number): PlanFlops {
-  return stageFlops(model, { steps, sequences, length, checkpointEvery, lora: train.lora });
+function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
+  const { model, train, length, steps, sequences, attended } = needs;
+  return stageFlops(model, { steps, sequences, length, checkpointEvery, attended, lora: train.lora });
 }
 
 /** Seconds of a stage's optimizer steps. */

@@ -3,11 +3,14 @@ export { formatOf } from "./format.ts";
 export { type ParquetFooter, parquetFooter } from "./parquet.ts";
 export {
   bytesPerToken,
+  keepSurveys,
   longestOf,
   passes,
   type Shares,
   type Survey,
   type SurveyedDocument,
+  type Surveys,
   shareOf,
+  surveyIn,
   surveyOf,
 } from "./survey.ts";

@@ -36,14 +36,27 @@ const ordinary = 16;
 const mostSizes = 10_000;
 const mostFooters = 64;
 
-const surveys = new WeakMap<Plan, Map<string, Survey | undefined>>();
+/** What sources of a recipe showed, by their names. */
+export type Surveys = Map<string, Survey | undefined>;
+
+const surveysOf = new WeakMap<Plan, Surveys>();
+
+/** What was looked at while a plan was made need not be looked at again. */
+export function keepSurveys(plan: Plan, surveys: Surveys): void {
+  surveysOf.set(plan, surveys);
+}
 
 /** Looks at the files of a source, once for each plan; undefined when it has none that can be looked at. */
 export function surveyOf(source: PlanDataSource, plan: Plan, host: Host): Survey | undefined {
-  const known = surveys.get(plan) ?? new Map<string, Survey | undefined>();
-  surveys.set(plan, known);
-  if (!known.has(source.name)) known.set(source.name, survey(source, folderOf(plan.source.file), host));
-  return known.get(source.name);
+  const surveys = surveysOf.get(plan) ?? new Map<string, Survey | undefined>();
+  surveysOf.set(plan, surveys);
+  return surveyIn(surveys, source, folderOf(plan.source.file), host);
+}
+
+/** The same before there is a plan. @param folder that the source's patterns start from */
+export function surveyIn(surveys: Surveys, source: PlanDataSource, folder: string, host: Host): Survey | undefined {
+  if (!surveys.has(source.name)) surveys.set(source.name, survey(source, folder, host));
+  return surveys.get(source.name);
 }
 
 function survey(source: PlanDataSource, folder: string, host: Host): Survey | undefined {
