@@ -98,7 +98,7 @@ export const language: LanguageDefinition = {
       "properties": {
         "from": {
           "name": "from",
-          "doc": "A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe.",
+          "doc": "A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe. Llama, Mistral, Qwen2 and Qwen3 are trained; DeepSeek-V3 is planned.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
