@@ -110,7 +110,7 @@ function showHost(plan: Plan, stage: PlanStage): string {
   return stage.memory.disk > 0 ? `${memory} + ${showBytes(stage.memory.disk)} on disk` : memory;
 }
 
-/** Each device holds all weights, gradients and moments; only activations are split over a ring. */
+/** What takes the room where there is too little. */
 function tooLarge({ stages, hardware }: Plan): string[] {
   return stages.flatMap(({ name, memory: { device } }) => {
     if (!device || device.total <= hardware.device_bytes) return [];

@@ -319,6 +319,8 @@ export interface PlanParallel {
   devices: number;
   ring: number;
   layout: "zigzag" | "contiguous";
+  /** Weights and gradients are divided over all devices, as moments always are; absent: each device holds them whole. */
+  shard?: "all";
   /** Data-parallel groups: devices / ring. */
   data_parallel: number;
   /** Rows computed at once by one data-parallel group. */

@@ -24,6 +24,7 @@ export {
   type Exchange,
   exchangeSeconds,
   expectedRate,
+  gatherSeconds,
   movingSeconds,
   offloadSeconds,
   type ScoredRows,

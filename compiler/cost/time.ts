@@ -1,4 +1,4 @@
-import { keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
+import { countParameters, keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
 import { ringTraffic } from "../ring/index.ts";
 import { forwardFlops, rebuiltLayers } from "./flops.ts";
@@ -168,6 +168,30 @@ export function scoringSeconds(
     const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype: "f32" as const };
     return sum + (layers + head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
   }, 0);
+}
+
+/** Tokens of one micro batch on a GPU: as many rows as keep it busy. */
+const BUSY = 32_768;
+
+/**
+ * Seconds that divided weights take to reach all devices: in bf16, forward and again backward, and as many gradients to go back, for
+ * every micro batch. They travel while layers are computed, so a stage takes no longer unless they take longer than it.
+ *
+ * @param rows of the whole stage that one ring computes
+ */
+export function gatherSeconds(
+  shape: ModelShape,
+  { rows, length, ring, devices }: { rows: number; length: number; ring: number; devices: number },
+  hardware: Pick<PlanHardware, "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">,
+): number {
+  const together = Math.max(1, Math.floor((BUSY * ring) / length));
+  const batches = Math.ceil(rows / together);
+  const bytes = 3 * 2 * countParameters(shape) * (1 - 1 / devices);
+  const within = devices <= hardware.devices_per_host;
+  const link = within
+    ? hardware.link_bytes_per_second
+    : Math.min(hardware.link_bytes_per_second, hardware.network_bytes_per_second);
+  return (batches * bytes) / link;
 }
 
 /**

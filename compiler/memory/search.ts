@@ -1,6 +1,7 @@
 import {
   exchangeSeconds,
   expectedRate,
+  gatherSeconds,
   type HostNeeds,
   hostBytes,
   movingSeconds,
@@ -15,7 +16,7 @@ import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, Pla
 import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
-export type StageNeeds = Pick<StageMemory, "model" | "train" | "length"> &
+export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard"> &
   Pick<StageWork, "steps"> & {
     readonly hardware: PlanHardware;
     /** Rows of an optimizer step. */
@@ -95,8 +96,18 @@ interface Result {
   readonly looked: number;
 }
 
-function keyOf({ train, length, hardware, sequences, attended }: StageNeeds, space: LayoutSpace): string {
-  return JSON.stringify([train, length, hardware, sequences, attended, space, space.rings.map(space.micros)]);
+function keyOf(needs: StageNeeds, space: LayoutSpace): string {
+  const { train, length, hardware, sequences, attended, shard } = needs;
+  return JSON.stringify([
+    train,
+    length,
+    hardware,
+    sequences,
+    attended ?? null,
+    shard === true,
+    space,
+    space.rings.map(space.micros),
+  ]);
 }
 
 /**
@@ -163,7 +174,7 @@ function timeOf(
   flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
   updating: number = updatingOf(needs, space.devices),
 ): Time {
-  const { model, train, hardware, length, steps, sequences } = needs;
+  const { model, train, hardware, length, steps, sequences, shard } = needs;
   const { ring, checkpointEvery, offload } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
@@ -172,7 +183,8 @@ function timeOf(
   const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
   const moving = updating + movingSeconds(model, work, hardware);
-  const computing = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
+  const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
+  const computing = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
   const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
   const saved = computing + savingSeconds(computing, parameters, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
@@ -198,10 +210,10 @@ export function layoutOf(
   way: Chosen,
   time: Time = timeOf(needs, space, way),
 ): Choice {
-  const { model, train, hardware, length, sequences } = needs;
+  const { model, train, hardware, length, sequences, shard } = needs;
   const held = Math.ceil((way.microBatch * length) / way.ring);
   const stage = {
-    ...{ model, train, length },
+    ...{ model, train, length, shard },
     ...way,
     lossChunk: Math.min(way.lossChunk, held),
     mlpTile: Math.min(way.mlpTile, held),

@@ -1308,6 +1308,34 @@ export const language: LanguageDefinition = {
           },
           "group": null
         },
+        "shard": {
+          "name": "shard",
+          "doc": "What GPUs divide among them of weights, gradients and moments. For plans: on a CPU nothing else is divided than moments.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [
+            "Rajbhandari et al. 2020, ZeRO, arXiv 1910.02054"
+          ],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "moments",
+              "all"
+            ]
+          },
+          "required": false,
+          "default": "moments",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "moments": "each device holds all weights and gradients, and its share of the optimizer's moments (ZeRO-1)",
+            "all": "each holds its share of everything, and layers travel to where they are computed (ZeRO-3, FSDP)"
+          },
+          "group": null
+        },
         "micro_batch": {
           "name": "micro_batch",
           "doc": "Rows that one ring computes at once.",
