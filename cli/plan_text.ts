@@ -123,7 +123,7 @@ function showHost(plan: Plan, stage: PlanStage): string {
   return stage.memory.disk > 0 ? `${memory} + ${showBytes(stage.memory.disk)} on disk` : memory;
 }
 
-/** Each device holds all weights, gradients and moments; only activations are split over a ring. */
+/** What takes the room where there is too little. */
 function tooLarge({ stages, hardware }: Plan): string[] {
   return stages.flatMap(({ name, memory: { device } }) => {
     if (!device || device.total <= hardware.device_bytes) return [];
@@ -157,7 +157,7 @@ function measures(plan: Plan): string[] {
   ];
 }
 
-function measure({ needle, perplexity, gate }: PlanEvaluate): string {
+function measure({ needle, perplexity, gate, seconds }: PlanEvaluate): string {
   const span = (lengths: readonly number[]) => {
     const [first, last] = [lengths[0]!, lengths.at(-1)!];
     return lengths.length > 1 ? `${showTokens(first)} … ${showTokens(last)}` : showTokens(first);
@@ -167,6 +167,7 @@ function measure({ needle, perplexity, gate }: PlanEvaluate): string {
     parts.push(`needle at ${span(needle.lengths)} × ${needle.depths.length} depths × ${needle.samples} samples`);
   }
   if (perplexity) parts.push(`perplexity at ${span(perplexity.lengths)}`);
+  if (seconds !== undefined && seconds >= 1) parts.push(`in about ${showDuration(seconds)}`);
   const bounds = [
     ...(gate?.needle == null ? [] : [`needle ≥ ${showRatio(gate.needle)}`]),
     ...(gate?.perplexity == null ? [] : [`perplexity ≤ ${showNumber(gate.perplexity)}`]),

@@ -21,6 +21,7 @@ import { overlay, rootSection, type Section } from "./names/section.ts";
 import { withSettings } from "./names/settings.ts";
 import { knownWords } from "./names/words.ts";
 import type { Plan } from "./plan.ts";
+import { keepSurveys } from "./survey/index.ts";
 
 /** What a compilation knows besides the text. */
 export interface AnalyzeOptions {
@@ -73,6 +74,7 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   checkDefinitions(files, scope, language, words, report);
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope, workings);
   const draft = lowered && { source: { file: name }, ...lowered };
+  if (draft) keepSurveys(draft, lowering.surveys);
   // What a block or an import that could not be read says about the plan is unknown.
   if (draft && !isHalfRead(report.list())) {
     const { trace, brokenFrom, pathDependent, claims } = lowering;

@@ -251,6 +251,8 @@ export interface PlanStage {
   /** Source name → share; shares add up to 1. */
   mix: { [source: string]: number };
   positions: PlanPositions;
+  /** What attention computes of a row, where the lengths of its documents are known and the row is not one of them. */
+  attended?: PlanAttended;
   train: PlanTrain;
   parallel: PlanParallel;
   memory: PlanMemory;
@@ -265,6 +267,14 @@ export interface PlanStage {
 export interface PlanPositions {
   kind: "plain" | "pose";
   chunks: number;
+}
+
+/** Query-key pairs that attention computes of a row, expected: of documents that do not see each other. */
+export interface PlanAttended {
+  /** In a layer that sees the whole context. */
+  full: number;
+  /** In a layer with a sliding window. */
+  windowed: number;
 }
 
 /** How the weights learn in a stage. */
@@ -314,6 +324,8 @@ export interface PlanParallel {
   devices: number;
   ring: number;
   layout: "zigzag" | "contiguous";
+  /** Weights and gradients are divided over all devices, as moments always are; absent: each device holds them whole. */
+  shard?: "all";
   /** Data-parallel groups: devices / ring. */
   data_parallel: number;
   /** Rows computed at once by one data-parallel group. */
@@ -366,6 +378,8 @@ export interface PlanEvaluate {
   perplexity: PlanPerplexity | null;
   needle: PlanNeedle | null;
   gate: PlanGate | null;
+  /** Estimated wall time of it on `hardware`. */
+  seconds?: number;
 }
 
 /** Mean NLL by position bucket over held-out text. */

@@ -18,6 +18,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
       at: trace.nearest(`${pointer}/length`),
     };
     if (!device) continue;
+    const shard = stage.parallel.shard === "all";
     const [term, bytes] = largest(withoutTotal(device));
     if (device.total > hardware.device_bytes) {
       report.add(
@@ -30,7 +31,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           have: showBytes(hardware.device_bytes),
           term: spoken[term] ?? term,
           termBytes: showBytes(bytes),
-          cheapest: cheapestChange({ ...stage, model: plan.model, hardware }, stage, written(trace, pointer)),
+          cheapest: cheapestChange({ ...stage, model: plan.model, hardware, shard }, stage, written(trace, pointer)),
         },
         { related: [length] },
       );

@@ -1,5 +1,5 @@
 import { headDims, linearParameters, type ModelShape } from "../model/index.ts";
-import type { PlanFlops, PlanLora } from "../plan.ts";
+import type { PlanAttended, PlanFlops, PlanLora } from "../plan.ts";
 
 /** FLOPs of one forward pass over some rows. A multiply and an add count as two. */
 export interface ForwardFlops {
@@ -35,22 +35,31 @@ export function causalPairs(
  *
  * @param rows number of rows
  * @param length tokens of a row
+ * @param attended pairs of a row; absent: of one document
  */
-export function forwardFlops(shape: ModelShape, rows: number, length: number): ForwardFlops {
+export function forwardFlops(shape: ModelShape, rows: number, length: number, attended?: PlanAttended): ForwardFlops {
   const tokens = rows * length;
   return {
     layers: 2 * linearParameters(shape, true) * tokens,
     head: 2 * shape.vocab_size * shape.hidden_size * tokens,
-    attention: attentionFlops(shape, rows, length, 0, shape.layers),
+    attention: attentionFlops(shape, { rows, length, attended }, 0, shape.layers),
   };
 }
 
+interface Rows {
+  readonly rows: number;
+  readonly length: number;
+  readonly attended: PlanAttended | undefined;
+}
+
 /** Forward FLOPs of attention in layers [from, to). */
-function attentionFlops(shape: ModelShape, rows: number, length: number, from: number, to: number): number {
+function attentionFlops(shape: ModelShape, { rows, length, attended }: Rows, from: number, to: number): number {
   const windowed = shape.window?.layers.slice(from, to).filter(Boolean).length ?? 0;
-  const pairs =
-    (to - from - windowed) * causalPairs(length) +
-    windowed * causalPairs(length, [length], shape.window?.tokens ?? Number.POSITIVE_INFINITY);
+  const seen = attended ?? {
+    full: causalPairs(length),
+    windowed: causalPairs(length, [length], shape.window?.tokens),
+  };
+  const pairs = (to - from - windowed) * seen.full + windowed * seen.windowed;
   return rows * pairs * pairFlops(shape);
 }
 
@@ -78,6 +87,8 @@ export interface StageWork {
   length: number;
   /** 0 keeps all activations; n keeps every n-th layer's input, and the backward pass computes the rest again. */
   checkpointEvery: number;
+  /** Pairs that attention computes of a row; absent: of one document. */
+  attended?: PlanAttended | undefined;
   /** null: all parameters are trained. */
   lora: (Pick<PlanLora, "rank" | "targets"> & { also?: readonly string[] }) | null;
 }
@@ -104,7 +115,7 @@ interface MapGroup {
 export function stageFlops(shape: ModelShape, work: StageWork): PlanFlops {
   const rows = work.steps * work.sequences;
   const tokens = rows * work.length;
-  const { layers, head, attention: forwardAttention } = forwardFlops(shape, rows, work.length);
+  const { layers, head, attention: forwardAttention } = forwardFlops(shape, rows, work.length, work.attended);
   const attention = (1 + backwardShare(shape)) * forwardAttention;
   if (shape.latent || shape.experts) return modelFlops(3 * (layers + head), attention);
   const [qkv, o, gateUp, down] = mapGroups(shape, work.lora);
@@ -122,7 +133,9 @@ export function stageFlops(shape: ModelShape, work: StageWork): PlanFlops {
     rebuilt * (forward(qkv) + forward(o)) +
     (every === 0 ? 0 : shape.layers * forward(gateUp)) +
     followed * (forward(gateUp) + forward(down));
-  const recompute = (shape.layers * adapters + again) * tokens + attentionFlops(shape, rows, work.length, 0, rebuilt);
+  const recompute =
+    (shape.layers * adapters + again) * tokens +
+    attentionFlops(shape, { rows, length: work.length, attended: work.attended }, 0, rebuilt);
   return { linear, attention, recompute, total: linear + attention + recompute };
 }
 

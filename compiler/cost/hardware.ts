@@ -114,10 +114,11 @@ const FLOPS_PER_CYCLE = {
 };
 
 /**
- * Share of the peak that a training step of this engine reaches on a CPU: docs/benchmarks/cpu.md has 84 to 86% in fp32, 70
- * to 78% in bf16, from 2K to 128K tokens on AVX-512; smaller models reach less.
+ * Share of the peak that products and attention reach on a CPU while their operands are at hand: docs/benchmarks/cpu.md has 92 to 96%
+ * for the products of the 15M model in fp32, and attention below. What operands cost on their way is counted apart (movingSeconds in
+ * time.ts); with it whole steps come to 84 to 86% of the peak in fp32 and 70 to 78% in bf16, and to less the smaller a model is.
  */
-const CPU_EFFICIENCY = { f32: 0.8, bf16: 0.7 };
+const CPU_EFFICIENCY = { f32: 0.92, bf16: 0.75 };
 
 /** Bytes per second that a processor reads and writes: a plain copy by one thread, 20 to 26 GB/s in docs/benchmarks/cpu.md. */
 const CPU_MEMORY = 20 * GIGA;

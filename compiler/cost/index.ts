@@ -19,4 +19,17 @@ export {
   type PerDtype,
 } from "./hardware.ts";
 export { type HostNeeds, hostBytes } from "./host.ts";
-export { type Exchange, exchangeSeconds, expectedRate, offloadSeconds, stageSeconds, updateSeconds } from "./time.ts";
+export { packedPairs, wholePairs } from "./packing.ts";
+export {
+  type Exchange,
+  exchangeSeconds,
+  expectedRate,
+  gatherSeconds,
+  movingSeconds,
+  offloadSeconds,
+  type ScoredRows,
+  savingSeconds,
+  scoringSeconds,
+  stageSeconds,
+  updateSeconds,
+} from "./time.ts";

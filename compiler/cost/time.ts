@@ -1,7 +1,7 @@
-import { keyValueNumbers, type ModelShape } from "../model/index.ts";
+import { countParameters, keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
 import { ringTraffic } from "../ring/index.ts";
-import { rebuiltLayers } from "./flops.ts";
+import { forwardFlops, rebuiltLayers } from "./flops.ts";
 
 /** FLOP/s that one device is expected to do in a stage that trains in `dtype`. */
 export function expectedRate(
@@ -47,6 +47,45 @@ export function updateSeconds(
   return (UPDATE_BYTES * parameters * steps) / hardware.memory_bytes_per_second;
 }
 
+/** Tokens that are computed at once on a CPU, as far as a step has them: what weights cost on their way is shared by so many. */
+const TOGETHER = 8192;
+
+/** Numbers of a weight that pass between memory and processor for each micro batch: read forward, read backward, gradient read and written. */
+const WEIGHT_PASSES = 4;
+
+/**
+ * Numbers of a token that pass between memory and processor in one training step, about: each product reads its input and writes its
+ * output, and backward does so twice; norms and residual sums pass over the hidden state 18 times in a layer, RoPE four times over
+ * queries and keys, SwiGLU nine times over the MLP's width, the loss six times over the logits.
+ */
+export function numbersMoved(shape: ModelShape): number {
+  const { hidden_size: hidden, intermediate_size: ffn, heads, kv_heads: kvHeads, head_dim: headDim } = shape;
+  const [query, keyValue] = [heads * headDim, kvHeads * headDim];
+  const products = hidden + query + 2 * keyValue + (query + hidden) + (hidden + 2 * ffn) + (ffn + hidden);
+  const passes = 18 * hidden + 4 * (query + keyValue) + 9 * ffn;
+  return shape.layers * (3 * products + passes) + 3 * (hidden + shape.vocab_size) + 6 * shape.vocab_size;
+}
+
+/**
+ * Seconds that a CPU spends on operands on their way, besides what its products and attention take: little beside large products,
+ * a third more where a model is small. A GPU's efficiency, measured end to end, has them in it; of latent attention nobody knows.
+ *
+ * @param work tokens and optimizer steps in all; with checkpoints the forward third is done again
+ */
+export function movingSeconds(
+  shape: ModelShape,
+  work: { tokens: number; steps: number; checkpointEvery: number; dtype: PlanTrain["dtype"] },
+  hardware: Pick<PlanHardware, "kind" | "memory_bytes_per_second">,
+): number {
+  if (hardware.kind !== "cpu" || shape.latent) return 0;
+  const { tokens, steps, checkpointEvery, dtype } = work;
+  const again = checkpointEvery > 0 ? 4 / 3 : 1;
+  const activations = (dtype === "bf16" ? 2 : 4) * tokens * numbersMoved(shape) * again;
+  const batches = steps * Math.max(1, Math.ceil(tokens / steps / TOGETHER));
+  const weights = 4 * WEIGHT_PASSES * batches * linearParameters(shape);
+  return (activations + weights) / hardware.memory_bytes_per_second;
+}
+
 /** What makes keys and values travel round a ring. */
 export interface Exchange {
   /** Rows of the whole stage that one ring computes. */
@@ -79,11 +118,87 @@ export function exchangeSeconds(
   return (rows * (shape.layers * (forward + backward) + again * forward)) / link;
 }
 
+/** Bytes per second that an ordinary NVMe drive sustains, assumed. */
+const DISK_RATE = 1e9;
+
+/** Bytes of a parameter in an exported folder, and of one that learns in a checkpoint: itself and two moments. */
+const SAVED = { exported: 4, checkpoint: 12 } as const;
+
+/** Seconds between checkpoints when nothing else is asked for (`ctx run --checkpoint-every`). */
+const BETWEEN_CHECKPOINTS = 60;
+
+/**
+ * Seconds that saving adds to a stage on a CPU: its last checkpoint and its folder, and while it goes on a checkpoint a minute. Of GPUs,
+ * whose host writes while they compute, nothing is counted.
+ *
+ * @param seconds that the stage computes
+ */
+export function savingSeconds(
+  seconds: number,
+  { parameters, trained }: { parameters: number; trained: number },
+  kind: PlanHardware["kind"],
+): number {
+  if (kind !== "cpu") return 0;
+  const checkpoints = 1 + Math.floor(seconds / BETWEEN_CHECKPOINTS);
+  return (checkpoints * SAVED.checkpoint * trained + SAVED.exported * parameters) / DISK_RATE;
+}
+
+/** Rows of one length that an evaluation scores. */
+export interface ScoredRows {
+  readonly rows: number;
+  readonly length: number;
+}
+
+/**
+ * Estimated seconds of an evaluation, which only computes forward: a third of what a training step moves, on all devices.
+ *
+ * Scoring computes in fp32 on a CPU.
+ */
+export function scoringSeconds(
+  shape: ModelShape,
+  scored: readonly ScoredRows[],
+  hardware: Pick<
+    PlanHardware,
+    "kind" | "devices" | "peak_flops" | "peak_flops_bf16" | "efficiency" | "efficiency_bf16" | "memory_bytes_per_second"
+  >,
+): number {
+  const rate = hardware.devices * expectedRate(hardware, "f32");
+  return scored.reduce((sum, { rows, length }) => {
+    const { layers, head, attention } = forwardFlops(shape, rows, length);
+    const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype: "f32" as const };
+    return sum + (layers + head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
+  }, 0);
+}
+
+/** Tokens of one micro batch on a GPU: as many rows as keep it busy. */
+const BUSY = 32_768;
+
+/**
+ * Seconds that divided weights take to reach all devices: in bf16, forward and again backward, and as many gradients to go back, for
+ * every micro batch. They travel while layers are computed, so a stage takes no longer unless they take longer than it.
+ *
+ * @param rows of the whole stage that one ring computes
+ */
+export function gatherSeconds(
+  shape: ModelShape,
+  { rows, length, ring, devices }: { rows: number; length: number; ring: number; devices: number },
+  hardware: Pick<PlanHardware, "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">,
+): number {
+  const together = Math.max(1, Math.floor((BUSY * ring) / length));
+  const batches = Math.ceil(rows / together);
+  const bytes = 3 * 2 * countParameters(shape) * (1 - 1 / devices);
+  const within = devices <= hardware.devices_per_host;
+  const link = within
+    ? hardware.link_bytes_per_second
+    : Math.min(hardware.link_bytes_per_second, hardware.network_bytes_per_second);
+  return (batches * bytes) / link;
+}
+
 /**
  * Bytes per second that layer inputs move at, assumed: of a CPU's disk what an ordinary NVMe drive sustains, of each GPU
  * what PCIe 4.0 x16 brings to the host and back.
  */
-const OFFLOAD_RATE = { cpu: 1e9, cuda: 25e9 } as const;
+const OFFLOAD_RATE = { cpu: DISK_RATE, cuda: 25e9 } as const;
 
 /**
  * Seconds that a stage's offloaded layer inputs take to leave and to come back, as if nothing were computed meanwhile: an

@@ -32,12 +32,14 @@ export interface Layout {
  * choice that fits the hardware is taken, and of equally fast ones the smallest ring, then as many rows at once as keep a
  * device busy. If nothing fits, the most frugal choice stands and the memory check says by how much it fails.
  */
-export function lowerLayout(parallel: Reader, memory: Reader, ground: LayoutGround): Layout {
+export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGround): Layout {
+  const ground = { ...given, shard: parallel.text("shard") === "all" };
   const space = layoutSpace(parallel, memory, ground);
   const { choice, fits } = searchLayout(ground, space);
   if (!isComputed(ground.model.family)) return uncounted(parallel, memory, { choice, fits, space, ground });
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
+  noteIdleShard(parallel, ground, space.devices);
   noteChoice(parallel, memory, { choice, fits, space, ground });
   return laidOut(parallel, memory, { choice, fits, space, ground });
 }
@@ -50,6 +52,7 @@ function uncounted(parallel: Reader, memory: Reader, chosen: Chosen): Layout {
   const { family } = chosen.ground.model;
   const hint = `memory is not planned for a model of ${family}, which no engine here computes`;
   if (MEMORY.some((name) => memory.exact(name))) memory.lowering.idle.note("memory", memory.section?.at, hint);
+  parallel.lowering.idle.note("shard", parallel.exact("shard"), hint);
   if (parallel.number("ring") === undefined) {
     parallel.note("ring", String(chosen.choice.ring), "the smallest that leaves every group the same rows");
   }
@@ -65,6 +68,7 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
       devices,
       ring: choice.ring,
       layout,
+      ...(ground.shard && ground.hardware.kind === "cuda" && { shard: "all" as const }),
       data_parallel: groups,
       micro_batch: choice.microBatch,
       accumulation: Math.max(1, Math.ceil(ground.sequences / groups / choice.microBatch)),
@@ -164,6 +168,17 @@ function refuseIdleOffload(memory: Reader, choice: Choice, { hardware, model }: 
   }
 }
 
+/** Of a CPU nothing is divided but moments, and one device has nobody to divide with. */
+function noteIdleShard(parallel: Reader, { shard, hardware }: LayoutGround, devices: number): void {
+  const at = parallel.exact("shard");
+  if (!at || !shard) return;
+  const { idle, report } = parallel.lowering;
+  if (hardware.kind === "cpu") {
+    const hint = "ranks of one process share its memory; processes over MPI divide moments alone";
+    report.add("CTX7010", at, { name: "shard = all", hint });
+  } else idle.note("shard", at, devices === 1 ? "one device holds everything" : undefined);
+}
+
 /** A tile that no stage has the rows for. */
 function noteIdleTile(memory: Reader, choice: Choice): void {
   const written = memory.number("mlp_tile");
@@ -255,7 +270,8 @@ function reasonToCheckpoint({ choice, space, ground }: Chosen, taken: string): s
 }
 
 function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
-  for (const name of ["devices", "ring", "layout", "micro_batch"]) parallel.trace(name, `${pointer}/parallel/${name}`);
+  for (const name of ["devices", "ring", "layout", "shard", "micro_batch"])
+    parallel.trace(name, `${pointer}/parallel/${name}`);
   memory.trace("checkpoint", `${pointer}/memory/checkpoint_every`);
   memory.trace("loss_chunk", `${pointer}/memory/loss_chunk`);
   memory.trace("mlp_tile", `${pointer}/memory/mlp_tile`);

@@ -6,6 +6,7 @@ import type { Host } from "../host.ts";
 import type { Setting } from "../names/section.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDefault, PlanRope } from "../plan.ts";
+import type { Surveys } from "../survey/index.ts";
 import type { Typed } from "../types/typed.ts";
 import { IdleSettings } from "./idle.ts";
 import { Trace } from "./trace.ts";
@@ -49,6 +50,8 @@ export class Lowering {
   readonly constants = new Map<Setting | PropertyDefinition, Typed>();
   /** RoPE's tables, by what they are made of. */
   readonly tables = new Map<string, PlanRope>();
+  /** What the files of sources have shown so far. */
+  readonly surveys: Surveys = new Map();
   readonly #notes: PlanDefault[] = [];
 
   constructor(

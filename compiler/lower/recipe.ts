@@ -6,6 +6,7 @@ import { number, type Value } from "../values/value.ts";
 import { curriculumStage, curriculumStages } from "./curriculum.ts";
 import { lowerData } from "./data.ts";
 import { lowerEvaluate } from "./evaluate.ts";
+import { timed } from "./evaluate_time.ts";
 import { lowerHardware } from "./hardware.ts";
 import { holdOut } from "./holdout.ts";
 import type { Lowering } from "./lowering.ts";
@@ -51,7 +52,7 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
     return undefined;
   }
 
-  const ground: StageGround = { root, scope, model, hardware, sources: data.sources, lowering };
+  const ground: StageGround = { root, scope, model, hardware, tokenizer, sources: data.sources, data, lowering };
   const stages = lowerStages(sources, ground);
   if (sources.length === 0) lowering.left ??= { name: "stages", at: childOf(root, "curriculum")?.at ?? root.at };
   const contexts = [...new Set([model.context, ...stages.map((stage) => stage.context)])].sort((a, b) => a - b);
@@ -149,7 +150,8 @@ function evaluateBefore(reader: Reader, model: PlanModel, contexts: readonly num
   const wanted = reader.flag("before") ?? true;
   if (!reader.section || !wanted || (model.initialize && !reader.has("before"))) return null;
   const at = { sources: ground.sources, contexts, upTo: null, pointer: "/before", gate: null };
-  return lowerEvaluate(reader.section, ground.scope, "evaluate", at, ground.lowering);
+  const evaluate = lowerEvaluate(reader.section, ground.scope, "evaluate", at, ground.lowering);
+  return evaluate && timed(evaluate, model, ground.hardware);
 }
 
 function modelRecord(model: PlanModel): Value {

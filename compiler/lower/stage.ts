@@ -1,15 +1,25 @@
 import { hint, renames } from "../diagnostics/suggest.ts";
 import { Scope } from "../evaluate/scope.ts";
 import { childOf, childrenOf, overlay, type Section } from "../names/section.ts";
-import type { PlanDataSource, PlanHardware, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
+import type {
+  PlanData,
+  PlanDataSource,
+  PlanHardware,
+  PlanModel,
+  PlanStage,
+  PlanTokenizer,
+  PlanTrain,
+} from "../plan.ts";
 import { classifyPairs } from "../rope/index.ts";
 import { numberArgument } from "../types/typed.ts";
 import { showTokens } from "../values/show.ts";
 import { number } from "../values/value.ts";
 import { lowerEvaluate } from "./evaluate.ts";
+import { timed } from "./evaluate_time.ts";
 import { lowerLayout } from "./layout.ts";
 import type { Lowering } from "./lowering.ts";
 import { lowerMix } from "./mix.ts";
+import { lowerAttended } from "./packing.ts";
 import { Reader } from "./reader.ts";
 import { removal } from "./removal.ts";
 import { lowerRope } from "./rope.ts";
@@ -23,7 +33,9 @@ export interface StageGround {
   readonly scope: Scope;
   readonly model: PlanModel;
   readonly hardware: PlanHardware;
+  readonly tokenizer: PlanTokenizer;
   readonly sources: readonly PlanDataSource[];
+  readonly data: Pick<PlanData, "sources" | "documents" | "overflow">;
   readonly lowering: Lowering;
 }
 
@@ -73,8 +85,9 @@ export function lowerStage(
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
   const { length, steps, sequences } = shape;
-  const needs = { model, hardware: ground.hardware, train: plannedTrain, length, steps, sequences, pointer };
-  const { parallel, memory, flops, seconds } = lowerLayout(read("parallel"), read("memory"), needs);
+  const attended = lowerAttended({ length, mix }, { ...ground, stage: source.name });
+  const needs = { model, hardware: ground.hardware, train: plannedTrain, length, steps, sequences, attended, pointer };
+  const layout = lowerLayout(read("parallel"), read("memory"), needs);
   const evaluation = read("evaluate");
   lowering.trace.set(`${pointer}/evaluate`, evaluation.section?.at);
   if (train.anyFailed) lowering.trainRead = false;
@@ -90,11 +103,9 @@ export function lowerStage(
     pairs: classifyPairs(model.rope.inv_freq, model.context, rope.inv_freq, context),
     mix,
     positions,
+    ...(attended && { attended }),
     train: plannedTrain,
-    parallel,
-    memory,
-    flops,
-    seconds,
+    ...layout,
     evaluate: null,
   };
 }
@@ -140,7 +151,7 @@ export function evaluateStage(
     { sources: ground.sources, contexts, upTo: last ? null : stage.context, pointer: `/stages/${k}/evaluate`, gate },
     lowering,
   );
-  return evaluate ? { ...stage, evaluate } : stage;
+  return evaluate ? { ...stage, evaluate: timed(evaluate, ground.model, ground.hardware) } : stage;
 }
 
 /** Whether the base model is measured does not hang on a stage. */

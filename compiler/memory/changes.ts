@@ -83,6 +83,9 @@ function otherChange(needs: StageNeeds, stage: PlanStage): string {
   if (train.dtype === "f32" && holds({ ...needs, train: { ...train, dtype: "bf16" } })) {
     return "train { dtype = bf16 } halves the activations, and fits";
   }
+  if (hardware.kind === "cuda" && devices > 1 && !needs.shard && holds({ ...needs, shard: true })) {
+    return "parallel { shard = all } fits: each device holds its share of weights and gradients";
+  }
   for (let more = 2 * devices; hardware.kind === "cuda" && more <= 1024; more *= 2) {
     if (holds(needs, more)) return `parallel { devices = ${more} } fits: a row is cut over more of them`;
   }
@@ -94,7 +97,7 @@ function otherChange(needs: StageNeeds, stage: PlanStage): string {
     }
   }
   for (let length = needs.length / 2; Number.isInteger(length) && length >= 64; length /= 2) {
-    if (holds({ ...needs, length })) return `rows of ${showTokens(length)} would fit`;
+    if (holds({ ...needs, length, attended: undefined })) return `rows of ${showTokens(length)} would fit`;
   }
   return "not even the shortest rows fit: take a smaller model or a larger device";
 }

@@ -44,6 +44,8 @@ export interface LedgerOptions {
   ranksHere?: number;
   /** Processes that the moments are divided over (native/model/engine_processes.cc). Default: 1. */
   shares?: number;
+  /** They divide weights and gradients too; no engine here does, this is for plans. Default: false. */
+  sharded?: boolean;
 }
 
 /** What of them decides which parameters there are and which learn. */
@@ -67,9 +69,10 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   // Shares are equal, and whole regions.
   const gradients = train ? 64 * shares * Math.ceil(trained / (16 * shares)) : 0;
   const { activations, checkpoints } = activationBytes(model, options, n);
+  const parts = options.sharded ? shardedParts(model, weights, trained, shares) : null;
   const terms = {
-    weights: bytes(weights),
-    gradients: ranksHere * gradients,
+    weights: parts?.weights ?? bytes(weights),
+    gradients: parts ? (train ? parts.gradients : 0) : ranksHere * gradients,
     optimizer: (2 * gradients) / shares,
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
@@ -78,6 +81,23 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
     kv_cache: activationRegions(options)(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
   };
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
+}
+
+/**
+ * Bytes of weights and gradients on one of so many devices that divide them (ZeRO-3, 1910.02054, section 5.3): its share; of weights
+ * also the layer at work and the one that arrives, of gradients the layer's before its sum is sent off. The largest that travels whole
+ * is a layer, or an embedding.
+ */
+function shardedParts(model: ModelShape, weights: number, trained: number, shares: number) {
+  const { vocab_size, hidden_size, layers, tie_word_embeddings } = model;
+  const embedding = vocab_size * hidden_size;
+  const layer = Math.ceil((weights - embedding * (tie_word_embeddings ? 1 : 2)) / layers);
+  const whole = Math.max(layer, embedding);
+  const share = (numbers: number) => bytes(Math.ceil(numbers / shares));
+  return {
+    weights: share(weights) + 2 * bytes(whole),
+    gradients: share(trained) + bytes(Math.min(whole, trained)),
+  };
 }
 
 /** Numbers that learn, adapters among them, with what fills their regions up. */

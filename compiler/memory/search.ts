@@ -1,23 +1,27 @@
 import {
   exchangeSeconds,
   expectedRate,
+  gatherSeconds,
   type HostNeeds,
   hostBytes,
+  movingSeconds,
   offloadSeconds,
   type StageWork,
+  savingSeconds,
   stageFlops,
   stageSeconds,
   updateSeconds,
 } from "../cost/index.ts";
-import type { PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
+import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
 import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
-export type StageNeeds = Pick<StageMemory, "model" | "train" | "length"> &
+export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard"> &
   Pick<StageWork, "steps"> & {
     readonly hardware: PlanHardware;
     /** Rows of an optimizer step. */
     readonly sequences: number;
+    readonly attended?: PlanAttended | undefined;
   };
 
 /** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
@@ -86,9 +90,11 @@ const searched = new WeakMap<StageNeeds["model"], Map<string, Found>>();
 
 type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
 
-function keyOf({ train, length, hardware, sequences }: StageNeeds, space: LayoutSpace): string {
+function keyOf(needs: StageNeeds, space: LayoutSpace): string {
+  const { train, length, hardware, sequences, attended, shard } = needs;
   const { dtype, lora } = train;
-  return JSON.stringify([dtype, lora, length, hardware, sequences, space, space.rings.map(space.micros)]);
+  const stage = [dtype, lora, length, hardware, sequences, attended ?? null, shard === true];
+  return JSON.stringify([...stage, space, space.rings.map(space.micros)]);
 }
 
 /**
@@ -156,22 +162,28 @@ function timeOf(
   flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
   updating: number = updatingOf(needs, space.devices),
 ): Time {
-  const { model, train, hardware, length, steps, sequences } = needs;
+  const { model, train, hardware, length, steps, sequences, shard } = needs;
   const { ring, checkpointEvery, offload } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
-  const computing = updating + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
-  if (offload === "none") return { flops, seconds: computing };
+  const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
+  const moving = updating + movingSeconds(model, work, hardware);
+  const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
+  const computing = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
+  const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
+  const saved = computing + savingSeconds(computing, parameters, hardware.kind);
+  if (offload === "none") return { flops, seconds: saved };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;
-  return { flops, seconds: computing + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+  return { flops, seconds: saved + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
 }
 
-function flopsOf({ model, train, length, steps, sequences }: StageNeeds, checkpointEvery: number): PlanFlops {
-  return stageFlops(model, { steps, sequences, length, checkpointEvery, lora: train.lora });
+function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
+  const { model, train, length, steps, sequences, attended } = needs;
+  return stageFlops(model, { steps, sequences, length, checkpointEvery, attended, lora: train.lora });
 }
 
 /** Seconds of a stage's optimizer steps. */
@@ -186,10 +198,10 @@ export function layoutOf(
   way: Chosen,
   time: Time = timeOf(needs, space, way),
 ): Choice {
-  const { model, train, hardware, length, sequences } = needs;
+  const { model, train, hardware, length, sequences, shard } = needs;
   const held = Math.ceil((way.microBatch * length) / way.ring);
   const stage = {
-    ...{ model, train, length },
+    ...{ model, train, length, shard },
     ...way,
     lossChunk: Math.min(way.lossChunk, held),
     mlpTile: Math.min(way.mlpTile, held),

@@ -15,6 +15,8 @@ export interface StageMemory {
   /** 0: all rows. */
   readonly mlpTile: number;
   readonly offload: PlanMemory["offload"];
+  /** Weights and gradients are divided over the devices too. */
+  readonly shard?: boolean | undefined;
 }
 
 /** A stage as the engine's ledger takes it. */
@@ -36,14 +38,17 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
 /**
  * Bytes on one device by term. The ranks of a ring on a CPU live in one process, which is the device; on GPUs each device
  * holds the weights, its own of what the ranks hold each, and an equal share of the moments (ZeRO-1), as processes over
- * MPI do. null: no engine computes the family, and what one would keep is not known.
+ * MPI do; where the stage divides weights and gradients, its share of these. null: no engine computes the family, and what one would keep is not known.
  *
  * @param devices that train together, whatever rings they form
  */
 export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger | null {
   if (!isComputed(stage.model.family)) return null;
   const options = ledgerOptions(stage);
-  return deviceLedger(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1, shares: devices });
+  return deviceLedger(
+    stage.model,
+    kind === "cpu" ? options : { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true },
+  );
 }
 
 /**

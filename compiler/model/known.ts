@@ -4,6 +4,8 @@ import type { JsonObject } from "../rope/index.ts";
  * Configurations of published base models, so that a recipe compiles to its plan without the download. Only facts from
  * the models' own config.json; the weights are still needed to run.
  */
+
+/** Sizes and the norm's epsilon as in the release's params.json; 11008 and the 2048 as its conversion for transformers writes them. */
 const LLAMA_1_7B = {
   model_type: "llama",
   vocab_size: 32000,
@@ -156,7 +158,7 @@ const MISTRAL_7B = {
 const MISTRAL_7B_V1 = { ...MISTRAL_7B, rope_theta: 10000, sliding_window: 4096 };
 const MISTRAL_7B_V3 = { ...MISTRAL_7B, vocab_size: 32768 };
 
-/** Mistral's design in a smaller size, without its window. */
+/** Mistral's design and tokenizer in a smaller size; the second version gave the window up for 8K (2401.16818, section 4). */
 const DANUBE2_18B = {
   ...MISTRAL_7B,
   hidden_size: 2560,
@@ -242,6 +244,7 @@ const QWEN25_14B = qwen2([5120, 13824, 48, 40, 8], {
 const QWEN25_32B = qwen2([5120, 27648, 64, 40, 8], {
   ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
 });
+/** The base model's config promises 128K; the report (2407.10671, section 3.2) has it trained at 32K, as the instruct model's says. */
 const QWEN2_7B = qwen2([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
 const QWEN3_8B = qwen3([4096, 12288, 36, 32, 8], false);
 /** Qwen3's base models promise the 32K that they were trained at. */

@@ -37,20 +37,41 @@ const ordinary = 16;
 const mostSizes = 10_000;
 const mostFooters = 64;
 
-const surveys = new WeakMap<PlanDraft, Map<string, Survey | undefined>>();
+/** What sources of a recipe showed, by their names. */
+export type Surveys = Map<string, Survey | undefined>;
+
+/** What a survey must know of a recipe: its file, whose folder the patterns start from, and how much text makes a token. */
+export type SurveyGround = Pick<PlanDraft, "source" | "tokenizer" | "model">;
+
+const surveysOf = new WeakMap<SurveyGround, Surveys>();
+
+/** What was looked at while a plan was made need not be looked at again. */
+export function keepSurveys(plan: PlanDraft, surveys: Surveys): void {
+  surveysOf.set(plan, surveys);
+}
 
 /** Looks at the files of a source, once for each plan; undefined when it has none that can be looked at. */
 export function surveyOf(source: PlanDataSource, plan: PlanDraft, host: Host): Survey | undefined {
-  const known = surveys.get(plan) ?? new Map<string, Survey | undefined>();
-  surveys.set(plan, known);
-  if (!known.has(source.name)) known.set(source.name, survey(source, plan, host));
-  return known.get(source.name);
+  const surveys = surveysOf.get(plan) ?? new Map<string, Survey | undefined>();
+  surveysOf.set(plan, surveys);
+  return surveyIn(surveys, source, plan, host);
 }
 
-function survey(source: PlanDataSource, plan: PlanDraft, host: Host): Survey | undefined {
+/** The same before there is a plan. */
+export function surveyIn(
+  surveys: Surveys,
+  source: PlanDataSource,
+  ground: SurveyGround,
+  host: Host,
+): Survey | undefined {
+  if (!surveys.has(source.name)) surveys.set(source.name, survey(source, ground, host));
+  return surveys.get(source.name);
+}
+
+function survey(source: PlanDataSource, ground: SurveyGround, host: Host): Survey | undefined {
   if (source.kind !== "files") return undefined;
-  const folder = folderOf(plan.source.file);
-  const perToken = bytesPerToken(plan);
+  const folder = folderOf(ground.source.file);
+  const perToken = bytesPerToken(ground);
   const files = [...new Set(source.files.flatMap((pattern) => host.list(pattern, folder) ?? []))];
   if (files.length === 0 || files.length > mostSizes) return undefined;
   const documents: SurveyedDocument[] = [];

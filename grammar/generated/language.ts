@@ -98,7 +98,7 @@ export const language: LanguageDefinition = {
       "properties": {
         "from": {
           "name": "from",
-          "doc": "A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe.",
+          "doc": "A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe. Llama, Mistral, Qwen2 and Qwen3 are trained; DeepSeek-V3 is planned.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -1373,6 +1373,35 @@ export const language: LanguageDefinition = {
           "choices": {
             "zigzag": "one block from the front and its mirror from the back, so that all have equal work",
             "contiguous": "one block; the last device works most"
+          },
+          "group": null,
+          "path": null
+        },
+        "shard": {
+          "name": "shard",
+          "doc": "What GPUs divide among them of weights, gradients and moments. For plans: on a CPU nothing else is divided than moments.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [
+            "Rajbhandari et al. 2020, ZeRO, arXiv 1910.02054"
+          ],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "moments",
+              "all"
+            ]
+          },
+          "required": false,
+          "default": "moments",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "moments": "each device holds all weights and gradients, and its share of the optimizer's moments (ZeRO-1)",
+            "all": "each holds its share of everything, and layers travel to where they are computed (ZeRO-3, FSDP)"
           },
           "group": null,
           "path": null

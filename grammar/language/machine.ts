@@ -34,6 +34,15 @@ export interface Parallel extends Block {
    */
   layout?: "zigzag" | "contiguous";
   /**
+   * What GPUs divide among them of weights, gradients and moments. For plans: on a CPU nothing else is divided than moments.
+   *
+   * @default moments
+   * @choice moments: each device holds all weights and gradients, and its share of the optimizer's moments (ZeRO-1)
+   * @choice all: each holds its share of everything, and layers travel to where they are computed (ZeRO-3, FSDP)
+   * @paper Rajbhandari et al. 2020, ZeRO, arXiv 1910.02054
+   */
+  shard?: "moments" | "all";
+  /**
    * Rows that one ring computes at once.
    *
    * @default auto

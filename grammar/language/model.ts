@@ -8,7 +8,8 @@ import type { Block, Call, Count, Flag, Num, Settings, Text, Tokens } from "./va
  */
 export interface Model extends Block {
   /**
-   * A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe.
+   * A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe. Llama, Mistral, Qwen2 and
+   * Qwen3 are trained; DeepSeek-V3 is planned.
    *
    * @path folder
    * @group base

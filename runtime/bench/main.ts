@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [--only step,memory,lengths,kernels,compiler,editor] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
+ * npm run bench -- [--only step,memory,lengths,small,kernels,compiler,editor] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
  *                  [--checkpoint] [--rounds N] [--threads N] [--seconds S] [--passes N] [--filter TEXT] [--python FILE] [--write]
  *
  * Times the training step, its memory, its cost per token from length to length, every kernel, the compiler, and the language server. With a Python that has torch and
@@ -16,7 +16,8 @@ import { benchKernels } from "./kernels.ts";
 import { benchLengths } from "./lengths.ts";
 import { benchMemory, type MemoryResult } from "./memory.ts";
 import { PARTS, type Part, withParts } from "./sections.ts";
-import { kernelTable, largestDeviation, lengthTable, memoryTable, stepTable } from "./tables.ts";
+import { benchSmall } from "./small.ts";
+import { kernelTable, largestDeviation, lengthTable, memoryTable, smallTable, stepTable } from "./tables.ts";
 import { type TorchPeers, torchPeers } from "./torch_process.ts";
 import { benchTrainingStep, type StepResult } from "./training_step.ts";
 import { type BenchDtype, backendName, LLAMA_15M, type Workload } from "./workload.ts";
@@ -129,6 +130,11 @@ async function measure(part: Part, options: Options, peers: TorchPeers | null): 
       texts.push(`In ${dtype}, at most ${largestDeviation(results)} from the fit:\n\n${lengthTable(results)}`);
     }
     return texts.join("\n\n");
+  }
+  if (part === "small") {
+    const small = await benchSmall(options.threads, options.dtypes, options.rounds);
+    const peak = options.dtypes.map((dtype) => `${small.peak[dtype].toFixed(0)} GFLOP/s in ${dtype}`).join(", ");
+    return `Medians of ${options.rounds} steps of 4,096 tokens; planned for the best peak found, ${peak}.\n\n${smallTable(small)}`;
   }
   process.stderr.write("kernels …\n");
   const bench = await benchKernels(options.threads, options.seconds, options.passes, options.filter, peers);

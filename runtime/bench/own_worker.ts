@@ -10,7 +10,7 @@ import { modelShape } from "../engine/model_shape.ts";
 import { watchMemory } from "./peak_memory.ts";
 import { backendName, type Workload } from "./workload.ts";
 
-const { shape, tokens, threads, checkpoint, dtype } = JSON.parse(process.argv[2]!) as Workload;
+const { shape, tokens, document = tokens, threads, checkpoint, dtype } = JSON.parse(process.argv[2]!) as Workload;
 const addon = loadAddon();
 const engine = addon.createEngine({
   device: "cpu",
@@ -35,8 +35,8 @@ await engine.initialize(1, 0.02);
 const ids = new Int32Array(tokens).map(() => Math.floor(Math.random() * shape.vocab_size));
 const batch = {
   ids,
-  positions: new Int32Array(tokens).map((_, t) => t),
-  starts: new Int32Array(tokens),
+  positions: new Int32Array(tokens).map((_, t) => t % document),
+  starts: new Int32Array(tokens).map((_, t) => t - (t % document)),
   targets: new Int32Array(tokens).map((_, t) => ids[t + 1] ?? -100),
   weights: new Float32Array(tokens).fill(1 / (tokens - 1)),
 };

@@ -3,6 +3,7 @@ export const PARTS = {
   step: "Training step",
   memory: "Peak memory",
   lengths: "Cost per token",
+  small: "Steps of a small model",
   kernels: "Kernels",
 } as const;
 

@@ -2,6 +2,7 @@ import type { KernelBench } from "./kernels.ts";
 import type { LengthResult } from "./lengths.ts";
 import type { MemoryResult } from "./memory.ts";
 import type { Peak } from "./roofs.ts";
+import { plannedStep, type SmallSteps } from "./small.ts";
 import type { StepResult } from "./training_step.ts";
 import { type BenchDtype, describeWorkload, type Workload } from "./workload.ts";
 
@@ -41,6 +42,23 @@ export function stepTable(results: readonly StepResult[]): string {
   });
   const speed = ["tokens/s", "ctx is", "tokens/CPU-s", "ctx is", "GFLOP/s", "of peak"];
   return table(["training step", "engine", ...speed, "MB above start"], rows);
+}
+
+/** Steps of a small model beside what a plan gives them on this machine: by the clock, and by the processor's time for each thread. */
+export function smallTable({ peak, steps }: SmallSteps): string {
+  const milliseconds = (seconds: number) => (1000 * seconds).toFixed(0);
+  const rows = steps.map(({ workload, wall, cpu }) => {
+    const { name, document, dtype, threads } = workload;
+    const planned = plannedStep(workload, peak);
+    return [
+      `${name}, rows of ${document}${dtype === "bf16" ? ", bf16" : ""}`,
+      milliseconds(planned),
+      milliseconds(wall),
+      milliseconds(cpu / threads),
+      times(cpu / threads / planned),
+    ];
+  });
+  return table(["training step", "planned, ms", "took, ms", "CPU, ms a thread", "of planned"], rows);
 }
 
 /** Peak memory of ours, and what share of the peer's it is: of the same setting, and of the peer's without checkpointing. */

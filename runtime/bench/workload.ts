@@ -4,11 +4,13 @@ import type { ModelShape } from "../../compiler/model/index.ts";
 /** Of activations and of the operands of matrix products; weights, sums and the loss are fp32 either way. */
 export type BenchDtype = "f32" | "bf16";
 
-/** A model to be trained on one row of random tokens. */
+/** A model to be trained on random tokens. */
 export interface Workload {
   name: string;
   shape: ModelShape;
   tokens: number;
+  /** Tokens of the documents that they are, which do not see each other; absent: one document. */
+  document?: number;
   threads: number;
   /** Recompute activations. */
   checkpoint: boolean;
@@ -27,10 +29,23 @@ export const LLAMA_15M: ModelShape = {
   tie_word_embeddings: true,
 };
 
+/** The model of recipes/tiny-base.ctx and of the quickstart. */
+export const TINY: ModelShape = {
+  vocab_size: 1024,
+  hidden_size: 128,
+  intermediate_size: 384,
+  layers: 3,
+  heads: 4,
+  kv_heads: 4,
+  head_dim: 32,
+  tie_word_embeddings: true,
+};
+
 /** FLOPs of one training step as a plan counts them. `repeated`: with the forward passes that checkpointing takes again. */
-export function stepFlops({ shape, tokens, checkpoint }: Workload, repeated: boolean): number {
+export function stepFlops({ shape, tokens, document = tokens, checkpoint }: Workload, repeated: boolean): number {
   const checkpointEvery = checkpoint && repeated ? 1 : 0;
-  return stageFlops(shape, { steps: 1, sequences: 1, length: tokens, checkpointEvery, lora: null }).total;
+  const rows = { sequences: tokens / document, length: document };
+  return stageFlops(shape, { steps: 1, ...rows, checkpointEvery, lora: null }).total;
 }
 
 /** "15M, T = 2048, bf16, checkpointing". */

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Plan } from "../../compiler/plan.ts";
 
-/** Fields that decide nothing about the weights: where the plan came from and how long it was thought to take. */
-const FREE = [/^\/source\b/, /^\/trace\b/, /^\/defaults\b/, /^\/hardware\b/, /^\/stages\/\d+\/seconds$/];
+/** Fields that decide nothing about the weights: where the plan came from, and what it was thought to cost. */
+const FREE = [
+  ...[/^\/source\b/, /^\/trace\b/, /^\/defaults\b/, /^\/hardware\b/],
+  ...[/^\/stages\/\d+\/(seconds|flops|attended)\b/, /^\/(before|stages\/\d+\/evaluate)\/seconds$/],
+];
 
 /** Most fields that a refusal names. */
 const NAMED = 6;

@@ -7,8 +7,9 @@ import { format } from "../../grammar/index.ts";
 import { benchCompiler, compilerPage, longRecipes } from "../../runtime/bench/compiler.ts";
 import { deviations } from "../../runtime/bench/lengths.ts";
 import { PARTS, type Part, withParts } from "../../runtime/bench/sections.ts";
-import { kernelTable, memoryTable, stepTable } from "../../runtime/bench/tables.ts";
-import { LLAMA_15M, stepFlops, type Workload } from "../../runtime/bench/workload.ts";
+import { plannedStep } from "../../runtime/bench/small.ts";
+import { kernelTable, memoryTable, smallTable, stepTable } from "../../runtime/bench/tables.ts";
+import { LLAMA_15M, stepFlops, TINY, type Workload } from "../../runtime/bench/workload.ts";
 
 const workload = (change: Partial<Workload> = {}): Workload => ({
   name: "15M",
@@ -129,6 +130,21 @@ describe("tables", () => {
       ["", ""],
       ["1.50×", "0.50×"],
     ]);
+  });
+
+  it("hold small steps against their plans, which know of operands on their way", () => {
+    const small = workload({ name: "small", shape: TINY, tokens: 4096, document: 256 });
+    const peak = { f32: 200, bf16: 400 };
+    const step = { workload: small, name: "ctx", own: true, wall: 0.3, cpu: 0.4, bytes: 1, flops: 1, peak };
+    const planned = plannedStep(small, peak);
+    expect(planned).toBeGreaterThan(stepFlops(small, true) / 200e9);
+    const cells = smallTable({ peak, steps: [step] })
+      .split("\n")[2]!
+      .split("|")
+      .map((cell) => cell.trim());
+    const ratio = `${(0.2 / planned).toFixed(2)}×`;
+    expect(cells.slice(1, 6)).toEqual(["small, rows of 256", (1000 * planned).toFixed(0), "300", "200", ratio]);
+    expect(stepFlops({ ...small, document: 4096 }, true)).toBeGreaterThan(stepFlops(small, true));
   });
 
   it("compare memory with the peer's of the same setting and with its plain one", () => {

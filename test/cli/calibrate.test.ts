@@ -6,7 +6,7 @@ import { calibrate } from "../../cli/calibrate.ts";
 import { calibrationFile, readCalibration } from "../../cli/calibration.ts";
 import { nodeHost } from "../../cli/host.ts";
 import { processorName } from "../../cli/processor.ts";
-import { updateSeconds } from "../../compiler/cost/index.ts";
+import { movingSeconds, savingSeconds, updateSeconds } from "../../compiler/cost/index.ts";
 import { compile } from "../../compiler/index.ts";
 import type { Plan } from "../../compiler/plan.ts";
 import { collectRun } from "../../runtime/report/collect.ts";
@@ -61,12 +61,22 @@ describe("ctx doctor --calibrate", () => {
     expect(peak.bf16).toBeGreaterThan(0.9 * peak.f32);
     expect(peak.bf16).toBeLessThan(2.5 * peak.f32);
     const [f32, bf16] = [secondsOf("f32"), secondsOf("bf16")];
-    expect(f32.hardware).toMatchObject({ peak_flops: peak.f32, peak_flops_bf16: peak.bf16, efficiency: 0.8 });
+    expect(f32.hardware).toMatchObject({ peak_flops: peak.f32, peak_flops_bf16: peak.bf16, efficiency: 0.92 });
     expect(f32.hardware.origin).toMatch(/^measured: /);
     const [work, half] = [f32.stages[0]!, bf16.stages[0]!];
-    const updating = updateSeconds(f32.model.parameters, work.steps, f32.hardware);
-    expect(((work.seconds - updating) * peak.f32 * 0.8) / work.flops.total).toBeCloseTo(1, 3);
-    expect(((half.seconds - updating) * peak.bf16 * 0.7) / half.flops.total).toBeCloseTo(1, 3);
+    const { model, hardware } = f32;
+    for (const [stage, dtype, rate] of [
+      [work, "f32", 0.92 * peak.f32],
+      [half, "bf16", 0.75 * peak.bf16],
+    ] as const) {
+      const { steps, tokens, flops, memory } = stage;
+      const moved = { tokens, steps, checkpointEvery: memory.checkpoint_every, dtype };
+      const moving = movingSeconds(model, moved, hardware) + updateSeconds(model.parameters, steps, hardware);
+      const computing = flops.total / rate + moving;
+      const { parameters } = model;
+      const saving = savingSeconds(computing, { parameters, trained: parameters }, "cpu");
+      expect(stage.seconds / (computing + saving)).toBeCloseTo(1, 3);
+    }
   });
 
   test("a run's share of the peak is what later plans expect, and stays when the peak is measured again", () => {
@@ -84,8 +94,11 @@ describe("ctx doctor --calibrate", () => {
     const slow = readFileSync(join(root, "metrics.jsonl"), "utf8").replace('"seconds":0.82', '"seconds":99');
     writeFileSync(join(root, "metrics.jsonl"), slow);
     const { f32, bf16 } = reachedRate(collectRun(root));
-    expect(f32! / 2e9).toBeCloseTo(1, 9);
-    expect(bf16! / 2e9).toBeCloseTo(1, 9);
+    // What a plan counts apart is taken off the time, of so small a model some thousandths.
+    for (const rate of [f32!, bf16!]) {
+      expect(rate / 2e9).toBeGreaterThan(1);
+      expect(rate / 2e9).toBeLessThan(1.01);
+    }
   });
 
   test.each([

@@ -207,8 +207,10 @@ describe("reading config.json", () => {
       "head_dim",
       "tie_word_embeddings",
       ...rare,
+      ...["q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "v_head_dim", "n_routed_experts", "num_experts_per_tok"],
+      ...["n_shared_experts", "moe_intermediate_size", "first_k_dense_replace", "moe_layer_freq"],
     ];
-    const families = fc.constantFrom("llama", "mistral", "qwen2", "qwen3");
+    const families = fc.constantFrom("llama", "mistral", "qwen2", "qwen3", "deepseek_v3");
     const rope = fc.record({ rope_type: value, factor: value, rope_theta: value, long_factor: value, type: value });
     fc.assert(
       fc.property(fc.constantFrom(...keys), value, fc.option(rope), families, (key, wrong, scaling, family) => {
@@ -218,11 +220,13 @@ describe("reading config.json", () => {
         );
         if (model) {
           expect(model.rope.inv_freq.every(Number.isFinite)).toBe(true);
+          expect(Number.isSafeInteger(model.parameters)).toBe(true);
+          expect(model.active_parameters ?? 1).toBeGreaterThan(0);
         } else {
           expect(findings.some((f) => f.severity === "error")).toBe(true);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 800 },
     );
   });
 });

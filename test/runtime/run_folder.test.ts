@@ -113,6 +113,14 @@ test("plans that differ are told apart by field; what decides nothing is left ou
   expect(found.map((difference) => difference.pointer)).toEqual(["/seed", "/stages/0/steps", "/stages/0/tokens"]);
   expect(describeDifferences(found)).toContain("/stages/0/steps: 6 → 7");
   expect(planDifferences(plan, JSON.parse(JSON.stringify(plan)))).toEqual([]);
+  const measured = { needle: null, perplexity: null, gate: null };
+  const costing = (seconds: number) => {
+    const [first, second] = plan.stages;
+    const flops = { ...first!.flops, total: seconds };
+    const stage = { ...first!, flops, attended: { full: seconds, windowed: 1 }, evaluate: { ...measured, seconds } };
+    return { ...plan, before: { ...measured, seconds }, stages: [stage, second!] };
+  };
+  expect(planDifferences(costing(1), costing(2))).toEqual([]);
 });
 
 test("metrics of steps that will be done again are dropped, and a cut-off line does no harm", () => {

@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { nodeHost } from "../../cli/host.ts";
+import { compile } from "../../compiler/index.ts";
+import type { Plan } from "../../compiler/plan.ts";
+import { showDuration } from "../../compiler/values/show.ts";
+import { plannedStep } from "../../runtime/bench/small.ts";
+import { LLAMA_15M } from "../../runtime/bench/workload.ts";
+
+/**
+ * What plans say that a CPU takes, beside what was measured and stands in docs/benchmarks. All of it was measured on one machine, two
+ * cores of an EPYC (Zen 4); its peak is that of the tables: GFLOP/s over the share of the peak.
+ */
+const peak = { f32: 234, bf16: 467 };
+
+const machine = {
+  ...{ cores: 2, isa: "avx512bf16" as const, halved: true, memoryBytes: 24 * 2 ** 30 },
+  measured: { peak: { f32: 1e9 * peak.f32, bf16: 1e9 * peak.bf16 }, efficiency: {} },
+};
+
+function planOf(name: string): Plan {
+  const file = `recipes/${name}.ctx`;
+  return compile(readFileSync(file, "utf8"), { ...nodeHost(), machine: () => machine }, { file }).plan!;
+}
+
+/** Cells of a Markdown table under a heading. */
+function rowsOf(text: string, heading: string): string[][] {
+  const section = text.slice(text.indexOf(`## ${heading}\n`)).split(/\n## /)[0]!;
+  const lines = section.split("\n").filter((line) => line.startsWith("|") && !/^[|\s:-]+$/.test(line));
+  const cells = lines.map((line) => line.split("|").map((cell) => cell.trim()));
+  return cells.slice(1).map((row) => row.slice(1, -1));
+}
+
+const cpu = readFileSync("docs/benchmarks/cpu.md", "utf8");
+const page = readFileSync("docs/benchmarks/plans.md", "utf8");
+
+describe("the 15M model, from 2K to 128K tokens", () => {
+  const step = (tokens: number, dtype: "f32" | "bf16") =>
+    plannedStep({ name: "15M", shape: LLAMA_15M, tokens, threads: 2, checkpoint: false, dtype }, peak);
+  const measured = [
+    ...rowsOf(cpu, "Training step")
+      .filter(([, engine]) => engine!.startsWith("ctx"))
+      .map(([workload, , rate]) => [workload!, Number(rate)] as const),
+    ...rowsOf(cpu, "Cost per token").map(([workload, , rate]) => [workload!, Number(rate)] as const),
+  ];
+
+  test("there are figures", () => {
+    expect(measured.length).toBeGreaterThanOrEqual(11);
+  });
+
+  test.each(measured)("%s: %d tokens a second, within 15%", (workload, tokensPerSecond) => {
+    const tokens = Number(/T = (\d+)/.exec(workload)![1]);
+    const planned = step(tokens, workload.includes("bf16") ? "bf16" : "f32");
+    expect(Math.abs((planned * tokensPerSecond) / tokens - 1)).toBeLessThan(0.15);
+  });
+});
+
+describe("the recipes of the tiny model, within 1.5 times", () => {
+  const plans = { quickstart: planOf("quickstart"), "tiny-base": planOf("tiny-base") };
+  const within = (ratio: number) => {
+    expect(ratio).toBeLessThan(1.5);
+    expect(1 / ratio).toBeLessThan(1.5);
+  };
+  /** Planned seconds of a part of a run, by its name in the table. */
+  const planned = (name: string): number => {
+    const [recipe, part] = name.split(", ") as [keyof typeof plans, string];
+    const { before, stages } = plans[recipe];
+    if (part.startsWith("evaluation")) return before!.seconds!;
+    return stages.find((stage) => stage.name === part)!.seconds;
+  };
+
+  test.each(rowsOf(page, "The quickstart"))("%s: %s, planned %s", (name, took, said) => {
+    within(planned(name!) / Number.parseFloat(took!));
+    expect(said).toBe(showDuration(planned(name!)));
+  });
+
+  test.each(rowsOf(page, "Steps of the tiny model"))("%s: %s ms a thread, planned %s", (name, took, said) => {
+    const [recipe, stage] = name!.split(", ") as [keyof typeof plans, string];
+    const { seconds, steps } = plans[recipe].stages.find((each) => each.name === stage)!;
+    within((1000 * seconds) / steps / Number(took));
+    expect(said).toBe(((1000 * seconds) / steps).toFixed(0));
+  });
+});
+
+test("attention over documents that do not see each other: a million tokens in minutes, not hours", () => {
+  const [stage] = planOf("million").stages;
+  const whole = (2 ** 20 * (2 ** 20 + 1)) / 2;
+  expect(stage!.attended!.full / whole).toBeLessThan(0.03);
+  // It took 462 s with other programs on the same cores.
+  expect(stage!.seconds).toBeGreaterThan(462 / 4);
+  expect(stage!.seconds).toBeLessThan(462);
+});

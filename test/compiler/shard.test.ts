@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { gatherSeconds, hardwarePreset } from "../../compiler/cost/index.ts";
+import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
+import { codesOf, planOf } from "./recipes.ts";
+
+const name = "meta-llama/Meta-Llama-3-8B-Instruct";
+const model = modelFromConfig(knownConfig(name)!, name).model!;
+
+const recipe = (parallel: string, hardware = "preset = l40s") => `model { from = "${name}" }
+rope { theta = critical_base(length) }
+data { source text { files = "text/*.jsonl" } }
+train { optimizer = adamw(lr: 2e-5)  dtype = bf16 }
+hardware { ${hardware}  devices = 8 }
+parallel { devices = 8  ring = 8  ${parallel} }
+stage s64k { length = 64Ki  steps = 30  batch = 32 }
+`;
+
+test("all weights of an 8B model learn on L40S of 48 GB where weights and gradients are divided too, and only there", () => {
+  expect(codesOf(recipe(""), {}, {})).toContain("CTX7006");
+  expect(codesOf(recipe("shard = all"), {}, {})).toEqual([]);
+});
+
+test("a device holds its share, the layer at work and the one that arrives; activations are as before", () => {
+  const roomy = "preset = l40s  memory = 900GiB";
+  const memory = (parallel: string) => {
+    const stage = planOf(`${recipe(parallel, roomy)}memory { checkpoint = every(1)  offload = none }\n`, {}, {});
+    return stage.stages[0]!.memory.device!;
+  };
+  const [whole, divided] = [memory(""), memory("shard = all")];
+  const embedding = 128_256 * 4096;
+  // The embedding is larger than a layer.
+  const near = (value: number, expected: number) => expect(value / expected).toBeCloseTo(1, 6);
+  near(divided.weights, 4 * (model.parameters / 8 + 2 * embedding));
+  near(divided.gradients, 4 * (model.parameters / 8 + embedding));
+  near(whole.weights, 4 * model.parameters);
+  const { activations, checkpoints, logits, workspace, optimizer } = whole;
+  expect(divided).toMatchObject({ activations, checkpoints, logits, workspace, optimizer });
+});
+
+test("the plan holds it; what it does not say divides moments alone", () => {
+  expect(planOf(recipe("shard = all"), {}, {}).stages[0]!.parallel.shard).toBe("all");
+  const roomy = recipe("shard = moments", "preset = l40s  memory = 900GiB");
+  expect(planOf(roomy, {}, {}).stages[0]!.parallel).not.toHaveProperty("shard");
+});
+
+test("divided weights travel behind the work, unless the way is too slow", () => {
+  const l40s = hardwarePreset("l40s")!;
+  const work = { rows: 120, length: 65_536, ring: 8, devices: 8 };
+  // Four rows at once: 30 micro batches of three passes in bf16, seven eighths of them from elsewhere.
+  const bytes = 30 * 3 * 2 * model.parameters * (7 / 8);
+  expect(gatherSeconds(model, work, l40s) / (bytes / 32e9)).toBeCloseTo(1, 9);
+  expect(gatherSeconds(model, { ...work, devices: 16 }, l40s)).toBeGreaterThan(gatherSeconds(model, work, l40s));
+  const seconds = (hardware: string) => planOf(recipe("shard = all", hardware), {}, {}).stages[0]!.seconds;
+  const usual = seconds("preset = l40s");
+  expect(seconds("preset = l40s  link = 16GB")).toBe(usual);
+  expect(seconds("preset = l40s  link = 1MB")).toBeGreaterThan(100 * usual);
+});
