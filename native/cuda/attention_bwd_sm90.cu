@@ -25,7 +25,6 @@ namespace {
 
 using namespace sm90;
 
-constexpr float LOG2_E = 1.4426950408889634f;
 constexpr int WARPGROUPS = 2, OWN = 64 * WARPGROUPS, THREADS = WARPGROUP * (WARPGROUPS + 1), STAGES = 2; // OWN: keys or queries of a block
 constexpr int LOADING = 24, COMPUTING = 240;
 static_assert(LOADING + WARPGROUPS * COMPUTING <= (WARPGROUPS + 1) * (65536 / THREADS / 8 * 8));
@@ -71,9 +70,6 @@ struct BackwardCall {
   float scale;
   const float *lse, *delta;
 };
-
-// P = exp(scale S - lse) from S, and dS = P (dP - delta) from dP, of one number.
-__device__ __forceinline__ float weight(float s, float scale, float lse) { return exp2_fast(fmaf(s, scale, -lse)); }
 
 // sum[row] += factor * x, for a thread's rows that are there.
 template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, const Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
@@ -165,7 +161,7 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
       wgmma_wait<1>(); // S^T
       hold(p.at);
 #pragma unroll
-      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = weight(p.at[i], scale, lse[fragment_column(0, i)]);
+      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = exp2_fast(fmaf(p.at[i], scale, -lse[fragment_column(0, i)]));
       if (!tiles.full(tile_of(n))) mask(p, seen, tile_of(n) * B::COLS, 0);
       p_bf16.round(p);
       wgmma_wait<0>(); // dP^T
@@ -259,7 +255,7 @@ __global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT 
       wgmma_wait<1>(); // S
       hold(p.at);
 #pragma unroll
-      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = weight(p.at[i], scale, lse[i / 2 % 2]);
+      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = exp2_fast(fmaf(p.at[i], scale, -lse[i / 2 % 2]));
       if (!tiles.full(tile)) mask(p, seen, tile * B::COLS, 0);
       wgmma_wait<0>(); // dP
       hold(ds.at);

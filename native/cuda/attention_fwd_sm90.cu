@@ -63,8 +63,6 @@ template <class O> __device__ __forceinline__ void write(O *to, float x, float y
   else store(to[0], x), store(to[1], y);
 }
 
-constexpr float LOG2_E = 1.4426950408889634f, LN_2 = 0.6931471805599453f;
-
 template <int D, class O>
 __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
     forward_kernel(const CTX_GRID_CONSTANT TensorMap q_map, const CTX_GRID_CONSTANT TensorMap k_map, const CTX_GRID_CONSTANT TensorMap v_map, const ForwardCall a, Rows<O> out) {

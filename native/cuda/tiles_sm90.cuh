@@ -22,6 +22,7 @@
 namespace ctx_cuda::sm90 {
 
 constexpr int WARPGROUP = 128;
+inline constexpr float LOG2_E = 1.4426950408889634f, LN_2 = 0.6931471805599453f;
 
 // Rows [row, row + R) and columns [col, col + C) of the matrix that `map` describes.
 template <int R, int C> __device__ __forceinline__ void load(Tile<R, C> to, const TensorMap *map, uint32_t bar, int row, int col, uint64_t keep) {

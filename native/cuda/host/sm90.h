@@ -134,17 +134,27 @@ inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int
 
 // ---- wgmma ----
 
-inline float from_shared(uint32_t address) { return ctx::from_bf16(*static_cast<const uint16_t *>(shared_at(address, 2))); }
+// Operands in shared memory; knows where that is, since this is where the time goes.
+struct Reader {
+  const char *memory = ctx_shim::shared_bytes() - SHARED_BASE;
+  size_t end = SHARED_BASE + ctx_shim::machine.shared_size;
+  float operator()(Descriptor d, bool mn_major, int outer, int k) const {
+    const uint32_t address = operand_address(d, mn_major, outer, k);
+    if (address < SHARED_BASE || address + 2 > end) ctx_shim::broken("an operand outside shared memory");
+    return ctx::from_bf16(*reinterpret_cast<const uint16_t *>(memory + address));
+  }
+};
 
 // This thread's numbers of D (+)= A B. `of`: the same product of a thread of this warp.
 template <class F> void multiply(const Product &p, const F &of) {
   const int thread = int(ctx_shim::machine.current % 128);
+  const Reader from_shared;
   float a[2][K_STEP];
   for (int half = 0; half < 2; half++)
     for (int k = 0; k < K_STEP; k++) {
       const int row = fragment_row(thread, 2 * half);
       if (!p.a) {
-        a[half][k] = from_shared(operand_address(p.at_a, p.a_mn, row, k));
+        a[half][k] = from_shared(p.at_a, p.a_mn, row, k);
         continue;
       }
       for (int other = thread / 4 * 4; other < thread / 4 * 4 + 4; other++) // the threads that hold this row
@@ -155,7 +165,7 @@ template <class F> void multiply(const Product &p, const F &of) {
   for (int i = 0; i < p.n / 2; i += 4)
     for (int e = 0; e < 2; e++) {
       float b[K_STEP];
-      for (int k = 0; k < K_STEP; k++) b[k] = from_shared(operand_address(p.at_b, p.b_mn, fragment_column(thread, i + e), k));
+      for (int k = 0; k < K_STEP; k++) b[k] = from_shared(p.at_b, p.b_mn, fragment_column(thread, i + e), k);
       for (int half = 0; half < 2; half++) {
         float sum = p.add ? p.d[i + 2 * half + e] : 0;
         for (int k = 0; k < K_STEP; k++) sum += a[half][k] * b[k];
