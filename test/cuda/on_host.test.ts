@@ -1,6 +1,6 @@
 // The CUDA kernels compiled as C++ over native/cuda/host, one thread at a time: their arithmetic and their indices against the same float64
-// references as every other backend. Those for Hopper's tensor cores run over functions in place of its instructions, once with everything
-// asynchronous done at once and once as late as can be. What only a GPU can show (speed, and whether it does what its manual says) it does not.
+// references as every other backend. Those for Hopper's tensor cores run over functions in place of its instructions, once with loads and
+// once with products done as late as can be. What only a GPU can show (speed, and whether it does what its manual says) it does not.
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
@@ -17,15 +17,15 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
     ["operations", "ctx_test_ops", { CTX_SHIM_ORDER: "rising" }, / cases, 0 failed/],
     ["attention", "ctx_test_attention", { CTX_SHIM_ORDER: "reverse" }, / checks, 0 failures/],
     [
-      "attention of bf16",
+      "attention of bf16, loads late",
       "ctx_test_attention_bf16",
-      { CTX_SHIM_ORDER: "rising", CTX_SHIM_ASYNC: "early" },
+      { CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads" },
       / checks, 0 failures/,
     ],
     [
-      "attention of bf16, late",
+      "attention of bf16, products late",
       "ctx_test_attention_bf16",
-      { CTX_SHIM_ORDER: "reverse", CTX_SHIM_ASYNC: "late" },
+      { CTX_SHIM_ORDER: "rising", CTX_SHIM_LATE: "products" },
       / checks, 0 failures/,
     ],
   ])("%s", (_, program, setting, summary) => {

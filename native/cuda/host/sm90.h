@@ -1,11 +1,11 @@
 // sm90.h: what ptx_sm90.cuh needs of a Hopper GPU, on a CPU: mbarriers, TMA loads, wgmma and named barriers for the fibers of cuda_runtime.h.
 // The kernels are the same; only their instructions are these functions.
 //
-// What the GPU does by itself, at some time between its issue and the wait for it, happens here as early as it can (CTX_SHIM_ASYNC=early, the
-// default) or as late (CTX_SHIM_ASYNC=late): loads when no thread can go on without them, products when they are waited for. A kernel that
-// reads what has not been waited for, or gives back what is still being read, is wrong under one of the two. Beside that ends the process:
-// access outside the block's shared memory, a barrier that gets more than it expects, a wgmma with no fence after registers may have been
-// touched, threads that all wait.
+// What the GPU does by itself happens here at its issue, or as late as it can: CTX_SHIM_LATE=loads puts loads off until no thread can go on
+// without one, and then does the newest; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
+// not waited for, or gives back what is still being read, is wrong under one of the two. Beside that ends the process: access outside
+// the block's shared memory, a barrier that gets more than it expects, a wgmma with no fence after registers may have been touched, threads
+// that all wait.
 //
 // Not modelled: costs, register pools, caches, the order of memory operations between the generic and the asynchronous proxy.
 //
@@ -13,8 +13,7 @@
 #pragma once
 #include <cuda_runtime.h>
 
-#include <algorithm>
-#include <deque>
+#include <vector>
 
 #include "../../include/half.h"
 #include "../layout_sm90.h"
@@ -41,19 +40,20 @@ struct NamedBarrier {
 };
 struct Hopper {
   std::vector<Queue> threads;
-  std::deque<std::function<void()>> loads;
+  std::vector<std::function<void()>> loads;
   NamedBarrier named[16];
 };
 inline thread_local Hopper hopper;
 
-inline bool late() {
-  static const char *set = std::getenv("CTX_SHIM_ASYNC");
-  return set && !std::strcmp(set, "late");
+inline bool late(const char *what) {
+  static const char *set = std::getenv("CTX_SHIM_LATE");
+  return set && !std::strcmp(set, what);
 }
 inline bool do_loads() {
   if (hopper.loads.empty()) return false;
-  hopper.loads.front()();
-  hopper.loads.pop_front();
+  const auto newest = std::move(hopper.loads.back());
+  hopper.loads.pop_back();
+  newest();
   return true;
 }
 inline void new_block() {
@@ -128,7 +128,7 @@ inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int
     mbarrier(bar).bytes -= map.box_rows * ROW_BYTES;
     settle(mbarrier(bar));
   };
-  if (late()) hopper.loads.push_back(load);
+  if (late("loads")) hopper.loads.push_back(load);
   else load();
 }
 
@@ -185,7 +185,7 @@ inline void wgmma_fence() { queue().fenced = true; }
 inline void wgmma_commit() {
   queue().groups.push_back(std::move(queue().open));
   queue().open.clear();
-  if (!late()) do_group();
+  if (!late("products")) do_group();
 }
 template <int N> void wgmma_wait() {
   while (queue().groups.size() > N) do_group();
