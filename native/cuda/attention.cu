@@ -6,6 +6,7 @@
 #include "elements.cuh"
 #include "operations.h"
 #include "reduce.cuh"
+#include "tensor_map_sm90.h"
 
 namespace ctx_cuda {
 namespace {
@@ -43,13 +44,17 @@ template <class G, class O> __global__ void delta_kernel(float *delta, Rows<G> d
 
 } // namespace
 
+bool hopper_can(const ctx_device *device, const ctx_attention &a) {
+  return device->sm == 90 && (a.head_dim == 64 || a.head_dim == 128) && sm90::mappable(a.q) && sm90::mappable(a.k) && sm90::mappable(a.v); // sm_90a's code runs on no other
+}
+
 ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   const ctx_attention &a = *call;
   CTX_TRY(check(device, "attention_forward", a));
   CTX_TRY(check_activation(device, "attention_forward: o", a.o, a.q.rows, int64_t(a.heads) * a.head_dim));
   if (a.merge && a.o.dtype != CTX_F32)
     return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
-  CTX_TRY(plain_forward(device, a));
+  CTX_TRY((hopper_can(device, a) ? hopper_forward : plain_forward)(device, a));
   return finish(device, "attention_forward");
 }
 
@@ -79,7 +84,7 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
   CTX_TRY(check_f32(device, "attention_backward: dk", call->dk));
   CTX_TRY(check_f32(device, "attention_backward: dv", call->dv));
   if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
-  CTX_TRY(plain_backward(device, *call));
+  CTX_TRY((hopper_can(device, a) ? hopper_backward : plain_backward)(device, *call));
   return finish(device, "attention_backward");
 }
 

@@ -10,4 +10,16 @@ constexpr int MAX_HEAD_DIM = 512; // what fits into a block's shared memory
 ctx_status plain_forward(ctx_device *, const ctx_attention &);
 ctx_status plain_backward(ctx_device *, const ctx_attention_grad &);
 
+// attention_fwd_sm90.cu, attention_bwd_sm90.cu: a Hopper GPU's tensor cores, where hopper_can: bf16 q, k and v that TMA can read, head_dim 64 or 128.
+// Sums have one order here too.
+bool hopper_can(const ctx_device *, const ctx_attention &);
+ctx_status hopper_forward(ctx_device *, const ctx_attention &);
+ctx_status hopper_backward(ctx_device *, const ctx_attention_grad &);
+
+// Lets a kernel have so much dynamic shared memory; up to 48 KiB it always can.
+template <class... P> ctx_status allow(ctx_device *device, void (*kernel)(P...), size_t shared) {
+  if (shared > 48 * 1024) CTX_CUDA(device, "attention", cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared)));
+  return CTX_OK;
+}
+
 } // namespace ctx_cuda

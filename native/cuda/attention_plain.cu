@@ -217,11 +217,6 @@ template <class T, class G> __global__ void __launch_bounds__(THREADS) dkv_kerne
   }
 }
 
-template <class... P> ctx_status allow(ctx_device *device, void (*kernel)(P...), size_t shared) {
-  if (shared > 48 * 1024) CTX_CUDA(device, "attention", cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared)));
-  return CTX_OK;
-}
-
 } // namespace
 
 static_assert(shared_bytes(6, MAX_HEAD_DIM, 2) <= 227 * 1024, "a block's shared memory");

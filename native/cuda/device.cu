@@ -66,6 +66,11 @@ ctx_status create(int32_t threads, ctx_device **out) {
   if (!device) return fail(nullptr, CTX_ERR_MEMORY, "create: out of memory");
   cudaError_t error = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
   if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
+  int ordinal = 0, major = 0, minor = 0;
+  if (error == cudaSuccess) error = cudaGetDevice(&ordinal);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, ordinal);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, ordinal);
+  device->sm = 10 * major + minor;
   if (error != cudaSuccess) {
     destroy(device);
     return cuda_failed(nullptr, "create", error);

@@ -20,6 +20,7 @@ struct ctx_device {
   std::atomic<size_t> scratch_bytes{0}; // read from any thread
   int32_t *wrong = nullptr; // on the device: lowest index that a check found wrong (see checks.cuh)
   const volatile int32_t *cancel = nullptr;
+  int32_t sm = 0; // compute capability times ten
   char error[512] = "";
 
   bool cancelled() const { return cancel && *cancel != 0; }
@@ -64,7 +65,7 @@ template <class T> __device__ __forceinline__ T *shared_memory() {
   extern __shared__ __align__(16) unsigned char bytes[];
   return reinterpret_cast<T *>(bytes);
 #else
-  return static_cast<T *>(ctx_shim::shared_bytes());
+  return reinterpret_cast<T *>(ctx_shim::shared_bytes());
 #endif
 }
 

@@ -6,6 +6,10 @@ describe("flash attention", () => {
   testOnBackends("ctx_test_attention", /[1-9]\d* checks, 0 failures/);
 });
 
+describe("flash attention of bf16", () => {
+  testOnBackends("ctx_test_attention_bf16", /[1-9]\d* checks, 0 failures/);
+});
+
 describe("ring attention", () => {
   testOnBackends("ctx_test_ring", /[1-9]\d* checks, 0 failures/);
 });

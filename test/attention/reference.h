@@ -109,6 +109,32 @@ inline void fill(Problem &p, std::mt19937 &rng, double sigma = 1) {
   p.scale = 1 / std::sqrt((double)p.head_dim);
 }
 
+inline std::string describe(const Problem &p) {
+  char text[200];
+  std::snprintf(text, sizeof text, "heads %d/%d head_dim %d q %lld@%lld k %lld@%lld %s%s", p.heads, p.kv_heads, p.head_dim,
+                (long long)p.q_rows, (long long)p.q_index, (long long)p.k_rows, (long long)p.k_index, p.causal ? "causal" : "full",
+                p.start.empty() ? "" : " documents");
+  return text;
+}
+
+// Small enough that float64 has an answer soon; lengths about those of tiles.
+inline Problem random_problem(std::mt19937 &rng, int head_dim) {
+  static const int ratios[][2] = {{1, 1}, {2, 2}, {4, 2}, {3, 1}, {6, 3}, {8, 1}};
+  Problem p;
+  const int *heads = ratios[between(rng, 0, 5)];
+  p.heads = heads[0], p.kv_heads = heads[1], p.head_dim = head_dim;
+  static const int64_t lengths[] = {1, 2, 5, 6, 7, 23, 24, 25, 47, 95, 96, 97, 127, 128, 129, 191, 193, 200, 257};
+  p.q_rows = p.k_rows = lengths[between(rng, 0, 18)];
+  p.causal = between(rng, 0, 3) > 0;
+  if (between(rng, 0, 2) == 0) { // a block that lies elsewhere in the sequence than its keys
+    p.k_rows = lengths[between(rng, 0, 18)];
+    p.q_index = between(rng, 0, 150), p.k_index = between(rng, 0, 150);
+  }
+  if (between(rng, 0, 1)) p.start = documents(rng, p.q_index, p.q_rows, between(rng, 1, 150));
+  fill(p, rng);
+  return p;
+}
+
 // A float matrix with columns to the left and right that nobody may touch.
 struct Strided {
   static constexpr float fence = 12345.0f;

@@ -1,5 +1,6 @@
 // The CUDA kernels compiled as C++ over native/cuda/host, one thread at a time: their arithmetic and their indices against the same float64
-// references as every other backend. What only a GPU can show (races, speed, tensor cores) it does not.
+// references as every other backend. Those for Hopper's tensor cores run over functions in place of its instructions, once with loads and
+// once with products done as late as can be. What only a GPU can show (speed, and whether it does what its manual says) it does not.
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
@@ -13,15 +14,32 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
   });
 
   test.each([
-    ["operations", "ctx_test_ops", "rising", / cases, 0 failed/],
-    ["attention", "ctx_test_attention", "reverse", / checks, 0 failures/],
-  ])("%s", (_, program, order, summary) => {
-    const env = { ...process.env, CTX_SHIM_ORDER: order };
+    ["operations", "ctx_test_ops", { CTX_SHIM_ORDER: "rising" }, / cases, 0 failed/],
+    ["attention", "ctx_test_attention", { CTX_SHIM_ORDER: "reverse" }, / checks, 0 failures/],
+    [
+      "attention of bf16, loads late",
+      "ctx_test_attention_bf16",
+      { CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads" },
+      / checks, 0 failures/,
+    ],
+    [
+      "attention of bf16, products late",
+      "ctx_test_attention_bf16",
+      { CTX_SHIM_ORDER: "rising", CTX_SHIM_LATE: "products" },
+      / checks, 0 failures/,
+    ],
+  ])("%s", (_, program, setting, summary) => {
     const run = spawnSync(`native/build/${program}`, ["native/build/libctx_cuda_on_host.so"], {
       encoding: "utf8",
-      env,
+      env: { ...process.env, ...setting },
     });
     expect(run.status, run.stdout.slice(0, 4000) + run.stderr.slice(0, 4000)).toBe(0);
     expect(run.stdout).toMatch(summary);
   });
+});
+
+test("where numbers lie in tiles and fragments, and which tiles are visited", () => {
+  const run = spawnSync("native/build/ctx_test_layout", [], { encoding: "utf8" });
+  expect(run.status, run.stdout.slice(0, 4000) + run.stderr).toBe(0);
+  expect(run.stdout).toMatch(/[1-9]\d* checks, 0 failures/);
 });

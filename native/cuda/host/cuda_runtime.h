@@ -1,11 +1,14 @@
 // cuda_runtime.h (host shim): runs plain CUDA kernels on a CPU, so that their arithmetic and their indices can be tested, under a sanitizer
 // too, where there is no GPU. Stands in for CUDA's header of that name when the sources of native/cuda are compiled as C++.
 //
-// A block runs at a time; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where the others get their
-// turn. CTX_SHIM_ORDER=reverse takes the threads of a block in falling order: a kernel that lacks a barrier then gives something else.
-// Shared memory is filled with NaN before each block. Not for tensor cores, TMA or anything that runs ahead asynchronously.
+// A block runs at a time; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where it waits for the others
+// that must come there. CTX_SHIM_ORDER=reverse takes the threads of a block in falling order: a kernel that lacks a barrier then gives
+// something else. Threads that all wait for what none of them will do end the process with a message. Shared memory is filled with NaN
+// before each block. What of Hopper runs ahead by itself (TMA, wgmma) is in sm90.h.
 //
-// defines: what native/cuda uses of the CUDA runtime, and ctx_shim::run, ctx_shim::shared_bytes
+// CTX_SHIM_SM: compute capability times ten of the GPU that this pretends to be; 90 unless set.
+//
+// defines: what native/cuda uses of the CUDA runtime, and ctx_shim::run, shared_bytes, wait_until, meet_warp, broken
 #pragma once
 #if !defined(__x86_64__)
 #error "the shim switches fibers in x86-64 assembly"
@@ -13,6 +16,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -62,6 +66,11 @@ struct Fiber {
   bool ended;
 };
 
+// Where threads wait for each other, again and again.
+struct Meeting {
+  size_t arrived = 0, held = 0; // threads that are there; how often all were
+};
+
 struct Machine {
   static constexpr size_t STACK = 128 * 1024;
 
@@ -70,8 +79,14 @@ struct Machine {
   std::vector<char *> stacks;
   std::vector<uint64_t> exchanged; // what each thread gives to a shuffle
   std::vector<char> shared;
+  size_t shared_size = 0;
   void *scheduler = nullptr; // its stack pointer while a fiber runs
   size_t current = 0;
+  Meeting all;                    // __syncthreads
+  std::vector<Meeting> warps;     // __syncwarp
+  std::vector<size_t> warp_alive; // threads of each warp that have not ended
+  size_t alive = 0;
+  uint64_t progress = 0;             // grows when a thread does what another may wait for
   std::function<void()> kernel;
 
   ~Machine() {
@@ -83,23 +98,63 @@ struct Machine {
 
 inline thread_local Machine machine;
 
+// Set by sm90.h: what is done before a block starts; does what has been put off, and says whether there was anything.
+inline void (*at_block_start)() = nullptr;
+inline bool (*when_all_wait)() = nullptr;
+
 inline bool reversed() {
   static const char *order = std::getenv("CTX_SHIM_ORDER");
   return order && !std::strcmp(order, "reverse");
 }
 
-// The other threads go on up to the same point.
-inline void barrier() {
+[[noreturn]] inline void broken(const char *what) {
+  const Machine &m = machine;
+  std::fprintf(stderr, "CUDA on the host: thread %zu of block (%u, %u): %s\n", m.current, m.block.x, m.block.y, what);
+  std::abort();
+}
+
+// The other threads get their turn.
+inline void pause() {
   Machine &m = machine;
   const size_t self = m.current;
   ctx_shim_switch(&m.fibers[self].stack_pointer, m.scheduler);
 }
 
+// The others go on until ready(); ready may have effects when it says yes.
+template <class F> void wait_until(const F &ready) {
+  while (!ready()) pause();
+  machine.progress++;
+}
+
+// Waits until as many threads as `expected` says have come; that may fall while they wait, as threads end.
+template <class F> void meet(Meeting &where, const F &expected) {
+  const size_t before = where.held;
+  where.arrived++;
+  machine.progress++;
+  wait_until([&] {
+    if (where.held == before && where.arrived >= expected()) where.held++, where.arrived = 0;
+    return where.held != before;
+  });
+}
+inline void meet_warp() {
+  Machine &m = machine;
+  const size_t warp = m.current / 32;
+  meet(m.warps[warp], [&m, warp] { return m.warp_alive[warp]; });
+}
+inline void meet_block() {
+  Machine &m = machine;
+  meet(m.all, [&m] { return m.alive; });
+}
+
 // Where a fiber begins. It never returns: its frames are left as they are.
 __attribute__((no_sanitize("address"), noinline)) inline void begin() {
-  machine.kernel();
-  machine.fibers[machine.current].ended = true;
-  barrier();
+  Machine &m = machine;
+  m.kernel();
+  m.fibers[m.current].ended = true;
+  m.alive--;
+  m.warp_alive[m.current / 32]--;
+  m.progress++;
+  pause();
   std::abort();
 }
 
@@ -114,16 +169,22 @@ inline void run_block() {
     for (int r = 0; r < 6; r++) *--top = nullptr;
     m.fibers[i] = {top, false};
   }
-  for (size_t live = n; live > 0;) {
-    live = 0;
+  m.alive = n;
+  m.all = {};
+  m.warps.assign((n + 31) / 32, {});
+  m.warp_alive.assign((n + 31) / 32, 32);
+  if (n % 32) m.warp_alive.back() = n % 32;
+  if (at_block_start) at_block_start();
+  while (m.alive > 0) {
+    const uint64_t before = m.progress;
     for (size_t k = 0; k < n; k++) {
       const size_t i = reversed() ? n - 1 - k : k;
       if (m.fibers[i].ended) continue;
       m.current = i;
       m.thread = m.place(i);
       ctx_shim_switch(&m.scheduler, m.fibers[i].stack_pointer);
-      if (!m.fibers[i].ended) live++;
     }
+    if (m.progress == before && m.alive > 0 && !(when_all_wait && when_all_wait())) broken("all threads of the block wait for each other");
   }
 }
 
@@ -133,7 +194,8 @@ inline void run(dim3 blocks, dim3 threads, size_t shared, std::function<void()> 
   m.blocks = blocks;
   m.threads = threads;
   m.kernel = std::move(kernel);
-  m.shared.resize(shared + 64);
+  m.shared_size = shared;
+  m.shared.resize(shared + 1024);
   m.fibers.resize(m.count());
   m.exchanged.assign(m.count(), 0);
   while (m.stacks.size() < m.count()) m.stacks.push_back(static_cast<char *>(std::aligned_alloc(64, Machine::STACK)));
@@ -145,8 +207,8 @@ inline void run(dim3 blocks, dim3 threads, size_t shared, std::function<void()> 
       }
 }
 
-// Dynamic shared memory, aligned as CUDA's.
-inline void *shared_bytes() { return reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(machine.shared.data()) + 63) & ~uintptr_t(63)); }
+// Dynamic shared memory.
+inline char *shared_bytes() { return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(machine.shared.data()) + 1023) & ~uintptr_t(1023)); }
 
 // The value of the thread `source`, of this one's warp.
 template <class T> T shuffle(T value, size_t source) {
@@ -154,10 +216,10 @@ template <class T> T shuffle(T value, size_t source) {
   Machine &m = machine;
   const size_t self = m.current;
   std::memcpy(&m.exchanged[self], &value, sizeof value);
-  barrier();
+  meet_warp();
   T other;
   std::memcpy(&other, &m.exchanged[source < m.count() ? source : self], sizeof other);
-  barrier();
+  meet_warp();
   return other;
 }
 
@@ -169,18 +231,18 @@ template <class T> T shuffle(T value, size_t source) {
 #define gridDim (ctx_shim::machine.blocks)
 
 // A thread that went on knows its place again: `thread` is set whenever a fiber gets its turn.
-inline void __syncthreads() { ctx_shim::barrier(); }
-inline void __syncwarp(unsigned = 0xffffffff) { ctx_shim::barrier(); }
+inline void __syncthreads() { ctx_shim::meet_block(); }
+inline void __syncwarp(unsigned = 0xffffffff) { ctx_shim::meet_warp(); }
 template <class T> T __shfl_xor_sync(unsigned, T value, int mask) { return ctx_shim::shuffle(value, ctx_shim::machine.current ^ size_t(mask)); }
 template <class T> T __shfl_sync(unsigned, T value, int lane) { return ctx_shim::shuffle(value, ctx_shim::machine.current / 32 * 32 + size_t(lane)); }
 inline unsigned __ballot_sync(unsigned, bool predicate) {
   ctx_shim::Machine &m = ctx_shim::machine;
   const size_t self = m.current, first = self / 32 * 32;
   m.exchanged[self] = predicate;
-  ctx_shim::barrier();
+  ctx_shim::meet_warp();
   unsigned bits = 0;
   for (size_t lane = 0; lane < 32 && first + lane < m.count(); lane++) bits |= unsigned(m.exchanged[first + lane]) << lane;
-  ctx_shim::barrier();
+  ctx_shim::meet_warp();
   return bits;
 }
 #define __expf(x) expf(x) // glibc declares one of its own, and keeps it to itself
@@ -202,11 +264,19 @@ using cudaStream_t = void *;
 enum : cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
 constexpr unsigned cudaStreamNonBlocking = 1;
 
 inline const char *cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAllocation ? "out of memory" : e ? "failed" : "no error"; }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceCount(int *n) { return *n = 1, cudaSuccess; }
+inline cudaError_t cudaGetDevice(int *device) { return *device = 0, cudaSuccess; }
+inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr which, int) {
+  const char *set = std::getenv("CTX_SHIM_SM");
+  const int sm = set ? std::atoi(set) : 90;
+  *value = which == cudaDevAttrComputeCapabilityMajor ? sm / 10 : sm % 10;
+  return cudaSuccess;
+}
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { return *s = nullptr, cudaSuccess; }
 inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }

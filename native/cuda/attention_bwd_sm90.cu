@@ -1,0 +1,319 @@
+// attention_bwd_sm90.cu: attention backward on a Hopper GPU's tensor cores, bf16, head_dim 64 and 128.
+//
+//   P = exp(scale Q K^T - lse);  dP = dO V^T;  dS = P (dP - delta);   dV += P^T dO,  dK += scale dS^T Q,  dQ += scale dS K
+//
+// 10 d FLOPs for each visible query, key and head, of which this does 14: two kernels, each of which forms P and dS. One owns keys and
+// makes dK and dV, the other owns queries and makes dQ, so that no two blocks write the same number and every sum has one order: results
+// repeat bit for bit, with no atomics and no block waiting for another. (One kernel with dQ added up in global memory does 10 d, but is
+// only repeatable if blocks take turns at each dQ tile.) P, dS and dO are rounded to bf16 to be multiplied, all sums are fp32.
+//
+// As in the forward pass, a thread of the first warpgroup loads tiles ahead and the two others compute, 64 rows each. Scores are formed with
+// the owned side as rows: S^T = K Q^T for keys, S = Q K^T for queries. P and dS then are where wgmma wants the left side of the products that
+// follow, and need no shared memory. A block of keys walks all query heads that share its key-value head, in order.
+//
+// Seen so far: on the CPU, over host/sm90.h, against float64 (test/cuda). It compiles for sm_90a without a spill; it has not run on a GPU.
+#include <cmath>
+
+#include "attention.h"
+#include "elements.cuh"
+#include "operations.h"
+#include "tensor_map_sm90.h"
+#include "tiles_sm90.cuh"
+
+namespace ctx_cuda {
+namespace {
+
+using namespace sm90;
+
+constexpr int WARPGROUPS = 2, OWN = 64 * WARPGROUPS, THREADS = WARPGROUP * (WARPGROUPS + 1), STAGES = 2; // OWN: keys or queries of a block
+constexpr int LOADING = 24, COMPUTING = 240;
+static_assert(LOADING + WARPGROUPS * COMPUTING <= (WARPGROUPS + 1) * (65536 / THREADS / 8 * 8));
+
+// Shared memory of both kernels: two tiles of what the block owns (K and V, or Q and dO), STAGES pairs of what passes by, COLS at a time (Q
+// and dO, or K and V), and for queries that pass by their lse and delta.
+template <int D, int COLS_> struct Backward {
+  static constexpr int COLS = COLS_;
+  using Owned = Tile<OWN, D>;
+  using Passing = Tile<COLS, D>;
+  Owned own_a, own_b;
+  Passing pass_a, pass_b; // STAGES of each
+  uint32_t own_full;
+  Stages<STAGES> stages_a, stages_b;
+  float *statistics; // [STAGES][2][COLS]: lse in exponents of two, delta
+
+  static constexpr uint32_t TILE_BYTES = 2 * Owned::BYTES + 2 * STAGES * Passing::BYTES;
+  static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES;
+
+  __device__ explicit Backward(char *memory) {
+    const uint32_t start = shared_address(memory), first = (start + ATOM_BYTES - 1) / ATOM_BYTES * ATOM_BYTES;
+    own_a = {first};
+    own_b = {own_a.address + Owned::BYTES};
+    pass_a = {own_b.address + Owned::BYTES};
+    pass_b = pass_a[STAGES];
+    statistics = reinterpret_cast<float *>(memory + (first - start) + TILE_BYTES);
+    own_full = first + TILE_BYTES + 2 * STAGES * COLS * 4;
+    stages_a = {own_full + 8};
+    stages_b = {stages_a.bars + stages_a.BYTES};
+  }
+  // a_producers: threads that arrive for a filling of the first of each pair.
+  __device__ void init(int a_producers) const {
+    barrier_init(own_full, 1);
+    stages_a.init(a_producers, 4 * WARPGROUPS);
+    stages_b.init(1, 4 * WARPGROUPS);
+    barrier_init_fence();
+  }
+};
+
+struct BackwardCall {
+  Visibility sees;
+  int group, blocks; // group: query heads of a key-value head; blocks: of a head
+  float scale;
+  const float *lse, *delta;
+};
+
+// sum[row] += factor * x, for a thread's rows that are there.
+template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, const Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
+#pragma unroll
+  for (int i = 0; i < N / 2; i++)
+    if (row[i / 2 % 2] < rows) *sum.at(row[i / 2 % 2], column + fragment_column(lane, i)) += factor * x.at[i];
+}
+
+// Queries that pass by a block of keys.
+template <int D> using ForKeys = Backward<D, D == 128 ? 64 : 128>;
+
+// Block (key-value head, OWN keys).
+template <int D>
+__global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT TensorMap q_map, const CTX_GRID_CONSTANT TensorMap d_o_map, const CTX_GRID_CONSTANT TensorMap k_map,
+                                                         const CTX_GRID_CONSTANT TensorMap v_map, const BackwardCall a, Rows<float> dk_rows, Rows<float> dv_rows) {
+#if CTX_SM90_CODE
+  using B = ForKeys<D>;
+  const B at(shared_memory<char>());
+  const int kv_head = int(blockIdx.x) / a.blocks, first_key = int(blockIdx.x) % a.blocks * OWN; // under a causal mask the first keys have most to do
+  const TileSpan tiles = tiles_of(a.sees.queries_of(first_key), a.sees.queries_of(least(first_key + OWN, a.sees.k_rows) - 1), B::COLS);
+  const int steps = tiles.count() * a.group;
+  const auto head_of = [&](int n) { return kv_head * a.group + n / tiles.count(); };
+  const auto tile_of = [&](int n) { return tiles.begin + n % tiles.count(); };
+
+  if (threadIdx.x == 0) {
+    prefetch(&q_map), prefetch(&d_o_map), prefetch(&k_map), prefetch(&v_map);
+    at.init(1 + WARP);
+  }
+  __syncthreads();
+
+  if (threadIdx.x < WARPGROUP) { // loads
+    fewer_registers<LOADING>();
+    if (threadIdx.x < WARP) {
+      if (one_of_warp() && steps > 0) {
+        barrier_expect(at.own_full, 2 * B::Owned::BYTES);
+        load(at.own_a, &k_map, at.own_full, first_key, kv_head * D, EVICT_FIRST);
+        load(at.own_b, &v_map, at.own_full, first_key, kv_head * D, EVICT_FIRST);
+        for (int n = 0; n < steps; n++) {
+          const int query = tile_of(n) * B::COLS, column = head_of(n) * D, stage = n % STAGES;
+          at.stages_a.wait_empty(n);
+          barrier_expect(at.stages_a.full(n), B::Passing::BYTES);
+          load(at.pass_a[stage], &q_map, at.stages_a.full(n), query, column, EVICT_LAST);
+          at.stages_b.wait_empty(n);
+          barrier_expect(at.stages_b.full(n), B::Passing::BYTES);
+          load(at.pass_b[stage], &d_o_map, at.stages_b.full(n), query, column, EVICT_LAST);
+        }
+      }
+    } else if (threadIdx.x < 2 * WARP) { // lse and delta, which TMA would want at multiples of 16 bytes
+      for (int n = 0; n < steps; n++) {
+        const int64_t of_head = int64_t(head_of(n)) * a.sees.q_rows;
+        float *const lse = at.statistics + n % STAGES * 2 * B::COLS, *const delta = lse + B::COLS;
+        at.stages_a.wait_empty(n);
+        for (int i = int(threadIdx.x) % WARP; i < B::COLS; i += WARP) {
+          const int query = tile_of(n) * B::COLS + i;
+          const bool there = query < a.sees.q_rows;
+          lse[i] = there ? a.lse[of_head + query] * LOG2_E : 0;
+          delta[i] = there ? a.delta[of_head + query] : 0;
+        }
+        barrier_arrive(at.stages_a.full(n));
+      }
+    }
+  } else { // compute
+    more_registers<COMPUTING>();
+    const int w = int(threadIdx.x) / WARPGROUP - 1, lane = int(threadIdx.x) % WARPGROUP;
+    const float scale = a.scale * LOG2_E;
+    int row[2];
+    Span seen[2];
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      row[h] = first_key + 64 * w + fragment_row(lane, 2 * h);
+      seen[h] = row[h] < a.sees.k_rows ? a.sees.queries_of(row[h]) : Span{0, 0};
+    }
+
+    Accumulator<D> dk, dv;
+    clear(dk);
+    clear(dv);
+    if (steps > 0) barrier_wait(at.own_full, 0);
+#pragma unroll 1
+    for (int n = 0; n < steps; n++) {
+      const typename B::Passing q = at.pass_a[n % STAGES], d_o = at.pass_b[n % STAGES];
+      const float *const lse = at.statistics + n % STAGES * 2 * B::COLS + fragment_column(lane, 0), *const delta = lse + B::COLS;
+      Accumulator<B::COLS> p, ds; // first S^T and dP^T
+      Operand<B::COLS> p_bf16, ds_bf16;
+      at.stages_a.wait_full(n);
+      mma_ABt(p, at.own_a, 64 * w, q);
+      at.stages_b.wait_full(n);
+      mma_ABt(ds, at.own_b, 64 * w, d_o);
+
+      wgmma_wait<1>(); // S^T
+      hold(p.at);
+#pragma unroll
+      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = exp2_fast(fmaf(p.at[i], scale, -lse[fragment_column(0, i)]));
+      if (!tiles.full(tile_of(n))) mask(p, seen, tile_of(n) * B::COLS, 0);
+      p_bf16.round(p);
+      wgmma_wait<0>(); // dP^T
+      hold(ds.at);
+#pragma unroll
+      for (int i = 0; i < B::COLS / 2; i++) ds.at[i] = p.at[i] * (ds.at[i] - delta[fragment_column(0, i)]);
+      ds_bf16.round(ds);
+
+      mma_AB(dv, p_bf16, d_o);
+      mma_AB(dk, ds_bf16, q);
+      wgmma_wait<1>(); // dV
+      hold(dv.at);
+      at.stages_b.release(n);
+      wgmma_wait<0>(); // dK
+      hold(dk.at);
+      at.stages_a.release(n);
+    }
+    add_to(dk_rows, dk, a.scale, row, a.sees.k_rows, kv_head * D, lane);
+    add_to(dv_rows, dv, 1, row, a.sees.k_rows, kv_head * D, lane);
+  }
+#endif
+}
+
+// Keys that pass by a block of queries.
+template <int D> using ForQueries = Backward<D, 128>;
+
+// Block (head, OWN queries); ordered as the forward pass.
+template <int D>
+__global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT TensorMap q_map, const CTX_GRID_CONSTANT TensorMap d_o_map, const CTX_GRID_CONSTANT TensorMap k_map,
+                                                        const CTX_GRID_CONSTANT TensorMap v_map, const BackwardCall a, Rows<float> dq_rows) {
+#if CTX_SM90_CODE
+  using B = ForQueries<D>;
+  const B at(shared_memory<char>());
+  const int kv_head = int(blockIdx.x) / (a.group * a.blocks), in_group = int(blockIdx.x) % (a.group * a.blocks);
+  const int head = kv_head * a.group + in_group % a.group, first_row = (a.blocks - 1 - in_group / a.group) * OWN;
+  const TileSpan tiles = tiles_of(a.sees.keys_of(first_row), a.sees.keys_of(least(first_row + OWN, a.sees.q_rows) - 1), B::COLS);
+
+  if (threadIdx.x == 0) {
+    prefetch(&q_map), prefetch(&d_o_map), prefetch(&k_map), prefetch(&v_map);
+    at.init(1);
+  }
+  __syncthreads();
+
+  if (threadIdx.x < WARPGROUP) { // loads
+    fewer_registers<LOADING>();
+    if (threadIdx.x < WARP && one_of_warp() && tiles.count() > 0) {
+      barrier_expect(at.own_full, 2 * B::Owned::BYTES);
+      load(at.own_a, &q_map, at.own_full, first_row, head * D, EVICT_FIRST);
+      load(at.own_b, &d_o_map, at.own_full, first_row, head * D, EVICT_FIRST);
+      for (int n = 0; n < tiles.count(); n++) {
+        const int key = (tiles.end - 1 - n) * B::COLS, stage = n % STAGES;
+        at.stages_a.wait_empty(n);
+        barrier_expect(at.stages_a.full(n), B::Passing::BYTES);
+        load(at.pass_a[stage], &k_map, at.stages_a.full(n), key, kv_head * D, EVICT_LAST);
+        at.stages_b.wait_empty(n);
+        barrier_expect(at.stages_b.full(n), B::Passing::BYTES);
+        load(at.pass_b[stage], &v_map, at.stages_b.full(n), key, kv_head * D, EVICT_LAST);
+      }
+    }
+  } else { // compute
+    more_registers<COMPUTING>();
+    const int w = int(threadIdx.x) / WARPGROUP - 1, lane = int(threadIdx.x) % WARPGROUP;
+    const float scale = a.scale * LOG2_E;
+    int row[2];
+    Span seen[2];
+    float lse[2], delta[2];
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      row[h] = first_row + 64 * w + fragment_row(lane, 2 * h);
+      const bool there = row[h] < a.sees.q_rows;
+      const int64_t i = int64_t(head) * a.sees.q_rows + row[h];
+      seen[h] = there ? a.sees.keys_of(row[h]) : Span{0, 0};
+      lse[h] = there ? a.lse[i] * LOG2_E : 0;
+      delta[h] = there ? a.delta[i] : 0;
+    }
+
+    Accumulator<D> dq;
+    clear(dq);
+    if (tiles.count() > 0) barrier_wait(at.own_full, 0);
+#pragma unroll 1
+    for (int n = 0; n < tiles.count(); n++) {
+      const typename B::Passing k = at.pass_a[n % STAGES], v = at.pass_b[n % STAGES];
+      const int tile = tiles.end - 1 - n;
+      Accumulator<B::COLS> p, ds; // first S and dP
+      Operand<B::COLS> ds_bf16;
+      at.stages_a.wait_full(n);
+      mma_ABt(p, at.own_a, 64 * w, k);
+      at.stages_b.wait_full(n);
+      mma_ABt(ds, at.own_b, 64 * w, v);
+
+      wgmma_wait<1>(); // S
+      hold(p.at);
+#pragma unroll
+      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = exp2_fast(fmaf(p.at[i], scale, -lse[i / 2 % 2]));
+      if (!tiles.full(tile)) mask(p, seen, tile * B::COLS, 0);
+      wgmma_wait<0>(); // dP
+      hold(ds.at);
+      at.stages_b.release(n);
+#pragma unroll
+      for (int i = 0; i < B::COLS / 2; i++) ds.at[i] = p.at[i] * (ds.at[i] - delta[i / 2 % 2]);
+      ds_bf16.round(ds);
+
+      mma_AB(dq, ds_bf16, k);
+      wgmma_wait<0>();
+      hold(dq.at);
+      at.stages_a.release(n);
+    }
+    add_to(dq_rows, dq, a.scale, row, a.sees.q_rows, head * D, lane);
+  }
+#endif
+}
+
+// d_o as TMA can read it: itself, or in scratch, rounded to bf16.
+ctx_status readable(ctx_device *device, const ctx_mat &d_o, ctx_mat *out) {
+  *out = d_o;
+  if (mappable(d_o)) return CTX_OK;
+  CTX_TRY(device->reserve(size_t(d_o.rows) * size_t(d_o.cols) * 2));
+  *out = {device->scratch, d_o.rows, d_o.cols, d_o.cols, CTX_BF16};
+  return copy(device, *out, d_o);
+}
+
+template <int D> ctx_status run(ctx_device *device, const ctx_attention_grad &g) {
+  const ctx_attention &a = g.fwd;
+  const int group = a.heads / a.kv_heads, key_blocks = tile_count(int(a.k.rows), OWN), query_blocks = tile_count(int(a.q.rows), OWN);
+  BackwardCall call{Visibility(a), group, key_blocks, a.scale, a.lse, g.delta};
+  ctx_mat d_o;
+  CTX_TRY(readable(device, g.d_o, &d_o));
+  const auto maps = [&](int query_rows, int key_rows, TensorMap(&m)[4]) -> ctx_status {
+    CTX_TRY(make_map(device, "attention_backward: q", a.q, query_rows, &m[0]));
+    CTX_TRY(make_map(device, "attention_backward: d_o", d_o, query_rows, &m[1]));
+    CTX_TRY(make_map(device, "attention_backward: k", a.k, key_rows, &m[2]));
+    return make_map(device, "attention_backward: v", a.v, key_rows, &m[3]);
+  };
+  TensorMap m[4];
+  using Keys = ForKeys<D>;
+  CTX_TRY(maps(Keys::COLS, OWN, m));
+  CTX_TRY(allow(device, dkv_kernel<D>, Keys::BYTES));
+  launch(device, dkv_kernel<D>, dim3(unsigned(key_blocks * a.kv_heads)), dim3(THREADS), Keys::BYTES, m[0], m[1], m[2], m[3], call, Rows<float>(g.dk), Rows<float>(g.dv));
+  call.blocks = query_blocks;
+  using Queries = ForQueries<D>;
+  CTX_TRY(maps(OWN, Queries::COLS, m));
+  CTX_TRY(allow(device, dq_kernel<D>, Queries::BYTES));
+  launch(device, dq_kernel<D>, dim3(unsigned(query_blocks * a.heads)), dim3(THREADS), Queries::BYTES, m[0], m[1], m[2], m[3], call, Rows<float>(g.dq));
+  return CTX_OK;
+}
+
+} // namespace
+
+ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
+  ctx_status status = CTX_OK;
+  with_head_dim(g.fwd.head_dim, [&](auto d) { status = run<decltype(d)::value>(device, g); });
+  return status;
+}
+
+} // namespace ctx_cuda

@@ -1,0 +1,224 @@
+// sm90.h: what ptx_sm90.cuh needs of a Hopper GPU, on a CPU: mbarriers, TMA loads, wgmma and named barriers for the fibers of cuda_runtime.h.
+// The kernels are the same; only their instructions are these functions.
+//
+// What the GPU does by itself happens here at its issue, or as late as it can: CTX_SHIM_LATE=loads puts loads off until no thread can go on
+// without one, and then does the newest; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
+// not waited for, or gives back what is still being read, is wrong under one of the two. Beside that ends the process: access outside
+// the block's shared memory, a barrier that gets more than it expects, a wgmma with no fence after registers may have been touched, threads
+// that all wait.
+//
+// Not modelled: costs, register pools, caches, the order of memory operations between the generic and the asynchronous proxy.
+//
+// defines: the functions of ptx_sm90.cuh
+#pragma once
+#include <cuda_runtime.h>
+
+#include <vector>
+
+#include "../../include/half.h"
+#include "../layout_sm90.h"
+
+namespace ctx_cuda::sm90 {
+
+// ---- what runs by itself ----
+
+struct Product {
+  float *d;
+  int n;
+  bool add, a_mn, b_mn;
+  const uint32_t *a; // its registers, or null: shared memory
+  Descriptor at_a, at_b;
+};
+struct Queue { // of a thread
+  std::vector<std::vector<Product>> groups; // the oldest first
+  std::vector<Product> open;
+  bool fenced = false;
+};
+struct NamedBarrier {
+  int arrived = 0;
+  size_t held = 0;
+};
+struct Hopper {
+  std::vector<Queue> threads;
+  std::vector<std::function<void()>> loads;
+  NamedBarrier named[16];
+};
+inline thread_local Hopper hopper;
+
+inline bool late(const char *what) {
+  static const char *set = std::getenv("CTX_SHIM_LATE");
+  return set && !std::strcmp(set, what);
+}
+inline bool do_loads() {
+  if (hopper.loads.empty()) return false;
+  const auto newest = std::move(hopper.loads.back());
+  hopper.loads.pop_back();
+  newest();
+  return true;
+}
+inline void new_block() {
+  hopper.threads.clear();
+  hopper.threads.resize(ctx_shim::machine.count());
+  hopper.loads.clear();
+  for (NamedBarrier &b : hopper.named) b = {};
+}
+inline const bool installed = [] {
+  ctx_shim::at_block_start = new_block;
+  ctx_shim::when_all_wait = do_loads;
+  return true;
+}();
+inline Queue &queue() { return hopper.threads[ctx_shim::machine.current]; }
+
+// ---- shared memory, by addresses that begin at 1024 ----
+
+constexpr uint32_t SHARED_BASE = 1024;
+inline uint32_t shared_address(const void *p) { return uint32_t(static_cast<const char *>(p) - ctx_shim::shared_bytes()) + SHARED_BASE; }
+inline void *shared_at(uint32_t address, size_t bytes) {
+  if (address < SHARED_BASE || address - SHARED_BASE + bytes > ctx_shim::machine.shared_size) ctx_shim::broken("outside shared memory");
+  return ctx_shim::shared_bytes() + (address - SHARED_BASE);
+}
+
+// ---- mbarrier ----
+
+struct Mbarrier {
+  int32_t bytes; // that are still to come
+  uint16_t pending, expected : 15, phase : 1;
+};
+static_assert(sizeof(Mbarrier) == 8);
+inline Mbarrier &mbarrier(uint32_t address) { return *static_cast<Mbarrier *>(shared_at(address, 8)); }
+inline void settle(Mbarrier &b) {
+  ctx_shim::machine.progress++;
+  if (b.pending == 0 && b.bytes == 0) b.pending = b.expected, b.phase ^= 1;
+}
+inline void barrier_init(uint32_t bar, uint32_t arrivals) { mbarrier(bar) = {0, uint16_t(arrivals), uint16_t(arrivals), 0}; }
+inline void barrier_init_fence() {}
+inline void barrier_arrive(uint32_t bar) {
+  Mbarrier &b = mbarrier(bar);
+  if (b.pending == 0) ctx_shim::broken("more arrive at an mbarrier than it expects");
+  b.pending--;
+  settle(b);
+}
+inline void barrier_expect(uint32_t bar, uint32_t bytes) {
+  mbarrier(bar).bytes += int32_t(bytes);
+  barrier_arrive(bar);
+}
+inline void barrier_wait(uint32_t bar, uint32_t parity) {
+  const Mbarrier &b = mbarrier(bar);
+  if (b.phase == parity) ctx_shim::wait_until([&] { return b.phase != parity; });
+}
+
+// ---- TMA ----
+
+struct TensorMap { // a matrix of bf16 and the box that a load brings
+  const uint16_t *data;
+  int64_t rows, cols, ld;
+  int box_rows;
+};
+constexpr uint64_t EVICT_FIRST = 0, EVICT_LAST = 0;
+inline void prefetch(const TensorMap *) {}
+inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int row, uint64_t) {
+  if (to % ATOM_BYTES) ctx_shim::broken("a TMA load to an address that is no multiple of 1024");
+  const TensorMap map = *m;
+  const auto load = [=] {
+    for (int r = 0; r < map.box_rows; r++)
+      for (int c = 0; c < BLOCK; c++) {
+        const bool there = row + r >= 0 && row + r < map.rows && col + c >= 0 && col + c < map.cols;
+        *static_cast<uint16_t *>(shared_at(swizzled(to + uint32_t(r * ROW_BYTES + c * 2)), 2)) = there ? map.data[(row + r) * map.ld + col + c] : 0;
+      }
+    mbarrier(bar).bytes -= map.box_rows * ROW_BYTES;
+    settle(mbarrier(bar));
+  };
+  if (late("loads")) hopper.loads.push_back(load);
+  else load();
+}
+
+// ---- wgmma ----
+
+// Operands in shared memory; knows where that is, since this is where the time goes.
+struct Reader {
+  const char *memory = ctx_shim::shared_bytes() - SHARED_BASE;
+  size_t end = SHARED_BASE + ctx_shim::machine.shared_size;
+  float operator()(Descriptor d, bool mn_major, int outer, int k) const {
+    const uint32_t address = operand_address(d, mn_major, outer, k);
+    if (address < SHARED_BASE || address + 2 > end) ctx_shim::broken("an operand outside shared memory");
+    return ctx::from_bf16(*reinterpret_cast<const uint16_t *>(memory + address));
+  }
+};
+
+// This thread's numbers of D (+)= A B. `of`: the same product of a thread of this warp.
+template <class F> void multiply(const Product &p, const F &of) {
+  const int thread = int(ctx_shim::machine.current % 128);
+  const Reader from_shared;
+  float a[2][K_STEP];
+  for (int half = 0; half < 2; half++)
+    for (int k = 0; k < K_STEP; k++) {
+      const int row = fragment_row(thread, 2 * half);
+      if (!p.a) {
+        a[half][k] = from_shared(p.at_a, p.a_mn, row, k);
+        continue;
+      }
+      for (int other = thread / 4 * 4; other < thread / 4 * 4 + 4; other++) // the threads that hold this row
+        for (int r = 0; r < 4; r++)
+          for (int h = 0; h < 2; h++)
+            if (a_row(other, r) == row && a_k(other, r, h) == k) a[half][k] = ctx::from_bf16(uint16_t(of(other - thread).a[r] >> (16 * h)));
+    }
+  for (int i = 0; i < p.n / 2; i += 4)
+    for (int e = 0; e < 2; e++) {
+      float b[K_STEP];
+      for (int k = 0; k < K_STEP; k++) b[k] = from_shared(p.at_b, p.b_mn, fragment_column(thread, i + e), k);
+      for (int half = 0; half < 2; half++) {
+        float sum = p.add ? p.d[i + 2 * half + e] : 0;
+        for (int k = 0; k < K_STEP; k++) sum += a[half][k] * b[k];
+        p.d[i + 2 * half + e] = sum;
+      }
+    }
+}
+inline void do_group() { // the oldest
+  const size_t self = ctx_shim::machine.current;
+  ctx_shim::meet_warp(); // all have issued it
+  const std::vector<Product> &group = queue().groups.front();
+  for (size_t i = 0; i < group.size(); i++) multiply(group[i], [&](int away) -> const Product & { return hopper.threads[size_t(int64_t(self) + away)].groups.front()[i]; });
+  ctx_shim::meet_warp(); // all have read each other's registers
+  queue().groups.erase(queue().groups.begin());
+}
+inline void wgmma_fence() { queue().fenced = true; }
+inline void wgmma_commit() {
+  queue().groups.push_back(std::move(queue().open));
+  queue().open.clear();
+  if (!late("products")) do_group();
+}
+template <int N> void wgmma_wait() {
+  while (queue().groups.size() > N) do_group();
+  queue().fenced = false;
+}
+template <int N, bool A_MN, bool B_MN> void wgmma_ss(float (&d)[N / 2], Descriptor a, Descriptor b, bool add) {
+  if (!queue().fenced) ctx_shim::broken("wgmma without a fence");
+  queue().open.push_back({d, N, add, A_MN, B_MN, nullptr, a, b});
+}
+template <int N, bool B_MN> void wgmma_rs(float (&d)[N / 2], const uint32_t *a, Descriptor b, bool add) {
+  if (!queue().fenced) ctx_shim::broken("wgmma without a fence");
+  queue().open.push_back({d, N, add, false, B_MN, a, {}, b});
+}
+template <class T, int N> void hold(T (&)[N]) {}
+
+// ---- the rest ----
+
+inline void named_sync(int id, int threads) {
+  NamedBarrier &b = hopper.named[id];
+  const size_t before = b.held;
+  if (++b.arrived == threads) b.held++, b.arrived = 0;
+  ctx_shim::machine.progress++;
+  if (b.held == before) ctx_shim::wait_until([&] { return b.held != before; });
+}
+inline void named_arrive(int id, int threads) {
+  NamedBarrier &b = hopper.named[id];
+  if (++b.arrived == threads) b.held++, b.arrived = 0;
+  ctx_shim::machine.progress++;
+}
+template <int N> void more_registers() {}
+template <int N> void fewer_registers() {}
+inline bool one_of_warp() { return ctx_shim::machine.current % 32 == 0; }
+inline uint32_t pack(float low, float high) { return uint32_t(ctx::to_bf16(low)) | uint32_t(ctx::to_bf16(high)) << 16; }
+inline float exp2_fast(float x) { return std::exp2(x); }
+
+} // namespace ctx_cuda::sm90

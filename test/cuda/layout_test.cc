@@ -1,0 +1,142 @@
+// layout_test.cc: what the Hopper kernels take for granted about places: the swizzle, descriptors, fragments (layout_sm90.h), and which tiles
+// a tile visits (attention_spans.h). Each formula is held against another way to say the same. Usage: layout_test
+#include "../attention/reference.h"
+
+#include <set>
+
+#include "../../native/cuda/attention_spans.h"
+
+using namespace ctx_cuda;
+using namespace ctx_cuda::sm90;
+
+namespace {
+
+std::mt19937 rng(7);
+
+void swizzle() {
+  std::set<uint32_t> seen;
+  for (uint32_t a = 0; a < 4096; a++) {
+    const uint32_t row = a / 128, piece = a % 128 / 16;
+    check(swizzled(a) == row * 128 + (piece ^ row % 8) * 16 + a % 16, "swizzled(%u) is %u", a, swizzled(a));
+    check(swizzled(swizzled(a)) == a, "the swizzle is its own inverse, but not at %u", a);
+    seen.insert(swizzled(a));
+  }
+  check(seen.size() == 4096, "the swizzle maps two addresses to one");
+}
+
+// A box of 64 columns as TMA writes it, piece by piece, against where a tile says a number is.
+template <int R, int C> void tile() {
+  const Tile<R, C> t = {5 * ATOM_BYTES};
+  std::set<uint32_t> seen;
+  for (int col = 0; col < C; col++)
+    for (int row = 0; row < R; row++) {
+      const uint32_t box = t.address + uint32_t(col / 64) * R * 128, piece = uint32_t(col % 64 / 8) ^ uint32_t(row % 8);
+      check(t.at(row, col) == box + uint32_t(row) * 128 + piece * 16 + uint32_t(col % 8) * 2, "tile %dx%d: (%d, %d) is at %u", R, C, row, col, t.at(row, col));
+      check(t.at(row, col) >= t.address && t.at(row, col) + 2 <= t[1].address, "tile %dx%d: (%d, %d) is outside", R, C, row, col);
+      seen.insert(t.at(row, col));
+    }
+  check(seen.size() == size_t(R) * C, "tile %dx%d: two numbers in one place", R, C);
+}
+
+// What wgmma reads as number (outer, k) of an operand is that number of the tile.
+template <int R, int C> void operands() {
+  for (const uint32_t address : {1024u, 200u * 1024}) {
+    const Tile<R, C> t = {address};
+    for (int step = 0; step < C / K_STEP; step++)
+      for (int from = 0; from < R; from += 64)
+        for (int row = from; row < R; row++)
+          for (int k = 0; k < K_STEP; k++)
+            check(operand_address(k_major(t, from, step), false, row - from, k) == t.at(row, step * K_STEP + k), "K-major %dx%d: row %d, step %d, k %d", R, C, row, step, k);
+    for (int step = 0; step < R / K_STEP; step++)
+      for (int col = 0; col < C; col++)
+        for (int k = 0; k < K_STEP; k++)
+          check(operand_address(mn_major(t, step), true, col, k) == t.at(step * K_STEP + k, col), "MN-major %dx%d: column %d, step %d, k %d", R, C, col, step, k);
+  }
+}
+
+void descriptors() {
+  // Fields by the PTX ISA's table: address, leading and stride offset in units of 16 bytes from bits 0, 16 and 32, swizzle mode 1 from bit 62.
+  const Descriptor d = descriptor(0x2c00, 0x4000, 0x400);
+  check(d.bits == (0x2c0ull | 0x400ull << 16 | 0x40ull << 32 | 1ull << 62), "descriptor bits are %llx", (unsigned long long)d.bits);
+  check(d.start() == 0x2c00 && d.leading() == 0x4000 && d.stride() == 0x400 && (d + 96).start() == 0x2c60, "descriptor fields are not what was put in");
+  const Descriptor last = descriptor(227 * 1024 - 16, 16, 1024);
+  check(last.start() == 227 * 1024 - 16, "a descriptor does not reach all of shared memory");
+}
+
+template <int N> void fragments() {
+  std::set<std::pair<int, int>> seen;
+  for (int thread = 0; thread < 128; thread++)
+    for (int j = 0; j < N / 8; j++)
+      for (int e = 0; e < 4; e++) {
+        const int row = 16 * (thread / 32) + thread % 32 / 4 + 8 * (e >> 1), col = 8 * j + 2 * (thread % 4) + (e & 1), i = 4 * j + e;
+        check(fragment_row(thread, i) == row && fragment_column(thread, i) == col, "register %d of thread %d is (%d, %d)", i, thread, fragment_row(thread, i), fragment_column(thread, i));
+        check(row == fragment_row(thread, 2 * (i / 2 % 2)), "register %d is not in the row that its bit 1 names", i);
+        check(col == fragment_column(thread, 0) + fragment_column(0, i), "columns are not the thread's plus the register's");
+        seen.insert({row, col});
+      }
+  check(seen.size() == size_t(64 * N), "an accumulator of %d columns has two registers for one number", N);
+  // Packed two by two, an accumulator is the left side of the next product.
+  for (int thread = 0; thread < 128; thread++)
+    for (int c = 0; c < N / K_STEP; c++)
+      for (int r = 0; r < 4; r++)
+        for (int h = 0; h < 2; h++) {
+          const int i = 8 * c + 2 * r + h;
+          check(fragment_row(thread, i) == a_row(thread, r) && fragment_column(thread, i) == K_STEP * c + a_k(thread, r, h), "register %d of thread %d meets the wrong k", i, thread);
+        }
+}
+
+// Every pair of a random call: spans say what is visible, and tiles visited hold all of it and are called full only when they are.
+void spans() {
+  for (int n = 0; n < 3000; n++) {
+    reference::Problem p;
+    p.q_rows = reference::between(rng, 1, 90), p.k_rows = reference::between(rng, 1, 90);
+    p.q_index = reference::between(rng, 0, 60), p.k_index = reference::between(rng, 0, 60);
+    p.causal = reference::between(rng, 0, 2) > 0;
+    if (reference::between(rng, 0, 2)) p.start = reference::documents(rng, p.q_index, p.q_rows, reference::between(rng, 1, 60));
+    ctx_attention call{};
+    call.q.rows = p.q_rows, call.k.rows = p.k_rows, call.q_index = p.q_index, call.k_index = p.k_index, call.causal = p.causal;
+    call.start = p.start.empty() ? nullptr : p.start.data();
+    const Visibility sees(call);
+    const std::string what = reference::describe(p);
+    const int q_rows = int(p.q_rows), k_rows = int(p.k_rows);
+    for (int i = 0; i < q_rows; i++)
+      for (int j = 0; j < k_rows; j++) {
+        check(sees.keys_of(i).has(j) == p.sees(i, j), "%s: query %d, key %d", what.c_str(), i, j);
+        check(sees.queries_of(j).has(i) == p.sees(i, j), "%s: key %d, query %d", what.c_str(), j, i);
+      }
+    const int own = int(reference::between(rng, 1, 24)), pass = int(reference::between(rng, 1, 24));
+    const auto tiles = [&](bool keys, int lines, int others) { // keys: lines are queries
+      for (int first = 0; first < lines; first += own) {
+        const int last = least(first + own, lines) - 1;
+        const TileSpan t = keys ? tiles_of(sees.keys_of(first), sees.keys_of(last), pass) : tiles_of(sees.queries_of(first), sees.queries_of(last), pass);
+        check(t.begin >= 0 && t.begin <= t.end && t.end <= tile_count(others, pass), "%s: tiles [%d, %d) of %d", what.c_str(), t.begin, t.end, tile_count(others, pass));
+        for (int tile = 0; tile < tile_count(others, pass); tile++) {
+          bool any = false, all = (tile + 1) * pass <= others;
+          for (int line = first; line <= last; line++)
+            for (int other = tile * pass; other < least((tile + 1) * pass, others); other++) {
+              const bool visible = keys ? p.sees(line, other) : p.sees(other, line);
+              any = any || visible, all = all && visible;
+            }
+          const bool visited = t.begin <= tile && tile < t.end;
+          check(visited || !any, "%s: tile %d of lines from %d is not visited", what.c_str(), tile, first);
+          if (visited) check(t.full(tile) == all, "%s: tile %d of lines from %d is %sfull", what.c_str(), tile, first, all ? "" : "not ");
+        }
+      }
+    };
+    tiles(true, q_rows, k_rows);
+    tiles(false, k_rows, q_rows);
+  }
+}
+
+} // namespace
+
+int main() {
+  swizzle();
+  tile<64, 64>(), tile<128, 128>(), tile<192, 64>(), tile<64, 128>();
+  operands<64, 64>(), operands<64, 128>(), operands<128, 64>(), operands<128, 128>(), operands<192, 64>();
+  descriptors();
+  fragments<64>(), fragments<128>();
+  spans();
+  std::printf("layout: %d checks, %d failures\n", checks, failures);
+  return failures ? 1 : 0;
+}
