@@ -35,7 +35,7 @@ Backend open_backend(const std::string &file) {
   }
   const auto get = reinterpret_cast<ctx_backend_v1_fn>(dlsym(library, "ctx_backend_v1"));
   if (!get) {
-    b.problem = "exports no ctx_backend_v1";
+    b.problem = file.substr(file.rfind('/') + 1) + " is no backend: it exports no ctx_backend_v1";
     return b;
   }
   const ctx_backend *table = get();

@@ -76,7 +76,7 @@ ctx_status create(int32_t threads, ctx_device **out) {
   if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
   if (error != cudaSuccess) {
     destroy(device);
-    return cuda_failed(nullptr, "create", error);
+    return error == cudaErrorMemoryAllocation ? no_memory(nullptr, sizeof(int32_t), "") : cuda_failed(nullptr, "create", error);
   }
   *out = device;
   return CTX_OK;

@@ -127,6 +127,23 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     await Promise.all([cpu.close(), gpu.close()]);
   });
 
+  test("takes what its ledger says of the GPU's memory, to the byte", async () => {
+    const before = loadAddon().cudaFreeMemory();
+    for (const [memory, ring] of [
+      [{}, 1],
+      [{ checkpointEvery: 1, offload: { to: "host" } as const }, 1],
+      [{ dtype: "bf16" as const, kvCacheTokens: 40 }, 2],
+    ] as const) {
+      const engine = await layered({ checkpointEvery: 0, ...memory }, ring);
+      if (ring === 1) await engine.accumulate(tokens(8, 1));
+      const { total, scratch } = engine.memory();
+      const flags = 4 * ring; // where each rank's kernels tell of a token that is none
+      expect(before - loadAddon().cudaFreeMemory()).toBe(total + scratch + flags);
+      await engine.close();
+      expect(loadAddon().cudaFreeMemory()).toBe(before);
+    }
+  });
+
   // Layer inputs leave and come back on the queue of transfers, while the queue of operations goes on.
   test.each([1, 2])("layer inputs that wait in the host's memory: every %i", async (checkpointEvery) => {
     const engines = [];
