@@ -127,6 +127,28 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     await Promise.all([cpu.close(), gpu.close()]);
   });
 
+  // Transfers of the cancelled step may be under way when the next one begins: none may write into it.
+  test.each(["0", "1"])(
+    "a cancelled step with layer inputs in the host's memory, early transfers %s",
+    async (early) => {
+      vi.stubEnv("CTX_SHIM_EARLY", early);
+      const clean = await layered({});
+      const engine = await layered({ offload: { to: "host" } });
+      for (const delay of [0, 30, 120]) {
+        const running = engine.accumulate(tokens(30, 7)).catch((error: Error & { code?: string }) => error.code);
+        await new Promise((wake) => setTimeout(wake, delay));
+        engine.cancel();
+        expect([undefined, "CTX_CANCELLED"]).toContain(
+          await running.then((code) => (typeof code === "string" ? code : undefined)),
+        );
+        await engine.zeroGradients();
+      }
+      for (const one of [clean, engine]) await one.accumulate(tokens(24, 1));
+      expect(digest(await readAll(engine, "gradient"))).toBe(digest(await readAll(clean, "gradient")));
+      await Promise.all([clean.close(), engine.close()]);
+    },
+  );
+
   test("takes what its ledger says of the GPU's memory, to the byte", async () => {
     const before = loadAddon().cudaFreeMemory();
     for (const [memory, ring] of [
@@ -144,8 +166,14 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     }
   });
 
-  // Layer inputs leave and come back on the queue of transfers, while the queue of operations goes on.
-  test.each([1, 2])("layer inputs that wait in the host's memory: every %i", async (checkpointEvery) => {
+  // Layer inputs leave and come back on the queue of transfers, while the queue of operations goes on: each as late as it may, then the
+  // transfers as early as they may.
+  test.each([
+    [1, "0"],
+    [2, "1"],
+    [1, "1"],
+  ])("layer inputs that wait in the host's memory: every %i, early transfers %s", async (checkpointEvery, early) => {
+    vi.stubEnv("CTX_SHIM_EARLY", early);
     const engines = [];
     for (const offload of [{}, { offload: { to: "host" } as const }]) {
       const engine = await layered({ checkpointEvery, ...offload });
@@ -162,6 +190,7 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
 
   test.each([2, 4])("a ring of %i ranks on one GPU as one rank", async (ring) => {
     for (const offload of ring === 2 ? [{}, { offload: { to: "host" } as const }] : [{}]) {
+      vi.stubEnv("CTX_SHIM_EARLY", "offload" in offload ? "1" : "0");
       const one = await layered({ checkpointEvery: 1 });
       const many = await layered({ checkpointEvery: 1, ...offload }, ring);
       for (const engine of [one, many]) {
