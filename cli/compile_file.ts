@@ -1,21 +1,22 @@
 import { planFaults } from "../compiler/index.ts";
 import type { Plan } from "../compiler/plan.ts";
 import { Failure } from "../runtime/run/failure.ts";
+import { nodeHost } from "./host.ts";
 import { analyzeFile, countText, printDiagnostics } from "./recipe_file.ts";
 
 /**
  * The plan of a recipe file. Diagnostics are printed to stderr, notes left out.
  *
  * @param settings `name=value` for the recipe's params
- * @param options `quiet`: of the diagnostics only errors are printed
+ * @param options `quiet`: of the diagnostics only errors are printed; `device`: what the plan is for where the recipe does not say
  * @throws Failure when the recipe has errors
  */
 export function compileFile(
   file: string,
   settings: readonly string[],
-  options: { quiet: boolean } = { quiet: false },
+  options: { quiet: boolean; device?: "cpu" | "cuda" | undefined } = { quiet: false },
 ): Plan {
-  const analysis = analyzeFile(file, settings);
+  const analysis = analyzeFile(file, settings, nodeHost(undefined, options.device));
   const shown = analysis.diagnostics.filter(
     ({ severity }) => severity === "error" || (severity === "warning" && !options.quiet),
   );

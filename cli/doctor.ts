@@ -133,7 +133,11 @@ function speed(): Pick<Finding, "ok" | "value"> {
 
 function cuda(native: NativeDescription): string {
   if (!native.cuda.available) return native.cuda.reason;
-  return native.cuda.devices.map((device) => `${device.name}, ${bytes(device.memoryBytes)}`).join("; ");
+  const { devices } = native.cuda;
+  const list = devices.map(
+    ({ name, memoryBytes, capability }) => `${name}, ${bytes(memoryBytes)}, compute capability ${capability}`,
+  );
+  return `${list.join("; ")} (driver for CUDA ${devices[0]?.driver}; ctx run uses ${devices.length > 1 ? "the first: CUDA_VISIBLE_DEVICES chooses" : "it"} with --device cuda)`;
 }
 
 /** The MPI that ctx was built with, for runs by several processes. */

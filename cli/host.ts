@@ -5,13 +5,17 @@ import type { Host } from "../compiler/host.ts";
 import { DataError } from "../runtime/data/data_error.ts";
 import { matchingFiles } from "../runtime/data/files.ts";
 import { messageOf } from "../runtime/run/failure.ts";
-import { processorFacts } from "./processor.ts";
+import { gpuFacts, processorFacts } from "./processor.ts";
 
 /** Largest text file that the compiler is handed: a recipe or a config.json is far below. */
 const largestText = 16 * 2 ** 20;
 
-/** The compiler's view of this machine's files. Relative paths are seen from `base`. */
-export function nodeHost(base: string = process.cwd()): Host {
+/**
+ * The compiler's view of this machine. Relative paths are seen from `base`.
+ *
+ * @param device that plans are to be carried out on where the recipe does not say
+ */
+export function nodeHost(base: string = process.cwd(), device?: "cpu" | "cuda"): Host {
   const at = (path: string) => resolve(base, path);
   return {
     readText(path) {
@@ -49,6 +53,8 @@ export function nodeHost(base: string = process.cwd()): Host {
     },
     hubFolder,
     machine: processorFacts,
+    gpu: gpuFacts,
+    ...(device && { device }),
   };
 }
 

@@ -27,10 +27,13 @@ function asFailure(error: unknown): (Error & FailureShape) | null {
   if (error instanceof Error && kind === undefined && NO_MEMORY.test(error.message))
     return Object.assign(error, {
       kind: "run" as const,
-      hint: "free some memory or raise the limit on it (ulimit -v, ulimit -d, the container's), and go on with --resume; or plan for less: shorter rows, fewer at once, checkpoint = every(1)",
+      hint: `${/\bon the GPU\b/.test(error.message) ? FREE_GPU : FREE_HOST}, and go on with --resume; or plan for less: shorter rows, fewer at once, checkpoint = every(1)`,
     });
   return error instanceof Error && typeof kind === "string" && kind in STATUS ? (error as Error & FailureShape) : null;
 }
+
+const FREE_GPU = "end what else holds the GPU's memory (nvidia-smi lists it)";
+const FREE_HOST = "free some memory or raise the limit on it (ulimit -v, ulimit -d, the container's)";
 
 /** What the engine, C++ and JavaScript say where the system refuses memory. */
 const NO_MEMORY = /\bout of memory\b|\bno memory for\b|Cannot allocate memory|allocation failed/;

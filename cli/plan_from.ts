@@ -21,7 +21,7 @@ export interface PlanSourceFile {
 export async function planFrom(
   file: string,
   settings: readonly string[],
-  options: { quiet: boolean } = { quiet: false },
+  options: { quiet: boolean; device?: "cpu" | "cuda" | undefined } = { quiet: false },
 ): Promise<PlanSourceFile> {
   if (!existsSync(file)) throw new Failure("input", `${file} does not exist`);
   if (extname(file) === ".json") {

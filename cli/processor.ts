@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import type { CpuFacts } from "../compiler/cost/hardware.ts";
+import type { CpuFacts, GpuFacts } from "../compiler/cost/hardware.ts";
+import { loadAddon } from "../runtime/engine/load.ts";
 import { readCalibration } from "./calibration.ts";
 
 /**
@@ -20,6 +21,17 @@ export function processorFacts(): CpuFacts {
     ...(clock > 0 && { gigahertz: Number(clock.toFixed(1)) }),
     ...(measured && { measured: { peak: measured.peak, efficiency: measured.efficiency } }),
   };
+}
+
+/** This machine's GPUs as the driver tells them; undefined where there is none that ctx can use. */
+export function gpuFacts(): GpuFacts | undefined {
+  try {
+    const { devices } = loadAddon().describe().cuda;
+    const [first] = devices;
+    return first && { name: first.name, memoryBytes: first.memoryBytes, count: devices.length, hostBytes: totalmem() };
+  } catch {
+    return undefined; // recipes are compiled where nothing was built, too
+  }
 }
 
 /** As the system calls it. */

@@ -7,7 +7,7 @@ import { loadAddon } from "../runtime/engine/load.ts";
 import { endJob, follow, type Job, joinJob, threadsOfRank } from "../runtime/ranks/job.ts";
 import { launchOf } from "../runtime/ranks/launch.ts";
 import { carryOut } from "../runtime/run/carry_out.ts";
-import { checkMachine } from "../runtime/run/check_machine.ts";
+import { checkMachine, expectCuda } from "../runtime/run/check_machine.ts";
 import { Failure } from "../runtime/run/failure.ts";
 import { writeAtomic, writeJson } from "../runtime/run/files.ts";
 import {
@@ -211,7 +211,8 @@ interface Started {
 }
 
 async function start(file: string, options: Options, machine: Omit<Machine, "device">): Promise<Started> {
-  const { plan, base, recipe } = await planFrom(file, options.set);
+  if (options.device === "cuda") expectCuda(machine.addon);
+  const { plan, base, recipe } = await planFrom(file, options.set, { quiet: false, device: options.device });
   refusePlanned(plan);
   // Before there is a folder: what can't begin here leaves none behind.
   checkMachine(plan, { ...machine, device: options.device ?? plan.hardware.kind }, baseFolder(plan, base));
@@ -244,7 +245,7 @@ async function resume(root: string, file: string | undefined, options: Options):
   const plan = readPlan(folder.plan);
   const { base } = readOrigin(folder.origin);
   if (file !== undefined) {
-    const { plan: now } = await planFrom(file, options.set);
+    const { plan: now } = await planFrom(file, options.set, { quiet: false, device: options.device });
     const differences = planDifferences(plan, now);
     if (differences.length > 0) {
       throw new Failure(

@@ -1,4 +1,4 @@
-import type { CpuFacts } from "./cost/hardware.ts";
+import type { CpuFacts, GpuFacts } from "./cost/hardware.ts";
 
 /**
  * What the compiler asks of the machine it runs on. Everything is synchronous, so that checking is one plain call; a
@@ -32,6 +32,12 @@ export interface Host {
 
   /** The processor and memory of the machine that compiles; undefined where a recipe should not depend on it. */
   machine(): CpuFacts | undefined;
+
+  /** The GPU that a run on this machine would use; undefined when there is none, or the host can't tell. */
+  gpu?(): GpuFacts | undefined;
+
+  /** What the plan is to be carried out on where the recipe does not say. Default: a processor. */
+  readonly device?: "cpu" | "cuda";
 }
 
 /** A host without any files: what a recipe says can still be checked. */

@@ -105,6 +105,42 @@ function gpu(name: string, figures: Gpu): HardwarePreset {
   };
 }
 
+/** What a driver tells of its GPUs. */
+export interface GpuFacts {
+  /** As NVIDIA calls it: "NVIDIA H100 80GB HBM3". */
+  name: string;
+  /** Of one. */
+  memoryBytes: number;
+  count: number;
+  /** Memory of the host. */
+  hostBytes: number;
+}
+
+/** Part of a GPU's name → the preset whose rates it has. */
+const GPU_NAMES: readonly [RegExp, HardwareName][] = [
+  [/\bB200\b/, "b200"],
+  [/\bH200\b/, "h200"],
+  [/\bH100\b/, "h100"],
+  [/\bA100\b/, "a100"],
+  [/\bL40S\b/, "l40s"],
+];
+
+/** The GPU of this machine, with the memory that it really has. Rates are those of the preset for its name, else of an L40S. */
+export function gpuHardware({ name, memoryBytes, count, hostBytes }: GpuFacts): HardwarePreset {
+  const known = GPU_NAMES.find(([pattern]) => pattern.test(name))?.[1];
+  const preset = PRESETS[known === "a100" && memoryBytes < 60 * GiB ? "a100_40g" : (known ?? "l40s")];
+  return {
+    ...preset,
+    name,
+    devices_per_host: count,
+    device_bytes: memoryBytes,
+    host_bytes: hostBytes,
+    origin: known
+      ? `this machine's GPU; ${preset.origin}`
+      : `this machine's GPU; its rates are taken to be those of an ${preset.name}`,
+  };
+}
+
 /** FLOPs of a cycle and core: two fused multiply-adds over the vector's width; vdpbf16ps does two products for each word. */
 const FLOPS_PER_CYCLE = {
   avx512bf16: { f32: 64, bf16: 128 },

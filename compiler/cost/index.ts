@@ -12,6 +12,8 @@ export {
   type CpuFacts,
   type CpuMeasured,
   cpuHardware,
+  type GpuFacts,
+  gpuHardware,
   HARDWARE_NAMES,
   type HardwareName,
   type HardwarePreset,

@@ -1,4 +1,4 @@
-import { cpuHardware, type HardwarePreset, hardwarePreset } from "../cost/hardware.ts";
+import { cpuHardware, gpuHardware, type HardwarePreset, hardwarePreset } from "../cost/hardware.ts";
 import type { PlanHardware } from "../plan.ts";
 import type { Reader } from "./reader.ts";
 
@@ -74,11 +74,17 @@ function choosePreset(reader: Reader, parameters: number, asked: number): Hardwa
     reader.note("preset", "h100", `assumed for ${asked} devices and a model of this size`);
     return preset;
   }
-  reader.note("preset", "this", "the machine that compiles");
-  return thisMachine(reader);
+  const machine = thisMachine(reader);
+  const device = machine.kind === "cuda" ? `${machine.name} of the machine that compiles` : "the machine that compiles";
+  reader.note("preset", "this", device);
+  return machine;
 }
 
-/** What the host tells of its machine; without a host, a small one of the portable kind. */
-function thisMachine({ lowering }: Reader): HardwarePreset {
+/** What the host tells of its machine, of its GPU where that is asked for; without a host, a small one of the portable kind. */
+function thisMachine(reader: Reader): HardwarePreset {
+  const { lowering } = reader;
+  const kind = reader.has("kind") ? reader.text("kind") : (lowering.host.device ?? "cpu");
+  const gpu = kind === "cuda" ? lowering.host.gpu?.() : undefined;
+  if (gpu) return gpuHardware(gpu);
   return cpuHardware(lowering.host.machine() ?? { cores: 2, isa: "portable", memoryBytes: 8 * GiB });
 }

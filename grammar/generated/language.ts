@@ -2277,7 +2277,7 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {
-            "this": "the machine that compiles; `ctx doctor --calibrate` measures it",
+            "this": "the machine that compiles; `ctx doctor --calibrate` measures it; with `kind = cuda` its GPU, whose memory then counts",
             "cpu": "any machine without a GPU",
             "l40s": "NVIDIA L40S",
             "a100_40g": "NVIDIA A100, 40 GB",

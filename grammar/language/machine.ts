@@ -118,7 +118,7 @@ export interface Hardware extends Block {
    * Figures of a known device; what is written beside it counts more.
    *
    * @default this
-   * @choice this: the machine that compiles; `ctx doctor --calibrate` measures it
+   * @choice this: the machine that compiles; `ctx doctor --calibrate` measures it; with `kind = cuda` its GPU, whose memory then counts
    * @choice cpu: any machine without a GPU
    * @choice l40s: NVIDIA L40S
    * @choice a100_40g: NVIDIA A100, 40 GB

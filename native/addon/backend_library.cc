@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -21,6 +22,8 @@ std::string own_folder() {
 
 namespace {
 
+bool starts_with(const std::string &text, const std::string &start) { return text.compare(0, start.size(), start) == 0; }
+
 Backend open_backend(const std::string &file) {
   Backend b;
   b.file = file;
@@ -32,21 +35,23 @@ Backend open_backend(const std::string &file) {
   }
   const auto get = reinterpret_cast<ctx_backend_v1_fn>(dlsym(library, "ctx_backend_v1"));
   if (!get) {
-    b.problem = "exports no ctx_backend_v1";
+    b.problem = file.substr(file.rfind('/') + 1) + " is no backend: it exports no ctx_backend_v1";
     return b;
   }
   const ctx_backend *table = get();
   if (table->version != CTX_BACKEND_VERSION) {
-    b.problem = "has version " + std::to_string(table->version) + ", this addon needs " + std::to_string(CTX_BACKEND_VERSION) + " (rebuild: npm run build)";
+    const std::string name = file.substr(file.rfind('/') + 1);
+    const char *const again = starts_with(name, "libctx_cpu_") ? "build" : "build:cuda";
+    b.problem = name + " is of version " + std::to_string(table->version);
+    b.problem += ", and the engine needs version " + std::to_string(CTX_BACKEND_VERSION);
+    b.problem.append(" (build it again: npm run ").append(again).append(")");
     return b;
   }
   b.score = table->score();
   if (b.score > 0) b.table = table;
-  else b.problem = "this machine lacks its instructions or device";
+  else b.problem = table->problem();
   return b;
 }
-
-bool starts_with(const std::string &text, const std::string &start) { return text.compare(0, start.size(), start) == 0; }
 
 std::vector<Backend> open_cpu_backends() {
   std::vector<Backend> found;
@@ -85,9 +90,15 @@ const ctx_backend *choose_cpu_backend(const std::string &isa) {
 
 const Backend &cuda_backend() {
   static const Backend backend = [] {
-    Backend b = open_backend(own_folder() + "/libctx_cuda.so");
-    if (!b.table && b.problem.find("No such file") != std::string::npos) b.problem = "libctx_cuda.so was not built (CUDA is not part of this build)";
-    return b;
+    const char *named = std::getenv("CTX_CUDA_LIBRARY");
+    const std::string file = named && *named ? named : own_folder() + "/libctx_cuda.so";
+    if (access(file.c_str(), F_OK) != 0) {
+      Backend none;
+      none.file = file;
+      none.problem = named && *named ? file + " (CTX_CUDA_LIBRARY) is not there" : "this build has no CUDA backend (build it where the CUDA toolkit is: npm run build:cuda)";
+      return none;
+    }
+    return open_backend(file);
   }();
   return backend;
 }

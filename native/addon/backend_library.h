@@ -24,7 +24,7 @@ const std::vector<Backend> &cpu_backends();
 // variable CTX_CPU_ISA counts. Throws a Failure that lists what there is.
 const ctx_backend *choose_cpu_backend(const std::string &isa);
 
-// libctx_cuda.so beside ctx.node; `problem` says why there is none.
+// libctx_cuda.so beside ctx.node, or the library that the environment variable CTX_CUDA_LIBRARY names; `problem` says why there is none.
 const Backend &cuda_backend();
 
 } // namespace ctx

@@ -64,6 +64,25 @@ double memory_bytes() {
 
 } // namespace
 
+namespace {
+
+Napi::Array cuda_devices(Napi::Env env) {
+  Napi::Array devices = Napi::Array::New(env);
+  const ctx_backend *table = cuda_backend().table;
+  ctx_device_info found;
+  for (int32_t index = 0; table && table->device_info && table->device_info(index, &found) == CTX_OK; index++) {
+    Napi::Object device = Napi::Object::New(env);
+    device.Set("name", found.name);
+    device.Set("memoryBytes", (double)found.memory);
+    device.Set("capability", std::to_string(found.major) + "." + std::to_string(found.minor));
+    device.Set("driver", std::to_string(found.driver / 1000) + "." + std::to_string(found.driver % 1000 / 10));
+    devices.Set(devices.Length(), device);
+  }
+  return devices;
+}
+
+} // namespace
+
 Napi::Value describe(const Napi::CallbackInfo &info) {
   const Napi::Env env = info.Env();
   Napi::Object value = Napi::Object::New(env);
@@ -89,7 +108,7 @@ Napi::Value describe(const Napi::CallbackInfo &info) {
   Napi::Object cuda = Napi::Object::New(env);
   cuda.Set("available", cuda_backend().table != nullptr);
   cuda.Set("reason", cuda_backend().problem);
-  cuda.Set("devices", Napi::Array::New(env));
+  cuda.Set("devices", cuda_devices(env));
   value.Set("cuda", cuda);
   return value;
 }
@@ -105,6 +124,14 @@ Napi::Value cpu_peak(const Napi::CallbackInfo &info) {
   } catch (const std::exception &error) { // no backend, or no thread to be had
     throw Napi::Error::New(info.Env(), std::string("cpuPeak: ") + error.what());
   }
+}
+
+Napi::Value cuda_free_memory(const Napi::CallbackInfo &info) {
+  const Backend &cuda = cuda_backend();
+  if (!cuda.table || !cuda.table->free_memory) throw Napi::Error::New(info.Env(), "cudaFreeMemory: " + cuda.problem);
+  int64_t free = 0, total = 0;
+  if (cuda.table->free_memory(&free, &total) != CTX_OK) throw Napi::Error::New(info.Env(), std::string("cudaFreeMemory: ") + cuda.table->last_error(nullptr));
+  return Napi::Number::New(info.Env(), (double)free);
 }
 
 Napi::Value startable_threads(const Napi::CallbackInfo &info) {

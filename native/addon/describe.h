@@ -1,5 +1,5 @@
 // describe.h: what this machine offers (NativeDescription of runtime/engine/addon.ts).
-// defines: describe, cpu_peak, startable_threads
+// defines: describe, cpu_peak, cuda_free_memory, startable_threads
 #pragma once
 #include <napi.h>
 
@@ -9,6 +9,9 @@ Napi::Value describe(const Napi::CallbackInfo &info);
 
 // (dtype, threads): FLOP/s that so many threads reach at most with the backend that is used here; takes about 50 ms.
 Napi::Value cpu_peak(const Napi::CallbackInfo &info);
+
+// (): bytes of the first GPU that nobody has taken. Starts CUDA on it, which takes some memory and half a second.
+Napi::Value cuda_free_memory(const Napi::CallbackInfo &info);
 
 // (count): how many threads, up to `count`, this process can start at once: a limit on processes (ulimit -u, a container's) shows no
 // other way. They end before it returns.

@@ -44,7 +44,9 @@ constexpr const char *NAME = "cpu-portable";
 int32_t score() { return 10; }
 #endif
 
-const ctx_backend TABLE = table_of(NAME, score);
+const char *problem() { return score() > 0 ? "" : "this machine lacks its instructions"; }
+
+const ctx_backend TABLE = table_of(NAME, score, problem);
 
 } // namespace
 } // namespace ctx_cpu

@@ -1,7 +1,10 @@
-// backend.cu: the one symbol of this library, and whether this machine can run it.
+// backend.cu: the one symbol of this library, whether this machine can run it, and what GPUs there are.
 //
-// CUDA's runtime is linked in, so that the library loads where there is no driver; its first call then fails, and score() is 0.
-#include <cuda_runtime.h>
+// CUDA's runtime is linked in, so that the library loads where there is no driver; its first call then fails, and problem() says why.
+#include "device.h"
+
+#include <cstdio>
+#include <cstring>
 
 #include "operations.h"
 
@@ -15,12 +18,77 @@ constexpr const char *NAME = "cuda";
 constexpr const char *NAME = "cuda-on-host"; // the shim (host/cuda_runtime.h)
 #endif
 
-int32_t score() {
-  int devices = 0;
-  return cudaGetDeviceCount(&devices) == cudaSuccess && devices > 0 ? 100 : 0;
+// The kernels hold bf16, asynchronous copies and the like for granted.
+constexpr int LEAST_CAPABILITY = 8;
+
+// Why no GPU can be used; empty if one can.
+struct Found {
+  char problem[512] = "";
+
+  Found() {
+    int driver = 0, runtime = 0, devices = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    const cudaError_t error = cudaGetDeviceCount(&devices);
+    if (driver == 0) say("there is no NVIDIA driver on this machine");
+    else if (error == cudaErrorInsufficientDriver)
+      say("the NVIDIA driver is for CUDA %d.%d at most, and this build needs %d.%d: install a newer driver, or build ctx with that CUDA (npm run build:cuda)", driver / 1000, driver % 1000 / 10,
+          runtime / 1000, runtime % 1000 / 10);
+    else if (error == cudaErrorNoDevice || (error == cudaSuccess && devices == 0))
+      say("there is no GPU that CUDA may use (CUDA_VISIBLE_DEVICES, or the container's --gpus, may hide it)");
+    else if (error != cudaSuccess) say("CUDA cannot start: %s", cudaGetErrorString(error));
+    else look();
+    cudaGetLastError(); // it is told here, and by no operation
+  }
+
+  void look() {
+    cudaDeviceProp device;
+    const cudaError_t error = cudaGetDeviceProperties(&device, 0);
+    if (error != cudaSuccess) say("CUDA cannot tell what its GPU is: %s", cudaGetErrorString(error));
+    else if (device.major < LEAST_CAPABILITY)
+      say("%s has compute capability %d.%d, and the kernels need %d.0 (A100) or newer", device.name, device.major, device.minor, LEAST_CAPABILITY);
+  }
+
+  template <class... A> void say(const char *format, A... arguments) { std::snprintf(problem, sizeof problem, format, arguments...); }
+};
+
+const Found &found() {
+  static const Found once;
+  return once;
 }
 
-const ctx_backend TABLE = table_of(NAME, score);
+int32_t score() { return found().problem[0] ? 0 : 100; }
+
+const char *problem() { return found().problem; }
+
+ctx_status device_info(int32_t index, ctx_device_info *out) {
+  int devices = 0;
+  CTX_CUDA(nullptr, "device_info", cudaGetDeviceCount(&devices));
+  if (index < 0 || index >= devices) return fail(nullptr, CTX_ERR_ARGUMENT, "device_info: there are %d GPUs, and none with index %d", devices, index);
+  cudaDeviceProp device;
+  CTX_CUDA(nullptr, "device_info", cudaGetDeviceProperties(&device, index));
+  *out = {};
+  std::snprintf(out->name, sizeof out->name, "%s", device.name);
+  out->memory = int64_t(device.totalGlobalMem);
+  out->major = device.major;
+  out->minor = device.minor;
+  CTX_CUDA(nullptr, "device_info", cudaDriverGetVersion(&out->driver));
+  return CTX_OK;
+}
+
+} // namespace
+
+ctx_status free_memory(int64_t *free, int64_t *total) {
+  size_t left = 0, all = 0;
+  CTX_CUDA(nullptr, "free_memory", cudaMemGetInfo(&left, &all));
+  *free = int64_t(left);
+  *total = int64_t(all);
+  return CTX_OK;
+}
+
+namespace {
+
+const ctx_backend TABLE = table_of(NAME, score, problem, device_info, free_memory);
 
 } // namespace
 } // namespace ctx_cuda

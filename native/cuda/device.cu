@@ -20,6 +20,13 @@ ctx_status check(ctx_device *device, const char *name, const ctx_mat &x) {
   return CTX_OK;
 }
 
+// CTX_ERR_MEMORY, with what there is: another program may have taken it.
+ctx_status no_memory(ctx_device *device, size_t bytes, const char *what) {
+  int64_t free = 0, total = 0;
+  if (free_memory(&free, &total) != CTX_OK) return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes%s on the GPU", bytes, what);
+  return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes%s on the GPU: %lld of its %lld bytes are free", bytes, what, (long long)free, (long long)total);
+}
+
 } // namespace
 
 ctx_status fail(ctx_device *device, ctx_status status, const char *format, ...) {
@@ -65,6 +72,7 @@ ctx_status create(int32_t threads, ctx_device **out) {
   ctx_device *device = new (std::nothrow) ctx_device;
   if (!device) return fail(nullptr, CTX_ERR_MEMORY, "create: out of memory");
   cudaError_t error = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
+  if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&device->transfers, cudaStreamNonBlocking);
   if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
   int ordinal = 0, major = 0, minor = 0;
   if (error == cudaSuccess) error = cudaGetDevice(&ordinal);
@@ -73,7 +81,7 @@ ctx_status create(int32_t threads, ctx_device **out) {
   device->sm = 10 * major + minor;
   if (error != cudaSuccess) {
     destroy(device);
-    return cuda_failed(nullptr, "create", error);
+    return error == cudaErrorMemoryAllocation ? no_memory(nullptr, sizeof(int32_t), "") : cuda_failed(nullptr, "create", error);
   }
   *out = device;
   return CTX_OK;
@@ -81,10 +89,12 @@ ctx_status create(int32_t threads, ctx_device **out) {
 
 void destroy(ctx_device *device) {
   if (!device) return;
-  if (device->stream) cudaStreamSynchronize(device->stream);
+  for (const cudaStream_t stream : {device->stream, device->transfers})
+    if (stream) cudaStreamSynchronize(stream);
   cudaFree(device->wrong);
   cudaFree(device->scratch);
-  if (device->stream) cudaStreamDestroy(device->stream);
+  for (const cudaStream_t stream : {device->stream, device->transfers})
+    if (stream) cudaStreamDestroy(stream);
   delete device;
 }
 
@@ -97,7 +107,7 @@ ctx_status alloc(ctx_device *device, size_t bytes, void **out) {
   const size_t size = std::max<size_t>(bytes, 1);
   if (cudaMalloc(out, size) != cudaSuccess) {
     cudaGetLastError(); // an allocation that failed leaves the context as it was
-    return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes on the GPU", bytes);
+    return no_memory(device, bytes, "");
   }
   CTX_CUDA(device, "alloc", cudaMemsetAsync(*out, 0, size, device->stream));
   CTX_CUDA(device, "alloc", cudaStreamSynchronize(device->stream));
@@ -106,26 +116,71 @@ ctx_status alloc(ctx_device *device, size_t bytes, void **out) {
 
 void release(ctx_device *device, void *p, size_t) {
   if (!p) return;
-  cudaStreamSynchronize(device->stream); // work in flight may still read it
+  synchronize(device); // work in flight may still read it
   cudaFree(p);
 }
 
+// The caller may reuse its buffer at once.
 ctx_status upload(ctx_device *device, void *to, const void *from, size_t bytes) {
   if (bytes) CTX_CUDA(device, "upload", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, device->stream));
-  return synchronize(device); // the caller may reuse its buffer at once
+  CTX_CUDA(device, "upload", cudaStreamSynchronize(device->stream));
+  return CTX_OK;
 }
 
 ctx_status download(ctx_device *device, void *to, const void *from, size_t bytes) {
   if (bytes) CTX_CUDA(device, "download", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, device->stream));
-  return synchronize(device);
+  CTX_CUDA(device, "download", cudaStreamSynchronize(device->stream));
+  return CTX_OK;
 }
 
 ctx_status synchronize(ctx_device *device) {
   CTX_CUDA(device, "synchronize", cudaStreamSynchronize(device->stream));
+  CTX_CUDA(device, "synchronize", cudaStreamSynchronize(device->transfers));
   return CTX_OK;
 }
 
 int64_t scratch(ctx_device *device) { return int64_t(device->scratch_bytes); }
+
+ctx_status alloc_host(ctx_device *device, size_t bytes, void **out) {
+  *out = nullptr;
+  if (cudaHostAlloc(out, std::max<size_t>(bytes, 1), cudaHostAllocPortable) == cudaSuccess) return CTX_OK;
+  cudaGetLastError();
+  return fail(device, CTX_ERR_MEMORY, "no page-locked memory for %zu bytes on the host", bytes);
+}
+
+void release_host(ctx_device *device, void *p, size_t) {
+  if (!p) return;
+  synchronize(device);
+  cudaFreeHost(p);
+}
+
+ctx_status transfer(ctx_device *device, void *to, const void *from, size_t bytes, ctx_direction direction) {
+  constexpr cudaMemcpyKind kinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice};
+  if (bytes) CTX_CUDA(device, "transfer", cudaMemcpyAsync(to, from, bytes, kinds[direction], device->transfers));
+  return CTX_OK;
+}
+
+ctx_status create_event(ctx_device *device, ctx_event **out) {
+  *out = nullptr;
+  cudaEvent_t event = nullptr;
+  CTX_CUDA(device, "create_event", cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  *out = reinterpret_cast<ctx_event *>(event);
+  return CTX_OK;
+}
+
+void destroy_event(ctx_event *event) {
+  if (event) cudaEventDestroy(reinterpret_cast<cudaEvent_t>(event));
+}
+
+ctx_status record(ctx_device *device, ctx_queue queue, ctx_event *event) {
+  CTX_CUDA(device, "record", cudaEventRecord(reinterpret_cast<cudaEvent_t>(event), queue == CTX_TRANSFERS ? device->transfers : device->stream));
+  return CTX_OK;
+}
+
+ctx_status wait(ctx_device *device, ctx_queue queue, ctx_event *event) {
+  CTX_CUDA(device, "wait", cudaStreamWaitEvent(queue == CTX_TRANSFERS ? device->transfers : device->stream, reinterpret_cast<cudaEvent_t>(event), 0));
+  return CTX_OK;
+}
 
 } // namespace ctx_cuda
 
@@ -137,7 +192,7 @@ ctx_status ctx_device::reserve(size_t bytes) {
   scratch_bytes = 0;
   if (cudaMalloc(&scratch, bytes) != cudaSuccess) {
     cudaGetLastError();
-    return ctx_cuda::fail(this, CTX_ERR_MEMORY, "no memory for %zu bytes of scratch on the GPU", bytes);
+    return ctx_cuda::no_memory(this, bytes, " of scratch");
   }
   scratch_bytes = bytes;
   return CTX_OK;

@@ -1,4 +1,4 @@
-// device.h: what a ctx_device is on a GPU: one stream with its scratch; and the helpers that every operation uses.
+// device.h: what a ctx_device is on a GPU: a stream with its scratch, another for transfers; and the helpers that every operation uses.
 //
 // Operations only enqueue; `synchronize`, `download` and the few that return a number wait. Each operation asks afterwards whether its
 // launch was accepted, so an error is told at the operation, or, if the GPU meets it later, at the next one that waits.
@@ -16,6 +16,7 @@
 
 struct ctx_device {
   cudaStream_t stream = nullptr;
+  cudaStream_t transfers = nullptr; // runs beside it
   void *scratch = nullptr; // grows; contents are not kept
   std::atomic<size_t> scratch_bytes{0}; // read from any thread
   int32_t *wrong = nullptr; // on the device: lowest index that a check found wrong (see checks.cuh)
@@ -33,6 +34,9 @@ namespace ctx_cuda {
 
 // Writes the message (printf style) for last_error and returns `status`. `device` may be null.
 __attribute__((format(printf, 3, 4))) ctx_status fail(ctx_device *device, ctx_status status, const char *format, ...);
+
+// Bytes of the GPU that nobody has taken, and all of them (backend.cu).
+ctx_status free_memory(int64_t *free, int64_t *total);
 
 // CTX_ERR_MEMORY or CTX_ERR_DEVICE with CUDA's words.
 ctx_status cuda_failed(ctx_device *device, const char *what, cudaError_t error);
@@ -54,8 +58,8 @@ void launch(ctx_device *device, void (*kernel)(P...), dim3 blocks, dim3 threads,
 #if defined(__CUDACC__)
   kernel<<<blocks, threads, shared, device->stream>>>(P(arguments)...);
 #else
-  (void)device;
-  ctx_shim::run(blocks, threads, shared, [=] { kernel(P(arguments)...); });
+  if (!ctx_shim::check_arguments(P(arguments)...)) return;
+  ctx_shim::enqueue_touching(device->stream, [=] { ctx_shim::run(blocks, threads, shared, [=] { kernel(P(arguments)...); }); });
 #endif
 }
 

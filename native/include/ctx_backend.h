@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define CTX_BACKEND_VERSION 2
+#define CTX_BACKEND_VERSION 3
 
 typedef enum {
   CTX_OK = 0,
@@ -36,7 +36,19 @@ typedef enum {
 
 typedef enum { CTX_F32 = 0, CTX_BF16 = 1, CTX_F16 = 2 } ctx_dtype;
 
-typedef struct ctx_device ctx_device; // one compute queue: a thread pool, or a CUDA stream with its handles
+typedef struct ctx_device ctx_device; // a queue of operations and one of transfers: a thread pool, or two CUDA streams
+typedef struct ctx_event ctx_event;   // a point in one of them
+
+typedef enum { CTX_OPERATIONS = 0, CTX_TRANSFERS = 1 } ctx_queue;
+typedef enum { CTX_TO_DEVICE = 0, CTX_TO_HOST = 1, CTX_ON_DEVICE = 2 } ctx_direction;
+
+// A device with memory of its own, as `ctx doctor` tells it.
+typedef struct {
+  char name[256];
+  int64_t memory;       // bytes
+  int32_t major, minor; // compute capability
+  int32_t driver;       // 1000 major + 10 minor of the newest CUDA that the driver runs
+} ctx_device_info;
 
 // A view of a row-major matrix in device memory. ld >= cols, in elements.
 typedef struct {
@@ -85,6 +97,11 @@ typedef struct {
   int32_t version;      // CTX_BACKEND_VERSION
   const char *name;     // "cpu-avx512bf16", "cpu-avx512", "cpu-avx2", "cpu-portable", "cuda"
   int32_t (*score)(void); // 0: cannot run on this machine; otherwise the highest wins
+  const char *(*problem)(void); // why score is 0; "" where it is not
+
+  // ---- of a device with memory of its own; NULL: this one has none but the host's ----
+  ctx_status (*device_info)(int32_t index, ctx_device_info *out);         // CTX_ERR_ARGUMENT: there are not so many. Operations use device 0
+  ctx_status (*free_memory)(int64_t *free, int64_t *total);               // bytes of device 0, whoever took the rest
 
   // ---- device and memory ----
   ctx_status (*create)(int32_t threads, ctx_device **out);
@@ -95,8 +112,19 @@ typedef struct {
   void (*release)(ctx_device *, void *, size_t bytes);
   ctx_status (*upload)(ctx_device *, void *device, const void *host, size_t bytes);
   ctx_status (*download)(ctx_device *, void *host, const void *device, size_t bytes);
-  ctx_status (*synchronize)(ctx_device *);
+  ctx_status (*synchronize)(ctx_device *); // both queues are empty
   int64_t (*scratch)(ctx_device *); // bytes that the operations keep for themselves, beside alloc; from any thread. NULL: not counted
+
+  // ---- transfers beside the operations ----
+  // A device has two queues, each in order, and nothing else is: what one must not do before the other has come so far is told by events.
+  // An event may be waited for from any device of the backend. Host memory must be that of alloc_host and stay as it is until then.
+  ctx_status (*alloc_host)(ctx_device *, size_t bytes, void **out);        // page-locked where the device can reach into it
+  void (*release_host)(ctx_device *, void *, size_t bytes);
+  ctx_status (*transfer)(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction); // enqueued on CTX_TRANSFERS
+  ctx_status (*create_event)(ctx_device *, ctx_event **out);
+  void (*destroy_event)(ctx_event *);
+  ctx_status (*record)(ctx_device *, ctx_queue, ctx_event *);              // comes when what is enqueued by now is done
+  ctx_status (*wait)(ctx_device *, ctx_queue, ctx_event *);                // what is enqueued from now on begins after it, as it was last recorded
 
   // ---- plain data movement ----
   ctx_status (*zero)(ctx_device *, ctx_mat x);

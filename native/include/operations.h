@@ -17,6 +17,15 @@ ctx_status download(ctx_device *, void *host, const void *device, size_t bytes);
 ctx_status synchronize(ctx_device *);
 int64_t scratch(ctx_device *);
 
+// transfers
+ctx_status alloc_host(ctx_device *, size_t bytes, void **out);
+void release_host(ctx_device *, void *, size_t bytes);
+ctx_status transfer(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction);
+ctx_status create_event(ctx_device *, ctx_event **out);
+void destroy_event(ctx_event *);
+ctx_status record(ctx_device *, ctx_queue, ctx_event *);
+ctx_status wait(ctx_device *, ctx_queue, ctx_event *);
+
 // movement
 ctx_status zero(ctx_device *, ctx_mat x);
 ctx_status copy(ctx_device *, ctx_mat dst, ctx_mat src);
@@ -60,11 +69,15 @@ ctx_status sum_squares(ctx_device *, ctx_mat x, double *out);
 ctx_status adamw(ctx_device *, float *param, float *m, float *v, const float *grad, int64_t n, const ctx_adamw *h);
 
 // All of them as the table of a backend.
-constexpr ctx_backend table_of(const char *name, int32_t (*score)(void)) {
+constexpr ctx_backend table_of(const char *name, int32_t (*score)(void), const char *(*problem)(void), ctx_status (*device_info)(int32_t, ctx_device_info *) = nullptr,
+                               ctx_status (*free_memory)(int64_t *, int64_t *) = nullptr) {
   return {
       .version = CTX_BACKEND_VERSION,
       .name = name,
       .score = score,
+      .problem = problem,
+      .device_info = device_info,
+      .free_memory = free_memory,
       .create = create,
       .destroy = destroy,
       .last_error = last_error,
@@ -75,6 +88,13 @@ constexpr ctx_backend table_of(const char *name, int32_t (*score)(void)) {
       .download = download,
       .synchronize = synchronize,
       .scratch = scratch,
+      .alloc_host = alloc_host,
+      .release_host = release_host,
+      .transfer = transfer,
+      .create_event = create_event,
+      .destroy_event = destroy_event,
+      .record = record,
+      .wait = wait,
       .zero = zero,
       .copy = copy,
       .add = add,

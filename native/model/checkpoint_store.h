@@ -14,10 +14,11 @@ class CheckpointStore {
   virtual ~CheckpointStore() = default;
   // Ends what is under way and forgets its failures: a new step begins.
   virtual void begin() = 0;
-  // Starts a transfer and returns its ticket. The memory must stay as it is until `wait` for the ticket returns.
+  // Starts a transfer, of what the operations enqueued by now leave there, and returns its ticket. The memory must stay as it is until
+  // `wait` for the ticket returns.
   virtual int64_t put(int64_t slot, const void *from, size_t bytes) = 0;
   virtual int64_t get(int64_t slot, void *to, size_t bytes) = 0;
-  // Returns when the transfer is done; throws a Failure when it, or one before it, failed.
+  // Operations enqueued from now on find the transfer done. Throws a Failure when it, or one before it, failed.
   virtual void wait(int64_t ticket) = 0;
 };
 
@@ -26,7 +27,7 @@ class CheckpointStore {
 // come, so that they take no memory. Throws a Failure that names the folder, the size and the cause.
 std::unique_ptr<CheckpointStore> file_store(const std::string &folder, int64_t slots, int64_t slot_bytes);
 
-// Memory of the host; transfers go through the device's upload and download. `ops` must outlive it.
+// Memory of the host; transfers go beside the device's operations. `ops` must outlive it.
 std::unique_ptr<CheckpointStore> host_store(const Ops &ops, int64_t slots, int64_t slot_bytes);
 
 } // namespace ctx

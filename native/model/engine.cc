@@ -73,6 +73,7 @@ void Engine::on_ranks(const std::function<void(Rank &)> &work) {
   const auto run = [&](Rank &rank) {
     try {
       work(rank);
+      rank.ops.synchronize(); // what comes next may read on one rank what another wrote
     } catch (const Failure &failure) {
       rank.ring.transport->abort(failure.what());
       failures[(size_t)rank.index] = std::make_unique<Failure>(failure);
@@ -93,6 +94,9 @@ void Engine::on_ranks(const std::function<void(Rank &)> &work) {
   }
   run(*ranks_[0]);
   for (std::thread &thread : threads) thread.join();
+  const bool failed = std::any_of(failures.begin(), failures.end(), [](const auto &failure) { return failure != nullptr; });
+  for (const auto &rank : ranks_)
+    if (failed) rank->ops.table->synchronize(rank->ops.device); // nothing of a failed call reads or writes into the next
   const Failure *cause = nullptr;
   for (const auto &failure : failures)
     if (failure && (!cause || (cause->status == CTX_ERR_DEVICE && failure->status != CTX_ERR_DEVICE))) cause = failure.get();

@@ -64,6 +64,11 @@ void Llama::stage(const LocalTokens &tokens) {
   if (store_) store_->begin();
   n_ = tokens.count();
   sequence_ = tokens.sequence;
+  for (int half = 0; half < 2; half++) {
+    const size_t row = half ? (size_t)zigzag_half(sequence_, ring_.world, ring_.rank, 0).length : 0;
+    first_visible_[half] = row < tokens.starts.size() ? tokens.starts[row] : 0;
+    first_in_window_[half] = row < tokens.window_starts.size() ? tokens.window_starts[row] : 0;
+  }
   const size_t bytes = (size_t)n_ * 4;
   upload(layout_.ids, tokens.ids.data(), bytes);
   upload(layout_.positions, tokens.positions.data(), bytes);
@@ -137,6 +142,7 @@ RingAttention Llama::attention(int64_t layer, const LayerBuffers &b) const {
   a.head_dim = (int32_t)shape_.head_dim;
   a.scale = 1.0f / std::sqrt((float)shape_.head_dim);
   a.start = visible_from(layer);
+  std::copy_n(shape_.windowed(layer) ? first_in_window_ : first_visible_, 2, a.first_visible);
   a.causal = 1;
   return a;
 }

@@ -76,6 +76,7 @@ class Llama {
   std::vector<int64_t> tickets_; // of each offloaded input's last transfer
   double attention_factor_ = 1;
   int64_t sequence_ = 0, n_ = 0; // of the batch at hand
+  int32_t first_visible_[2] = {}, first_in_window_[2] = {}; // of its first row in each half (ring.h)
 
   float *at(int64_t place) const { return block_ + place; }
   ctx_mat local(int64_t place, int64_t width) const { return matrix(at(place), n_, width); }

@@ -49,6 +49,22 @@ struct Ops {
   void upload(void *to, const void *from, size_t bytes) const { check(table->upload(device, to, from, bytes), "upload"); }
   void download(void *to, const void *from, size_t bytes) const { check(table->download(device, to, from, bytes), "download"); }
 
+  void synchronize() const { check(table->synchronize(device), "synchronize"); }
+
+  void *alloc_host(size_t bytes) const {
+    void *memory = nullptr;
+    check(table->alloc_host(device, bytes, &memory), "alloc_host");
+    return memory;
+  }
+  void transfer(void *to, const void *from, size_t bytes, ctx_direction direction) const { check(table->transfer(device, to, from, bytes, direction), "transfer"); }
+  ctx_event *create_event() const {
+    ctx_event *event = nullptr;
+    check(table->create_event(device, &event), "create_event");
+    return event;
+  }
+  void record(ctx_queue queue, ctx_event *event) const { check(table->record(device, queue, event), "record"); }
+  void wait(ctx_queue queue, ctx_event *event) const { check(table->wait(device, queue, event), "wait"); }
+
   void zero(ctx_mat x) const { check(table->zero(device, x), "zero"); }
   void copy(ctx_mat to, ctx_mat from) const { check(table->copy(device, to, from), "copy"); }
   void add(ctx_mat y, float alpha, ctx_mat x) const { check(table->add(device, y, alpha, x), "add"); }

@@ -8,9 +8,10 @@ namespace {
 
 constexpr int CHANNEL = 0;
 
-void transfer(Transport &ring, const void *send, void *receive, size_t bytes) {
-  ctx_status status = ring.start(CHANNEL, send, receive, bytes);
-  if (status == CTX_OK) status = ring.wait(CHANNEL);
+void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, size_t bytes) {
+  const Queue on{*ops.table, ops.device};
+  ctx_status status = ring.start(on, CHANNEL, send, receive, bytes);
+  if (status == CTX_OK) status = ring.wait(on, CHANNEL);
   if (status != CTX_OK) throw Failure(status, ring.error());
 }
 
@@ -19,14 +20,12 @@ void transfer(Transport &ring, const void *send, void *receive, size_t bytes) {
 // In step t rank r sends share r - t - 1, which by then holds the sum of the t + 1 ranks up to r, and adds what arrives to share r - t - 2.
 void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room) {
   const int ranks = ring.world(), r = ring.rank();
-  ops.check(ops.table->synchronize(ops.device), "synchronize");
   for (int t = 0; t + 1 < ranks; t++) {
     const Share out(floats, ranks, (r - t - 1 + ranks) % ranks), in(floats, ranks, (r - t - 2 + 2 * ranks) % ranks);
     for (int64_t from = 0; from < out.size(); from += room) {
       const int64_t count = std::min(room, out.size() - from);
-      transfer(ring, data + out.begin + from, scratch, (size_t)count * sizeof(float));
+      transfer(ops, ring, data + out.begin + from, scratch, (size_t)count * sizeof(float));
       ops.add(matrix(data + in.begin + from, 1, count), 1, matrix(scratch, 1, count));
-      ops.check(ops.table->synchronize(ops.device), "synchronize");
     }
   }
 }
@@ -34,9 +33,8 @@ void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats
 // In step t rank r passes share r - t on and receives share r - t - 1.
 void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes) {
   const int ranks = ring.world(), r = ring.rank();
-  ops.check(ops.table->synchronize(ops.device), "synchronize");
   const auto part = [&](int rank) { return static_cast<char *>(data) + bytes * (size_t)((rank + ranks) % ranks); };
-  for (int t = 0; t + 1 < ranks; t++) transfer(ring, part(r - t), part(r - t - 1), bytes);
+  for (int t = 0; t + 1 < ranks; t++) transfer(ops, ring, part(r - t), part(r - t - 1), bytes);
 }
 
 } // namespace ctx

@@ -2,7 +2,6 @@
 #include "transport.h"
 
 #include <condition_variable>
-#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -16,6 +15,7 @@ struct Mailbox {
   size_t bytes = 0;
   uint64_t posted = 0, taken = 0;
   bool copying = false; // the receiver reads the buffer at this moment, so nobody may return to who owns it, not even with an error
+  ctx_event *ready = nullptr, *copied = nullptr; // the sender's operations have come to it; the receiver's copy is done
 };
 
 } // namespace
@@ -31,23 +31,31 @@ struct LocalRing::Shared {
 class LocalRing::End final : public Transport {
 public:
   End(Shared &shared, int rank, int world) : shared(shared), rank_(rank), world_(world) {}
+  ~End() override {
+    for (ctx_event *event : ready_)
+      if (event) destroy_event_(event);
+    for (ctx_event *event : copied_)
+      if (event) destroy_event_(event);
+  }
 
   int rank() const override { return rank_; }
   int world() const override { return world_; }
 
-  ctx_status start(int channel, const void *send, void *receive, size_t bytes) override {
+  ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) override {
     std::unique_lock lock(shared.mutex);
     if (!shared.error.empty()) return failed(lock);
+    if (!done(on, prepare(on, channel)) || !done(on, on.backend.record(on.device, CTX_OPERATIONS, ready_[channel]))) return failed(lock);
     Mailbox &mine = box(rank_, channel);
     mine.data = send;
     mine.bytes = bytes;
+    mine.ready = ready_[channel];
     mine.posted++;
     into[channel] = receive;
     shared.changed.notify_all();
     return CTX_OK;
   }
 
-  ctx_status wait(int channel) override {
+  ctx_status wait(const Queue &on, int channel) override {
     Mailbox &mine = box(rank_, channel), &theirs = box((rank_ + world_ - 1) % world_, channel);
     std::unique_lock lock(shared.mutex);
     // Neighbours are at most one transfer apart: the predecessor can't post its next before this one is taken.
@@ -58,12 +66,15 @@ public:
     }
     theirs.copying = true;
     lock.unlock();
-    if (mine.bytes) std::memcpy(into[channel], theirs.data, mine.bytes);
+    const ctx_status copied = copy(on, channel, theirs, mine);
     lock.lock();
     theirs.copying = false;
+    if (!done(on, copied)) return failed(lock);
+    theirs.copied = copied_[channel];
     theirs.taken++;
     shared.changed.notify_all();
-    return until(lock, [&] { return mine.taken == mine.posted; }) ? CTX_OK : failed(lock);
+    if (!until(lock, [&] { return mine.taken == mine.posted; })) return failed(lock);
+    return done(on, on.backend.wait(on.device, CTX_OPERATIONS, mine.copied)) ? CTX_OK : failed(lock);
   }
 
   void abort(const std::string &message) override {
@@ -79,6 +90,31 @@ public:
 
 private:
   Mailbox &box(int rank, int channel) { return shared.boxes[rank * channels + channel]; }
+
+  // The channel's events, made once.
+  ctx_status prepare(const Queue &on, int channel) {
+    destroy_event_ = on.backend.destroy_event;
+    for (ctx_event **event : {&ready_[channel], &copied_[channel]})
+      if (!*event)
+        if (const ctx_status status = on.backend.create_event(on.device, event)) return status;
+    return CTX_OK;
+  }
+
+  // Enqueues the copy: after what the sender and this rank had enqueued when they started, and before what this rank enqueues next.
+  ctx_status copy(const Queue &on, int channel, const Mailbox &from, const Mailbox &own) {
+    const ctx_backend &b = on.backend;
+    if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, from.ready)) return s;
+    if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, own.ready)) return s;
+    if (const ctx_status s = b.transfer(on.device, into[channel], from.data, own.bytes, CTX_ON_DEVICE)) return s;
+    if (const ctx_status s = b.record(on.device, CTX_TRANSFERS, copied_[channel])) return s;
+    return b.wait(on.device, CTX_OPERATIONS, copied_[channel]);
+  }
+
+  // False: it was not, and all ranks know why.
+  bool done(const Queue &on, ctx_status status) {
+    if (status != CTX_OK) fail(on.backend.last_error(on.device));
+    return status == CTX_OK;
+  }
 
   void fail(const std::string &message) {
     if (shared.error.empty()) shared.error = "rank " + std::to_string(rank_) + ": " + message;
@@ -100,6 +136,8 @@ private:
   Shared &shared;
   const int rank_, world_;
   void *into[channels] = {};
+  ctx_event *ready_[channels] = {}, *copied_[channels] = {};
+  void (*destroy_event_)(ctx_event *) = nullptr;
 };
 
 LocalRing::LocalRing(int world) : shared(new Shared(world)), ends(new std::unique_ptr<End>[world]) {

@@ -16,6 +16,15 @@ ProcessRing::ProcessRing(const Processes &processes, int colour) : table_(proces
 
 ProcessRing::~ProcessRing() { table_->release(group_); }
 
+// MPI reads the buffers at once.
+ctx_status ProcessRing::start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) {
+  if (const ctx_status status = on.backend.synchronize(on.device)) {
+    abort(on.backend.last_error(on.device));
+    return status;
+  }
+  return told(table_->start(group_, channel, send, receive, bytes));
+}
+
 void ProcessRing::abort(const std::string &message) {
   if (error_.empty()) error_ = "rank " + std::to_string(rank()) + ": " + message;
 }

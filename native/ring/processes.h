@@ -36,8 +36,8 @@ class ProcessRing final : public Transport {
 
   int rank() const override { return table_->rank(group_); }
   int world() const override { return table_->size(group_); }
-  ctx_status start(int channel, const void *send, void *receive, size_t bytes) override { return told(table_->start(group_, channel, send, receive, bytes)); }
-  ctx_status wait(int channel) override { return told(table_->wait(group_, channel)); }
+  ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) override;
+  ctx_status wait(const Queue &, int channel) override { return told(table_->wait(group_, channel)); }
   void abort(const std::string &message) override;
   std::string error() const override { return error_; }
 

@@ -83,12 +83,17 @@ ctx_status run_rank(const Ranks &ranks, RingContext &ring, const Sequence &s, co
   std::vector<float> q = local.take(s.q, width), k = local.take(s.k, kv_width), v = local.take(s.v, kv_width), lse(s.heads * rows), memory;
   std::vector<float> o = grad ? local.take<float>(s.o, width) : std::vector<float>(rows * width);
   const std::vector<int32_t> start = s.start ? local.take(s.start, 1) : std::vector<int32_t>();
-
   Sequence mine = s;
+  const auto described = [&] {
+    RingAttention call = describe(mine, rows);
+    for (int half = 0; half < 2; half++)
+      if (const size_t row = half ? (size_t)zigzag_half(s.tokens, ring.world, ring.rank, 0).length : 0; row < start.size()) call.first_visible[half] = start[row];
+    return call;
+  };
   mine.q = q.data(), mine.k = k.data(), mine.v = v.data(), mine.o = o.data(), mine.lse = lse.data();
   mine.start = s.start ? start.data() : nullptr;
   if (!grad) {
-    const ctx_status status = forward(ranks, device, ring, describe(mine, rows), memory);
+    const ctx_status status = forward(ranks, device, ring, described(), memory);
     if (status != CTX_OK) return status;
     local.put(s.o, o, width);
     local.each_lse(lse.data(), [](float *whole, float *part, int64_t n) { std::copy(part, part + n, whole); });
@@ -97,7 +102,7 @@ ctx_status run_rank(const Ranks &ranks, RingContext &ring, const Sequence &s, co
 
   local.each_lse(lse.data(), [](float *whole, float *part, int64_t n) { std::copy(whole, whole + n, part); });
   std::vector<float> d_o = local.take(grad->d_o, width), dq(rows * width), dk(rows * kv_width), dv(rows * kv_width);
-  const RingAttentionGrad call{describe(mine, rows), view(d_o.data(), rows, width), view(dq.data(), rows, width),
+  const RingAttentionGrad call{described(), view(d_o.data(), rows, width), view(dq.data(), rows, width),
                                view(dk.data(), rows, kv_width), view(dv.data(), rows, kv_width)};
   const ctx_status status = backward(ranks, device, ring, call, memory);
   if (status != CTX_OK) return status;

@@ -94,7 +94,7 @@ public:
     if (!mine.length || !theirs.length || !zigzag_meets(ring.rank, source, ring.world, a, b, call.causal)) return false;
     const int64_t q0 = half_begin(ring.rank, a), k0 = half_begin(source, b);
     const bool own = ring.rank == source && a == b; // always computed, so that every row of o is written
-    if (!own && call.start && call.start[q0] >= theirs.begin + theirs.length) return false; // the first row sees furthest back
+    if (!own && call.first_visible[a] >= theirs.begin + theirs.length) return false; // the first row sees furthest back
     out = {};
     out.q = rows_of(call.q, q0, mine.length);
     out.k = rows_of(kv.first, k0, theirs.length);
@@ -165,12 +165,11 @@ ctx_status ring_attention_forward(const ctx_backend &backend, ctx_device *device
   const Pair own = self.kv_pair(at_hand, ring.rank);
   RING_TRY(self.check(backend.copy(device, own.first, call.k)));
   RING_TRY(self.check(backend.copy(device, own.second, call.v)));
-  RING_TRY(self.check(backend.synchronize(device)));
 
   bool written[2] = {false, false}; // has this half of o and lse had a block?
   for (int t = 0; t < ring.world; t++) {
     const bool travels = t + 1 < ring.world;
-    if (travels) RING_TRY(self.arrived(ring.transport->start(keys_values, at_hand, arriving, self.kv_bytes)));
+    if (travels) RING_TRY(self.arrived(ring.transport->start({backend, device}, keys_values, at_hand, arriving, self.kv_bytes)));
     const int source = zigzag_source(ring.rank, ring.world, t);
     for (int a = 0; a < 2; a++)
       for (int b = 0; b < 2; b++) {
@@ -180,8 +179,7 @@ ctx_status ring_attention_forward(const ctx_backend &backend, ctx_device *device
         written[a] = true;
         RING_TRY(self.check(backend.attention_forward(device, &block)));
       }
-    RING_TRY(self.check(backend.synchronize(device)));
-    if (travels) RING_TRY(self.arrived(ring.transport->wait(keys_values)));
+    if (travels) RING_TRY(self.arrived(ring.transport->wait({backend, device}, keys_values)));
     std::swap(at_hand, arriving);
   }
   return call.o.dtype == CTX_F32 ? CTX_OK : self.check(backend.copy(device, call.o, merged.o));
@@ -213,11 +211,10 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
   const Pair own = self.kv_pair(at_hand, ring.rank);
   RING_TRY(self.check(backend.copy(device, own.first, call.k)));
   RING_TRY(self.check(backend.copy(device, own.second, call.v)));
-  RING_TRY(self.check(backend.synchronize(device)));
 
   for (int t = 0; t < ring.world; t++) {
     const bool travels = t + 1 < ring.world;
-    if (travels) RING_TRY(self.arrived(ring.transport->start(keys_values, at_hand, arriving, self.kv_bytes)));
+    if (travels) RING_TRY(self.arrived(ring.transport->start({backend, device}, keys_values, at_hand, arriving, self.kv_bytes)));
 
     // This step's dK, dV, while the sum of the ranks before is on its way here.
     const int source = zigzag_source(ring.rank, ring.world, t);
@@ -238,23 +235,21 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
       }
 
     if (t > 0) {
-      RING_TRY(self.arrived(ring.transport->wait(gradients)));
+      RING_TRY(self.arrived(ring.transport->wait({backend, device}, gradients)));
       const Pair before = self.gradient_pair(sum, source);
       RING_TRY(self.check(backend.add(device, mine.first, 1.0f, before.first)));
       RING_TRY(self.check(backend.add(device, mine.second, 1.0f, before.second)));
     }
-    RING_TRY(self.check(backend.synchronize(device)));
     std::swap(fresh, leaving); // the buffer that left before is free again
-    RING_TRY(self.arrived(ring.transport->start(gradients, leaving, sum, self.gradient_bytes)));
-    if (travels) RING_TRY(self.arrived(ring.transport->wait(keys_values)));
+    RING_TRY(self.arrived(ring.transport->start({backend, device}, gradients, leaving, sum, self.gradient_bytes)));
+    if (travels) RING_TRY(self.arrived(ring.transport->wait({backend, device}, keys_values)));
     std::swap(at_hand, arriving);
   }
 
-  RING_TRY(self.arrived(ring.transport->wait(gradients))); // the last hop brings them home
+  RING_TRY(self.arrived(ring.transport->wait({backend, device}, gradients))); // the last hop brings them home
   const Pair home = self.gradient_pair(sum, ring.rank);
   RING_TRY(self.check(backend.add(device, grad.dk, 1.0f, home.first)));
-  RING_TRY(self.check(backend.add(device, grad.dv, 1.0f, home.second)));
-  return self.check(backend.synchronize(device));
+  return self.check(backend.add(device, grad.dv, 1.0f, home.second));
 }
 
 } // namespace ctx

@@ -35,6 +35,7 @@ struct RingAttention {
   float scale;          // usually 1 / sqrt(head_dim)
   const int32_t *start; // [local] index, in the whole sequence, of the first token that the row may see; NULL: 0
   int32_t causal;
+  int32_t first_visible[2]; // start of the first row of each half, in host memory: what no row sees is left out. 0: nothing is
 };
 
 struct RingAttentionGrad {

@@ -1,6 +1,6 @@
 // transport.h: how the ranks of a ring pass buffers on. One transfer = send to rank + 1 while receiving from rank - 1.
 //
-// defines: Transport, LocalRing
+// defines: Queue, Transport, LocalRing
 #pragma once
 #include "../include/ctx_backend.h"
 
@@ -10,7 +10,13 @@
 
 namespace ctx {
 
-// One rank's end of the ring. Only that rank's thread calls it.
+// A rank's device, whose memory the buffers are.
+struct Queue {
+  const ctx_backend &backend;
+  ctx_device *device;
+};
+
+// One rank's end of the ring. Only that rank's thread calls it, always with the same device.
 //
 // Transfers on one channel finish in the order in which they started; at most one per channel is in flight. After any failure, on
 // whichever rank, every call on every rank returns CTX_ERR_DEVICE, `error()` tells the cause and nothing hangs.
@@ -22,12 +28,12 @@ public:
   virtual int rank() const = 0;
   virtual int world() const = 0;
 
-  // Begins to send `bytes` at `send` to rank + 1 and to fill `receive` with the same number from rank - 1. Both buffers belong to the
-  // transport until `wait` has returned.
-  virtual ctx_status start(int channel, const void *send, void *receive, size_t bytes) = 0;
+  // Begins to send `bytes` at `send` to rank + 1 and to fill `receive` with the same number from rank - 1, as the operations that were
+  // enqueued before leave them. Both buffers belong to the transport until `wait` has returned.
+  virtual ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) = 0;
 
-  // Ends the transfer that was started on the channel.
-  virtual ctx_status wait(int channel) = 0;
+  // Ends the transfer that was started on the channel: operations enqueued from now on find it done.
+  virtual ctx_status wait(const Queue &on, int channel) = 0;
 
   // Tells all ranks that this one has failed and will not take part any more. The first message stays.
   virtual void abort(const std::string &message) = 0;
@@ -37,14 +43,15 @@ public:
 };
 
 // Ranks as threads of this process. A transfer is a rendezvous in a mailbox: the receiver copies straight out of the sender's buffer,
-// once. Make one LocalRing, hand `end(r)` to rank r's thread; it must outlive its ends' use.
+// once, on its device's queue of transfers; events order the copy after what both ranks had enqueued. Make one LocalRing, hand `end(r)` to
+// rank r's thread; it must outlive its ends' use.
 class LocalRing {
 public:
   explicit LocalRing(int world);
   ~LocalRing();
   Transport &end(int rank);
 
-  // Forgets a failure, for the next step. No rank may be inside a ring call.
+  // Forgets a failure, for the next step. No rank may be inside a ring call, and their queues must be empty.
   void reset();
 
 private:

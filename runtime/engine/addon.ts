@@ -200,7 +200,16 @@ export interface NativeDescription {
   cpuFeatures: string[];
   cores: number;
   memoryBytes: number;
-  cuda: { available: boolean; reason: string; devices: { name: string; memoryBytes: number }[] };
+  cuda: { available: boolean; reason: string; devices: NativeGpu[] };
+}
+
+export interface NativeGpu {
+  name: string;
+  memoryBytes: number;
+  /** Compute capability: "9.0". */
+  capability: string;
+  /** The newest CUDA that the driver runs: "12.4". */
+  driver: string;
 }
 
 /** Plain attention call. q: [T, heads × headDim]; k, v: [T, kvHeads × headDim]; row-major fp32. */
@@ -249,6 +258,11 @@ export interface NativeAddon {
    * instruction that the CPU backend in use has for it, by each thread's CPU time. Takes about 50 ms; ask `startableThreads` first.
    */
   cpuPeak(dtype: "f32" | "bf16", threads: number): number;
+  /**
+   * Bytes of the first GPU that nobody has taken. Starts CUDA on it, which takes half a second and some of its memory.
+   * @throws Error where there is none
+   */
+  cudaFreeMemory(): number;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */

@@ -88,9 +88,10 @@ class Run {
     const origin = baseFolder(this.#plan, base);
     if (!this.#options.machineChecked) checkMachine(this.#plan, this.#options.machine, origin);
     const { hardware } = this.#plan;
-    if (hardware.kind === "cuda" && this.#options.machine.device === "cpu") {
-      const text = `the plan is for ${hardware.devices} × ${hardware.name}; here one process does all of it on the CPU`;
-      listen({ kind: "note", text });
+    const { device } = this.#options.machine;
+    if (hardware.kind === "cuda" && (device === "cpu" || hardware.devices > 1)) {
+      const here = device === "cpu" ? "one process does all of it on the CPU" : "one GPU does all of it";
+      listen({ kind: "note", text: `the plan is for ${hardware.devices} × ${hardware.name}; here ${here}` });
     }
     const data = await this.#openData();
     try {

@@ -1,14 +1,14 @@
-import { cheapestChange, ledgerOf } from "../../compiler/memory/index.ts";
+import { cheapestChange, deviceLedger, ledgerOf, ledgerOptions } from "../../compiler/memory/index.ts";
 import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import { groupsOf, type Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
-import { type Machine, processBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
+import { type Machine, processBytes, scoringBytes, stageMemory, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
-import { largest, type MemoryNeed, scoringNeed, stageNeed, sum } from "./memory_needs.ts";
+import { hostNeed, largest, type MemoryNeed, scoringNeed, stageNeed, sum } from "./memory_needs.ts";
 
 /**
  * Refuses, before the first file is read, what could only fail hours later: a device that is not there, an arena larger
@@ -23,9 +23,10 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
   for (const [index, stage] of plan.stages.entries()) {
     groupsOf(machine.job, stage.parallel.ring, stage.name);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
+    else expectHost(plan, stage, root);
     expectMemory(
       `stage ${stage.name}`,
-      machine.job ? bytesHere(plan, stage, machine.job) : ledgerOf(stage).total,
+      machine.job ? bytesHere(plan, stage, machine.job) : engineBytes(plan, stage),
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );
@@ -111,16 +112,54 @@ function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
   return job.ranks.here * processBytes(plan, stage, job);
 }
 
-function expectMemory(what: string, needed: number, memory: number, hint: string): void {
-  if (needed > memory)
-    throw new Failure("run", `${what} needs ${bytes(needed)} of memory, and this machine has ${bytes(memory)}`, hint);
+/** Refuses what a GPU's stage needs of its host, and what is not there for GPUs. */
+function expectHost(plan: Plan, stage: PlanStage, root: string): void {
+  const { offload } = stage.memory;
+  if (offload === "disk") {
+    const hint =
+      "compile the recipe for the GPU (ctx run recipe.ctx --device cuda, or a hardware block), or write memory { offload = host }";
+    throw new Failure("run", `the plan's stage ${stage.name} keeps layer inputs on a disk, which is for a CPU`, hint);
+  }
+  const need = hostNeed(plan, stage);
+  const limit = memoryLimit(root);
+  if (limit && sum(need) > limit.bytes)
+    throw tooLarge(
+      `stage ${stage.name}, on the host,`,
+      need,
+      limit,
+      offload === "host" ? "checkpoint fewer layers" : null,
+    );
 }
 
-/** Bytes of the largest device. @throws Failure when the device is not there */
-function machineMemory({ addon, device }: Machine): number {
-  const { cuda, memoryBytes } = addon.describe();
-  if (device === "cpu") return memoryBytes;
+interface Memory {
+  bytes: number;
+  /** The subject of a sentence, with its verb. */
+  owner: string;
+}
+
+function expectMemory(what: string, needed: number, { bytes: memory, owner }: Memory, hint: string): void {
+  if (needed > memory)
+    throw new Failure("run", `${what} needs ${bytes(needed)} of memory, and ${owner} ${bytes(memory)}`, hint);
+}
+
+/** @throws Failure that says why CUDA can't be used, where it can't */
+export function expectCuda(addon: Machine["addon"]): void {
+  const { cuda } = addon.describe();
   if (!cuda.available)
     throw new Failure("run", `CUDA is not available here: ${cuda.reason}`, "run with --device cpu, or see ctx doctor");
-  return Math.max(0, ...cuda.devices.map((found) => found.memoryBytes));
+}
+
+/** What the device has: of a GPU what is free of the one that is used. @throws Failure when the device is not there */
+function machineMemory({ addon, device }: Machine): Memory {
+  const { cuda, memoryBytes } = addon.describe();
+  if (device === "cpu") return { bytes: memoryBytes, owner: "this machine has" };
+  expectCuda(addon);
+  const [first] = cuda.devices;
+  const free = addon.cudaFreeMemory();
+  return { bytes: free, owner: `the GPU (${first!.name}, ${bytes(first!.memoryBytes)}) has free` };
+}
+
+/** Bytes of the one arena that this process makes for a stage, whatever number of devices the plan is for. */
+function engineBytes(plan: Plan, stage: PlanStage): number {
+  return deviceLedger(plan.model, ledgerOptions(stageMemory(plan, stage))).total;
 }

@@ -1,4 +1,4 @@
-import { deviceLedger, ledgerOf, ledgerOptions, scratchBytes } from "../../compiler/memory/index.ts";
+import { deviceLedger, ledgerOf, ledgerOptions, offloadedBytes, scratchBytes } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import type { Job } from "../ranks/job.ts";
 import { type Machine, processBytes, scoringOptions, stageMemory } from "../train/stage_engine.ts";
@@ -40,6 +40,19 @@ export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machin
   if (job) return scaled({ "the engine's arena": processBytes(plan, stage, job), ...beside }, job);
   const { total: _, ...terms } = ledgerOf(stage);
   return { ...named(terms), "offloaded layer inputs": waiting(stage), ...beside };
+}
+
+/** What a stage on a GPU takes of its host's memory. */
+export function hostNeed(plan: Plan, stage: PlanStage): MemoryNeed {
+  const { model } = plan;
+  const { sequences, length, parallel, memory } = stage;
+  const options = ledgerOptions(stageMemory(plan, stage));
+  return {
+    "offloaded layer inputs": memory.offload === "host" ? offloadedBytes(model, options) : 0,
+    "the rows of a step": sequences * length * STEP_TOKEN + parallel.micro_batch * length * BATCH_TOKEN,
+    "a tensor on its way to a file": largestTensor(model),
+    "the program itself": PROGRAM,
+  };
 }
 
 /** The same while a model is scored on up to `tokens` tokens at once. */

@@ -60,8 +60,8 @@ public:
   Slow(ctx::Transport &inner, int seed) : inner(inner), rng(seed) {}
   int rank() const override { return inner.rank(); }
   int world() const override { return inner.world(); }
-  ctx_status start(int c, const void *s, void *r, size_t n) override { return nap(), inner.start(c, s, r, n); }
-  ctx_status wait(int c) override { return nap(), inner.wait(c); }
+  ctx_status start(const ctx::Queue &on, int c, const void *s, void *r, size_t n) override { return nap(), inner.start(on, c, s, r, n); }
+  ctx_status wait(const ctx::Queue &on, int c) override { return nap(), inner.wait(on, c); }
   void abort(const std::string &m) override { inner.abort(m); }
   std::string error() const override { return inner.error(); }
 
@@ -126,7 +126,9 @@ struct RingRun {
 
     ctx::RingAttentionGrad call{};
     call.fwd = {p.q_rows, q.mat(), k.mat(), v.mat(), out.mat(), local_lse.data(), p.heads, p.kv_heads, p.head_dim, (float)p.scale,
-                p.start.empty() ? nullptr : start.data(), p.causal};
+                p.start.empty() ? nullptr : start.data(), p.causal, {}};
+    for (int half = 0; half < 2; half++)
+      if (const int64_t row = half ? ctx::zigzag_half(p.q_rows, world, r, 0).length : 0; row < n) call.fwd.first_visible[half] = start[row];
     call.d_o = g.mat(), call.dq = d_q.mat(), call.dk = d_k.mat(), call.dv = d_v.mat();
     std::vector<float> memory(std::max(ctx::ring_forward_workspace(p.q_rows, world, p.heads, p.kv_heads, p.head_dim),
                                        ctx::ring_backward_workspace(p.q_rows, world, p.heads, p.kv_heads, p.head_dim)) / sizeof(float) + 1, NAN);

@@ -7,6 +7,7 @@ import {
   exchangeSeconds,
   expectedRate,
   forwardFlops,
+  gpuHardware,
   HARDWARE_NAMES,
   hardwarePreset,
   hostBytes,
@@ -208,6 +209,23 @@ describe("hardware", () => {
     expect(cpu).toMatchObject({ peak_flops: 2e11, peak_flops_bf16: 4e11, efficiency: 0.92, efficiency_bf16: 0.5 });
     expect(cpu.origin).toBe("measured: 200 GFLOP/s in fp32, 400 in bf16");
     expect([expectedRate(cpu, "f32"), expectedRate(cpu, "bf16")]).toEqual([1.84e11, 2e11]);
+  });
+
+  test("a GPU of this machine: its own memory, the rates of its preset", () => {
+    const gpu = (name: string, gibibytes: number) =>
+      gpuHardware({ name, memoryBytes: gibibytes * 2 ** 30, count: 2, hostBytes: 2 ** 37 });
+    const { peak_flops } = hardwarePreset("h100")!;
+    expect(gpu("NVIDIA H100 80GB HBM3", 79.1)).toMatchObject({
+      ...{ name: "NVIDIA H100 80GB HBM3", kind: "cuda", devices_per_host: 2, peak_flops },
+      ...{ device_bytes: 79.1 * 2 ** 30, host_bytes: 2 ** 37 },
+    });
+    const rates = (name: string, gibibytes: number) => gpu(name, gibibytes).memory_bytes_per_second;
+    expect(rates("NVIDIA A100-SXM4-40GB", 39.4)).toBe(hardwarePreset("a100_40g")!.memory_bytes_per_second);
+    expect(rates("NVIDIA A100-SXM4-80GB", 79.2)).toBe(hardwarePreset("a100")!.memory_bytes_per_second);
+    expect(gpu("NVIDIA GeForce RTX 4090", 23.5)).toMatchObject({
+      device_bytes: 23.5 * 2 ** 30,
+      origin: "this machine's GPU; its rates are taken to be those of an L40S",
+    });
   });
 
   test("host memory", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { planOf, tiny } from "./recipes.ts";
+import { analyze } from "../../compiler/index.ts";
+import { memoryHost, planOf, tiny, tinyFiles } from "./recipes.ts";
 
 const stage = "rope { theta = critical_base(length) }\nstage a { length = 1Ki  steps = 100  batch = 16 }\n";
 
@@ -73,4 +74,18 @@ stage a { length = 32Ki  tokens = 100M  batch = 8  # ctx-allow CTX4002: only the
 test("the device's ledger adds up", () => {
   const { total, ...terms } = planOf(`${tiny}${stage}`).stages[0]!.memory.device;
   expect(Object.values(terms).reduce((sum, term) => sum + term, 0)).toBe(total);
+});
+
+test("the GPU of this machine is what a plan is for where it is asked for", () => {
+  const gpu = () => ({ name: "NVIDIA H200", memoryBytes: 138 * 2 ** 30, count: 1, hostBytes: 2 ** 38 });
+  const hardware = (block: string, host: object) => {
+    const { plan } = analyze(`${tiny}${block}${stage}`, { ...memoryHost(tinyFiles), ...host });
+    return plan!.hardware;
+  };
+  const asked = { name: "NVIDIA H200", kind: "cuda", device_bytes: 138 * 2 ** 30, host_bytes: 2 ** 38 };
+  expect(hardware("hardware { kind = cuda }\n", { gpu })).toMatchObject(asked);
+  expect(hardware("", { gpu, device: "cuda" })).toMatchObject(asked);
+  expect(hardware("hardware { preset = a100_80g }\n", { gpu, device: "cuda" })).toMatchObject({ name: "A100-80" });
+  expect(hardware("hardware { kind = cpu }\n", { gpu, device: "cuda" })).toMatchObject({ kind: "cpu" });
+  expect(hardware("", { gpu })).toMatchObject({ kind: "cpu" });
 });

@@ -87,9 +87,11 @@ describe("engines that cannot be made", () => {
     expect(() => make(overrides as Partial<NativeEngineOptions>)).toThrow(message);
   });
 
-  test("cuda without a CUDA build", () => {
-    if (loadAddon().describe().cuda.available) return;
-    expect(() => make({ device: "cuda" })).toThrow(/device "cuda" is not available: libctx_cuda.so/);
+  test("cuda where there is none", () => {
+    const { available, reason } = loadAddon().describe().cuda;
+    if (available) return;
+    expect(reason).toMatch(/npm run build:cuda|NVIDIA driver|GPU/);
+    expect(() => make({ device: "cuda" })).toThrow(`device "cuda" is not available: ${reason}`);
   });
 });
 

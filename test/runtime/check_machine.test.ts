@@ -5,15 +5,16 @@ import { type Machine, scoringBytes, scoringEngine } from "../../runtime/train/s
 import { evaluate, plan } from "./tiny_run.ts";
 
 /** This machine with another amount of memory, and with one CUDA device or none. */
-function machine(memoryBytes: number, device: "cpu" | "cuda" = "cpu", devices: number[] = []): Machine {
+function machine(memoryBytes: number, device: "cpu" | "cuda" = "cpu", devices: number[] = [], free?: number): Machine {
   const addon = loadAddon();
   const cuda = {
     available: devices.length > 0,
     reason: "no driver",
-    devices: devices.map((bytes) => ({ name: "test", memoryBytes: bytes })),
+    devices: devices.map((bytes) => ({ name: "test", memoryBytes: bytes, capability: "9.0", driver: "13.0" })),
   };
+  const cudaFreeMemory = () => free ?? devices[0]!;
   const describe = () => ({ ...addon.describe(), memoryBytes, cuda });
-  return { addon: { ...addon, describe } as Machine["addon"], device, threads: 1 };
+  return { addon: { ...addon, describe, cudaFreeMemory } as Machine["addon"], device, threads: 1 };
 }
 
 test("a stage, and an evaluation, that cannot fit are refused with what they need", () => {
@@ -41,9 +42,18 @@ test("what an evaluation is said to need is what its engine takes", async () => 
   }
 });
 
-test("a device that is not there is refused; the largest one counts", () => {
+test("a device that is not there is refused; of the first what is free counts", () => {
   const given = plan();
   expect(() => checkMachine(given, machine(2 ** 40, "cuda"), null)).toThrow(/CUDA is not available here: no driver/);
-  expect(() => checkMachine(given, machine(0, "cuda", [1, 2 ** 40]), null)).not.toThrow();
-  expect(() => checkMachine(given, machine(2 ** 40, "cuda", [1, 2]), null)).toThrow(/this machine has 2 B/);
+  expect(() => checkMachine(given, machine(0, "cuda", [2 ** 40, 1]), null)).not.toThrow();
+  expect(() => checkMachine(given, machine(2 ** 40, "cuda", [1, 2 ** 40]), null)).toThrow(
+    /the GPU \(test, 1 B\) has free 1 B/,
+  );
+  expect(() => checkMachine(given, machine(2 ** 40, "cuda", [2 ** 40], 100), null)).toThrow(/has free 100 B/);
+});
+
+test("a plan that keeps layer inputs on a disk is not for a GPU", () => {
+  const given = plan();
+  for (const stage of given.stages) stage.memory = { ...stage.memory, offload: "disk" };
+  expect(() => checkMachine(given, machine(2 ** 40, "cuda", [2 ** 40]), null)).toThrow(/on a disk, which is for a CPU/);
 });

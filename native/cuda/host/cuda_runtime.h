@@ -4,9 +4,7 @@
 // A block runs at a time; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where it waits for the others
 // that must come there. CTX_SHIM_ORDER=reverse takes the threads of a block in falling order: a kernel that lacks a barrier then gives
 // something else. Threads that all wait for what none of them will do end the process with a message. Shared memory is filled with NaN
-// before each block. What of Hopper runs ahead by itself (TMA, wgmma) is in sm90.h.
-//
-// CTX_SHIM_SM: compute capability times ten of the GPU that this pretends to be; 90 unless set.
+// before each block. What of Hopper runs ahead by itself (TMA, wgmma) is in sm90.h; memory, streams and events are in runtime.h.
 //
 // defines: what native/cuda uses of the CUDA runtime, and ctx_shim::run, shared_bytes, wait_until, meet_warp, broken
 #pragma once
@@ -257,42 +255,4 @@ inline int atomicMin(int *at, int value) { // one thread at a time runs
 inline float __uint_as_float(uint32_t x) { return std::bit_cast<float>(x); }
 inline uint32_t __float_as_uint(float x) { return std::bit_cast<uint32_t>(x); }
 
-// ---- the runtime: host memory, and everything done at once ----
-
-using cudaError_t = int;
-using cudaStream_t = void *;
-enum : cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
-enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
-constexpr unsigned cudaStreamNonBlocking = 1;
-
-inline const char *cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAllocation ? "out of memory" : e ? "failed" : "no error"; }
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
-inline cudaError_t cudaGetDeviceCount(int *n) { return *n = 1, cudaSuccess; }
-inline cudaError_t cudaGetDevice(int *device) { return *device = 0, cudaSuccess; }
-inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr which, int) {
-  const char *set = std::getenv("CTX_SHIM_SM");
-  const int sm = set ? std::atoi(set) : 90;
-  *value = which == cudaDevAttrComputeCapabilityMajor ? sm / 10 : sm % 10;
-  return cudaSuccess;
-}
-inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { return *s = nullptr, cudaSuccess; }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaMalloc(void **p, size_t bytes) {
-  *p = bytes > size_t(1) << 46 ? nullptr : std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-inline cudaError_t cudaFree(void *p) { return std::free(p), cudaSuccess; }
-inline cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t) { return std::memset(p, value, bytes), cudaSuccess; }
-inline cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int value, size_t width, size_t height, cudaStream_t) {
-  for (size_t i = 0; i < height; i++) std::memset(static_cast<char *>(p) + i * pitch, value, width);
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) { return std::memcpy(to, from, bytes), cudaSuccess; }
-inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind, cudaStream_t) {
-  for (size_t i = 0; i < height; i++) std::memcpy(static_cast<char *>(to) + i * to_pitch, static_cast<const char *>(from) + i * from_pitch, width);
-  return cudaSuccess;
-}
-template <class F> cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) { return cudaSuccess; }
+#include "runtime.h"

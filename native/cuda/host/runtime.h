@@ -1,0 +1,349 @@
+// runtime.h (host shim): the CUDA runtime's memory, streams and events on a CPU.
+//
+// As it is, device memory is plain memory and everything is done at once. With CTX_SHIM_APART=1 in the environment it is as far away as a
+// GPU's, so that a program that forgets which side it is on fails here already:
+//
+//   memory    cudaMalloc's pages are closed but for kernels and copies while they run; whoever else touches them is told so and dies. A block
+//             ends where its last page ends. Copies whose pointers are not of the kind they name, and kernel arguments that point into the
+//             host's memory, are errors.
+//   streams   work runs as late as it may: when somebody waits for it. What was not ordered by an event then reads the future or the past.
+//             With CTX_SHIM_EARLY=1 besides, every second stream that is made runs as early as it may instead.
+//
+// CTX_SHIM_MEMORY=<bytes>: what the GPU has. CTX_SHIM_FAIL_MALLOC=<n>: the n-th cudaMalloc finds none. CTX_SHIM_DRIVER=<version>: the
+// driver's, as 1000 major + 10 minor; 0: there is none. CTX_SHIM_SM: its compute capability times ten; 90 unless set.
+//
+// defines: the runtime's functions that native/cuda uses; ctx_shim::enqueue, ctx_shim::check_arguments
+#pragma once
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <type_traits>
+#include <utility>
+
+using cudaError_t = int;
+enum : cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
+constexpr int CUDART_VERSION = 12000;
+
+struct cudaDeviceProp {
+  char name[256];
+  size_t totalGlobalMem;
+  int major, minor;
+};
+
+namespace ctx_shim {
+
+struct Stream {
+  std::deque<std::function<void()>> waiting;
+  uint64_t enqueued = 0, done = 0;
+  bool early = false;
+};
+
+struct Event {
+  Stream *stream = nullptr; // null: never recorded
+  uint64_t after = 0;       // it has come when so much of the stream is done
+};
+
+inline uint64_t setting(const char *name, uint64_t otherwise) {
+  const char *text = std::getenv(name);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+inline bool apart() {
+  static const bool set = setting("CTX_SHIM_APART", 0) != 0;
+  return set;
+}
+
+// All of the GPU. One piece of work runs at a time, whatever thread waits for it.
+struct Gpu {
+  struct Block {
+    size_t bytes; // asked for
+    char *mapped; // begin of its pages
+    size_t pages; // their bytes
+  };
+  std::recursive_mutex mutex;
+  std::map<char *, Block> blocks; // by the address that was given out
+  std::set<Stream *> streams;
+  size_t used = 0, total = setting("CTX_SHIM_MEMORY", uint64_t(1) << 34);
+  uint64_t made = 0; // streams
+  uint64_t mallocs = 0, fail_at = setting("CTX_SHIM_FAIL_MALLOC", 0);
+  int open = 0;
+
+  // The block that [p, p + bytes) lies in, or none; its end is in it for no bytes.
+  const Block *find(const void *p, size_t bytes = 1) {
+    char *const at = const_cast<char *>(static_cast<const char *>(p));
+    auto next = blocks.upper_bound(at);
+    if (next == blocks.begin()) return nullptr;
+    const auto &[first, block] = *--next;
+    return at + bytes <= first + block.bytes + (bytes == 0) ? &block : nullptr;
+  }
+  bool overlaps(const void *p, size_t bytes) {
+    char *const at = const_cast<char *>(static_cast<const char *>(p));
+    const auto next = blocks.lower_bound(at + bytes);
+    return next != blocks.begin() && std::prev(next)->first + std::prev(next)->second.bytes > at;
+  }
+  void protect(int access) {
+    for (const auto &[_, block] : blocks) mprotect(block.mapped, block.pages, access);
+  }
+};
+
+inline thread_local cudaError_t last_error = cudaSuccess;
+
+inline Gpu &gpu() {
+  static Gpu &one = *new Gpu; // threads may outlive main
+  return one;
+}
+
+inline struct sigaction previous_action;
+
+// Device memory is closed to the host: says so, and lets the signal take its course.
+inline void told(int signal, siginfo_t *info, void *) {
+  char *const at = static_cast<char *>(info->si_addr);
+  for (const auto &[first, block] : gpu().blocks)
+    if (at >= block.mapped - 4096 && at < block.mapped + block.pages + 4096) {
+      char text[160];
+      const int length = std::snprintf(text, sizeof text, "CUDA shim: %s touches address %p, at byte %td of %zu of device memory\n",
+                                       gpu().open ? "a kernel" : "the host", static_cast<void *>(at), at - first, block.bytes);
+      if (write(2, text, size_t(length)) < 0) break;
+      break;
+    }
+  sigaction(signal, &previous_action, nullptr);
+}
+
+inline void watch() {
+  static const bool once = [] {
+    struct sigaction action {};
+    action.sa_sigaction = told;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGSEGV, &action, &previous_action);
+    return true;
+  }();
+  (void)once;
+}
+
+// Device memory is open as long as one of these is there.
+struct Opened {
+  Opened() {
+    if (apart() && gpu().open++ == 0) gpu().protect(PROT_READ | PROT_WRITE);
+  }
+  ~Opened() {
+    if (apart() && --gpu().open == 0) gpu().protect(PROT_NONE);
+  }
+};
+
+// Everything up to the given piece of work, and what it waits for.
+inline void advance(Stream &stream, uint64_t until) {
+  while (stream.done < until && !stream.waiting.empty()) {
+    const std::function<void()> work = std::move(stream.waiting.front());
+    stream.waiting.pop_front();
+    work();
+    stream.done++;
+  }
+}
+
+inline void enqueue(Stream *stream, std::function<void()> work) {
+  const std::lock_guard lock(gpu().mutex);
+  stream->enqueued++;
+  stream->waiting.push_back(std::move(work));
+  if (!apart() || stream->early) advance(*stream, stream->enqueued);
+}
+
+inline void enqueue_touching(Stream *stream, std::function<void()> work) {
+  enqueue(stream, [work = std::move(work)] {
+    const Opened opened;
+    work();
+  });
+}
+
+// A word that is the address of mapped memory of the host.
+inline bool points_to_host(uint64_t word) {
+  if (word < uint64_t(1) << 32 || word >= uint64_t(1) << 47 || gpu().find(reinterpret_cast<void *>(word), 0)) return false;
+  unsigned char resident;
+  return mincore(reinterpret_cast<void *>(word & ~uint64_t(4095)), 1, &resident) == 0;
+}
+
+// Arguments of a kernel are numbers and pointers into device memory, or structures of these.
+template <class T> void check_argument([[maybe_unused]] T argument) {
+  static_assert(std::is_trivially_copyable_v<T>);
+#if __has_builtin(__builtin_clear_padding) // or what lies between the members would count
+  __builtin_clear_padding(&argument);
+  for (size_t at = 0; at + 8 <= sizeof argument; at += 8) {
+    uint64_t word;
+    std::memcpy(&word, reinterpret_cast<const char *>(&argument) + at, 8);
+    if (points_to_host(word)) last_error = cudaErrorInvalidValue;
+  }
+#endif
+}
+template <class... T> bool check_arguments(const T &...arguments) {
+  if (!apart()) return true;
+  const std::lock_guard lock(gpu().mutex);
+  (check_argument(arguments), ...);
+  return last_error == cudaSuccess;
+}
+
+// May a copy of this kind go from here to there?
+inline bool allowed(const void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
+  if (!apart() || bytes == 0) return true;
+  const auto right = [&](const void *p, bool device) { return device ? gpu().find(p, bytes) != nullptr : !gpu().overlaps(p, bytes); };
+  return right(to, kind != cudaMemcpyDeviceToHost) && right(from, kind != cudaMemcpyHostToDevice);
+}
+
+} // namespace ctx_shim
+
+using cudaStream_t = ctx_shim::Stream *;
+using cudaEvent_t = ctx_shim::Event *;
+
+inline const char *cudaGetErrorString(cudaError_t e) {
+  return e == cudaSuccess ? "no error" : e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaErrorInvalidValue ? "invalid argument" : "failed";
+}
+inline cudaError_t cudaGetLastError() { return std::exchange(ctx_shim::last_error, cudaSuccess); }
+
+// ---- the device ----
+
+inline cudaError_t cudaDriverGetVersion(int *version) { return *version = int(ctx_shim::setting("CTX_SHIM_DRIVER", CUDART_VERSION)), cudaSuccess; }
+inline cudaError_t cudaRuntimeGetVersion(int *version) { return *version = CUDART_VERSION, cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int *n) {
+  int driver = 0;
+  cudaDriverGetVersion(&driver);
+  *n = driver >= CUDART_VERSION ? 1 : 0;
+  return *n ? cudaSuccess : cudaErrorInsufficientDriver;
+}
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int index) {
+  if (index != 0) return cudaErrorInvalidValue;
+  const int sm = int(ctx_shim::setting("CTX_SHIM_SM", 90));
+  *p = {"CUDA kernels on the host", ctx_shim::gpu().total, sm / 10, sm % 10};
+  return cudaSuccess;
+}
+inline cudaError_t cudaGetDevice(int *device) { return *device = 0, cudaSuccess; }
+inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr which, int) {
+  const int sm = int(ctx_shim::setting("CTX_SHIM_SM", 90));
+  *value = which == cudaDevAttrComputeCapabilityMajor ? sm / 10 : sm % 10;
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  *total = ctx_shim::gpu().total;
+  return *free = *total - ctx_shim::gpu().used, cudaSuccess;
+}
+
+// ---- memory ----
+
+inline cudaError_t cudaMalloc(void **p, size_t bytes) {
+  ctx_shim::Gpu &gpu = ctx_shim::gpu();
+  const std::lock_guard lock(gpu.mutex);
+  *p = nullptr;
+  if (++gpu.mallocs == gpu.fail_at || bytes > gpu.total - gpu.used) return ctx_shim::last_error = cudaErrorMemoryAllocation;
+  const size_t size = (bytes + 255) / 256 * 256;
+  ctx_shim::Gpu::Block block{bytes, nullptr, 0};
+  if (ctx_shim::apart()) {
+    ctx_shim::watch();
+    block.pages = (size + 4095) / 4096 * 4096; // with closed pages around them
+    void *const map = mmap(nullptr, block.pages + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) return ctx_shim::last_error = cudaErrorMemoryAllocation;
+    block.mapped = static_cast<char *>(map) + 4096;
+    *p = block.mapped + block.pages - size;
+    if (gpu.open) mprotect(block.mapped, block.pages, PROT_READ | PROT_WRITE);
+  } else {
+    *p = std::aligned_alloc(256, size);
+    if (!*p) return ctx_shim::last_error = cudaErrorMemoryAllocation;
+  }
+  gpu.used += bytes;
+  gpu.blocks[static_cast<char *>(*p)] = block;
+  return cudaSuccess;
+}
+
+// Waits for all streams, as CUDA's does.
+inline cudaError_t cudaFree(void *p) {
+  ctx_shim::Gpu &gpu = ctx_shim::gpu();
+  const std::lock_guard lock(gpu.mutex);
+  if (!p) return cudaSuccess;
+  for (ctx_shim::Stream *stream : gpu.streams) ctx_shim::advance(*stream, stream->enqueued);
+  const auto found = gpu.blocks.find(static_cast<char *>(p));
+  if (found == gpu.blocks.end()) return cudaErrorInvalidValue;
+  gpu.used -= found->second.bytes;
+  if (ctx_shim::apart()) munmap(found->second.mapped - 4096, found->second.pages + 8192);
+  else std::free(p);
+  gpu.blocks.erase(found);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) {
+  *p = bytes > size_t(1) << 46 ? nullptr : std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFreeHost(void *p) { return std::free(p), cudaSuccess; }
+
+// ---- streams and events ----
+
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  *s = new ctx_shim::Stream;
+  (*s)->early = ctx_shim::gpu().made++ % 2 == 1 && ctx_shim::setting("CTX_SHIM_EARLY", 0) != 0;
+  return ctx_shim::gpu().streams.insert(*s), cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t s) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  return ctx_shim::advance(*s, s->enqueued), cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  ctx_shim::advance(*s, s->enqueued);
+  return ctx_shim::gpu().streams.erase(s), delete s, cudaSuccess;
+}
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return *e = new ctx_shim::Event, cudaSuccess; }
+inline cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
+inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  return *e = {s, s->enqueued}, cudaSuccess;
+}
+// Of the event as it was last recorded, whatever becomes of it later.
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned = 0) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  if (e->stream) ctx_shim::enqueue(s, [event = *e] {
+    if (ctx_shim::gpu().streams.count(event.stream)) ctx_shim::advance(*event.stream, event.after);
+  });
+  return cudaSuccess;
+}
+
+// ---- copies ----
+
+inline cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int value, size_t width, size_t height, cudaStream_t s) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  if (height == 0) return cudaSuccess;
+  if (!ctx_shim::allowed(p, p, (height - 1) * pitch + width, cudaMemcpyDeviceToDevice)) return cudaErrorInvalidValue;
+  ctx_shim::enqueue_touching(s, [=] {
+    for (size_t i = 0; i < height; i++) std::memset(static_cast<char *>(p) + i * pitch, value, width);
+  });
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s) { return cudaMemset2DAsync(p, bytes, value, bytes, 1, s); }
+inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind kind, cudaStream_t s) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  if (height == 0) return cudaSuccess;
+  const size_t to_bytes = (height - 1) * to_pitch + width, from_bytes = (height - 1) * from_pitch + width;
+  if (!ctx_shim::allowed(to, from, std::min(to_bytes, from_bytes), kind)) return cudaErrorInvalidValue;
+  ctx_shim::enqueue_touching(s, [=] {
+    for (size_t i = 0; i < height; i++) std::memcpy(static_cast<char *>(to) + i * to_pitch, static_cast<const char *>(from) + i * from_pitch, width);
+  });
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t s) {
+  return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, s);
+}
+template <class F> cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) { return cudaSuccess; }

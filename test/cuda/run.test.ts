@@ -1,0 +1,116 @@
+// `ctx run --device cuda` through the real command line, on the CUDA backend that runs on the host; and what it says where it cannot.
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { readMetrics } from "../../runtime/track/metrics.ts";
+import { corpus } from "../runtime/tiny_plan.ts";
+import { ctx } from "../soak/tiny_cli.ts";
+import { buildShim, SHIM } from "./shim.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
+
+const RECIPE = `recipe shim
+model {
+  new       = llama(layers: 2, hidden: 16, heads: 2, kv_heads: 1, intermediate: 32, context: 64, theta: 10_000, tie: true)
+  tokenizer = bpe(vocab: 360)
+}
+data { source text { files = "*.txt"  holdout = 1/3 } }
+train { optimizer = adamw(lr: 1e-2) }
+stage first { length = 32  steps = 3  batch = 2 }
+evaluate { perplexity { source = text  lengths = [32]  samples = 1 } }
+`;
+
+describe.skipIf(process.arch !== "x64")("ctx run --device cuda", () => {
+  let folder: string;
+  const run = (env: NodeJS.ProcessEnv, ...words: string[]) =>
+    ctx(["run", ...words, "--device", "cuda", "--threads", "1"], folder, { ...SHIM, ...env });
+  /** What a library says that was built for another table of operations. */
+  const otherVersion = () => {
+    const source = 'extern "C" const int *ctx_backend_v1() { static const int table[64] = {2}; return table; }';
+    const file = join(folder, "libother.so");
+    const made = spawnSync(process.env.CXX ?? "c++", ["-shared", "-fPIC", "-x", "c++", "-", "-o", file], {
+      input: source,
+    });
+    expect(made.status).toBe(0);
+    return file;
+  };
+  const losses = (name: string) => readMetrics(join(folder, name, "metrics.jsonl")).map(({ loss }) => loss);
+
+  beforeAll(() => {
+    buildShim();
+    folder = corpus();
+    writeFileSync(join(folder, "shim.ctx"), RECIPE);
+  });
+
+  test("trains, evaluates and reports as the CPU does, on a plan for this GPU's memory", async () => {
+    const env = { CTX_SHIM_MEMORY: "4000000000" };
+    const { status, stderr, stdout } = await run(env, "shim.ctx", "--out", "gpu");
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain("The recipe shim trained a model from nothing");
+    const { hardware } = JSON.parse(readFileSync(join(folder, "gpu", "plan.json"), "utf8"));
+    expect(hardware).toMatchObject({ kind: "cuda", name: "CUDA kernels on the host", device_bytes: 4e9, devices: 1 });
+    expect((await ctx(["run", "shim.ctx", "--out", "cpu", "--threads", "1"], folder)).status).toBe(0);
+    const cpu = losses("cpu");
+    expect(cpu).toHaveLength(3);
+    losses("gpu").forEach((loss, step) => {
+      expect(Math.abs(loss / cpu[step]! - 1)).toBeLessThan(1e-4);
+    });
+  });
+
+  // The third allocation is the kernels' scratch, in the first step; the fifth is the evaluation's arena, after the last.
+  test.each([
+    ["3", 0],
+    ["5", 3],
+  ])("memory that runs out is told, and what was done goes on to the same end: allocation %s", async (n, done) => {
+    const root = `short-${n}`;
+    const short = await run({ CTX_SHIM_FAIL_MALLOC: n }, "shim.ctx", "--out", root, "--checkpoint-every", "1");
+    expect(short.stderr).toMatch(/no memory for \d+ bytes .*on the GPU: \d+ of its \d+ bytes are free/);
+    expect(short.stderr).toMatch(/nvidia-smi.* go on with --resume/);
+    expect(short.status).toBe(3);
+    expect(losses(root)).toHaveLength(done);
+    const { status, stderr } = await run({}, "--resume", root);
+    expect(status, stderr).toBe(0);
+    expect(losses(root)).toEqual(losses("gpu"));
+  });
+
+  test.each<[string, NodeJS.ProcessEnv, RegExp]>([
+    [
+      "no library",
+      { CTX_CUDA_LIBRARY: "/none.so" },
+      /CUDA is not available here: \/none.so \(CTX_CUDA_LIBRARY\) is not there/,
+    ],
+    ["another library", { CTX_CUDA_LIBRARY: resolve("native", "build", "ctx.node") }, /ctx.node is no backend/],
+    ["no driver", { CTX_SHIM_DRIVER: "0" }, /there is no NVIDIA driver on this machine/],
+    [
+      "an old driver",
+      { CTX_SHIM_DRIVER: "11040" },
+      /the NVIDIA driver is for CUDA 11.4 at most, and this build needs 12.0: install a newer/,
+    ],
+    [
+      "too little memory",
+      { CTX_SHIM_MEMORY: "1000" },
+      /stage first needs .* and the GPU \(CUDA kernels on the host, 1,000 B\) has free 1,000 B/,
+    ],
+  ])("refused before anything is made: %s", async (_, env, message) => {
+    const { status, stderr } = await run(env, "shim.ctx", "--out", "refused");
+    expect(stderr).toMatch(message);
+    expect(status).toBe(3);
+    expect(readdirSync(folder)).not.toContain("refused");
+  });
+
+  test("refused before anything is made: a library of another version", async () => {
+    const { status, stderr } = await run({ CTX_CUDA_LIBRARY: otherVersion() }, "shim.ctx");
+    expect(stderr).toMatch(
+      /libother.so is of version 2, and the engine needs version \d+ \(build it again: npm run build:cuda\)/,
+    );
+    expect(status).toBe(3);
+  });
+
+  test("ctx doctor tells the GPU", async () => {
+    const { stdout } = await ctx(["doctor"], folder, { ...SHIM });
+    expect(stdout).toMatch(/CUDA +CUDA kernels on the host, 16 GiB, compute capability 8.0 \(driver for CUDA 12.0/);
+    const none = await ctx(["doctor"], folder, { ...SHIM, CTX_SHIM_DRIVER: "0" });
+    expect(none.stdout).toMatch(/CUDA +there is no NVIDIA driver/);
+  });
+});
