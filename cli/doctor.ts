@@ -95,6 +95,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
       },
       { name: "speed", needed: false, ...speed() },
       { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
+      ...cudaProducts(native),
       mpi(),
     );
   }
@@ -134,6 +135,13 @@ function speed(): Pick<Finding, "ok" | "value"> {
 function cuda(native: NativeDescription): string {
   if (!native.cuda.available) return native.cuda.reason;
   return native.cuda.devices.map((device) => `${device.name}, ${bytes(device.memoryBytes)}`).join("; ");
+}
+
+/** What multiplies matrices on the GPU: without cuBLASLt it is many times slower. */
+function cudaProducts(native: NativeDescription): Finding[] {
+  if (!native.cuda.available) return [];
+  const value = loadAddon().cudaProducts();
+  return [{ name: "CUDA products", ok: value.startsWith("cuBLASLt"), needed: false, value }];
 }
 
 /** The MPI that ctx was built with, for runs by several processes. */

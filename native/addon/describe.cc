@@ -1,5 +1,6 @@
 #include "describe.h"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -105,6 +106,13 @@ Napi::Value cpu_peak(const Napi::CallbackInfo &info) {
   } catch (const std::exception &error) { // no backend, or no thread to be had
     throw Napi::Error::New(info.Env(), std::string("cpuPeak: ") + error.what());
   }
+}
+
+Napi::Value cuda_products(const Napi::CallbackInfo &info) {
+  const Backend &cuda = cuda_backend();
+  void *const library = cuda.table ? dlopen(cuda.file.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr; // which is open already
+  const auto products = library ? reinterpret_cast<const char *(*)()>(dlsym(library, "ctx_cuda_products")) : nullptr;
+  return Napi::String::New(info.Env(), products ? products() : "");
 }
 
 Napi::Value startable_threads(const Napi::CallbackInfo &info) {

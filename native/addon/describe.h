@@ -1,5 +1,5 @@
 // describe.h: what this machine offers (NativeDescription of runtime/engine/addon.ts).
-// defines: describe, cpu_peak, startable_threads
+// defines: describe, cpu_peak, cuda_products, startable_threads
 #pragma once
 #include <napi.h>
 
@@ -9,6 +9,9 @@ Napi::Value describe(const Napi::CallbackInfo &info);
 
 // (dtype, threads): FLOP/s that so many threads reach at most with the backend that is used here; takes about 50 ms.
 Napi::Value cpu_peak(const Napi::CallbackInfo &info);
+
+// What computes matrix products on the GPU, in words; empty without a CUDA backend. Opens cuBLASLt.
+Napi::Value cuda_products(const Napi::CallbackInfo &info);
 
 // (count): how many threads, up to `count`, this process can start at once: a limit on processes (ulimit -u, a container's) shows no
 // other way. They end before it returns.

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "gemm_lt.h"
 #include "operations.h"
 
 namespace ctx_cuda {
@@ -77,6 +78,7 @@ ctx_status create(int32_t threads, ctx_device **out) {
 void destroy(ctx_device *device) {
   if (!device) return;
   if (device->stream) cudaStreamSynchronize(device->stream);
+  release_products(device->products);
   cudaFree(device->wrong);
   cudaFree(device->scratch);
   if (device->stream) cudaStreamDestroy(device->stream);

@@ -249,6 +249,11 @@ export interface NativeAddon {
    * instruction that the CPU backend in use has for it, by each thread's CPU time. Takes about 50 ms; ask `startableThreads` first.
    */
   cpuPeak(dtype: "f32" | "bf16", threads: number): number;
+  /**
+   * What computes matrix products on the GPU: "cuBLASLt 13.1.1 (/path)", or that it is ctx's own plain kernel and why; empty
+   * where there is no CUDA backend. Opens cuBLASLt, which takes a moment.
+   */
+  cudaProducts(): string;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */
