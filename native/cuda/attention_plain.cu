@@ -1,5 +1,5 @@
 // attention_plain.cu: attention on the plain cores of any GPU, in fp32, any head_dim up to MAX_HEAD_DIM: what the tensor-core kernels are
-// held against, and what runs where they do not.
+// held against, and what runs where they do not. Calls that attention_sm80.cu takes go on to it.
 //
 //   S = scale Q K^T, P = softmax over the visible keys, O = P V, lse = log sum exp S                   (FlashAttention-2, arXiv 2307.08691)
 //   P = exp(S - lse), dP = dO V^T, dS = scale P (dP - delta);   dQ += dS K,  dK += dS^T Q,  dV += P^T dO
@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "attention.h"
+#include "attention_sm80.h"
 #include "elements.cuh"
 #include "reduce.cuh"
 
@@ -228,6 +229,7 @@ static_assert(shared_bytes(6, MAX_HEAD_DIM, 2) <= 227 * 1024, "a block's shared 
 
 ctx_status plain_forward(ctx_device *device, const ctx_attention &a) {
   if (a.q.rows == 0) return CTX_OK;
+  if (ampere_can(a)) return ampere_forward(device, a);
   ctx_status status = CTX_OK;
   with_types([&](auto t, auto o) {
     using T = decltype(t);
@@ -243,6 +245,7 @@ ctx_status plain_forward(ctx_device *device, const ctx_attention &a) {
 ctx_status plain_backward(ctx_device *device, const ctx_attention_grad &g) {
   const ctx_attention &a = g.fwd;
   if (a.q.rows == 0 || a.k.rows == 0) return CTX_OK;
+  if (ampere_can(g)) return ampere_backward(device, g);
   ctx_status status = CTX_OK;
   with_types([&](auto t, auto d) {
     using T = decltype(t);

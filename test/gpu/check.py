@@ -229,7 +229,7 @@ class Check:
         on = "cpu" if self.options.dry else "cuda"
         share = min(LIMITS["bench"], self.left() - 5) / 5
         for what, parts in (("attention", 3), ("gemm", 1), ("memory", 1)):
-            self.python("bench", "bench.py", self.library, what, "--on", on, "--seconds", 0.7 * parts * share, limit=parts * share)
+            self.python("bench", "bench.py", self.library, what, "--on", on, "--seconds", int(0.7 * parts * share), limit=parts * share)
 
     def everything(self):
         chosen = [part for part in LIMITS if (not self.options.only or part in self.options.only) and part not in self.options.skip]
