@@ -3,9 +3,9 @@
 //   S = scale Q K^T, P = softmax over the visible keys, O = P V, lse = log sum exp S                   (FlashAttention-2, arXiv 2307.08691)
 //   P = exp(S - lse), dP = dO V^T, dS = scale P (dP - delta);   dQ += dS K,  dK += dS^T Q,  dV += P^T dO
 //
-// Four warps a block. A warp owns 16 rows (in the forward ROWS, some times 16) of its block's queries or, for dK and dV, keys; it multiplies
-// them with tiles of the others, which all warps share and which arrive by cp.async while the tiles before are multiplied. S and P stay in
-// registers: the sums of one product lie there as the next takes its left operand. P, dS and dO are rounded to bf16, sums are fp32.
+// Four warps a block. A warp owns 16 rows of its block's queries or, for dK and dV, keys; it multiplies them with tiles of the others, which
+// all warps share and which arrive by cp.async while the tiles before are multiplied. S and P stay in registers: the sums of one product lie
+// there as the next takes its left operand. P, dS and dO are rounded to bf16, sums are fp32.
 // Tiles in shared memory are rows of head_dim numbers whose 16-byte pieces are permuted by the row (^ row % 8), so that eight rows of a column
 // lie in different banks.
 //
@@ -143,17 +143,15 @@ __device__ __forceinline__ float row_sum(float x) {
   return x + __shfl_xor_sync(ALL_LANES, x, 2);
 }
 
-constexpr int FORWARD_KEYS = 64; // of a tile
-constexpr int FORWARD_STRIPES = 1; // of 16 rows, for a warp
-constexpr int FORWARD_ROWS = WARPS * 16 * FORWARD_STRIPES;
+constexpr int FORWARD_ROWS = WARPS * 16, FORWARD_KEYS = 64; // queries of a block, keys of a tile
 template <int D> constexpr size_t FORWARD_SHARED = size_t(FORWARD_ROWS + 2 * FORWARD_KEYS) * D * sizeof(Bf16);
 
 // Block (query tile, last first: it sees the most keys; head).
 template <int D, class O> __global__ void __launch_bounds__(THREADS) forward_kernel(Call a, Rows<O> out, bool merge) {
-  constexpr int KEYS = FORWARD_KEYS, STRIPES = FORWARD_STRIPES;
+  constexpr int KEYS = FORWARD_KEYS;
   begin_block();
   const Tile<D> q = {shared_memory<Bf16>()}, k = {q.data + FORWARD_ROWS * D}, v = {k.data + KEYS * D};
-  const int lane = int(threadIdx.x) % WARP, warp_row = int(threadIdx.x) / WARP * 16 * STRIPES;
+  const int lane = int(threadIdx.x) % WARP, warp_row = int(threadIdx.x) / WARP * 16;
   const int64_t i0 = int64_t(gridDim.x - 1 - blockIdx.x) * FORWARD_ROWS, head = blockIdx.y, column = head * D, kv_column = head / a.group * D;
   const int first = a.low(i0) / KEYS * KEYS, end = a.high(i0 + FORWARD_ROWS - 1) + 1;
   const float c = a.scale * LOG2E;
@@ -162,96 +160,87 @@ template <int D, class O> __global__ void __launch_bounds__(THREADS) forward_ker
   cp_async_commit();
   v.template bring<KEYS>(a.v, first, a.k_rows, kv_column);
   cp_async_commit();
-  Sum<D> o[STRIPES];
-  float max[STRIPES][2], sum[STRIPES][2]; // of rows lane / 4 and lane / 4 + 8; sum: this lane's share
-  int low[STRIPES][2], high[STRIPES][2];
+  Sum<D> o;
+  o.clear();
+  float max[2], sum[2]; // of rows lane / 4 and lane / 4 + 8; sum: this lane's share
+  int low[2], high[2];
 #pragma unroll
-  for (int t = 0; t < STRIPES; t++) {
-    o[t].clear();
-#pragma unroll
-    for (int h = 0; h < 2; h++) {
-      const int64_t i = i0 + warp_row + 16 * t + 8 * h + lane / 4;
-      max[t][h] = -INFINITY, sum[t][h] = 0, low[t][h] = a.low(i), high[t][h] = a.high(i);
-    }
+  for (int h = 0; h < 2; h++) {
+    const int64_t i = i0 + warp_row + 8 * h + lane / 4;
+    max[h] = -INFINITY, sum[h] = 0, low[h] = a.low(i), high[h] = a.high(i);
   }
   const int all_from = a.low(i0 + FORWARD_ROWS - 1), all_to = a.high(i0); // keys that every row of the block sees
   for (int j0 = first; j0 < end; j0 += KEYS) {
     cp_async_wait<1>(); // k
     __syncthreads();
-    Sum<KEYS> s[STRIPES];
-#pragma unroll
-    for (int t = 0; t < STRIPES; t++) multiply<D>(s[t], q, warp_row + 16 * t, k);
+    Sum<KEYS> s;
+    multiply<D>(s, q, warp_row, k);
     __syncthreads();
     if (j0 + KEYS < end) k.template bring<KEYS>(a.k, j0 + KEYS, a.k_rows, kv_column);
     cp_async_commit();
     const bool masked = j0 < all_from || j0 + KEYS - 1 > all_to;
 #pragma unroll
-    for (int t = 0; t < STRIPES; t++)
+    for (int h = 0; h < 2; h++) {
+      float highest = max[h];
 #pragma unroll
-      for (int h = 0; h < 2; h++) {
-        float highest = max[t][h];
+      for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
-        for (int n = 0; n < KEYS / 8; n++)
+        for (int e = 2 * h; e < 2 * h + 2; e++) {
+          const int j = j0 + 8 * n + 2 * (lane % 4) + e % 2;
+          if (masked && (j < low[h] || j > high[h])) s.at[n][e] = -INFINITY;
+          highest = fmaxf(highest, s.at[n][e]); // passes over a NaN, but the sum below does not
+        }
+      highest = row_max(highest);
+      const float base = highest == -INFINITY ? 0.0f : highest * c, factor = exp2_of(max[h] * c - base);
+      max[h] = highest;
+      sum[h] *= factor;
 #pragma unroll
-          for (int e = 2 * h; e < 2 * h + 2; e++) {
-            const int j = j0 + 8 * n + 2 * (lane % 4) + e % 2;
-            if (masked && (j < low[t][h] || j > high[t][h])) s[t].at[n][e] = -INFINITY;
-            highest = fmaxf(highest, s[t].at[n][e]); // passes over a NaN, but the sum below does not
-          }
-        highest = row_max(highest);
-        const float base = highest == -INFINITY ? 0.0f : highest * c, factor = exp2_of(max[t][h] * c - base);
-        max[t][h] = highest;
-        sum[t][h] *= factor;
+      for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
-        for (int n = 0; n < KEYS / 8; n++)
+        for (int e = 2 * h; e < 2 * h + 2; e++) {
+          const float p = exp2_of(fmaf(s.at[n][e], c, -base));
+          s.at[n][e] = p;
+          sum[h] += p;
+        }
 #pragma unroll
-          for (int e = 2 * h; e < 2 * h + 2; e++) {
-            const float p = exp2_of(fmaf(s[t].at[n][e], c, -base));
-            s[t].at[n][e] = p;
-            sum[t][h] += p;
-          }
-#pragma unroll
-        for (int n = 0; n < D / 8; n++) o[t].at[n][2 * h] *= factor, o[t].at[n][2 * h + 1] *= factor;
-      }
+      for (int n = 0; n < D / 8; n++) o.at[n][2 * h] *= factor, o.at[n][2 * h + 1] *= factor;
+    }
     cp_async_wait<1>(); // v
     __syncthreads();
-#pragma unroll
-    for (int t = 0; t < STRIPES; t++) accumulate<D>(o[t], s[t], v);
+    accumulate<D>(o, s, v);
     __syncthreads();
     if (j0 + KEYS < end) v.template bring<KEYS>(a.v, j0 + KEYS, a.k_rows, kv_column);
     cp_async_commit();
   }
   cp_async_wait<0>();
 #pragma unroll
-  for (int t = 0; t < STRIPES; t++)
-#pragma unroll
-    for (int h = 0; h < 2; h++) {
-      const int64_t i = i0 + warp_row + 16 * t + 8 * h + lane / 4;
-      const float total = row_sum(sum[t][h]);
-      float lse = total == 0 ? -INFINITY : max[t][h] * a.scale + logf(total), own = total == 0 ? 0.0f : 1.0f / total, before = 0;
-      const bool there = i < a.q_rows;
-      float *const lse_at = a.lse + head * a.q_rows + i;
-      if (merge && there) { // softmax over the earlier blocks' keys and these
-        const float old = *lse_at, top = fmaxf(old, lse);
-        if (old == -INFINITY && lse == -INFINITY) own = 0;
-        else {
-          const float all = top + logf(expf(old - top) + expf(lse - top));
-          before = expf(old - all);
-          own *= expf(lse - all);
-          lse = all;
-        }
+  for (int h = 0; h < 2; h++) {
+    const int64_t i = i0 + warp_row + 8 * h + lane / 4;
+    const bool there = i < a.q_rows;
+    const float total = row_sum(sum[h]);
+    float lse = total == 0 ? -INFINITY : max[h] * a.scale + logf(total), own = total == 0 ? 0.0f : 1.0f / total, before = 0;
+    float *const lse_at = a.lse + head * a.q_rows + i;
+    if (merge && there) { // softmax over the earlier blocks' keys and these
+      const float old = *lse_at, top = fmaxf(old, lse);
+      if (old == -INFINITY && lse == -INFINITY) own = 0;
+      else {
+        const float all = top + logf(expf(old - top) + expf(lse - top));
+        before = expf(old - all);
+        own *= expf(lse - all);
+        lse = all;
       }
-      __syncwarp(); // the row's lanes have read its lse
-      if (!there) continue;
-      if (lane % 4 == 0) *lse_at = lse;
-#pragma unroll
-      for (int n = 0; n < D / 8; n++)
-#pragma unroll
-        for (int e = 0; e < 2; e++) {
-          O *const to = out.at(i, column + 8 * n + 2 * (lane % 4) + e);
-          store(*to, o[t].at[n][2 * h + e] * own + (before == 0 ? 0.0f : before * to_float(*to)));
-        }
     }
+    __syncwarp(); // the row's lanes have read its lse
+    if (!there) continue;
+    if (lane % 4 == 0) *lse_at = lse;
+#pragma unroll
+    for (int n = 0; n < D / 8; n++)
+#pragma unroll
+      for (int e = 0; e < 2; e++) {
+        O *const to = out.at(i, column + 8 * n + 2 * (lane % 4) + e);
+        store(*to, o.at[n][2 * h + e] * own + (before == 0 ? 0.0f : before * to_float(*to)));
+      }
+  }
 }
 
 constexpr int STEP = 32; // rows of the tiles that the backward's blocks go through, two of each at a time
