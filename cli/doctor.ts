@@ -95,6 +95,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
       },
       { name: "speed", needed: false, ...speed() },
       { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
+      ...cudaProducts(native),
       mpi(),
     );
   }
@@ -138,6 +139,13 @@ function cuda(native: NativeDescription): string {
     ({ name, memoryBytes, capability }) => `${name}, ${bytes(memoryBytes)}, compute capability ${capability}`,
   );
   return `${list.join("; ")} (driver for CUDA ${devices[0]?.driver}; ctx run uses ${devices.length > 1 ? "the first: CUDA_VISIBLE_DEVICES chooses" : "it"} with --device cuda)`;
+}
+
+/** What multiplies matrices on the GPU: without cuBLASLt it is many times slower. */
+function cudaProducts(native: NativeDescription): Finding[] {
+  if (!native.cuda.available) return [];
+  const value = loadAddon().cudaProducts();
+  return [{ name: "CUDA products", ok: value.startsWith("cuBLASLt"), needed: false, value }];
 }
 
 /** The MPI that ctx was built with, for runs by several processes. */

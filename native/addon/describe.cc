@@ -1,5 +1,6 @@
 #include "describe.h"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -132,6 +133,13 @@ Napi::Value cuda_free_memory(const Napi::CallbackInfo &info) {
   int64_t free = 0, total = 0;
   if (cuda.table->free_memory(&free, &total) != CTX_OK) throw Napi::Error::New(info.Env(), std::string("cudaFreeMemory: ") + cuda.table->last_error(nullptr));
   return Napi::Number::New(info.Env(), (double)free);
+}
+
+Napi::Value cuda_products(const Napi::CallbackInfo &info) {
+  const Backend &cuda = cuda_backend();
+  void *const library = cuda.table ? dlopen(cuda.file.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr; // which is open already
+  const auto products = library ? reinterpret_cast<const char *(*)()>(dlsym(library, "ctx_cuda_products")) : nullptr;
+  return Napi::String::New(info.Env(), products ? products() : "");
 }
 
 Napi::Value startable_threads(const Napi::CallbackInfo &info) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "attention_sm80.h"
 #include "elements.cuh"
 #include "operations.h"
 #include "reduce.cuh"
@@ -54,7 +55,7 @@ ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   CTX_TRY(check_activation(device, "attention_forward: o", a.o, a.q.rows, int64_t(a.heads) * a.head_dim));
   if (a.merge && a.o.dtype != CTX_F32)
     return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
-  CTX_TRY((hopper_can(device, a) ? hopper_forward : plain_forward)(device, a));
+  CTX_TRY((hopper_can(device, a) ? hopper_forward : ampere_can(a) ? ampere_forward : plain_forward)(device, a));
   return finish(device, "attention_forward");
 }
 
@@ -84,7 +85,7 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
   CTX_TRY(check_f32(device, "attention_backward: dk", call->dk));
   CTX_TRY(check_f32(device, "attention_backward: dv", call->dv));
   if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
-  CTX_TRY((hopper_can(device, a) ? hopper_backward : plain_backward)(device, *call));
+  CTX_TRY((hopper_can(device, a) ? hopper_backward : ampere_can(*call) ? ampere_backward : plain_backward)(device, *call));
   return finish(device, "attention_backward");
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "gemm_lt.h"
 #include "operations.h"
 
 namespace ctx_cuda {
@@ -91,6 +92,7 @@ void destroy(ctx_device *device) {
   if (!device) return;
   for (const cudaStream_t stream : {device->stream, device->transfers})
     if (stream) cudaStreamSynchronize(stream);
+  release_products(device->products);
   cudaFree(device->wrong);
   cudaFree(device->scratch);
   for (const cudaStream_t stream : {device->stream, device->transfers})

@@ -14,12 +14,17 @@
 
 #include "../include/ctx_backend.h"
 
+namespace ctx_cuda {
+struct Products; // gemm_lt.h
+}
+
 struct ctx_device {
   cudaStream_t stream = nullptr;
   cudaStream_t transfers = nullptr; // runs beside it
   void *scratch = nullptr; // grows; contents are not kept
   std::atomic<size_t> scratch_bytes{0}; // read from any thread
   int32_t *wrong = nullptr; // on the device: lowest index that a check found wrong (see checks.cuh)
+  ctx_cuda::Products *products = nullptr; // made at the first matrix product
   const volatile int32_t *cancel = nullptr;
   int32_t sm = 0; // compute capability times ten
   char error[512] = "";

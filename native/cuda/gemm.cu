@@ -1,9 +1,11 @@
-// gemm.cu: C = alpha op(A) op(B) + beta C on the plain cores of any GPU, fp32 sums in one order.
+// gemm.cu: C = alpha op(A) op(B) + beta C by cuBLASLt where it is there (gemm_lt.cu), else on the plain cores of any GPU, fp32 sums in one
+// order either way.
 //
-// op(A) [M, K], op(B) [K, N], C [M, N]; 2 M N K FLOPs. A block computes a tile of TILE x TILE of C: it brings TILE x DEPTH of op(A) and DEPTH x
+// The plain kernel: op(A) [M, K], op(B) [K, N], C [M, N]; 2 M N K FLOPs. A block computes a tile of TILE x TILE of C: it brings TILE x DEPTH of op(A) and DEPTH x
 // TILE of op(B) to shared memory, and each of its threads multiplies EACH rows by EACH columns of them from registers. If any of the three is
 // bf16, both operands are rounded to bf16 on their way.
 #include "elements.cuh"
+#include "gemm_lt.h"
 #include "operations.h"
 
 namespace ctx_cuda {
@@ -64,6 +66,22 @@ constexpr size_t SHARED = 2 * DEPTH * PADDED * sizeof(float);
 
 } // namespace
 
+ctx_status plain_gemm(ctx_device *device, bool trans_a, bool trans_b, float alpha, const ctx_mat &a, const ctx_mat &b, float beta, const ctx_mat &c) {
+  const bool round = a.dtype == CTX_BF16 || b.dtype == CTX_BF16 || c.dtype == CTX_BF16;
+  const int64_t M = c.rows, N = c.cols, K = trans_a ? a.rows : a.cols;
+  if (ceil_div(M, TILE) > 65535) return fail(device, CTX_ERR_ARGUMENT, "gemm: %lld rows are more than a grid of tiles holds", (long long)M);
+  with_types([&](auto ta, auto tb, auto tc) {
+    using TA = decltype(ta);
+    using TB = decltype(tb);
+    using TC = decltype(tc);
+    const Operand<TA> x = {static_cast<const TA *>(a.data), trans_a ? 1 : a.ld, trans_a ? a.ld : 1, M, K};
+    const Operand<TB> y = {static_cast<const TB *>(b.data), trans_b ? b.ld : 1, trans_b ? 1 : b.ld, N, K};
+    launch(device, round ? gemm_kernel<true, TA, TB, TC> : gemm_kernel<false, TA, TB, TC>, dim3(unsigned(ceil_div(N, TILE)), unsigned(ceil_div(M, TILE))), dim3(THREADS), SHARED, x, y,
+           Rows<TC>(c), alpha, beta);
+  }, a, b, c);
+  return CTX_OK;
+}
+
 ctx_status gemm(ctx_device *device, int32_t trans_a, int32_t trans_b, float alpha, ctx_mat a, ctx_mat b, float beta, ctx_mat c) {
   CTX_TRY(check_activation(device, "gemm: a", a));
   CTX_TRY(check_activation(device, "gemm: b", b));
@@ -77,17 +95,9 @@ ctx_status gemm(ctx_device *device, int32_t trans_a, int32_t trans_b, float alph
     CTX_TRY(beta == 0 ? zero(device, c) : scale(device, c, beta));
     return finish(device, "gemm");
   }
-  const bool round = a.dtype == CTX_BF16 || b.dtype == CTX_BF16 || c.dtype == CTX_BF16;
-  if (ceil_div(M, TILE) > 65535) return fail(device, CTX_ERR_ARGUMENT, "gemm: %lld rows are more than a grid of tiles holds", (long long)M);
-  with_types([&](auto ta, auto tb, auto tc) {
-    using TA = decltype(ta);
-    using TB = decltype(tb);
-    using TC = decltype(tc);
-    const Operand<TA> x = {static_cast<const TA *>(a.data), trans_a ? 1 : a.ld, trans_a ? a.ld : 1, M, K};
-    const Operand<TB> y = {static_cast<const TB *>(b.data), trans_b ? b.ld : 1, trans_b ? 1 : b.ld, N, K};
-    launch(device, round ? gemm_kernel<true, TA, TB, TC> : gemm_kernel<false, TA, TB, TC>, dim3(unsigned(ceil_div(N, TILE)), unsigned(ceil_div(M, TILE))), dim3(THREADS), SHARED, x, y,
-           Rows<TC>(c), alpha, beta);
-  }, a, b, c);
+  bool done = false;
+  CTX_TRY(lt_gemm(device, trans_a != 0, trans_b != 0, alpha, a, b, beta, c, &done));
+  if (!done) CTX_TRY(plain_gemm(device, trans_a != 0, trans_b != 0, alpha, a, b, beta, c));
   return finish(device, "gemm");
 }
 

@@ -263,6 +263,11 @@ export interface NativeAddon {
    * @throws Error where there is none
    */
   cudaFreeMemory(): number;
+  /**
+   * What computes matrix products on the GPU: "cuBLASLt 13.1.1 (/path)", or that it is ctx's own plain kernel and why; empty
+   * where there is no CUDA backend. Opens cuBLASLt, which takes a moment.
+   */
+  cudaProducts(): string;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */

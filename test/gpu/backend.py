@@ -1,0 +1,199 @@
+"""A backend library's table of operations (native/include/ctx_backend.h) for Python: the C header itself is read, so that this cannot fall behind it.
+
+Matrices live in the backend's own memory, with rows that are longer than needed, outputs full of NaN and everything after them guarded; nothing of
+PyTorch runs on the GPU here, so that compute-sanitizer sees our kernels alone.
+"""
+
+import ctypes
+import re
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
+CONVERSIONS = {"float": ctypes.c_float, "double": ctypes.c_double, "int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "size_t": ctypes.c_size_t}
+
+
+class Mat(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("rows", ctypes.c_int64), ("cols", ctypes.c_int64), ("ld", ctypes.c_int64), ("dtype", ctypes.c_int32)]
+
+
+class Attention(ctypes.Structure):
+    _fields_ = [
+        *[(name, Mat) for name in ("q", "k", "v", "o")],
+        ("lse", ctypes.c_void_p),
+        ("heads", ctypes.c_int32),
+        ("kv_heads", ctypes.c_int32),
+        ("head_dim", ctypes.c_int32),
+        ("scale", ctypes.c_float),
+        ("q_index", ctypes.c_int64),
+        ("k_index", ctypes.c_int64),
+        ("start", ctypes.c_void_p),
+        ("causal", ctypes.c_int32),
+        ("merge", ctypes.c_int32),
+    ]
+
+
+class AttentionGrad(ctypes.Structure):
+    _fields_ = [("fwd", Attention), ("d_o", Mat), ("delta", ctypes.c_void_p), *[(name, Mat) for name in ("dq", "dk", "dv")]]
+
+
+class AdamW(ctypes.Structure):
+    _fields_ = [*[(name, ctypes.c_float) for name in ("lr", "beta1", "beta2", "eps", "weight_decay", "grad_scale")], ("step", ctypes.c_int64)]
+
+
+STRUCTS = {"ctx_mat": Mat, "ctx_attention": Attention, "ctx_attention_grad": AttentionGrad, "ctx_adamw": AdamW}
+
+
+def read_header():
+    """[(field, None or its C argument types)] of the table, the version that it has, and the fields of our structures as the header has them."""
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", (ROOT / "native/include/ctx_backend.h").read_text(), flags=re.S)
+    version = int(re.search(r"#define CTX_BACKEND_VERSION (\d+)", text)[1])
+    bodies = {name: body for body, name in re.findall(r"typedef struct \{([^}]*)\} (\w+);", text)}
+    table = []
+    for declaration in bodies["ctx_backend"].split(";"):
+        function = re.search(r"\(\*(\w+)\)\s*\((.*)\)", declaration, flags=re.S)
+        if function:
+            arguments = [] if function[2].strip() == "void" else [argument.strip() for argument in function[2].split(",")]
+            table.append((function[1], declaration.split("(")[0].strip(), arguments))
+        elif declaration.strip():
+            table.append((re.search(r"(\w+)\s*$", declaration)[1], declaration.strip(), None))
+    fields = {}
+    for name in STRUCTS:
+        fields[name] = [
+            re.search(r"(\w+)\s*$", part)[1] for declaration in bodies[name].split(";") for part in declaration.split(",") if part.strip()
+        ]
+    return version, table, fields
+
+
+def argument_type(text):
+    if "*" in text:
+        return ctypes.c_void_p
+    words = [word for word in text.split() if word not in ("const", "volatile")]
+    # An enum, such as a direction of a transfer, is an int.
+    return Mat if words[0] == "ctx_mat" else CONVERSIONS.get(words[0], ctypes.c_int32)
+
+
+class Failed(Exception):
+    """An operation that did not return CTX_OK."""
+
+
+class Backend:
+    """One device of the backend in `library`. `called`: the operations used so far."""
+
+    def __init__(self, library):
+        version, table, fields = read_header()
+        for name, struct in STRUCTS.items():
+            mine = [field for field, _ in struct._fields_]
+            if mine != fields[name]:
+                raise Failed(f"test/gpu/backend.py has {name} as {mine}, ctx_backend.h as {fields[name]}")
+        self.library = ctypes.CDLL(str(library))
+        layout = [(name, (ctypes.c_int32 if name == "version" else ctypes.c_char_p if name == "name" else ctypes.c_void_p)) for name, _, _ in table]
+        struct = type("Table", (ctypes.Structure,), {"_fields_": layout})
+        self.library.ctx_backend_v1.restype = ctypes.POINTER(struct)
+        found = self.library.ctx_backend_v1().contents
+        if found.version != version:
+            raise Failed(f"{library} has version {found.version} of the table, ctx_backend.h {version}: build it again")
+        self.name = found.name.decode()
+        self.functions, self.called, self.arrays = {}, set(), []
+        for name, returns, arguments in table:
+            if arguments is None or not getattr(found, name):
+                continue
+            result = ctypes.c_char_p if "char" in returns else None if returns == "void" else ctypes.c_int64 if "int64" in returns else ctypes.c_int32
+            self.functions[name] = ctypes.CFUNCTYPE(result, *map(argument_type, arguments))(getattr(found, name))
+        score = self.functions["score"]()
+        if score <= 0:
+            raise Failed(f"{library} cannot run here (score {score}): no GPU, or no driver for it")
+        self.device = ctypes.c_void_p()
+        if self.functions["create"](4, ctypes.byref(self.device)) != 0:
+            raise Failed(self.functions["last_error"](None).decode())
+
+    def close(self):
+        self.free()
+        self.functions["destroy"](self.device)
+        self.called.add("destroy")
+
+    def products(self):
+        """What computes matrix products."""
+        self.library.ctx_cuda_products.restype = ctypes.c_char_p
+        return self.library.ctx_cuda_products().decode()
+
+    def __getattr__(self, name):
+        function = self.functions[name]
+
+        def call(*arguments):
+            self.called.add(name)
+            status = function(self.device, *arguments)
+            if status:
+                raise Failed(f"{name}: status {status}: {self.functions['last_error'](self.device).decode()}")
+
+        return call
+
+    def scratch(self):
+        self.called.add("scratch")
+        return self.functions["scratch"](self.device)
+
+    def free(self):
+        """Releases all arrays made so far."""
+        for array in self.arrays:
+            array.free()
+        self.arrays.clear()
+
+    def array(self, values, pad=0, fill=None):
+        return Array(self, values, pad, fill)
+
+    def output(self, rows, cols, dtype=torch.float32, pad=0):
+        """A matrix full of NaN: each number must be written."""
+        return Array(self, torch.full((rows, cols), float("nan"), dtype=dtype), pad)
+
+
+class Array:
+    """Numbers on the device: a vector or a matrix, each row followed by `pad` numbers that must survive, all of it by a guard."""
+
+    GUARD = 64
+    FENCE = 0x5B  # every byte of what must survive: as a float neither NaN nor small
+
+    def __init__(self, backend, values, pad=0, fill=None):
+        self.backend, self.pad = backend, pad
+        self.values = values.contiguous() if fill is None else torch.full_like(values, fill)
+        self.shape = values.shape
+        rows, cols = self.shape if values.dim() == 2 else (1, values.numel())
+        self.rows, self.cols, self.ld = rows, cols, cols + pad
+        raw = torch.full((rows * self.ld + self.GUARD,), 0, dtype=values.dtype)
+        raw.view(torch.uint8).fill_(self.FENCE)
+        raw[: rows * self.ld].view(rows, self.ld)[:, :cols] = self.values.view(rows, cols)
+        self.raw = raw
+        self.bytes = raw.numel() * raw.element_size()
+        backend.arrays.append(self)  # an argument of a call must outlive it
+        self.pointer = ctypes.c_void_p()
+        backend.alloc(self.bytes, ctypes.byref(self.pointer))
+        backend.upload(self.pointer, raw.data_ptr(), self.bytes)
+
+    def mat(self, first=0, count=None):
+        """The matrix, or `count` rows from `first` on."""
+        count = self.rows - first if count is None else count
+        return Mat(self.pointer.value + first * self.ld * self.raw.element_size(), count, self.cols, self.ld, DTYPES[self.raw.dtype])
+
+    def get(self):
+        """What is there now; fails where something was written outside."""
+        now = torch.empty_like(self.raw)
+        self.backend.download(now.data_ptr(), self.pointer, self.bytes)
+        grid, before = now[: self.rows * self.ld].view(self.rows, self.ld), self.raw[: self.rows * self.ld].view(self.rows, self.ld)
+        for new, old in ((grid[:, self.cols :], before[:, self.cols :]), (now[self.rows * self.ld :], self.raw[self.rows * self.ld :])):
+            if not torch.equal(new.contiguous().view(torch.uint8), old.contiguous().view(torch.uint8)):
+                raise Failed("wrote outside of a matrix")
+        return grid[:, : self.cols].reshape(self.shape).clone()
+
+    def free(self):
+        self.backend.release(self.pointer, self.bytes)
+
+
+def error(got, want):
+    """|got - want| / |want| over all numbers, in float64; NaN and unwritten numbers count as infinite, equal infinities as right."""
+    got, want = got.double(), want.double()
+    same = (got == want) | (got.isnan() & want.isnan())
+    difference = torch.where(same, 0.0, got - want)
+    size = torch.where(want.isfinite(), want, 0.0).norm().item()
+    off = difference.norm().item() / (size or 1.0)
+    return off if off == off else float("inf")

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""All that only a GPU can show, in one command of at most ten minutes: `npm run gpu:check`, or `python3 test/gpu/check.py` where there is no Node.
+
+    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--seconds N]
+
+Parts, in this order: build, operations, attention, beside, parity, bench, quickstart, sanitize. Each runs as a process of its own with a limit, so that
+one that hangs or crashes costs its own time alone; what is left of --seconds goes to the parts in turn. Ends with one table, and writes it as JSON
+with everything behind it (gpu-check.json). Exit status 1 if anything failed.
+
+Needs Python 3.10 with PyTorch; for building, CMake and nvcc, or the pack that `npm run gpu:pack` makes (.gpu/pack.tar.xz: a built libctx_cuda.so,
+Node and what the model's parts need). --dry goes through all of it on the CPU with the kernels' host build and tiny sizes, to test this script:
+its figures mean nothing.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PACK = ROOT / ".gpu" / "pack.tar.xz"
+MARK = "@ctx "
+SANITIZERS = ("memcheck", "racecheck", "initcheck")
+LIMITS = {"build": 240, "operations": 90, "attention": 90, "beside": 60, "parity": 60, "bench": 180, "quickstart": 90, "sanitize": 150}
+
+
+class Rows:
+    """The table so far."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, part, what, outcome, figures="", **more):
+        self.rows.append({"part": part, "what": what, "outcome": outcome, "figures": figures, **more})
+        print(f"{outcome:4}  {part}: {what}  {figures}"[:300], flush=True)
+
+    def failed(self):
+        return sum(row["outcome"] == "FAIL" for row in self.rows)
+
+    def table(self):
+        width = max(len(row["what"]) for row in self.rows)
+        part = max(len(row["part"]) for row in self.rows)
+        return "\n".join(f"{row['outcome']:4}  {row['part']:{part}}  {row['what']:{width}}  {row['figures']}"[:240] for row in self.rows)
+
+
+def last_line(text):
+    """What went wrong, as programs tend to say it: their first line that begins with `error`, else the last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return ([*errors[:1], *lines[-1:]] or [""])[0][:200]
+
+
+class Check:
+    def __init__(self, options):
+        self.options, self.rows = options, Rows()
+        self.end = time.monotonic() + options.seconds
+        self.library = Path(options.library).resolve() if options.library else None
+        self.node = shutil.which("node")
+        self.app = ROOT
+
+    def left(self):
+        return self.end - time.monotonic()
+
+    def run(self, part, command, limit, environment=None, cwd=ROOT):
+        """The command's exit status and output; None for the status where it had to be ended. Rows that it prints go into the table."""
+        limit = min(limit, max(1.0, self.left()))
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=cwd,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=limit)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            status = None
+        rest = []
+        for line in output.splitlines():
+            if line.startswith(MARK):
+                row = json.loads(line[len(MARK) :])
+                self.rows.add(part, **row)
+            else:
+                rest.append(line)
+        if status is None:
+            self.rows.add(part, "time", "FAIL", f"ended after {limit:.0f} s", output="\n".join(rest[-40:]))
+        return status, "\n".join(rest)
+
+    def python(self, part, script, *arguments, prefix=(), limit=None, expect_rows=True):
+        """A part in Python: it must print rows, and a status other than 0 or 1 is a crash."""
+        before = len(self.rows.rows)
+        status, output = self.run(part, [*prefix, sys.executable, HERE / script, *arguments], limit or LIMITS[part])
+        said = self.rows.rows[before:]
+        quiet = status == 1 and not any(row["outcome"] == "FAIL" for row in said)
+        if status is not None and (status not in (0, 1) or quiet or (expect_rows and not said)):
+            self.rows.add(part, f"{script} {' '.join(map(str, arguments[1:]))}".strip(), "FAIL", f"status {status}: {last_line(output)}", output=output[-4000:])
+
+    # ---- parts ----
+
+    def unpack(self):
+        """The pack beside the repository, if there is one: Node and a built tree of their own folder."""
+        if self.options.dry or not PACK.exists():
+            return
+        target = PACK.parent / "app"
+        try:
+            with tarfile.open(PACK) as pack:
+                pack.extractall(target, filter="data")
+        except (OSError, tarfile.TarError, EOFError) as problem:
+            self.rows.add("build", "the pack", "FAIL", f"{PACK}: {problem}")
+            return
+        self.app = target
+        if (target / "node").exists():
+            self.node = str(target / "node")
+
+    def build(self):
+        if self.library:
+            self.rows.add("build", "library", "PASS" if self.library.exists() else "FAIL", str(self.library))
+            return
+        carried = self.app / "native/build/libctx_cuda.so" if self.app != ROOT else None
+        if carried and carried.exists():
+            self.library = carried
+            self.rows.add("build", "library", "PASS", "from the pack")
+            return
+        nvcc = shutil.which("nvcc") or next((str(p) for p in sorted(Path("/usr/local").glob("cuda*/bin/nvcc"))), None)
+        if not nvcc or not shutil.which("cmake"):
+            self.rows.add("build", "library", "FAIL", "no pack (npm run gpu:pack), and no nvcc and CMake to build with")
+            return
+        folder = Path(self.options.build)
+        begin = time.monotonic()
+        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+        configure = ["cmake", "-S", ROOT / "native", "-B", folder, *generator, "-DCTX_CUDA=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CUDA_COMPILER={nvcc}"]
+        status, output = self.run("build", configure, 60)
+        if status == 0:
+            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda"], LIMITS["build"])
+        if status == 0:
+            self.library = folder / "libctx_cuda.so"
+            self.rows.add("build", "library", "PASS", f"built here in {time.monotonic() - begin:.0f} s")
+        elif status is not None:
+            self.rows.add("build", "library", "FAIL", last_line(output), output=output[-4000:])
+
+    def operations(self):
+        self.python("operations", "operations.py", self.library, "--size", "small" if self.options.dry else "large")
+
+    def attention(self):
+        self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "large")
+
+    def beside(self):
+        on = ("cpu", "tiny") if self.options.dry else ("cuda", "large")
+        self.python("beside", "attention.py", self.library, "--beside", on[0], "--size", on[1])
+
+    def sanitize(self):
+        tool = shutil.which("compute-sanitizer") or next((str(p) for p in sorted(Path("/usr/local").glob("cuda*/bin/compute-sanitizer"))), None)
+        if self.options.dry or not tool:
+            self.rows.add("sanitize", "compute-sanitizer", "SKIP", "nothing to watch in a dry run" if self.options.dry else "compute-sanitizer is not here")
+            return
+        limit = LIMITS["sanitize"] / (2 * len(SANITIZERS))
+        for kind in SANITIZERS:
+            for script in ("operations.py", "attention.py"):
+                size = ["--size", "tiny" if script == "attention.py" else "small"]
+                command = [tool, "--tool", kind, "--error-exitcode", "9", "--print-limit", "5", sys.executable, HERE / script, self.library, *size]
+                inner = len(self.rows.rows)
+                status, output = self.run("sanitize", command, limit)
+                # Whether the numbers are right is told above: here only what the tool saw.
+                self.rows.rows[inner:] = [row for row in self.rows.rows[inner:] if row["what"] == "time"]
+                summary = next((line for line in reversed(output.splitlines()) if "SUMMARY" in line), last_line(output)).replace("=========", "").strip()
+                if "not supported" in output.lower() and status != 0:
+                    self.rows.add("sanitize", f"{kind}, {script}", "SKIP", summary)
+                elif status is not None:
+                    self.rows.add("sanitize", f"{kind}, {script}", "FAIL" if status == 9 or "SUMMARY" not in output else "PASS", summary, output=output[-4000:] if status else "")
+
+    def ctx(self, part, arguments, limit):
+        """Runs the command line; None where it cannot."""
+        program = self.app / "dist/cli/ctx.js"
+        if not self.node or not program.exists() or not (self.app / "native/build/ctx.node").exists():
+            self.rows.add(part, "ctx", "SKIP", "no Node with a built ctx here (npm run gpu:pack carries them)")
+            return None
+        if self.app != ROOT and self.library and self.library.parent != self.app / "native/build":
+            shutil.copy(self.library, self.app / "native/build/libctx_cuda.so")
+        return self.run(part, [self.node, program, *arguments], limit, cwd=self.app)
+
+    def parity(self):
+        """The same short training on the CPU and on the GPU: losses step by step."""
+        devices = ("cpu", "cpu") if self.options.dry else ("cpu", "cuda")
+        losses = []
+        for n, device in enumerate(devices):
+            out = Path(self.options.build) / f"parity-{n}-{os.getpid()}"
+            shutil.rmtree(out, ignore_errors=True)
+            ran = self.ctx("parity", ["run", self.app / "test/gpu/parity.ctx", "--device", device, "--threads", 1 + n, "--out", out, "--quiet"], LIMITS["parity"])
+            if ran is None:
+                return
+            status, output = ran
+            if status != 0:
+                if status is not None:
+                    self.rows.add("parity", f"training on {device}", "FAIL", last_line(output), output=output[-4000:])
+                return
+            losses.append(read_losses(out))
+            shutil.rmtree(out, ignore_errors=True)
+        worst = max(abs(a - b) / abs(a) for a, b in zip(*losses))
+        good = len(losses[0]) == len(losses[1]) >= 10 and worst <= 1e-3
+        self.rows.add("parity", f"losses of {len(losses[0])} steps, {devices[0]} and {devices[1]}", "PASS" if good else "FAIL", f"differ by {worst:.1e} at most (1e-3 allowed), {losses[0][0]:.4f} to {losses[0][-1]:.4f}", losses=losses)
+
+    def quickstart(self):
+        if self.options.dry:
+            self.rows.add("quickstart", "recipes/quickstart.ctx", "SKIP", "minutes on a CPU; it has tests of its own")
+            return
+        begin = time.monotonic()
+        out = Path(self.options.build) / f"quickstart-{os.getpid()}"
+        ran = self.ctx("quickstart", ["run", self.app / "recipes/quickstart.ctx", "--device", "cuda", "--out", out, "--quiet"], LIMITS["quickstart"])
+        if ran is None or ran[0] is None:
+            return
+        status, output = ran
+        figures = f"{time.monotonic() - begin:.0f} s" if status == 0 else last_line(output)
+        self.rows.add("quickstart", "recipes/quickstart.ctx --device cuda", "PASS" if status == 0 else "FAIL", figures, output=output[-4000:])
+
+    def bench(self):
+        on = "cpu" if self.options.dry else "cuda"
+        share = min(LIMITS["bench"], self.left() - 5) / 5
+        for what, parts in (("attention", 3), ("gemm", 1), ("memory", 1)):
+            self.python("bench", "bench.py", self.library, what, "--on", on, "--seconds", int(0.7 * parts * share), limit=parts * share)
+
+    def everything(self):
+        chosen = [part for part in LIMITS if (not self.options.only or part in self.options.only) and part not in self.options.skip]
+        self.unpack()
+        if "build" in chosen or not self.library:
+            self.build()
+        for part in chosen:
+            if part == "build":
+                continue
+            if not self.library or not self.library.exists():
+                self.rows.add(part, "all", "SKIP", "no library")
+            elif self.left() < 10:
+                self.rows.add(part, "all", "SKIP", f"the {self.options.seconds:.0f} s are over")
+            else:
+                getattr(self, part)()
+
+
+def read_losses(folder):
+    """Training losses of a run, in order."""
+    losses = []
+    for file in sorted(Path(folder).rglob("metrics.jsonl")):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            if "loss" in row:
+                losses.append(float(row["loss"]))
+    return losses
+
+
+def machine():
+    facts = {"python": sys.version.split()[0], "time": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())}
+    tell = "import torch; print(torch.__version__); print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU')"
+    for name, command in (
+        ("torch and device", [sys.executable, "-c", tell]),
+        ("nvidia-smi", ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem", "--format=csv,noheader"]),
+    ):
+        try:
+            facts[name] = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip().replace("\n", ", ")
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            facts[name] = str(problem)
+    return facts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dry", action="store_true", help="on the CPU, to test this script; needs --library libctx_cuda_on_host.so")
+    parser.add_argument("--library", help="the built backend; otherwise the pack's, or it is built")
+    parser.add_argument("--only", action="append", default=[], choices=LIMITS)
+    parser.add_argument("--skip", action="append", default=[], choices=LIMITS)
+    parser.add_argument("--out", default="gpu-check.json")
+    parser.add_argument("--build", default="/tmp/ctx-gpu-check", help="folder for what is built and run")
+    parser.add_argument("--seconds", type=float, default=560)
+    options = parser.parse_args()
+    if options.dry and not options.library:
+        parser.error("--dry needs --library: the host build of the kernels, native/build/libctx_cuda_on_host.so")
+    Path(options.build).mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    check = Check(options)
+    facts = machine()
+    try:
+        check.everything()
+    finally:
+        seconds = time.monotonic() - begin
+        Path(options.out).write_text(json.dumps({"dry": options.dry, "machine": facts, "seconds": seconds, "rows": check.rows.rows}, indent=1))
+    print(f"\n{facts['torch and device']}; {facts['nvidia-smi']}\n")
+    print(check.rows.table())
+    count = {outcome: sum(row["outcome"] == outcome for row in check.rows.rows) for outcome in ("PASS", "FAIL", "SKIP")}
+    print(f"\n{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped, in {seconds:.0f} s{', a dry run' if options.dry else ''}; all of it in {options.out}")
+    return 1 if check.rows.failed() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

