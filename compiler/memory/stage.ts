@@ -41,11 +41,13 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
  */
 export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger {
   const options = ledgerOptions(stage);
-  return deviceLedger(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1, shares: devices });
+  if (kind === "cuda") Object.assign(options, { ranksHere: 1, shares: devices });
+  return deviceLedger(stage.model, options);
 }
 
 /** Bytes of layer inputs that wait outside of one device; of a CPU those of all its ranks. */
 export function stageOffload(stage: StageMemory, kind: PlanHardware["kind"]): number {
+  if (stage.offload === "none") return 0;
   const options = ledgerOptions(stage);
   return offloadedBytes(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
 }
