@@ -10,11 +10,14 @@ import * as t from "./tokens.ts";
 /** Operands and signs of one expression without brackets. */
 const CHAIN_LIMIT = 1000;
 
+/** Most operands have no sign. */
+const noPrefixes: Operand["prefixes"] = [];
+
 export abstract class ExpressionParser extends BracketParser {
   /** Operands and operators of the expression that is being read. */
   private chain: Chain = { operands: [], operators: [] };
   /** Of its operand: the signs, and the value that members and calls are added to. */
-  private prefixes: Operand["prefixes"] = [];
+  private prefixes = noPrefixes;
   private value: Expression = { kind: "error", start: 0, end: 0 };
 
   protected override begin(tokens: IToken[]): void {
@@ -87,6 +90,7 @@ export abstract class ExpressionParser extends BracketParser {
     const sign = this.CONSUME(t.Prefix);
     this.ACTION(() => {
       if (sign.tokenType === t.OtherNot) this.otherSpelling(sign, "not");
+      if (this.prefixes === noPrefixes) this.prefixes = [];
       this.prefixes.push({ text: (t.spellings[sign.image] ?? sign.image) as UnaryOperator, ...spanOf(sign) });
     });
   };
@@ -106,9 +110,9 @@ export abstract class ExpressionParser extends BracketParser {
 
   /** Signs, an atom, and its members and calls. */
   private readonly operand = this.RULE("operand", () => {
-    const prefixes: Operand["prefixes"] = [];
-    this.prefixes = prefixes;
+    this.prefixes = noPrefixes;
     this.MANY(this.prefix);
+    const { prefixes } = this;
     const atom = this.SUBRULE(this.atom);
     this.value = atom;
     this.MANY2(this.suffixed);

@@ -104,27 +104,33 @@ function keyOf(needs: StageNeeds, space: LayoutSpace): string {
  */
 function search(needs: StageNeeds, space: LayoutSpace): Found {
   let looked = 0;
-  let frugal: Choice | undefined;
-  const look = ({ way, time }: TimedWay, microBatch: number, tile: number, chunk: number): Choice => {
+  let frugal: { readonly choice: Choice; readonly takes: number } | undefined;
+  /** The choice if it fits. */
+  const look = (
+    { way, time }: TimedWay,
+    microBatch: number,
+    mlpTile: number,
+    lossChunk: number,
+  ): Choice | undefined => {
     looked++;
-    const choice = layoutOf(needs, space, { ...way, microBatch, mlpTile: tile, lossChunk: chunk }, time);
-    if (!frugal || share(choice, needs.hardware) < share(frugal, needs.hardware)) frugal = choice;
-    return choice;
+    const choice = layoutOf(needs, space, { ...way, microBatch, mlpTile, lossChunk }, time);
+    const takes = share(choice, needs.hardware);
+    if (!frugal || takes < frugal.takes) frugal = { choice, takes };
+    return takes <= 1 ? choice : undefined;
   };
-  const holds = (choice: Choice) => fits(choice, needs.hardware);
   const leastTile = space.tiles.at(-1)!;
   const leastChunk = space.chunks.at(-1)!;
   for (const way of waysByTime(needs, space)) {
     const micros = space.micros(way.way.ring);
-    if (!holds(look(way, micros.at(-1)!, leastTile, leastChunk))) continue;
-    const microBatch = micros.find((rows) => holds(look(way, rows, leastTile, leastChunk)))!;
-    const mlpTile = space.tiles.find((rows) => holds(look(way, microBatch, rows, leastChunk)))!;
+    if (!look(way, micros.at(-1)!, leastTile, leastChunk)) continue;
+    const microBatch = micros.find((rows) => look(way, rows, leastTile, leastChunk))!;
+    const mlpTile = space.tiles.find((rows) => look(way, microBatch, rows, leastChunk))!;
     for (const lossChunk of space.chunks) {
       const choice = look(way, microBatch, mlpTile, lossChunk);
-      if (holds(choice)) return { choice, fits: true, looked };
+      if (choice) return { choice, fits: true, looked };
     }
   }
-  return { choice: frugal!, fits: false, looked };
+  return { choice: frugal!.choice, fits: false, looked };
 }
 
 /** What decides the time of a stage. */

@@ -45,10 +45,8 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
 export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger | null {
   if (!isComputed(stage.model.family)) return null;
   const options = ledgerOptions(stage);
-  return deviceLedger(
-    stage.model,
-    kind === "cpu" ? options : { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true },
-  );
+  if (kind === "cuda") Object.assign(options, { ranksHere: 1, shares: devices, sharded: stage.shard === true });
+  return deviceLedger(stage.model, options);
 }
 
 /**

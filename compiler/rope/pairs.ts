@@ -43,14 +43,11 @@ export function classifyPairs(
     if (now < before * (1 - SAME)) return "interpolated";
     return now > before * (1 + SAME) ? "raised" : "unchanged";
   });
-  const count = (name: PairClass) => classes.filter((entry) => entry === name).length;
+  const counts = { unchanged: 0, interpolated: 0, raised: 0, extrapolated: 0, stopped: 0 };
+  for (const name of classes) counts[name]++;
   return {
     classes,
-    unchanged: count("unchanged"),
-    interpolated: count("interpolated"),
-    raised: count("raised"),
-    extrapolated: count("extrapolated"),
-    stopped: count("stopped"),
+    ...counts,
     unfinished: stage.length - fullTurns(stage, length),
     unfinished_before: trained.length - fullTurns(trained, context),
     furthest,
@@ -59,7 +56,9 @@ export function classifyPairs(
 
 /** Pairs of a table that make at least one full turn within `length` tokens. */
 export function fullTurns(frequencies: readonly number[], length: number): number {
-  return frequencies.filter((frequency) => wavelength(frequency) <= length).length;
+  let turns = 0;
+  for (const frequency of frequencies) if (wavelength(frequency) <= length) turns++;
+  return turns;
 }
 
 /**
