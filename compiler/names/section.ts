@@ -6,6 +6,7 @@ import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { closest, hint, renames } from "../diagnostics/suggest.ts";
 import { isReserved } from "./reserved.ts";
+import type { Stranger } from "./strangers.ts";
 import { reportUnknownProperty } from "./unknown_property.ts";
 
 /** `name = expression`, known to the language. */
@@ -39,6 +40,8 @@ export interface Section {
   readonly lines: readonly Line[];
   /** Whether it sets something under a name that means nothing here: what it lacks may be meant by that. */
   readonly unread?: boolean;
+  /** Blocks in it that the language does not know. */
+  readonly strangers?: readonly Stranger[];
 }
 
 /** What the builder of sections looks names up in and reports to. */
@@ -79,15 +82,16 @@ function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: 
   const settings = new Map<string, Setting>();
   const children: Section[] = [];
   const lines: Line[] = [];
+  const strangers: Stranger[] = [];
   let unread = false;
   for (const node of body) {
     if (node.kind === "property") {
       if (!addSetting(node, body, definition, owner, settings, naming)) unread = true;
-    } else if (node.kind === "block") addChild(node, definition, owner, children, naming);
+    } else if (node.kind === "block") addChild(node, definition, owner, { children, strangers }, naming);
     else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
   }
   reportGroups(settings, owner, naming);
-  return { definition, settings, children, lines, unread };
+  return { definition, settings, children, lines, unread, strangers };
 }
 
 /** False for a name that stands for no property, as far as anyone can tell. */
@@ -134,11 +138,21 @@ function addGuess(
   settings.set(name, { name, definition, value, file: naming.file, nameAt, guessed: true });
 }
 
-function addChild(node: BlockNode, parent: BlockDefinition, owner: string, children: Section[], naming: Naming): void {
+function addChild(
+  node: BlockNode,
+  parent: BlockDefinition,
+  owner: string,
+  { children, strangers }: { children: Section[]; strangers: Stranger[] },
+  naming: Naming,
+): void {
   const { report, language } = naming;
   const written = node.type.name;
   const at = place(node.type, naming);
   const kind = childKind(written, parent, owner, at, naming);
+  if (kind === undefined) {
+    const advice = Object.hasOwn(blocksElsewhere, written) ? blocksElsewhere[written] : undefined;
+    strangers.push({ labelled: node.label !== null && node.label !== undefined, advice });
+  }
   const child = kind === undefined ? undefined : parent.children[kind];
   const definition = child && language.blocks[child.block];
   if (kind === undefined || !child || !definition) return;
@@ -296,5 +310,6 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     ...over.children.filter((child) => !base.children.some((other) => same(child, other))),
   ];
   const unread = Boolean(base.unread || over.unread);
-  return { ...over, settings, children, lines: over.lines.length > 0 ? over.lines : base.lines, unread };
+  const strangers = [...(base.strangers ?? []), ...(over.strangers ?? [])];
+  return { ...over, settings, children, lines: over.lines.length > 0 ? over.lines : base.lines, unread, strangers };
 }
