@@ -2,7 +2,7 @@ import type { FileNode } from "../grammar/ast.ts";
 import { language } from "../grammar/generated/language.ts";
 import type { Parsed } from "../grammar/parse.ts";
 import type { SourceText } from "../grammar/text.ts";
-import { checks, trainingChecks } from "./check/checks.ts";
+import { checks } from "./check/checks.ts";
 import { applyAllowances } from "./diagnostics/allow.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { Report } from "./diagnostics/report.ts";
@@ -19,6 +19,7 @@ import { checkRequirements } from "./names/require.ts";
 import { rootScope, type SourceFile } from "./names/scope.ts";
 import { overlay, rootSection, type Section } from "./names/section.ts";
 import { withSettings } from "./names/settings.ts";
+import { uncertainKinds } from "./names/strangers.ts";
 import { knownWords } from "./names/words.ts";
 import type { Plan } from "./plan.ts";
 import { keepSurveys } from "./survey/index.ts";
@@ -75,11 +76,16 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   for (const file of files) checkRequirements(file, texts.get(file.name)!, scope, workings);
   const draft = lowered && { source: { file: name }, ...lowered };
   if (draft) keepSurveys(draft, lowering.surveys);
-  // What a block or an import that could not be read says about the plan is unknown.
-  if (draft && !isHalfRead(report.list())) {
+  // What an import that could not be read says about the plan is unknown.
+  if (draft && !lacksImport(report.list())) {
     const { trace, brokenFrom, pathDependent, claims } = lowering;
     const context = { plan: draft, trace, report, host, brokenFrom, pathDependent, claims };
-    for (const check of lowering.trainRead ? [...checks, ...trainingChecks] : checks) check(context);
+    const uncertain = uncertainKinds(root);
+    if (!lowering.trainRead) uncertain.add("train");
+    for (const group of checks) {
+      if (group.needs.some((kind) => uncertain.has(kind))) continue;
+      for (const check of group.checks) check(context);
+    }
   }
   refuseSilentLoss(lowering);
   const unused: Diagnostic[] = [];
@@ -141,9 +147,11 @@ function withoutEchoes(diagnostics: readonly Diagnostic[], texts: ReadonlyMap<st
 
 /** Whether there is an import or a block that could not be read; of a misspelt one it is known what is meant. */
 function isHalfRead(diagnostics: readonly Diagnostic[]): boolean {
-  return diagnostics.some(
-    ({ code, fixes }) => code === "CTX2301" || code === "CTX2302" || (code === "CTX2002" && fixes.length === 0),
-  );
+  return lacksImport(diagnostics) || diagnostics.some(({ code, fixes }) => code === "CTX2002" && fixes.length === 0);
+}
+
+function lacksImport(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ code }) => code === "CTX2301" || code === "CTX2302");
 }
 
 /** A setting without effect. */

@@ -6,6 +6,7 @@ import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { closest, hint, renames } from "../diagnostics/suggest.ts";
 import { isReserved } from "./reserved.ts";
+import type { Stranger } from "./strangers.ts";
 import { reportUnknownProperty } from "./unknown_property.ts";
 
 /** `name = expression`, known to the language. */
@@ -41,6 +42,8 @@ export interface Section {
   readonly lines: readonly Line[];
   /** Whether it sets something under a name that means nothing here: what it lacks may be meant by that. */
   readonly unread?: boolean;
+  /** Blocks in it that the language does not know. */
+  readonly strangers?: readonly Stranger[];
 }
 
 /** What the builder of sections looks names up in and reports to. */
@@ -81,15 +84,16 @@ function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: 
   const settings = new Map<string, Setting>();
   const children = new Map<string, Section>();
   const lines: Line[] = [];
+  const strangers: Stranger[] = [];
   let unread = false;
   for (const node of body) {
     if (node.kind === "property") {
       if (!addSetting(node, body, definition, owner, settings, naming)) unread = true;
-    } else if (node.kind === "block") addChild(node, definition, owner, children, naming);
+    } else if (node.kind === "block") addChild(node, definition, owner, { children, strangers }, naming);
     else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
   }
   reportGroups(settings, owner, naming);
-  return { definition, settings, ...childrenIn(definition, [...children.values()]), lines, unread };
+  return { definition, settings, ...childrenIn(definition, [...children.values()]), lines, unread, strangers };
 }
 
 function childrenIn(parent: BlockDefinition, children: readonly Section[]): Pick<Section, "children" | "single"> {
@@ -146,13 +150,17 @@ function addChild(
   node: BlockNode,
   parent: BlockDefinition,
   owner: string,
-  children: Map<string, Section>,
+  { children, strangers }: { children: Map<string, Section>; strangers: Stranger[] },
   naming: Naming,
 ): void {
   const { report, language } = naming;
   const written = node.type.name;
   const at = place(node.type, naming);
   const kind = childKind(written, parent, owner, at, naming);
+  if (kind === undefined) {
+    const advice = Object.hasOwn(blocksElsewhere, written) ? blocksElsewhere[written] : undefined;
+    strangers.push({ labelled: node.label !== null && node.label !== undefined, advice });
+  }
   const child = kind === undefined ? undefined : parent.children[kind];
   const definition = child && language.blocks[child.block];
   if (kind === undefined || !child || !definition) return;
@@ -312,5 +320,6 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
   ];
   const unread = Boolean(base.unread || over.unread);
   const lines = over.lines.length > 0 ? over.lines : base.lines;
-  return { ...over, settings, ...childrenIn(over.definition, children), lines, unread };
+  const strangers = [...(base.strangers ?? []), ...(over.strangers ?? [])];
+  return { ...over, settings, ...childrenIn(over.definition, children), lines, unread, strangers };
 }
