@@ -223,6 +223,19 @@ test("columns count UTF-16, whatever the line endings, and a byte order mark tha
   expect(await editor.end()).toEqual({ status: 0, stderr: "" });
 });
 
+test("what is too long to be a recipe is left alone, until it is shorter", async () => {
+  await editor.start(pathToFileURL(folder).href);
+  const warned = new Promise((resolve) => editor.connection.onNotification("window/showMessage", resolve));
+  const uri = uriOf("huge.ctx");
+  await editor.open(uri, `${HEAD}# ${"x".repeat(5_000_000)}\n`);
+  expect(await editor.diagnostics(uri)).toEqual([]);
+  expect(await warned).toMatchObject({ type: 2 });
+  await editor.at("hover", uri, { line: 0, character: 1 });
+  await editor.change(uri, [{ range: { start: { line: 3, character: 0 }, end: { line: 4, character: 0 } }, text: "" }]);
+  await settled(uri, "huge.ctx", HEAD);
+  expect(await editor.end()).toEqual({ status: 0, stderr: "" });
+});
+
 test("a line of a megabyte is answered for, and the server goes on", async () => {
   await editor.start(pathToFileURL(folder).href);
   const uri = uriOf("long.ctx");
