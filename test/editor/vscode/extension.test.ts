@@ -1,5 +1,5 @@
 /** The extension in a made-up editor: what it starts, shows and says. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,6 +79,15 @@ const run = (command: string, ...words: unknown[]) => editor.commands.get(comman
 const settled = (condition: () => unknown) =>
   vi.waitFor(() => expect(condition()).toBeTruthy(), { timeout: 30_000, interval: 20 });
 const latest = () => editor.panels[0]!.webview.posted.at(-1)?.html ?? "";
+
+test("every command of the manifest exists, and no other", () => {
+  const { commands, menus } = JSON.parse(readFileSync(join(root, "editor/vscode/package.json"), "utf8")).contributes;
+  start();
+  const declared = commands.map(({ command }: { command: string }) => command).sort();
+  expect([...editor.commands.keys()].sort()).toEqual(declared);
+  const inMenus = Object.values(menus as Record<string, { command: string }[]>).flat();
+  for (const { command } of inMenus) expect(declared).toContain(command);
+});
 
 test("without a setting the server of the extension is started", async () => {
   start("");
