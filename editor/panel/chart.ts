@@ -1,5 +1,5 @@
-import { logScale, type Scale } from "../../runtime/report/scale.ts";
-import { drawing, element, escapeText, label, line } from "../../runtime/report/svg.ts";
+import { logScale, type Scale } from "../../compiler/drawing/scale.ts";
+import { drawing, element, escapeText, label, line } from "../../compiler/drawing/svg.ts";
 
 /** Drawn for a column of 360 pixels; the style sheet lets it grow to half as much again. */
 const WIDTH = 360;

@@ -1,7 +1,7 @@
+import { element, escapeText, pathOf } from "../../compiler/drawing/svg.ts";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
 import { wavelength } from "../../compiler/rope/base.ts";
 import { showNumber, showTokens } from "../../compiler/values/show.ts";
-import { element, escapeText, pathOf } from "../../runtime/report/svg.ts";
 import { area, dot, drawChart, type Frame, powerOfTen } from "./chart.ts";
 import { showTheta, stageName } from "./stages.ts";
 

@@ -5,10 +5,11 @@
  * `default-src 'none'; style-src 'nonce-…'`. Buttons of class `place` carry `data-file`, `data-line` and `data-character`
  * (counted from 0): whoever shows the panel may lead from them to the recipe.
  */
+
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { Plan, PlanEvaluate } from "../../compiler/plan.ts";
 import { showCount } from "../../compiler/values/amounts.ts";
 import { showBytes, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
-import { escapeText } from "../../runtime/report/svg.ts";
 import { frequencySection } from "./frequencies.ts";
 import { memorySection } from "./memory.ts";
 import { stagesSection } from "./stages.ts";

@@ -1,6 +1,6 @@
+import { element, escapeText } from "../../compiler/drawing/svg.ts";
 import type { Plan, PlanLedger, PlanStage } from "../../compiler/plan.ts";
 import { showBytes, showRatio } from "../../compiler/values/show.ts";
-import { element, escapeText } from "../../runtime/report/svg.ts";
 
 type Term = Exclude<keyof PlanLedger, "total">;
 

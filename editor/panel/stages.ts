@@ -1,7 +1,7 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { Plan, PlanPairs, PlanPlace, PlanStage } from "../../compiler/plan.ts";
 import { showFlops } from "../../compiler/values/amounts.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
-import { escapeText } from "../../runtime/report/svg.ts";
 
 interface Column {
   readonly head: string;

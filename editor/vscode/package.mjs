@@ -1,6 +1,6 @@
 // Bundles the extension into dist/vscode, a folder that VS Code can load as it is (`code --extensionDevelopmentPath=dist/vscode`), and
 // packs that into dist/ctx-recipe-VERSION.vsix: a ZIP archive with a manifest of its own. Needs nothing but what is installed.
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -25,7 +25,7 @@ export async function bundleExtension(folder) {
     }),
     build({
       ...{ ...common, format: "esm", splitting: true, chunkNames: "chunks/[name]-[hash]" },
-      ...{ entryPoints: { program: join(here, "program.ts"), server: join(root, "editor/server/main.ts") } },
+      ...{ entryPoints: { program: join(root, "cli/without_engine.ts") } },
       ...{ outdir: folder, outExtension: { ".js": ".mjs" } },
       // Loaded by commands alone that the extension does not have.
       external: ["tokenizers", "@duckdb/node-api", "ts-morph", "typescript"],
@@ -47,6 +47,8 @@ export async function bundleExtension(folder) {
     "icon-dark.svg": iconSvg("dark"),
   };
   for (const [name, contents] of Object.entries(files)) writeFileSync(join(folder, name), contents);
+  // The pages that codes of diagnostics lead to.
+  cpSync(join(root, "docs", "errors"), join(folder, "docs", "errors"), { recursive: true });
   return manifest;
 }
 

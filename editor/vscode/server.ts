@@ -66,8 +66,8 @@ export class Server {
   private options(): ServerOptions {
     const path = vscode.workspace.getConfiguration("ctx").get<string>("path", "").trim();
     if (path === "" || !vscode.workspace.isTrusted) {
-      const module = vscode.Uri.joinPath(this.context.extensionUri, "server.mjs").fsPath;
-      return { module, transport: TransportKind.stdio };
+      const module = vscode.Uri.joinPath(this.context.extensionUri, "program.mjs").fsPath;
+      return { module, args: ["lsp"], transport: TransportKind.stdio };
     }
     const { command, args, env } = programFor(this.context, undefined);
     return { command, args: [...args, "lsp", "--stdio"], options: { env: { ...process.env, ...env } } };

@@ -1,4 +1,4 @@
-import { escapeText } from "../../runtime/report/svg.ts";
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import { panelStyle, renderPlan } from "../panel/index.ts";
 import type { Planned } from "./make_plan.ts";
 

@@ -1,6 +1,6 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { RunRecord, StageRecord } from "./collect.ts";
 import { bytes, duration, integer, percent, short, tokenLength } from "./format.ts";
-import { escapeText } from "./svg.ts";
 
 /** What was planned, stage by stage, with what was measured beside it. */
 export function planSection(runs: RunRecord[]): string {

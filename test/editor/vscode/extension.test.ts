@@ -92,7 +92,7 @@ test("every command of the manifest exists, and no other", () => {
 test("without a setting the server of the extension is started", async () => {
   start("");
   await settled(() => client.started.length === 1);
-  expect(client.started[0]!.module).toBe(join(root, "dist/vscode/server.mjs"));
+  expect(client.started[0]).toMatchObject({ module: join(root, "dist/vscode/program.mjs"), args: ["lsp"] });
   expect(editor.messages).toEqual([]);
 });
 
@@ -112,7 +112,7 @@ test("an untrusted folder has no say in what is started", async () => {
   editor.trusted = false;
   start("/bin/false");
   await settled(() => client.started.length === 1);
-  expect(client.started[0]!.module).toBe(join(root, "dist/vscode/server.mjs"));
+  expect(client.started[0]!.module).toBe(join(root, "dist/vscode/program.mjs"));
   await run("ctx.check");
   expect(editor.tasks[0]!.execution!.args[0]).toBe(join(root, "dist/vscode/program.mjs"));
   expect(
