@@ -93,6 +93,7 @@ ${[
   property("Code.EnabledApiProposals", ""),
   property("Code.ExecutesCode", "true"),
   property("Services.GitHubFlavoredMarkdown", "true"),
+  property("Services.Content.Pricing", "Free"),
   property("Services.Branding.Color", manifest.galleryBanner.color),
   property("Services.Branding.Theme", manifest.galleryBanner.theme),
 ].join("\n")}
