@@ -25,7 +25,8 @@ export async function stageSite(root, stage) {
     mkdirSync(dirname(page), { recursive: true });
     const { plan, diagnostics } = compile(text, nodeHost(root), { file: `recipes/${name}` });
     if (!plan) throw new Error(`recipes/${name}: ${diagnostics.map(({ message }) => message).join("; ")}`);
-    writeFileSync(page, recipePage(name, text, renderPlan(plan)));
+    // Without places: there is no editor that they could lead to.
+    writeFileSync(page, recipePage(name, text, renderPlan({ ...plan, trace: {} })));
   }
 }
 
@@ -49,7 +50,7 @@ ${text.trimEnd()}
 
 ## What it comes to
 
-The plan that \`ctx plan\` makes of it.
+The plan that \`ctx plan\` makes of it; of recipes that name no hardware, on the machine that built this page.
 
 <!-- plan --><div v-pre class="plan-picture">${picture.replace(/\n+/g, " ")}</div><!-- /plan -->
 `;

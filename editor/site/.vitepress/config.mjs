@@ -23,8 +23,7 @@ function guide() {
   const names = readdirSync(source)
     .filter((name) => name.endsWith(".md") && name !== "README.md")
     .map((name) => name.slice(0, -3));
-  const place = (name) =>
-    (ORDER.indexOf(name) + ORDER.length + 1) % (ORDER.length + 1) || (ORDER.includes(name) ? 0 : ORDER.length);
+  const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
   return names.sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1)).map((name) => item(`${name}.md`));
 }
 
