@@ -18,6 +18,7 @@ const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
   export: () => import("./export.ts"),
   doctor: () => import("./doctor.ts"),
   completion: () => import("./completion.ts"),
+  lsp: () => import("./lsp.ts"),
 };
 
 runProgram(COMMANDS, process.argv.slice(2));

@@ -1,5 +1,6 @@
 import type { FileNode } from "../grammar/ast.ts";
 import { language } from "../grammar/generated/language.ts";
+import type { Parsed } from "../grammar/parse.ts";
 import type { SourceText } from "../grammar/text.ts";
 import { checks, trainingChecks } from "./check/checks.ts";
 import { applyAllowances } from "./diagnostics/allow.ts";
@@ -10,11 +11,12 @@ import { Lowering } from "./lower/lowering.ts";
 import { finishPlan } from "./lower/plan.ts";
 import { lowerRecipe } from "./lower/recipe.ts";
 import { readRest } from "./lower/rest.ts";
+import { Workings } from "./lower/workings.ts";
 import { checkDefinitions, outsideStages } from "./names/definitions.ts";
 import { checkHeader } from "./names/header.ts";
 import { isForeign, readSources } from "./names/imports.ts";
 import { checkRequirements } from "./names/require.ts";
-import { rootScope } from "./names/scope.ts";
+import { rootScope, type SourceFile } from "./names/scope.ts";
 import { overlay, rootSection, type Section } from "./names/section.ts";
 import { withSettings } from "./names/settings.ts";
 import { knownWords } from "./names/words.ts";
@@ -26,28 +28,35 @@ export interface AnalyzeOptions {
   readonly file?: string;
   /** Values for `param`s, as recipe text: `--set name=value`. */
   readonly set?: Readonly<Record<string, string>>;
+  /** Reads texts into trees; an editor gives one that remembers the texts it has read. */
+  readonly parse?: (text: string) => Parsed;
 }
 
 /** Everything that is known of a recipe after compiling it as far as it goes. */
 export interface Analysis {
   readonly file: string;
   readonly tree: FileNode;
+  /** The recipe first, then what it imports, each file before those that it imports. */
+  readonly files: readonly SourceFile[];
   /** Texts of the recipe and of what it imports, by file name. */
   readonly texts: ReadonlyMap<string, SourceText>;
   /** By file and place; nothing is thrown, whatever the text is. */
   readonly diagnostics: readonly Diagnostic[];
   /** The plan; null when an error stands in its way. */
   readonly plan: Plan | null;
+  /** What was worked out on the way, also where there is no plan. */
+  readonly workings: Workings;
 }
 
 /** Text → tree → names → plan → checks, each going on over what the one before could not read. */
 export function analyze(text: string, host: Host, options: AnalyzeOptions = {}): Analysis {
   const name = options.file ?? "recipe.ctx";
   const report = new Report();
-  const { files, texts } = readSources(text, name, host, report);
+  const { files, texts } = readSources(text, name, host, report, options.parse);
   // Of a file that is no recipe there is nothing else to say.
+  const workings = new Workings();
   if (isForeign(text)) {
-    return { file: name, tree: files[0]!.tree, texts, diagnostics: report.list(), plan: null };
+    return { file: name, tree: files[0]!.tree, files, texts, diagnostics: report.list(), plan: null, workings };
   }
   const recipe = files[0]!;
   for (const { name: file, tree } of files) checkHeader(tree, file, report);
@@ -56,13 +65,13 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
     .reduceRight<Section | undefined>((base, over) => overlay(base, over), undefined)!;
   const settings = new Map(Object.entries(options.set ?? {}));
   const words = knownWords(language, root);
-  const scope = rootScope(files, settings, words, report);
-  const lowering = new Lowering(language, report, host, name, texts);
+  const scope = rootScope(files, settings, words, report, workings);
+  const lowering = new Lowering(language, report, host, name, texts, workings);
   const lowered = lowerRecipe(root, scope, lowering);
   const whole = lowered && lowered.stages.length > 0 && lowering.brokenFrom === Number.POSITIVE_INFINITY;
   if (!whole) readRest(root, outsideStages(scope), lowering);
   checkDefinitions(files, scope, language, words, report);
-  for (const file of files) checkRequirements(file, texts.get(file.name)!, scope);
+  for (const file of files) checkRequirements(file, texts.get(file.name)!, scope, workings);
   const plan = lowered && finishPlan(lowered, text, recipe.tree, lowering);
   // What a block or an import that could not be read says about the plan is unknown.
   if (plan && !isHalfRead(report.list())) {
@@ -84,7 +93,7 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   // Of a recipe in a version of the language that this compiler does not know, anything else it says would be a guess.
   const strange = diagnostics.filter(({ code }) => code === "CTX2501");
   if (strange.length > 0) diagnostics = strange;
-  return { file: name, tree: recipe.tree, texts, diagnostics, plan: failed || !plan ? null : plan };
+  return { file: name, tree: recipe.tree, files, texts, diagnostics, plan: failed || !plan ? null : plan, workings };
 }
 
 /** A stage is only ever left out over an error; should lowering have given up without one, no plan may come of it. */

@@ -65,6 +65,8 @@ export interface PropertyDefinition extends Documented {
   choices: { [choice: string]: string };
   /** At most one of the properties that carry the same group may be set. */
   group: string | null;
+  /** What a text names in the file system, seen from the recipe's folder: `folder`, or a pattern of file names such as `*.json`; null: nothing. */
+  path: string | null;
 }
 
 /** A block that may stand in another one. */

@@ -2,7 +2,7 @@ import { isAllowance, lineAllowed } from "../../grammar/allowance.ts";
 import type { Comment } from "../../grammar/ast.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import { entryOf, isCode } from "./catalogue.ts";
-import type { Diagnostic } from "./diagnostic.ts";
+import type { Diagnostic, Fix } from "./diagnostic.ts";
 import { Report } from "./report.ts";
 
 /** A parsed `# ctx-allow CTX4001: reason`. */
@@ -55,6 +55,21 @@ export function applyAllowances(
     idle.add("CTX2401", at, { code: allowance.code }, { fixes: [fix] });
   }
   return { diagnostics: [...kept, ...report.list()], unused: idle.list() };
+}
+
+/**
+ * Writes a comment above the line of a diagnostic that allows it there. Undefined for one that can't be allowed.
+ *
+ * @param text of the file that the diagnostic is about
+ */
+export function allowanceFix({ code, at }: Diagnostic, text: SourceText): Fix | undefined {
+  if (!isCode(code) || !entryOf(code).lowerable) return undefined;
+  const { start } = text.line(text.lineAt(at.start));
+  const indent = /^[ \t]*/.exec(text.text.slice(start))![0];
+  const ending = /\r\n|\n|\r/.exec(text.text)?.[0] ?? "\n";
+  const comment = `${indent}# ctx-allow ${code}: say why it is fine here${ending}`;
+  const edits = [{ file: at.file, start, end: start, text: comment }];
+  return { title: `allow ${code} on this line`, safety: "review", edits };
 }
 
 /** Reads a comment that begins with ctx-allow; one that can't be understood is reported. */

@@ -1,5 +1,5 @@
 import type { Expression } from "../../grammar/ast.ts";
-import type { ValueType } from "../../grammar/definition.ts";
+import type { LanguageDefinition, ValueType } from "../../grammar/definition.ts";
 import { convert, type Target } from "../types/convert.ts";
 import type { Typed } from "../types/typed.ts";
 
@@ -12,22 +12,23 @@ export function readBareName(
   type: ValueType,
   target: Target,
 ): { value: Typed | undefined } | undefined {
-  if (node.kind !== "name" || !takes(type, node.name, target)) return undefined;
+  if (node.kind !== "name" || !takesBareName(type, node.name, target.language)) return undefined;
   return { value: convert({ kind: "word", name: node.name }, type, node, target) };
 }
 
-function takes(type: ValueType, name: string, target: Target): boolean {
+/** Whether a type takes a bare word as a choice, as a call without arguments, or as the name of a source or stage. */
+export function takesBareName(type: ValueType, name: string, language: LanguageDefinition): boolean {
   switch (type.kind) {
     case "choice":
       return type.choices.includes(name);
     case "call":
-      return Object.hasOwn(target.language.functions[type.set] ?? {}, name);
+      return Object.hasOwn(language.functions[type.set] ?? {}, name);
     case "reference":
       return true;
     case "formula":
-      return takes(type.of, name, target);
+      return takesBareName(type.of, name, language);
     case "union":
-      return type.of.some((member) => takes(member, name, target));
+      return type.of.some((member) => takesBareName(member, name, language));
     default:
       return false;
   }

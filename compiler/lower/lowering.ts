@@ -7,6 +7,7 @@ import { folderOf } from "../path.ts";
 import type { PlanDefault } from "../plan.ts";
 import { IdleSettings } from "./idle.ts";
 import { Trace } from "./trace.ts";
+import { Workings } from "./workings.ts";
 
 /** Where a default comes from that stands in the language's table. */
 export const fromLanguage = "the language";
@@ -52,8 +53,11 @@ export class Lowering {
     readonly file: string,
     /** Texts of the recipe and of what it imports. */
     readonly texts: ReadonlyMap<string, SourceText>,
+    /** Takes note of what is worked out on the way. */
+    readonly workings: Workings = new Workings(),
   ) {
     this.trace = new Trace({ file, start: 0, end: 0 });
+    workings.trace = this.trace;
   }
 
   /** The recipe's folder: paths in it are relative to this. */

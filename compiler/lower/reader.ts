@@ -132,6 +132,7 @@ export class Reader {
     const target = { language: this.lowering.language, scope, property: definition };
     const bare = readBareName(node, definition.type, target);
     if (bare) return bare.value;
+    this.lowering.workings.note(node, scope);
     const value = evaluate(node, scope);
     if (!value) return undefined;
     const typed = convert(value, definition.type, node, target);

@@ -57,8 +57,10 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   const contexts = [...new Set([model.context, ...stages.map((stage) => stage.context)])].sort((a, b) => a - b);
   const evaluated = stages.map((stage, k) => {
     const source = sources.find(({ name }) => name === stage.name)!;
+    lowering.workings.stage = stage.name;
     return evaluateStage(source, stage, k, contexts, k === stages.length - 1, ground);
   });
+  Object.assign(lowering.workings, { stage: null, stages: evaluated, model, hardware });
   const before = evaluateBefore(read("evaluate", "Evaluate"), model, contexts, ground);
   lowering.trace.set("/before", childOf(root, "evaluate")?.at);
   return {
@@ -82,7 +84,9 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
   const done = new Map<string, PlanStage>();
   let before: PlanStage | null = null;
   for (const source of sources) {
+    lowering.workings.stage = source.name;
     const stage = lowerStage(source, stages.length, done, before, ground);
+    lowering.workings.stage = null;
     if (!isReserved(source.name)) scope.define(source.name, stage && stageRecord(stage, model));
     if (!stage) {
       lowering.left ??= { name: `stage ${source.name}`, at: source.at };

@@ -1,6 +1,7 @@
 import type { Place } from "../diagnostics/diagnostic.ts";
 import { evaluate, wrongType } from "../evaluate/evaluate.ts";
 import { Scope } from "../evaluate/scope.ts";
+import type { Setting } from "../names/section.ts";
 import type { PlanModel, PlanRope } from "../plan.ts";
 import { type RopeSpec, ropeTable } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
@@ -77,7 +78,9 @@ function customSpec(reader: Reader, stage: RopeStage, theta: number, original: n
   if (!setting || attentionFactor === undefined) return undefined;
   const scope = new Scope(setting.file, reader.scope.report, reader.scope);
   const frequencies: number[] = [];
-  for (let i = 0; i < stage.model.head_dim / 2; i++) {
+  const pairs = stage.model.head_dim / 2;
+  noteEnds(setting, scope, pairs - 1, reader);
+  for (let i = 0; i < pairs; i++) {
     scope.define("i", number(i));
     const value = evaluate(setting.value, scope);
     if (!value) return undefined;
@@ -93,6 +96,15 @@ function customSpec(reader: Reader, stage: RopeStage, theta: number, original: n
   }
   const { head_dim: d } = stage.model;
   return { method: "custom", theta, d, frequencies, attentionFactor, original, length: stage.context };
+}
+
+/** Of the values of `frequency`, those of the fastest and of the slowest pair are for showing. */
+function noteEnds({ value }: Setting, scope: Scope, last: number, { lowering }: Reader): void {
+  for (const pair of new Set([0, last])) {
+    const within = scope.reportingTo(scope.report);
+    within.define("i", number(pair));
+    lowering.workings.note(value, within, pair);
+  }
 }
 
 /** What the recipe wrote, on one line: `theta = critical_base(length)`. */

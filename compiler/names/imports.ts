@@ -1,5 +1,5 @@
 import type { FileNode, TextNode } from "../../grammar/ast.ts";
-import { parse } from "../../grammar/index.ts";
+import { type Parsed, parse } from "../../grammar/index.ts";
 import { SourceText } from "../../grammar/text.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
@@ -16,12 +16,18 @@ export interface Sources {
 }
 
 /** Parses a recipe and, file by file, what it imports; syntax mistakes of all of them are reported. */
-export function readSources(text: string, name: string, host: Host, report: Report): Sources {
+export function readSources(
+  text: string,
+  name: string,
+  host: Host,
+  report: Report,
+  read: (text: string) => Parsed = parse,
+): Sources {
   const files: SourceFile[] = [];
   const texts = new Map<string, SourceText>();
-  const read = (content: string, file: string, chain: readonly string[]) => {
+  const add = (content: string, file: string, chain: readonly string[]) => {
     const foreign = isForeign(content);
-    const parsed = parse(foreign ? "" : content);
+    const parsed = read(foreign ? "" : content);
     const source = foreign ? new SourceText(content) : parsed.text;
     if (foreign) reportForeign(content, file, report);
     reportSyntax(parsed.problems, file, report);
@@ -42,10 +48,10 @@ export function readSources(text: string, name: string, host: Host, report: Repo
       const content = host.readText(path);
       if (content === undefined) {
         reportMissing(node.path, at, path, host, report);
-      } else read(content, path, [...chain, path]);
+      } else add(content, path, [...chain, path]);
     }
   };
-  read(text, name, [name]);
+  add(text, name, [name]);
   return { files, texts };
 }
 

@@ -2,16 +2,23 @@ import type { Expression } from "../../grammar/ast.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import { evaluate, wrongType } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
+import type { Workings } from "../lower/workings.ts";
 import { show, showNumber } from "../values/show.ts";
 import type { Value } from "../values/value.ts";
 import { drawValues } from "./power_assert.ts";
 import type { SourceFile } from "./scope.ts";
 
 /** Holds every `require` of a file against the finished stages; a failure shows what each of its operands was. */
-export function checkRequirements(file: SourceFile, text: SourceText, scope: Scope): void {
+export function checkRequirements(
+  file: SourceFile,
+  text: SourceText,
+  scope: Scope,
+  workings: Pick<Workings, "note">,
+): void {
   const within = scope.within(file.name);
   for (const node of file.tree.body) {
     if (node.kind !== "require" || node.condition.kind === "error") continue;
+    workings.note(node.condition, within);
     const value = evaluate(node.condition, within);
     if (!value) continue;
     if (value.kind !== "flag") {

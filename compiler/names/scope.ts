@@ -3,6 +3,7 @@ import type { Report } from "../diagnostics/report.ts";
 import { hint } from "../diagnostics/suggest.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { Scope } from "../evaluate/scope.ts";
+import type { Workings } from "../lower/workings.ts";
 import { number } from "../values/value.ts";
 import { isReserved, reserved } from "./reserved.ts";
 import { settingNode, settingValue } from "./settings.ts";
@@ -19,12 +20,14 @@ export interface SourceFile {
  * @param files the recipe first, then what it imports; a name in an earlier file counts
  * @param settings text of each `--set`, by name
  * @param words bare words that some property takes
+ * @param workings takes note of where each definition is evaluated
  */
 export function rootScope(
   files: readonly SourceFile[],
   settings: ReadonlyMap<string, string>,
   words: ReadonlySet<string>,
   report: Report,
+  workings: Pick<Workings, "note"> = { note: () => {} },
 ): Scope {
   const recipe = files[0]!;
   const scope = new Scope(recipe.name, report);
@@ -47,7 +50,7 @@ export function rootScope(
       } else if (!places.has(name)) {
         places.set(name, at);
         own.set(name, node);
-        define(node, name, file, { settings, words }, scope);
+        define(node, name, file, { settings, words, workings }, scope);
       }
     }
   }
@@ -59,11 +62,17 @@ export function rootScope(
   return scope;
 }
 
+interface Given {
+  readonly settings: ReadonlyMap<string, string>;
+  readonly words: ReadonlySet<string>;
+  readonly workings: Pick<Workings, "note">;
+}
+
 function define(
   node: LetNode | ParamNode,
   name: string,
   file: SourceFile,
-  { settings, words }: { settings: ReadonlyMap<string, string>; words: ReadonlySet<string> },
+  { settings, words, workings }: Given,
   scope: Scope,
 ): void {
   const text = node.kind === "param" ? settings.get(name) : undefined;
@@ -71,10 +80,12 @@ function define(
   const given = text === undefined ? undefined : settingNode(text);
   scope.defineLazy(
     name,
-    (from) =>
-      text === undefined
-        ? evaluate(node.value, from.within(file.name))
-        : settingValue({ name, text, at: node.value }, words, within),
+    (from) => {
+      if (text !== undefined) return settingValue({ name, text, at: node.value }, words, within);
+      const asking = from.within(file.name);
+      workings.note(node.value, asking);
+      return evaluate(node.value, asking);
+    },
     text === undefined ? { node: node.value, file: file.name } : given && { node: given, file: null },
   );
 }

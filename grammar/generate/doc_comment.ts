@@ -21,6 +21,7 @@ const known = new Set([
   "name",
   "overrides",
   "paper",
+  "path",
   "scope",
   "since",
   "status",

@@ -130,6 +130,7 @@ function property(signature: PropertySignature, owner: string): PropertyDefiniti
     minIncluded: above === null,
     choices: Object.fromEntries((comment.tags.get("choice") ?? []).map((text) => choice(text, where))),
     group: first(comment, "group"),
+    path: first(comment, "path"),
   };
 }
 

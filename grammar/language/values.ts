@@ -7,8 +7,8 @@
  * - one that extends `Gives<set, T>` is a function that gives a value of type T, `ntk(scale)`.
  *
  * Tags of a property: `@default` as a recipe would write it (or a sentence in parentheses), `@min` `@max` `@above` bounds,
- * `@group` (at most one of a group can be set), `@since`, `@status planned`, `@deprecated`, `@example`, `@paper`, and
- * `@choice name: meaning`. Of a block: `@label source|stage`, `@overrides kinds`. Of a function: `@formula`, `@variadic`, and
+ * `@group` (at most one of a group can be set), `@path` (the text names a `folder`, or files such as `*.json`), `@since`,
+ * `@status planned`, `@deprecated`, `@example`, `@paper`, and `@choice name: meaning`. Of a block: `@label source|stage`, `@overrides kinds`. Of a function: `@formula`, `@variadic`, and
  * `@name` where it is not the interface's name. Of a variable: `@scope always|stage|named`.
  */
 

@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command } from "commander";
+import { startServer } from "../editor/server/server.ts";
+import { nodeHost } from "./host.ts";
+import { packageRoot, packageVersion } from "./version.ts";
+
+export function register(program: Command): void {
+  program
+    .command("lsp")
+    .description("speak the language server protocol with an editor")
+    .option("--stdio", "over standard input and output, which is the only way there is")
+    // Some editors say which process they are; the connection looks for it itself and ends when that process does.
+    .allowUnknownOption(process.argv.some((word) => word.startsWith("--clientProcessId")))
+    .action(() => {
+      const pages = join(packageRoot(), "docs", "errors");
+      startServer({
+        disk: nodeHost(),
+        version: packageVersion(),
+        page: (code) => {
+          const page = join(pages, `${code}.md`);
+          return existsSync(page) ? pathToFileURL(page).href : undefined;
+        },
+        input: process.stdin,
+        output: process.stdout,
+      });
+    });
+}
