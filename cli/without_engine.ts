@@ -8,6 +8,7 @@ runProgram(
   {
     check: () => import("./check.ts"),
     explain: () => import("./explain.ts"),
+    lsp: () => import("./lsp.ts"),
     plan: () => import("./plan.ts"),
   },
   process.argv.slice(2),

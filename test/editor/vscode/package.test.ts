@@ -1,5 +1,5 @@
 /** The packed extension, unpacked somewhere else: all of it is there, it needs nothing around it, and it starts. */
-import { spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inflateRawSync, inflateSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createMessageConnection, StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node";
 import { crc32 } from "../../../editor/vscode/crc32.mjs";
 import { bundleExtension, packExtension } from "../../../editor/vscode/package.mjs";
 
@@ -136,4 +137,40 @@ test("checks, plans and explains by itself", () => {
   expect(JSON.parse(plan.stdout).recipe, plan.stderr).toBe("llama3_8b_1m");
   expect(run("explain", "CTX7001").stdout).toContain("# CTX7001");
   expect(run("--version").stdout.trim()).toBe(manifest.version);
+});
+
+test("the language server that comes along finds what is wrong, started as VS Code's client starts it", async () => {
+  const process_ = fork(join(extension, "program.mjs"), ["lsp", "--stdio", `--clientProcessId=${process.pid}`], {
+    ...{ cwd: folder, silent: true, execArgv: [], env: { ...process.env, ELECTRON_RUN_AS_NODE: "1", NODE_PATH: "" } },
+  });
+  const connection = createMessageConnection(
+    new StreamMessageReader(process_.stdout!),
+    new StreamMessageWriter(process_.stdin!),
+  );
+  connection.listen();
+  const published = new Promise<{ diagnostics: { code: string; codeDescription?: { href: string } }[] }>((resolve) =>
+    connection.onNotification("textDocument/publishDiagnostics", resolve),
+  );
+  const { capabilities, serverInfo } = await connection.sendRequest<{
+    capabilities: { [name: string]: unknown };
+    serverInfo: object;
+  }>("initialize", { processId: process.pid, rootUri: null, capabilities: {} });
+  expect(serverInfo).toEqual({ name: "ctx", version: manifest.version });
+  expect(capabilities.completionProvider).toBeTruthy();
+  await connection.sendNotification("initialized", {});
+  const textDocument = {
+    uri: "untitled:Untitled-1",
+    languageId: "ctx",
+    version: 1,
+    text: "rope { rope_theta = 1M }\n",
+  };
+  await connection.sendNotification("textDocument/didOpen", { textDocument });
+  const found = (await published).diagnostics.find(({ code }) => code === "CTX2001");
+  // A code leads to its page, which comes along too.
+  expect(existsSync(fileURLToPath(found!.codeDescription!.href))).toBe(true);
+  const ended = new Promise((resolve) => process_.once("exit", resolve));
+  await connection.sendRequest("shutdown");
+  await connection.sendNotification("exit");
+  expect(await ended).toBe(0);
+  connection.dispose();
 });
