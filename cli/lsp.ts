@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import { startServer } from "../editor/server/server.ts";
 import { nodeHost } from "./host.ts";
 import { packageRoot, packageVersion } from "./version.ts";
 
@@ -13,7 +12,9 @@ export function register(program: Command): void {
     .option("--stdio", "over standard input and output, which is the only way there is")
     // Some editors say which process they are; the connection looks for it itself and ends when that process does.
     .allowUnknownOption(process.argv.some((word) => word.startsWith("--clientProcessId")))
-    .action(() => {
+    .action(async () => {
+      // Large, and not for who only asks for help.
+      const { startServer } = await import("../editor/server/server.ts");
       const pages = join(packageRoot(), "docs", "errors");
       startServer({
         disk: nodeHost(),

@@ -137,7 +137,9 @@ class Server {
   #requests(): void {
     const { connection } = this;
     const { languages } = connection;
-    connection.onCompletion(this.#now(({ position }, at) => service.completionsAt(at, position), []));
+    connection.onCompletion(
+      this.#now(({ position, context }, at) => service.completionsAt(at, position, context?.triggerCharacter), []),
+    );
     connection.onHover(this.#now(({ position }, at) => service.hoverAt(at, position) ?? null, null));
     connection.onSignatureHelp(
       this.#now(({ position }, at) => (service.signatureHelpAt(at, position) as never) ?? null, null),

@@ -34,8 +34,11 @@ const longest = 4 * 2 ** 20;
 /** An analysis that takes longer than this, in milliseconds, waits for a pause in typing. */
 const costly = 30;
 
-/** Pauses that are waited for: in milliseconds at least and at most, in between as long as the analysis took. */
-const pause = { cheap: 4, least: 60, most: 600 };
+/**
+ * Pauses in typing that are waited for, in milliseconds: before an analysis that costs little, so that what an editor asks with a
+ * keystroke is answered first; before another as long as the last one took, within bounds.
+ */
+const pause = { cheap: 20, least: 60, most: 600 };
 
 /** An open document and the newest that is known of it. */
 interface Entry {
@@ -195,8 +198,7 @@ export class Session {
   }
 
   #importersOf(file: string, changed: Entry): void {
-    for (const entry of this.#entries.values())
-      if (entry !== changed && entry.analysed && entry.seen.files.has(file)) this.#renew(entry);
+    for (const entry of this.#entries.values()) if (entry !== changed && entry.seen.files.has(file)) this.#renew(entry);
   }
 
   #schedule(entry: Entry): void {
@@ -220,7 +222,15 @@ export class Session {
   #analyse(entry: Entry): void {
     const { snapshot } = entry;
     const started = performance.now();
-    const found = diagnosticsOf(snapshot);
+    let found: Map<string, EditorDiagnostic[]>;
+    try {
+      found = diagnosticsOf(snapshot);
+    } catch (error) {
+      // Nobody should wait for what will not come.
+      for (const tell of entry.waiting) tell(undefined);
+      entry.waiting = [];
+      throw error;
+    }
     entry.cost = performance.now() - started;
     const again = entry.analysed !== undefined && entry.analysed.text.text === snapshot.text.text;
     entry.analysed = snapshot;

@@ -19,10 +19,15 @@ import { COMPLETION_KINDS, type CompletionItem, type Position } from "./protocol
 import type { Snapshot } from "./snapshot.ts";
 import { alternatives, language } from "./vocabulary.ts";
 
-/** What can be written at a position. */
-export function completionsAt(snapshot: Snapshot, position: Position): CompletionItem[] {
+/**
+ * What can be written at a position.
+ *
+ * @param trigger the character that made the editor ask, if one did: behind a blank only values are offered
+ */
+export function completionsAt(snapshot: Snapshot, position: Position, trigger?: string): CompletionItem[] {
   const offset = snapshot.offset(position);
   const cursor = cursorAt(snapshot, offset);
+  if (trigger === " " && !["value", "argument", "allowance"].includes(cursor.wanted.kind)) return [];
   const make = new Items(snapshot, cursor);
   const { wanted } = cursor;
   switch (wanted.kind) {

@@ -13,7 +13,10 @@ export function diagnosticsOf(snapshot: Snapshot): Map<string, EditorDiagnostic[
   for (const diagnostic of snapshot.analysis.diagnostics) {
     const uri = snapshot.workspace.uri(diagnostic.at.file);
     const shown = showDiagnostic(diagnostic, snapshot);
-    if (shown) found.set(uri, [...(found.get(uri) ?? []), shown]);
+    if (!shown) continue;
+    const list = found.get(uri);
+    if (list) list.push(shown);
+    else found.set(uri, [shown]);
   }
   return found;
 }

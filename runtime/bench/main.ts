@@ -1,16 +1,17 @@
 /**
- * npm run bench -- [--only step,memory,lengths,kernels,compiler] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
+ * npm run bench -- [--only step,memory,lengths,kernels,compiler,editor] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
  *                  [--checkpoint] [--rounds N] [--threads N] [--seconds S] [--passes N] [--filter TEXT] [--python FILE] [--write]
  *
- * Times the training step, its memory, its cost per token from length to length, every kernel, and the compiler. With a Python that has torch and
+ * Times the training step, its memory, its cost per token from length to length, every kernel, the compiler, and the language server. With a Python that has torch and
  * transformers (`--python`, or CTX_ORACLE_PYTHON in the environment), PyTorch does the same work in turns with us. `--write` puts each
- * table into docs/benchmarks/cpu.md (the compiler's: compiler.md) as soon as it is measured and leaves the others as they are.
+ * table into docs/benchmarks/cpu.md (the compiler's: compiler.md, the server's: editor.md) as soon as it is measured and leaves the others as they are.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadAddon, packageRoot } from "../engine/load.ts";
 import { benchCompiler, compilerPage } from "./compiler.ts";
+import { benchEditor, editorPage } from "./editor.ts";
 import { benchKernels } from "./kernels.ts";
 import { benchLengths } from "./lengths.ts";
 import { benchMemory, type MemoryResult } from "./memory.ts";
@@ -21,7 +22,7 @@ import { benchTrainingStep, type StepResult } from "./training_step.ts";
 import { type BenchDtype, backendName, LLAMA_15M, type Workload } from "./workload.ts";
 
 interface Options {
-  parts: (Part | "compiler")[];
+  parts: (Part | "compiler" | "editor")[];
   /** Of the training step and of its memory; absent: each part's own. */
   tokens: number[] | undefined;
   lengths: number[];
@@ -61,7 +62,7 @@ function choices<T extends string>(name: string, text: string, known: readonly T
 }
 
 function readOptions(cores: number): Options {
-  const parts = [...(Object.keys(PARTS) as Part[]), "compiler" as const];
+  const parts = [...(Object.keys(PARTS) as Part[]), "compiler" as const, "editor" as const];
   const { values } = parseArgs({
     options: {
       only: { type: "string", default: parts.join(",") },
@@ -148,6 +149,11 @@ async function main(): Promise<void> {
         compilerPart(made, options.write);
         continue;
       }
+      if (part === "editor") {
+        const made = `Made on ${today()} by \`${command}\`: ${description.cpuModel}, Node ${process.version}.`;
+        await editorPart(made, options.write);
+        continue;
+      }
       const text = await measure(part, options, peers);
       const made = `Made on ${today()} by \`${command}\`: ${machine}.`;
       const notes = part === "step" || part === "kernels" ? (peers?.notes ?? []) : [];
@@ -169,6 +175,13 @@ function compilerPart(made: string, write: boolean): void {
   const text = compilerPage(made, benchCompiler());
   process.stdout.write(`${text}\n`);
   if (write) writeFileSync(join(packageRoot(), "docs", "benchmarks", "compiler.md"), text);
+}
+
+async function editorPart(made: string, write: boolean): Promise<void> {
+  process.stderr.write("language server …\n");
+  const text = editorPage(made, await benchEditor());
+  process.stdout.write(`${text}\n`);
+  if (write) writeFileSync(join(packageRoot(), "docs", "benchmarks", "editor.md"), text);
 }
 
 /** `--python FILE` and its value say nothing about the measurement. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { CancellationTokenSource } from "vscode-jsonrpc/node";
 import { nodeHost } from "../../cli/host.ts";
 import { check } from "../../compiler/index.ts";
 import type {
@@ -185,6 +186,14 @@ test("questions that are taken back, or that a change overtakes, are not answere
   const hints = editor.ask("textDocument/inlayHint", { textDocument: { uri }, range });
   editor.change(uri, [{ range: { start: at, end: at }, text: "# b\n" }]);
   await expect(hints).rejects.toMatchObject({ code: -32801 });
+  const source = new CancellationTokenSource();
+  const taken = editor.connection.sendRequest(
+    "textDocument/completion",
+    { textDocument: { uri }, position: at },
+    source.token,
+  );
+  source.cancel();
+  await expect(taken).rejects.toMatchObject({ code: -32800 });
   // Of a document that is not open nothing is known.
   expect(await editor.at("hover", uriOf("none.ctx"), at)).toBeNull();
   await expect(editor.ask("textDocument/unknown", {})).rejects.toMatchObject({ code: -32601 });
