@@ -1,11 +1,12 @@
 // Builds the documentation as a site into dist/site: the pages of docs/ by VitePress, the library's reference by TypeDoc, and the
-// playground where `npm run build:playground` has made it. Fails on a link that leads nowhere.
+// playground. Fails on a link that leads nowhere.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vitepress";
+import { buildPlayground } from "../playground/build.mjs";
 import { iconSvg } from "../vscode/icon.mjs";
 import { checkLinks } from "./links.mjs";
 import { stageSite } from "./stage.mjs";
@@ -14,13 +15,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
 const stage = join(root, "dist", "site-source");
 const out = join(root, "dist", "site");
-const playground = join(root, "dist", "playground");
 
 await stageSite(root, stage);
 writeFileSync(join(stage, "public", "icon.svg"), iconSvg("light"));
 writeFileSync(join(stage, "public", "icon-dark.svg"), iconSvg("dark"));
 process.env.CTX_SITE_SOURCE = stage;
-process.env.CTX_SITE_PLAYGROUND = existsSync(join(playground, "index.html")) ? "yes" : "";
 rmSync(out, { recursive: true, force: true });
 await build(here, { outDir: out });
 
@@ -30,7 +29,7 @@ const { status } = spawnSync(process.execPath, [typedoc, "--out", join(out, "api
   stdio: "inherit",
 });
 if (status !== 0) process.exit(1);
-if (process.env.CTX_SITE_PLAYGROUND) cpSync(playground, join(out, "playground"), { recursive: true });
+await buildPlayground(join(out, "playground"), { site: true });
 rmSync(stage, { recursive: true });
 
 const { pages, links, faults } = checkLinks(out);
