@@ -9,13 +9,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = join(root, "dist", "cli");
 
 rmSync(join(out, "chunks"), { recursive: true, force: true });
-await build({
+const options = {
   absWorkingDir: root,
-  entryPoints: { ctx: "cli/ctx.ts" },
   outdir: out,
   bundle: true,
   splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
   format: "esm",
   platform: "node",
   target: "node20",
@@ -31,7 +29,16 @@ await build({
   minifySyntax: true,
   legalComments: "none",
   logLevel: "warning",
-});
+};
+// The language server shares the compiler with every command; bundled with them, it would cut what they load into more and smaller files.
+const apart = {
+  name: "apart",
+  setup(build) {
+    build.onResolve({ filter: /^\.\/lsp\.ts$/ }, () => ({ path: "./lsp.js", external: true }));
+  },
+};
+await build({ ...options, entryPoints: { ctx: "cli/ctx.ts" }, chunkNames: "chunks/[name]-[hash]", plugins: [apart] });
+await build({ ...options, entryPoints: { lsp: "cli/lsp.ts" }, chunkNames: "chunks/lsp-[name]-[hash]" });
 chmodSync(join(out, "ctx.js"), 0o755);
 process.stderr.write(
   `ctx setup: dist/cli/ctx.js and ${readdirSync(join(out, "chunks")).filter((name) => name.endsWith(".js")).length} chunks\n`,

@@ -57,13 +57,17 @@ export function applyAllowances(
   return { diagnostics: [...kept, ...report.list()], unused: idle.list() };
 }
 
+/** About these comments themselves. */
+const ofComments: ReadonlySet<string> = new Set(["CTX2401", "CTX2402"]);
+
 /**
- * Writes a comment above the line of a diagnostic that allows it there. Undefined for one that can't be allowed.
+ * Writes a comment above the line of a diagnostic that allows it there. Undefined for one that can't be allowed, or is already.
  *
  * @param text of the file that the diagnostic is about
  */
-export function allowanceFix({ code, at }: Diagnostic, text: SourceText): Fix | undefined {
-  if (!isCode(code) || !entryOf(code).lowerable) return undefined;
+export function allowanceFix({ code, severity, at }: Diagnostic, text: SourceText): Fix | undefined {
+  if (!isCode(code) || !entryOf(code).lowerable || ofComments.has(code)) return undefined;
+  if (entryOf(code).severity === "error" && severity !== "error") return undefined;
   const { start } = text.line(text.lineAt(at.start));
   const indent = /^[ \t]*/.exec(text.text.slice(start))![0];
   const ending = /\r\n|\n|\r/.exec(text.text)?.[0] ?? "\n";

@@ -8,9 +8,6 @@ import { showTokens } from "../values/show.ts";
 /** The largest step from one stage to the next that is made: published curricula grow by two to four (Gradient's by 8, 4, 2, 2). */
 const largestStep = 4;
 
-/** Growth from which on there is something to split. */
-const leastGrowth = 4;
-
 /**
  * A stage that grows the context far, as several that each grow it by at most four; its tokens are shared equally, and all else
  * that it says is said in each. Undefined where the stage grows less, or where its rows are shorter than its context, whose
@@ -26,7 +23,7 @@ export function splitStage(analysis: Analysis, name: string): Fix | undefined {
   const text = texts.get(file);
   if (!stage || !workings.model || !node?.label || !node.close || !text) return undefined;
   const from = workings.stages[k - 1]?.context ?? workings.model.context;
-  if (stage.context !== stage.length || stage.length < from * leastGrowth) return undefined;
+  if (stage.context !== stage.length || stage.length <= from * largestStep) return undefined;
   const property = (name: string) =>
     node.body.find((inner): inner is PropertyNode => inner.kind === "property" && inner.name.name === name);
   const [length, steps, tokens] = [property("length"), property("steps"), property("tokens")];
@@ -55,17 +52,20 @@ export function splitStage(analysis: Analysis, name: string): Fix | undefined {
   return { title, safety: "review", edits: [edit] };
 }
 
-/** Lengths that lead from one to another by equal steps, the last included; powers of two times the first where both ends allow it. */
+/** Lengths that lead from one to another by powers of two, the last included. */
 function lengthsBetween(from: number, to: number): number[] {
   const doublings = Math.log2(to / from);
-  const count = Math.ceil(doublings / Math.log2(largestStep) - 1e-9);
-  const lengths = Array.from({ length: count }, (_, k) => {
-    if (k === count - 1) return to;
-    const times = 2 ** Math.round(((k + 1) * doublings) / count);
-    const exact = from * times;
+  const most = Math.log2(largestStep);
+  const count = Math.ceil(doublings / most - 1e-9);
+  const lengths = [to];
+  let exponent = doublings;
+  for (let k = count - 1; k > 0; k--) {
+    // As even as whole doublings allow, and no step larger than it may be.
+    exponent = Math.max(Math.round((k * doublings) / count), Math.ceil(exponent - most - 1e-9));
+    const exact = from * 2 ** exponent;
     // A multiple of 1,024 splits over every ring that there is.
-    return exact >= 2048 ? Math.round(exact / 1024) * 1024 : Math.round(exact);
-  });
+    lengths.unshift(exact >= 2048 ? Math.round(exact / 1024) * 1024 : Math.round(exact));
+  }
   return lengths.filter((length, k) => length > (lengths[k - 1] ?? from));
 }
 

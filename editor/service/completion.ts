@@ -164,7 +164,7 @@ class Items {
   values(types: ValueType[] | null, property: PropertyDefinition | undefined, first: boolean): CompletionItem[] {
     const items = first ? (types ?? []).flatMap((type) => this.#ofType(type, property)) : [];
     const computed = types === null || types.some(({ kind }) => isComputed(kind));
-    if (computed) items.push(...this.#variables(property), ...this.#functions(property));
+    if (computed) items.push(...this.#variables(property), ...this.#functions());
     items.push(...this.#definitions(computed, types));
     if (first && property?.default != null && !property.default.startsWith("(")) {
       const known = items.find(({ label }) => label === property.default);
@@ -304,10 +304,10 @@ class Items {
     return outer ? staged.has(outer.type.name) : this.cursor.keyword !== "require";
   }
 
-  #functions(property: PropertyDefinition | undefined): CompletionItem[] {
-    const theta = property
-      ? property.name === "theta"
-      : this.cursor.keyword === "let" || this.cursor.keyword === "param";
+  /** Named formulas have what they start from in rope blocks alone, and in what may be used there. */
+  #functions(): CompletionItem[] {
+    const { blocks, keyword } = this.cursor;
+    const theta = blocks.at(-1)?.type.name === "rope" || keyword === "let" || keyword === "param";
     const thetas = theta ? Object.values(language.functions.theta ?? {}) : [];
     return [
       ...thetas.map((made) => this.#call(made, 2)),
@@ -357,7 +357,9 @@ function isComputed(kind: ValueType["kind"]): boolean {
 function isUnder(node: Statement, offset: number): boolean {
   if (node.kind === "property") return node.name.start <= offset && offset <= node.name.end;
   if (node.kind === "block") return node.type.start <= offset && offset <= node.type.end;
-  return node.start <= offset && offset <= node.end && node.kind !== "assertion";
+  if (node.kind === "assertion" && node.expression.kind === "binary")
+    return node.start <= offset && offset <= node.expression.left.end;
+  return node.start <= offset && offset <= node.end;
 }
 
 function measureIn(node: Statement): string | undefined {

@@ -14,6 +14,7 @@ import {
   Dot,
   Else,
   Equals,
+  Factor,
   If,
   Infix,
   keywords,
@@ -169,7 +170,9 @@ class Scan {
       this.#begin();
       return;
     }
-    if (!top && this.#words > 0 && this.#complete() && is(token, Name) && !this.#heading()) this.#begin();
+    // Behind a value stands the next property; `x2` is the step of a range.
+    const step = is(token, Factor) && this.#assigned !== undefined;
+    if (!top && this.#words > 0 && this.#complete() && is(token, Name) && !step && !this.#heading()) this.#begin();
     if (is(token, LParen)) {
       const called = this.#last && is(this.#last, Name) ? this.#last.image : "";
       const definition = called === "" ? undefined : functionNamed(called, this.expected().types);

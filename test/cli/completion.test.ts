@@ -35,6 +35,7 @@ const COMMANDS = [
   "export",
   "fix",
   "fmt",
+  "lsp",
   "new",
   "plan",
   "report",

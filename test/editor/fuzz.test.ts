@@ -77,7 +77,12 @@ function askAll(snapshot: service.Snapshot, offset: number): void {
   service.rename(snapshot, at, "other_name");
   service.documentSymbols(snapshot);
   service.foldingRanges(snapshot);
-  service.semanticTokens(snapshot);
+  const tokens = service.semanticTokens(snapshot);
+  for (let k = 0; k < tokens.length; k += 5) {
+    // Each begins behind the one before.
+    const [down, right, length] = tokens.slice(k, k + 3) as [number, number, number];
+    if (down < 0 || length < 1 || (k > 0 && down === 0 && right < tokens[k - 3]!)) throw new Error("tokens overlap");
+  }
   service.inlayHints(snapshot);
   service.codeLenses(snapshot);
   service.formattingEdits(snapshot, range);
