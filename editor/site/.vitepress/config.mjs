@@ -11,7 +11,18 @@ const source = process.env.CTX_SITE_SOURCE;
 const grammar = JSON.parse(readFileSync(join(root, "grammar/generated/ctx.tmLanguage.json"), "utf8"));
 
 /** Pages in the order in which one reads them; those that are not named here come behind them. */
-const ORDER = ["tutorial", "how-it-works", "clusters", "gpu", "ci", "editor", "vscode", "playground", "library", "reference"];
+const ORDER = [
+  "tutorial",
+  "how-it-works",
+  "clusters",
+  "gpu",
+  "ci",
+  "editor",
+  "vscode",
+  "playground",
+  "library",
+  "reference",
+];
 
 const titleOf = (page) => /^#\s+(.*)$/m.exec(readFileSync(join(source, page), "utf8"))?.[1].replaceAll("`", "") ?? page;
 const item = (page) => ({
