@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { nodeHost } from "./host.ts";
 import { packageRoot, packageVersion } from "./version.ts";
 
@@ -11,7 +11,7 @@ export function register(program: Command): void {
     .description("speak the language server protocol with an editor")
     .option("--stdio", "over standard input and output, which is the only way there is")
     // Some editors say which process they are; the connection looks for it itself and ends when that process does.
-    .allowUnknownOption(process.argv.some((word) => word.startsWith("--clientProcessId")))
+    .addOption(new Option("--clientProcessId <id>").hideHelp())
     .action(async () => {
       // Large, and not for who only asks for help.
       const { startServer } = await import("../editor/server/server.ts");

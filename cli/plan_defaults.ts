@@ -1,7 +1,7 @@
 import { columns } from "../compiler/diagnostics/width.ts";
 import type { Plan } from "../compiler/plan.ts";
+import { showFlops, showRate } from "../compiler/values/amounts.ts";
 import { showBytes } from "../compiler/values/show.ts";
-import { showFlops, showRate } from "./amounts.ts";
 import { flow, hanging, type Screen, wrap, wrappedRows } from "./layout.ts";
 
 /** One value that the recipe does not set. */

@@ -1,7 +1,7 @@
 import type { Plan, PlanStage } from "../compiler/plan.ts";
 import type { PlanChange, PlanDifference, PlanTotals, StageDifference } from "../compiler/plan_diff.ts";
+import { showFlops } from "../compiler/values/amounts.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../compiler/values/show.ts";
-import { showFlops } from "./amounts.ts";
 import { hanging, type Screen, styled, wrappedRows } from "./layout.ts";
 
 /** Two plans and what they are called: the files they come from. */

@@ -1,7 +1,7 @@
 import { keyValueNumbers, trainedContext } from "../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanPairs, PlanStage } from "../compiler/plan.ts";
+import { showCount, showFlops } from "../compiler/values/amounts.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../compiler/values/show.ts";
-import { showCount, showFlops } from "./amounts.ts";
 import { type Cell, type Column, hanging, type Screen, styled, tables } from "./layout.ts";
 import { chosenLines, defaultLines } from "./plan_defaults.ts";
 import { pairLegend, showPairs } from "./plan_pairs.ts";

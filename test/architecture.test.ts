@@ -12,7 +12,7 @@ const ROOMS = ["grammar", "compiler", "runtime", "editor", "cli"];
 const APART: { readonly [room: string]: readonly string[] } = { editor: ["runtime"] };
 
 /** Rooms whose code must run in a browser. */
-const PORTABLE = ["grammar", "compiler", "editor/service"];
+const PORTABLE = ["grammar", "compiler", "editor/service", "editor/panel"];
 
 /** Programs that live beside the code they are about, and run in Node. */
 const PROGRAMS = /^grammar\/generate\b/;

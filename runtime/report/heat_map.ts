@@ -1,4 +1,4 @@
-import { drawing, element, escapeText, label, line } from "./svg.ts";
+import { drawing, element, escapeText, label, line } from "../../compiler/drawing/svg.ts";
 
 export interface HeatCell {
   /** 0 … 1. */

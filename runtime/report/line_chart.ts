@@ -1,5 +1,5 @@
-import { linearScale, logScale, type Scale } from "./scale.ts";
-import { drawing, element, escapeText, label, line, pathOf } from "./svg.ts";
+import { linearScale, logScale, type Scale } from "../../compiler/drawing/scale.ts";
+import { drawing, element, escapeText, label, line, pathOf } from "../../compiler/drawing/svg.ts";
 
 export interface Series {
   label: string;

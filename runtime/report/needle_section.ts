@@ -1,8 +1,8 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { EvaluationResult, NeedleResult } from "../evaluate/result.ts";
 import type { RunRecord } from "./collect.ts";
 import { integer, percent, tokenLength } from "./format.ts";
 import { drawHeatMap, type HeatCell } from "./heat_map.ts";
-import { escapeText } from "./svg.ts";
 
 /** Heat maps of every evaluation, those of one run side by side; "" when there are none. */
 export function needleSection(runs: RunRecord[]): string {

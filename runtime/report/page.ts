@@ -1,3 +1,4 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import { type RunRecord, targetContext } from "./collect.ts";
 import { bytes, duration, integer, percent, short, significant } from "./format.ts";
 import { type Headline, headline } from "./headline.ts";
@@ -6,7 +7,6 @@ import { perplexitySection } from "./perplexity_section.ts";
 import { planSection } from "./plan_section.ts";
 import { ropeSection } from "./rope_section.ts";
 import { STYLE } from "./style.ts";
-import { escapeText } from "./svg.ts";
 import { trainingSection } from "./training_section.ts";
 
 /**

@@ -1,10 +1,10 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { type RunRecord, targetContext } from "./collect.ts";
 import { integer, significant, tick, tokenLength } from "./format.ts";
 import { longest } from "./headline.ts";
 import { drawLineChart, legend, type Series } from "./line_chart.ts";
 import { evaluationTitle } from "./needle_section.ts";
-import { escapeText } from "./svg.ts";
 
 /** Perplexity by position in the longest windows, and a table by length; "" when nothing was evaluated. */
 export function perplexitySection(runs: RunRecord[]): string {

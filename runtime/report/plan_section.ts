@@ -1,7 +1,7 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import { ledgerOf } from "../../compiler/memory/index.ts";
 import type { RunRecord, StageRecord } from "./collect.ts";
 import { bytes, duration, integer, percent, short, tokenLength } from "./format.ts";
-import { escapeText } from "./svg.ts";
 
 /** What was planned, stage by stage, with what was measured beside it. */
 export function planSection(runs: RunRecord[]): string {

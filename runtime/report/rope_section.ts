@@ -1,8 +1,8 @@
+import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { PlanRope } from "../../compiler/plan.ts";
 import { type RunRecord, targetContext } from "./collect.ts";
 import { integer, short, significant, theta, tokenLength } from "./format.ts";
 import { drawLineChart, legend, type Series } from "./line_chart.ts";
-import { escapeText } from "./svg.ts";
 
 /** The frequency tables: how many tokens each pair of dimensions takes for one turn, before and in each stage. */
 export function ropeSection(runs: RunRecord[]): string {

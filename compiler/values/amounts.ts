@@ -1,4 +1,4 @@
-import { showNumber } from "../compiler/values/show.ts";
+import { showNumber } from "./show.ts";
 
 /** 8.03e9 → "8.03 B". */
 export function showCount(value: number): string {

@@ -1,4 +1,4 @@
-/** The little SVG and HTML that the report needs: text in, text out, everything escaped. */
+/** The little SVG and HTML that the report of a run and the picture of a plan need: text in, text out, everything escaped. */
 
 export function escapeText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

@@ -1,0 +1,81 @@
+/**
+ * A plan as a picture: HTML and SVG text, made without a DOM. The VS Code panel and the playground show the same.
+ *
+ * What is written needs no script, no inline style and nothing from a network, so it stands under
+ * `default-src 'none'; style-src 'nonce-…'`. Buttons of class `place` carry `data-file`, `data-line` and `data-character`
+ * (counted from 0): whoever shows the panel may lead from them to the recipe.
+ */
+
+import { escapeText } from "../../compiler/drawing/svg.ts";
+import type { Plan, PlanEvaluate } from "../../compiler/plan.ts";
+import { showCount } from "../../compiler/values/amounts.ts";
+import { showBytes, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
+import { frequencySection } from "./frequencies.ts";
+import { memorySection } from "./memory.ts";
+import { stagesSection } from "./stages.ts";
+import { thetaSection } from "./theta.ts";
+
+export { panelStyle } from "./style.ts";
+
+/** The plan as an HTML fragment: one element of class `ctx-plan`, for a page that holds `panelStyle` too. */
+export function renderPlan(plan: Plan): string {
+  const parts = [
+    head(plan),
+    stagesSection(plan),
+    memorySection(plan),
+    thetaSection(plan),
+    frequencySection(plan),
+    measured(plan),
+    chosen(plan),
+  ];
+  return `<article class="ctx-plan">\n${parts.filter(Boolean).join("\n")}\n</article>\n`;
+}
+
+function head(plan: Plan): string {
+  const { model, hardware, data } = plan;
+  const longest = Math.max(model.context, ...plan.stages.map((stage) => stage.context));
+  const devices = hardware.devices > 1 ? `${showNumber(hardware.devices)} × ${hardware.name}` : hardware.name;
+  const sources = data.sources.map(({ name, kind }) => (kind === "synthetic" ? `${name} (made up)` : name));
+  const facts = [
+    ["model", `${model.from ?? "a new model"}, ${showCount(model.parameters)} parameters`],
+    ["context", `${showTokens(model.context)} → ${showTokens(longest)} tokens`],
+    ["reads", sources.join(", ") || "nothing"],
+    ["on", `${devices}, ${showBytes(hardware.device_bytes)} each (${hardware.origin})`],
+  ];
+  const rows = facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeText(value!)}</dd>`);
+  return `<header><h1>${escapeText(plan.recipe)}</h1><dl>${rows.join("")}</dl></header>`;
+}
+
+function measured({ before, stages }: Plan): string {
+  const lines = [
+    ...(before ? [`before: ${measure(before)}`] : []),
+    ...stages.flatMap(({ name, evaluate }) => (evaluate ? [`after ${name}: ${measure(evaluate)}`] : [])),
+  ];
+  if (lines.length === 0) return "";
+  return `<section><h2>Measured</h2><ul>${lines.map((line) => `<li>${escapeText(line)}</li>`).join("")}</ul></section>`;
+}
+
+function measure({ needle, perplexity, gate }: PlanEvaluate): string {
+  const span = (lengths: readonly number[]) =>
+    [...new Set([lengths[0]!, lengths.at(-1)!])].map((length) => showTokens(length)).join(" … ");
+  const parts = [
+    ...(needle
+      ? [`needle at ${span(needle.lengths)}, ${needle.depths.length} depths × ${needle.samples} samples`]
+      : []),
+    ...(perplexity ? [`perplexity at ${span(perplexity.lengths)}`] : []),
+    ...(gate?.needle == null ? [] : [`needle ≥ ${showRatio(gate.needle)}, else ${gate.otherwise}`]),
+    ...(gate?.perplexity == null ? [] : [`perplexity ≤ ${showNumber(gate.perplexity)}, else ${gate.otherwise}`]),
+  ];
+  return parts.join("; ");
+}
+
+/** Every value that the recipe leaves open: folded away, since there are many. */
+function chosen({ defaults }: Plan): string {
+  if (defaults.length === 0) return "";
+  const rows = defaults.map(
+    ({ path, value, from }) =>
+      `<tr><th scope="row"><code>${escapeText(path)}</code></th><td>${escapeText(value)}</td><td>${escapeText(from)}</td></tr>`,
+  );
+  return `<details><summary>Not written down, so chosen (${defaults.length})</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="Values that were chosen"><table class="plain"><thead><tr><th scope="col">property</th><th scope="col">value</th><th scope="col">where it comes from</th></tr></thead><tbody>${rows.join("")}</tbody></table></div></details>`;
+}

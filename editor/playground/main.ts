@@ -1,0 +1,142 @@
+/** The page: a recipe on one side, what is found in it and what it comes to on the other. */
+import type { EditorView } from "@codemirror/view";
+import { escapeText } from "../../compiler/drawing/svg.ts";
+import type { Finding, Look } from "./answers.ts";
+import { Client } from "./client.ts";
+import { applyEdits, offsetOf, recipeEditor, replaceText } from "./recipe_editor.ts";
+import { hashOf, textOf } from "./share.ts";
+
+/** Recipes to begin with, put in when the page is built; the first one is shown. */
+declare const EXAMPLES: readonly { readonly name: string; readonly text: string }[];
+
+/** Whether the documentation lies one folder above, and with it a page for each code. */
+declare const SITE: boolean;
+
+/** Milliseconds after the last letter until the address holds the text. */
+const REST = 400;
+
+const element = <T extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as T;
+const client = new Client("worker.js");
+const examples = element<HTMLSelectElement>("examples");
+let view: EditorView;
+
+function say(text: string): void {
+  element("said").textContent = text;
+}
+
+function show(found: Look | Error): void {
+  if (found instanceof Error) {
+    element("count").textContent = `The compiler gave up: ${found.message}`;
+    return;
+  }
+  const { findings, plan } = found;
+  showFindings(findings);
+  const picture = element("plan");
+  if (plan !== null) picture.innerHTML = plan;
+  else if (picture.childElementCount === 0) picture.innerHTML = "<p>There is no plan yet.</p>";
+  // A plan of before stays, but not as if it were of now.
+  picture.classList.toggle("old", plan === null);
+  void keep();
+}
+
+const WORDS = { 1: "error", 2: "warning", 3: "note" } as const;
+
+function showFindings(findings: readonly Finding[]): void {
+  const counts = ([1, 2, 3] as const).flatMap((severity) => {
+    const count = findings.filter((finding) => finding.severity === severity).length;
+    return count === 0 ? [] : [`${count} ${WORDS[severity]}${count === 1 ? "" : "s"}`];
+  });
+  element("count").textContent = counts.join(", ") || "Nothing is wrong with it.";
+  const items = findings.map(({ severity, code, message, range, fixes }, index) => {
+    const buttons = fixes.map(
+      ({ title }, fix) =>
+        `<button type="button" data-finding="${index}" data-fix="${fix}">${escapeText(title)}</button>`,
+    );
+    return `<li class="${WORDS[severity]}"><button type="button" class="place" data-line="${range.start.line}" data-character="${range.start.character}">${WORDS[severity]} ${escapeText(code)}, line ${range.start.line + 1}</button>${SITE ? ` <a href="../errors/${escapeText(code)}.html">what it means</a>` : ""}
+<span>${escapeText(message)}</span>${buttons.length > 0 ? `<div class="fixes">${buttons.join("")}</div>` : ""}</li>`;
+  });
+  const list = element("findings");
+  list.innerHTML = items.join("");
+  const { doc } = view.state;
+  list.onclick = ({ target }) => {
+    if (!(target instanceof HTMLElement) || target.dataset.fix === undefined) return;
+    const fix = findings[Number(target.dataset.finding)]?.fixes[Number(target.dataset.fix)];
+    if (fix && view.state.doc === doc) applyEdits(view, fix.edits);
+  };
+}
+
+/** The address holds what is written, so that it outlives a reload and can be passed on; an example needs no telling. */
+async function keep(): Promise<string> {
+  const text = view.state.doc.toString();
+  const hash = text === EXAMPLES[0]!.text ? " " : await hashOf(text);
+  if (view.state.doc.toString() === text && location.hash !== hash.trim())
+    history.replaceState(null, "", hash.trim() || location.pathname);
+  return location.href;
+}
+
+async function share(): Promise<void> {
+  const text = view.state.doc.toString();
+  history.replaceState(null, "", await hashOf(text));
+  try {
+    await navigator.clipboard.writeText(location.href);
+    say("The address of this recipe is in the clipboard.");
+  } catch {
+    say("The address above is that of this recipe: copy it from there.");
+  }
+}
+
+async function format(): Promise<void> {
+  const { doc } = view.state;
+  const edits = await client.ask({ kind: "format", text: doc.toString() });
+  if (view.state.doc !== doc) return;
+  if (edits.length > 0) applyEdits(view, edits);
+  say(edits.length > 0 ? "Formatted." : "It is formatted already.");
+}
+
+/** The recipe of the address, else the first example. */
+async function fromAddress(): Promise<string> {
+  try {
+    const text = await textOf(location.hash);
+    if (text !== null) {
+      examples.value = "";
+      return text;
+    }
+  } catch (error) {
+    say(`The recipe in the address can't be read (${(error as Error).message}); this is an example.`);
+  }
+  examples.value = EXAMPLES[0]!.name;
+  return EXAMPLES[0]!.text;
+}
+
+async function start(): Promise<void> {
+  examples.innerHTML = [
+    `<option value="">your own</option>`,
+    ...EXAMPLES.map(({ name }) => `<option value="${escapeText(name)}">${escapeText(name)}</option>`),
+  ].join("");
+  view = recipeEditor(element("recipe"), await fromAddress(), client, show);
+  let timer = 0;
+  element("recipe").addEventListener("input", () => {
+    examples.value = "";
+    say("");
+    clearTimeout(timer);
+    timer = setTimeout(() => void keep(), REST);
+  });
+  examples.addEventListener("change", () => {
+    const example = EXAMPLES.find(({ name }) => name === examples.value);
+    if (example) replaceText(view, example.text);
+    say("");
+  });
+  element("share").addEventListener("click", () => void share());
+  element("format").addEventListener("click", () => void format());
+  window.addEventListener("hashchange", async () => replaceText(view, await fromAddress()));
+  // From a finding, or a stage of the plan, to its line.
+  document.addEventListener("click", ({ target }) => {
+    const place = target instanceof Element ? target.closest<HTMLElement>(".place") : null;
+    if (!place) return;
+    const at = { line: Number(place.dataset.line), character: Number(place.dataset.character) };
+    view.dispatch({ selection: { anchor: offsetOf(view.state.doc, at) }, scrollIntoView: true });
+    view.focus();
+  });
+}
+
+void start();

@@ -1,0 +1,173 @@
+/** The playground in a real browser, handed out by a plain file server. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildPlayground } from "../../../editor/playground/build.mjs";
+import { hashOf, textOf } from "../../../editor/playground/share.ts";
+
+const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+if (!program) console.warn("no Chromium here: the playground is not tried in a browser");
+
+const TYPES: { [ending: string]: string } = {
+  ...{ ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" },
+};
+
+/** The whale stands for characters that take two units of UTF-16. */
+const BROKEN = [
+  "# 🐋🐋 before it all",
+  'model { from = "meta-llama/Meta-Llama-3-8B" }',
+  'data { source books { files = "🐋🐋/*.jsonl"  texts = "body" } }',
+  "rope { theta = critical_base(length) }",
+  "stage s64k { length = 64Ki  steps = 30  batch = 32 }",
+].join("\n");
+
+const MENDED = BROKEN.replace("texts", "text");
+const hashes = { unix: await hashOf(BROKEN), windows: await hashOf(BROKEN.replaceAll("\n", "\r\n")) };
+
+describe.runIf(program)("the playground", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ctx-playground-"));
+  let server: Server;
+  let browser: Browser;
+  let address: string;
+
+  beforeAll(async () => {
+    await buildPlayground(folder);
+    server = createServer(({ url }, response) => {
+      const file = join(folder, new URL(url!, "http://x").pathname.replace(/\/$/, "/index.html"));
+      if (!existsSync(file)) return void response.writeHead(404).end();
+      response.writeHead(200, { "content-type": TYPES[extname(file)]! }).end(readFileSync(file));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    browser = await chromium.launch({ executablePath: program!, args: ["--no-sandbox", "--disable-gpu"] });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs in a fresh page; what it says on its console and asks of other servers are faults. */
+  async function inPage(hash: string, use: (page: Page) => Promise<void>, width = 1200): Promise<void> {
+    const page = await browser.newPage({ viewport: { width, height: 900 } });
+    page.setDefaultTimeout(15_000);
+    const faults: string[] = [];
+    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+    page.on("pageerror", ({ message }) => void faults.push(message));
+    page.on("request", (request) => {
+      if (!request.url().startsWith(address) && !request.url().startsWith("data:")) faults.push(request.url());
+    });
+    await page.goto(address + hash);
+    await page.locator("#count").filter({ hasNotText: "on its way" }).waitFor();
+    await use(page);
+    expect(faults).toEqual([]);
+    await page.close();
+  }
+
+  const marked = (page: Page, severity: string) => page.locator(`.cm-lintRange-${severity}`).allTextContents();
+  const sharedText = async (page: Page) => {
+    await page.getByRole("button", { name: "Share" }).click();
+    await page.locator("#said").filter({ hasText: "address" }).waitFor();
+    return textOf(new URL(page.url()).hash);
+  };
+
+  test("shows an example with its plan; others can be chosen", () =>
+    inPage("", async (page) => {
+      expect(await page.locator("#count").textContent()).toBe("Nothing is wrong with it.");
+      expect(await page.locator(".ctx-plan h1").textContent()).toBe("llama3_8b_1m");
+      expect(await page.locator(".ctx-plan figure.chart svg").count()).toBe(5);
+      await page.locator("#examples").selectOption("quickstart");
+      await page.locator(".ctx-plan h1").filter({ hasText: "quickstart" }).waitFor();
+      // A stage of the plan leads to its line.
+      await page.locator(".ctx-plan .stages .place").first().click();
+      expect(await page.locator(".cm-activeLine").textContent()).toContain("stage skip");
+    }));
+
+  test("a mistake is marked under its letters, told on hover, mended by its fix, and then there is a plan", () =>
+    inPage("", async (page) => {
+      await page.locator(".cm-content").click();
+      await page.keyboard.press("Control+a");
+      await page.keyboard.insertText(BROKEN);
+      await page.locator(".cm-lintRange-error").waitFor();
+      expect(await marked(page, "error")).toEqual(["texts"]);
+      expect(await page.locator("#plan").getAttribute("class")).toContain("old");
+      // The mark lies where the letters are drawn.
+      const places = await page.evaluate(() => {
+        const mark = document.querySelector(".cm-lintRange-error")!;
+        const line = mark.closest(".cm-line")!;
+        const range = document.createRange();
+        range.setStart(line, 0);
+        range.setEndBefore(mark);
+        return {
+          before: range.toString(),
+          gap: mark.getBoundingClientRect().left - range.getBoundingClientRect().right,
+        };
+      });
+      expect(places.before).toBe('data { source books { files = "🐋🐋/*.jsonl"  ');
+      expect(Math.abs(places.gap)).toBeLessThan(2);
+      await page.locator(".cm-lintRange-error").hover();
+      const tooltip = page.locator(".cm-tooltip-lint");
+      expect(await tooltip.textContent()).toContain("source has no property texts");
+      await tooltip.getByRole("button", { name: "text instead of texts" }).click();
+      await page.locator(".ctx-plan h1").filter({ hasText: "recipe" }).waitFor();
+      expect(await page.locator("#plan").getAttribute("class")).not.toContain("old");
+      expect(await marked(page, "error")).toEqual([]);
+      expect(await sharedText(page)).toBe(MENDED);
+    }));
+
+  test("what a word means is told on hover, and words are completed", () =>
+    inPage(hashes.unix, async (page) => {
+      await page.locator(".t-property").filter({ hasText: "length" }).hover();
+      const told = page.locator(".cm-tooltip-hover .told");
+      await told.waitFor();
+      expect(await told.locator("b").first().textContent()).toBe("length");
+      await page.mouse.move(5, 5);
+      await told.waitFor({ state: "detached" });
+      await page.locator(".cm-content").click();
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type("\neval");
+      const option = page.locator(".cm-tooltip-autocomplete [role=option]").first();
+      await option.filter({ hasText: "evaluate" }).waitFor();
+      await page.waitForTimeout(150); // a list takes no key in its first moments
+      await page.keyboard.press("Enter");
+      expect(await sharedText(page)).toMatch(/\nevaluate/);
+    }));
+
+  test("an address opens the recipe that it was made of, whatever ends its lines", () =>
+    inPage(hashes.windows, async (page) => {
+      expect(await marked(page, "error")).toEqual(["texts"]);
+      expect(await page.locator("#findings .place").first().textContent()).toBe("error CTX2001, line 3");
+      expect(await page.locator("#examples").inputValue()).toBe("");
+      expect(await sharedText(page)).toBe(BROKEN);
+      const before = page.url();
+      await page.locator("#findings .fixes button").first().click();
+      await page.locator(".ctx-plan").waitFor();
+      // Nobody pressed Share: the address follows by itself, so that a reload loses nothing.
+      await page.waitForFunction((old) => location.href !== old, before);
+      await page.reload();
+      await page.locator(".ctx-plan").waitFor();
+      expect(await sharedText(page)).toBe(MENDED);
+    }));
+
+  test("an address that can't be read is told, and an example shown", () =>
+    inPage("#r=AAAA", async (page) => {
+      expect(await page.locator("#said").textContent()).toContain("can't be read");
+      expect(await page.locator(".ctx-plan").count()).toBe(1);
+    }));
+
+  test("fits a narrow screen", () =>
+    inPage(
+      "",
+      async (page) => {
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(400);
+        await page.getByRole("button", { name: "Format" }).click();
+        await page.locator("#said").filter({ hasText: "ormatted" }).waitFor();
+      },
+      400,
+    ));
+});
