@@ -13,12 +13,12 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
   if (!trace.exact("/hardware")) return;
   for (const { stage, pointer } of steps(plan)) {
     const { device, host } = stage.memory;
-    const length = {
-      message: `stage ${stage.name} has length = ${showTokens(stage.length)}`,
-      at: trace.nearest(`${pointer}/length`),
+    const related = () => {
+      const message = `stage ${stage.name} has length = ${showTokens(stage.length)}`;
+      return [{ message, at: trace.nearest(`${pointer}/length`) }];
     };
-    const [term, bytes] = largest(withoutTotal(device));
     if (device.total > hardware.device_bytes) {
+      const [term, bytes] = largest(withoutTotal(device));
       report.add(
         "CTX7006",
         trace.nearest(`${pointer}/memory`),
@@ -31,7 +31,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           termBytes: showBytes(bytes),
           cheapest: cheapestChange({ ...stage, model: plan.model, hardware }, stage, written(trace, pointer)),
         },
-        { related: [length] },
+        { related: related() },
       );
       continue;
     }
@@ -49,7 +49,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           term: inHost[hostTerm] ?? hostTerm,
           termBytes: showBytes(hostBytes),
         },
-        { related: [length] },
+        { related: related() },
       );
     }
   }
