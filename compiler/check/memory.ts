@@ -13,14 +13,14 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
   if (!trace.exact("/hardware")) return;
   for (const { stage, pointer } of steps(plan)) {
     const { device, host } = stage.memory;
-    const length = {
-      message: `stage ${stage.name} has length = ${showTokens(stage.length)}`,
-      at: trace.nearest(`${pointer}/length`),
+    const related = () => {
+      const message = `stage ${stage.name} has length = ${showTokens(stage.length)}`;
+      return [{ message, at: trace.nearest(`${pointer}/length`) }];
     };
     if (!device) continue;
     const shard = stage.parallel.shard === "all";
-    const [term, bytes] = largest(withoutTotal(device));
     if (device.total > hardware.device_bytes) {
+      const [term, bytes] = largest(withoutTotal(device));
       report.add(
         "CTX7006",
         trace.nearest(`${pointer}/memory`),
@@ -33,7 +33,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           termBytes: showBytes(bytes),
           cheapest: cheapestChange({ ...stage, model: plan.model, hardware, shard }, stage, written(trace, pointer)),
         },
-        { related: [length] },
+        { related: related() },
       );
       continue;
     }
@@ -51,7 +51,7 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
           term: inHost[hostTerm] ?? hostTerm,
           termBytes: showBytes(hostBytes),
         },
-        { related: [length] },
+        { related: related() },
       );
     }
   }
