@@ -1,6 +1,7 @@
 /**
  * The plan: every number a run will use. It is written by the compiler, validated against `plan.schema.json` (generated
  * from this file by `npm run generate`), and read by the runtime. A run is a pure function of (plan, data, weights).
+ * One file however long it gets: it is the whole document, and the schema is made of this file alone.
  *
  * Sizes are in tokens or bytes as named; lengths in tokens; times in seconds; frequencies in radians per token.
  */

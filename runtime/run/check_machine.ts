@@ -19,6 +19,7 @@ import { hostNeed, largest, type MemoryNeed, scoringNeed, stageNeed, sum } from 
  * @throws Failure that says what is missing
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
+  refuseSharded(plan, machine);
   const memory = machineMemory(machine);
   for (const [index, stage] of plan.stages.entries()) {
     groupsOf(machine.job, stage.parallel.ring, stage.name);
@@ -38,6 +39,14 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
   }
   // Last: a limit on memory may leave no room for the threads' stacks, and it is then the limit that has to be told.
   checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
+}
+
+/** Weights and gradients that GPUs divide are for plans: an engine on a GPU would hold them whole. */
+function refuseSharded({ stages }: Plan, { device }: Machine): void {
+  const stage = stages.find(({ parallel }) => parallel.shard === "all");
+  if (!stage || device !== "cuda") return;
+  const message = `stage ${stage.name} divides weights and gradients over its devices (shard = all), which no engine here does`;
+  throw new Failure("run", message, "leave shard out, or run with --device cpu, where one process holds all of them");
 }
 
 /**

@@ -15,7 +15,7 @@ test("what is auto is chosen so that it fits, and the plan says why", () => {
   });
   const tight = plan.stages[0]!;
   expect(tight.memory.checkpoint_every).toBeGreaterThan(0);
-  expect(tight.memory.device.total).toBeLessThanOrEqual(0.9 * 90 * 2 ** 20);
+  expect(tight.memory.device!.total).toBeLessThanOrEqual(0.9 * 90 * 2 ** 20);
   const chosen = plan.defaults.find(({ path }) => path === "stage a.memory.checkpoint");
   expect(chosen?.from).toMatch(
     /^the fastest that fits, .* of 90 MiB: keeping all would need .* at least, and a tenth stays free$/,
@@ -72,7 +72,7 @@ stage a { length = 32Ki  tokens = 100M  batch = 8  # ctx-allow CTX4002: only the
 });
 
 test("the device's ledger adds up", () => {
-  const { total, ...terms } = planOf(`${tiny}${stage}`).stages[0]!.memory.device;
+  const { total, ...terms } = planOf(`${tiny}${stage}`).stages[0]!.memory.device!;
   expect(Object.values(terms).reduce((sum, term) => sum + term, 0)).toBe(total);
 });
 

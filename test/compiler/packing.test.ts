@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { causalPairs, packedPairs } from "../../compiler/cost/index.ts";
+import { bytesPerToken } from "../../compiler/survey/index.ts";
 import { planOf, tinyFiles } from "./recipes.ts";
 
 const model = 'model { from = "models/tiny" }\n';
 const stage = "stage a { length = 4Ki  steps = 10  batch = 2 }\n";
 
-/** Texts of about 500 tokens each. */
+/** Texts of a few hundred tokens each. */
 const short = Object.fromEntries(Array.from({ length: 40 }, (_, k) => [`short/${k}.txt`, "x".repeat(2000)]));
 /** A file that goes on beyond what is looked at, and one that shows no lengths. */
 const few = { "few/a.jsonl": `{"text": "${"x".repeat(1000)}"}\n`.repeat(3), "shut/a.parquet": "PAR1" };
@@ -13,10 +14,11 @@ const files = { ...tinyFiles, ...short, ...few };
 
 const plan = (data: string, more = "") => planOf(`${model}data {\n${data}\n}\n${more}${stage}`, {}, files);
 const shortText = 'source short { files = "short/*.txt" }';
+const shortPairs = packedPairs(new Array(40).fill(2000 / bytesPerToken(plan(shortText))), 4096);
 
 test("attention is counted over the documents of a row, and the plan says so", () => {
   const { stages, defaults } = plan(shortText);
-  const full = Math.round(packedPairs(new Array(40).fill(500), 4096));
+  const full = Math.round(shortPairs);
   expect(stages[0]!.attended).toEqual({ full, windowed: full });
   const joined = plan(`${shortText}\n documents = join`).stages[0]!;
   expect(stages[0]!.flops.attention / joined.flops.attention).toBeCloseTo(full / causalPairs(4096), 6);
@@ -38,7 +40,7 @@ test("rows count as whole where documents see each other, fill them, or are not 
 test("a mix counts each source by its share; synthetic rows are one document", () => {
   const synthetic = "source recall { synthesize = needle(haystack: short) }\n mix = { short: 25%, recall: 75% }";
   const { attended } = plan(`${shortText}\n${synthetic}`).stages[0]!;
-  const pairs = 0.25 * packedPairs(new Array(40).fill(500), 4096) + 0.75 * causalPairs(4096);
+  const pairs = 0.25 * shortPairs + 0.75 * causalPairs(4096);
   expect(attended!.full).toBe(Math.round(pairs));
 });
 
@@ -48,5 +50,5 @@ test("a filter and overflow = drop leave documents out", () => {
   // Of those that are left most fill a row; the 40 short ones are filtered.
   expect(long!.full / causalPairs(4096)).toBeGreaterThan(0.8);
   const dropped = plan('source both { files = "*/*.txt" }\n overflow = drop').stages[0]!.attended;
-  expect(dropped!.full).toBe(Math.round(packedPairs(new Array(40).fill(500), 4096)));
+  expect(dropped!.full).toBe(Math.round(shortPairs));
 });

@@ -19,7 +19,7 @@ function machine(memoryBytes: number, device: "cpu" | "cuda" = "cpu", devices: n
 
 test("a stage, and an evaluation, that cannot fit are refused with what they need", () => {
   const given = plan();
-  const needed = Math.max(...given.stages.map((stage) => stage.memory.device.total));
+  const needed = Math.max(...given.stages.map((stage) => stage.memory.device!.total));
   const scored = scoringBytes(given.model, 4096);
   expect(() => checkMachine(given, machine(needed - 1), null)).toThrow(
     /stage \w+ needs .* of memory, and this machine has/,
@@ -40,6 +40,18 @@ test("what an evaluation is said to need is what its engine takes", async () => 
     expect(scoringBytes(model, tokens)).toBe(engine.memory().total);
     await engine.close();
   }
+});
+
+test("an engine on a GPU divides no weights; on a CPU one process holds them all, whatever the plan says", () => {
+  const given = plan();
+  const [first, second] = given.stages;
+  const divided = {
+    ...given,
+    stages: [first!, { ...second!, parallel: { ...second!.parallel, shard: "all" as const } }],
+  };
+  const refused = /stage second divides weights and gradients over its devices \(shard = all\)/;
+  expect(() => checkMachine(divided, machine(2 ** 40, "cuda", [2 ** 40]), null)).toThrow(refused);
+  expect(() => checkMachine(divided, machine(2 ** 40), null)).not.toThrow();
 });
 
 test("a device that is not there is refused; of the first what is free counts", () => {

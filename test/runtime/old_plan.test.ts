@@ -29,7 +29,7 @@ test("a plan of version 1 is read, with what was done then where it is silent", 
     const { device: _, ...same } = memory;
     expect(stage).toMatchObject({ ...rest, memory: { ...same, mlp_tile: 1024, offload: "none", disk: 0 } });
     const engine = trainingEngine(machine, plan, stage, tmpdir());
-    expect(stage.memory.device.total).toBe(engine.memory().total);
+    expect(stage.memory.device!.total).toBe(engine.memory().total);
     await engine.close();
   }
 });
