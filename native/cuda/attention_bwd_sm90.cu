@@ -11,6 +11,8 @@
 // the owned side as rows: S^T = K Q^T for keys, S = Q K^T for queries. P and dS then are where wgmma wants the left side of the products that
 // follow, and need no shared memory. A block of keys walks all query heads that share its key-value head, in order.
 //
+// Not done, since registers do not suffice (ptxas C7512): leaving dV and dK of one tile to run beside the scores of the next.
+//
 // Seen so far: on the CPU, over host/sm90.h, against float64 (test/cuda). It compiles for sm_90a without a spill; it has not run on a GPU.
 #include <cmath>
 

@@ -108,6 +108,24 @@ std::vector<float> numbers(Strided &x, double minus) {
   return y;
 }
 
+// A vector of the host, in the device's memory.
+template <class T> struct OnDevice {
+  ctx_device *const device;
+  std::vector<T> &host;
+  void *at = nullptr;
+  OnDevice(ctx_device *device, std::vector<T> &host) : device(device), host(host) {
+    if (backend->alloc(device, bytes(), &at) != CTX_OK || backend->upload(device, at, host.data(), bytes()) != CTX_OK) std::exit(2);
+  }
+  ~OnDevice() { backend->release(device, at, bytes()); }
+  size_t bytes() const { return host.size() * sizeof(T); }
+  T *data() { return static_cast<T *>(at); }
+  // The matrix there that `x` is of the host's vector.
+  ctx_mat mat(ctx_mat x) { return x.data = data() + (static_cast<T *>(x.data) - host.data()), x; }
+  void fetch() {
+    if (backend->download(device, host.data(), at, bytes()) != CTX_OK) check(false, "download: %s", backend->last_error(device));
+  }
+};
+
 // How a call is made.
 struct Mix {
   bool half_o = false, half_d_o = false;
@@ -135,36 +153,44 @@ void expect(const Problem &p, const std::vector<int64_t> &cuts, const Mix &mix) 
     std::vector<float> lse(p.heads * p.q_rows, NAN), delta(p.heads * p.q_rows, NAN);
     ctx_device *device = nullptr;
     if (backend->create(threads, &device) != CTX_OK) std::exit(2);
-
-    const auto call = [&](int64_t begin, int64_t end) {
-      ctx_attention a{};
-      a.q = q.mat(), a.k = k.slice(begin, end - begin), a.v = v.slice(begin, end - begin), a.o = mix.half_o ? half_o.mat() : o.mat();
-      a.lse = lse.data();
-      a.heads = p.heads, a.kv_heads = p.kv_heads, a.head_dim = p.head_dim, a.scale = (float)p.scale;
-      a.q_index = p.q_index, a.k_index = p.k_index + begin;
-      a.start = p.start.empty() ? nullptr : p.start.data();
-      a.causal = p.causal, a.merge = begin > 0;
-      return a;
-    };
-    bool ok = true;
-    int64_t begin = 0;
-    for (const int64_t end : cuts) {
-      const ctx_attention a = call(begin, end);
-      ok = ok && backend->attention_forward(device, &a) == CTX_OK;
-      begin = end;
-    }
-    ctx_attention_grad g{};
-    g.d_o = mix.half_d_o ? half_d_o.mat() : d_o.mat(), g.delta = delta.data(), g.dq = dq.mat();
-    ok = ok && backend->attention_delta(device, delta.data(), g.d_o, mix.half_o ? half_o.mat() : o.mat(), p.heads, p.head_dim) == CTX_OK;
-    begin = 0;
-    for (const int64_t end : cuts) {
-      g.fwd = call(begin, end), g.dk = dk.slice(begin, end - begin), g.dv = dv.slice(begin, end - begin);
-      ok = ok && backend->attention_backward(device, &g) == CTX_OK;
-      begin = end;
-    }
     std::string what = "bf16 " + describe(p) + (mix.half_o ? " bf16 o" : "") + (mix.half_d_o ? " bf16 d_o" : "");
     if (cuts.size() > 1) what += " merged from " + std::to_string(cuts.size());
-    check(ok, "%s: %s", what.c_str(), backend->last_error(device));
+    {
+      std::vector<int32_t> start = p.start;
+      OnDevice at_q(device, q.data), at_k(device, k.data), at_v(device, v.data), at_half_o(device, half_o.data), at_half_d_o(device, half_d_o.data);
+      OnDevice at_o(device, o.data), at_d_o(device, d_o.data), at_dq(device, dq.data), at_dk(device, dk.data), at_dv(device, dv.data);
+      OnDevice at_lse(device, lse), at_delta(device, delta);
+      OnDevice at_start(device, start);
+      const ctx_mat the_o = mix.half_o ? at_half_o.mat(half_o.mat()) : at_o.mat(o.mat());
+      const auto call = [&](int64_t begin, int64_t end) {
+        ctx_attention a{};
+        a.q = at_q.mat(q.mat()), a.k = at_k.mat(k.slice(begin, end - begin)), a.v = at_v.mat(v.slice(begin, end - begin)), a.o = the_o;
+        a.lse = at_lse.data();
+        a.heads = p.heads, a.kv_heads = p.kv_heads, a.head_dim = p.head_dim, a.scale = (float)p.scale;
+        a.q_index = p.q_index, a.k_index = p.k_index + begin;
+        a.start = start.empty() ? nullptr : at_start.data();
+        a.causal = p.causal, a.merge = begin > 0;
+        return a;
+      };
+      bool ok = true;
+      int64_t begin = 0;
+      for (const int64_t end : cuts) {
+        const ctx_attention a = call(begin, end);
+        ok = ok && backend->attention_forward(device, &a) == CTX_OK;
+        begin = end;
+      }
+      ctx_attention_grad g{};
+      g.d_o = mix.half_d_o ? at_half_d_o.mat(half_d_o.mat()) : at_d_o.mat(d_o.mat()), g.delta = at_delta.data(), g.dq = at_dq.mat(dq.mat());
+      ok = ok && backend->attention_delta(device, at_delta.data(), g.d_o, the_o, p.heads, p.head_dim) == CTX_OK;
+      begin = 0;
+      for (const int64_t end : cuts) {
+        g.fwd = call(begin, end), g.dk = at_dk.mat(dk.slice(begin, end - begin)), g.dv = at_dv.mat(dv.slice(begin, end - begin));
+        ok = ok && backend->attention_backward(device, &g) == CTX_OK;
+        begin = end;
+      }
+      check(ok, "%s: %s", what.c_str(), backend->last_error(device));
+      at_half_o.fetch(), at_o.fetch(), at_d_o.fetch(), at_dq.fetch(), at_dk.fetch(), at_dv.fetch(), at_lse.fetch();
+    }
     backend->destroy(device);
 
     std::vector<float> results[] = {mix.half_o ? half_o.numbers() : numbers(o, 0), lse, numbers(dq, initial), numbers(dk, initial), numbers(dv, initial)};
@@ -240,9 +266,15 @@ void nan_is_seen() {
     std::vector<float> lse(400, 7);
     ctx_device *device = nullptr;
     if (backend->create(1, &device) != CTX_OK) std::exit(2);
-    ctx_attention a{};
-    a.q = q.mat(), a.k = k.mat(), a.v = v.mat(), a.o = o.mat(), a.lse = lse.data(), a.heads = 2, a.kv_heads = 1, a.head_dim = 64, a.scale = 0.125f, a.causal = 1;
-    check(backend->attention_forward(device, &a) == CTX_OK, "NaN: failed");
+    {
+      OnDevice at_q(device, q.data), at_k(device, k.data), at_v(device, v.data);
+      OnDevice at_o(device, o.data), at_lse(device, lse);
+      ctx_attention a{};
+      a.q = at_q.mat(q.mat()), a.k = at_k.mat(k.mat()), a.v = at_v.mat(v.mat()), a.o = at_o.mat(o.mat()), a.lse = at_lse.data();
+      a.heads = 2, a.kv_heads = 1, a.head_dim = 64, a.scale = 0.125f, a.causal = 1;
+      check(backend->attention_forward(device, &a) == CTX_OK, "NaN: failed");
+      at_o.fetch(), at_lse.fetch();
+    }
     backend->destroy(device);
     for (int64_t i = 0; i < 200; i++)
       for (int h = 0; h < 2; h++)

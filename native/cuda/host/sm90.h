@@ -2,7 +2,7 @@
 // The kernels are the same; only their instructions are these functions.
 //
 // What the GPU does by itself happens here at its issue, or as late as it can: CTX_SHIM_LATE=loads puts loads off until no thread can go on
-// without one, and then does the newest; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
+// without one, and then does any one of them; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
 // not waited for, or gives back what is still being read, is wrong under one of the two. Beside that ends the process: access outside
 // the block's shared memory, a barrier that gets more than it expects, a wgmma with no fence after registers may have been touched, threads
 // that all wait.
@@ -42,6 +42,7 @@ struct Hopper {
   std::vector<Queue> threads;
   std::vector<std::function<void()>> loads;
   NamedBarrier named[16];
+  uint32_t random = 1;
 };
 inline thread_local Hopper hopper;
 
@@ -51,9 +52,11 @@ inline bool late(const char *what) {
 }
 inline bool do_loads() {
   if (hopper.loads.empty()) return false;
-  const auto newest = std::move(hopper.loads.back());
-  hopper.loads.pop_back();
-  newest();
+  hopper.random = hopper.random * 1664525 + 1013904223;
+  const auto any = hopper.loads.begin() + int64_t(uint64_t(hopper.random) * hopper.loads.size() >> 32);
+  const auto load = std::move(*any);
+  hopper.loads.erase(any);
+  load();
   return true;
 }
 inline void new_block() {
