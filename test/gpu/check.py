@@ -28,7 +28,7 @@ ROOT = HERE.parents[1]
 PACK = ROOT / ".gpu" / "pack.tar.xz"
 MARK = "@ctx "
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
-LIMITS = {"build": 240, "operations": 90, "attention": 90, "beside": 60, "parity": 60, "bench": 180, "quickstart": 90, "sanitize": 150}
+LIMITS = {"build": 240, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "bench": 180, "quickstart": 90, "sanitize": 150}
 
 
 class Rows:
