@@ -89,6 +89,7 @@ describe("engines that cannot be made", () => {
 
   test("cuda without a CUDA build", () => {
     if (loadAddon().describe().cuda.available) return;
+    expect(loadAddon().cudaProducts()).toBe("");
     expect(() => make({ device: "cuda" })).toThrow(/device "cuda" is not available: libctx_cuda.so/);
   });
 });
