@@ -91,6 +91,7 @@ describe("engines that cannot be made", () => {
     const { available, reason } = loadAddon().describe().cuda;
     if (available) return;
     expect(reason).toMatch(/npm run build:cuda|NVIDIA driver|GPU/);
+    expect(loadAddon().cudaProducts()).toBe("");
     expect(() => make({ device: "cuda" })).toThrow(`device "cuda" is not available: ${reason}`);
   });
 });

@@ -2,9 +2,20 @@
 // the built libctx_cuda.so, the engine, the command line, and the packages and text that its two short trainings read. For Linux on x86-64
 // with a C library no older than this machine's. Builds what is not built; takes a minute or two.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -18,6 +29,22 @@ function run(command, args, options = {}) {
 function stop(message) {
   console.error(`gpu:pack: ${message}`);
   process.exit(1);
+}
+
+/** Of the kernels' sources, as sources_of in check.py has it: a pack of others is not taken for these. */
+function sources() {
+  const hash = createHash("sha256");
+  for (const folder of ["native/cuda", "native/include"]) {
+    const files = readdirSync(join(root, folder), { withFileTypes: true }).filter((entry) => entry.isFile());
+    for (const name of files.map((entry) => entry.name).sort()) {
+      const path = join(root, folder, name);
+      hash
+        .update(`${relative(root, path)}\0`)
+        .update(readFileSync(path))
+        .update("\0");
+    }
+  }
+  return hash.digest("hex");
 }
 
 const nvcc = spawnSync("nvcc", ["--version"], { stdio: "ignore" }).status === 0;
@@ -43,8 +70,9 @@ if (missing.length > 0) stop(`not there: ${missing.join(", ")}`);
 // Node lies elsewhere: tar follows a link to it.
 const beside = mkdtempSync(join(tmpdir(), "ctx-gpu-pack-"));
 symlinkSync(process.execPath, join(beside, "node"));
+writeFileSync(join(beside, "sources"), sources());
 mkdirSync(dirname(pack), { recursive: true });
-run("tar", ["--dereference", "--exclude=*.map", "-cJf", pack, "-C", beside, "node", "-C", root, ...files], {
+run("tar", ["--dereference", "--exclude=*.map", "-cJf", pack, "-C", beside, "node", "sources", "-C", root, ...files], {
   env: { ...process.env, XZ_OPT: process.env.XZ_OPT ?? `-T${availableParallelism()}` },
 });
 rmSync(beside, { recursive: true });
