@@ -126,6 +126,7 @@ function lowerBound(line: Line, section: Section, scope: Scope, bounds: Bounds, 
     return;
   }
   bounds.places.set(measure, within.place(node));
+  lowering.workings.note(node, within);
   const value = evaluateExpression(node.right, within);
   const bound =
     value && convert(value, property.type.of, node.right, { language: lowering.language, scope: within, property });

@@ -7,8 +7,10 @@ import {
   FileChangeType,
   type InitializeParams,
   LSPErrorCodes,
+  MessageType,
   ProposedFeatures,
   ResponseError,
+  ShowMessageNotification,
   type WorkspaceFolder,
 } from "vscode-languageserver/node";
 import type { Host } from "../../compiler/host.ts";
@@ -33,6 +35,8 @@ const watched = ["**/*.ctx", "**/*.json", "**/*.{jsonl,zst,parquet,txt,md}"];
 /** Speaks the language server protocol until the editor says goodbye; then the process ends. */
 export function startServer(options: ServerOptions): void {
   const connection = createConnection(ProposedFeatures.all, options.input, options.output);
+  // What goes wrong in one answer is no reason to leave the editor alone.
+  process.on("unhandledRejection", (error) => connection.console.error(String(error)));
   new Server(connection, options).listen();
 }
 
@@ -67,7 +71,9 @@ class Server {
           if (this.#features.refreshesHints) connection.languages.inlayHint.refresh().catch(log);
           if (this.#features.refreshesLenses) connection.sendRequest("workspace/codeLens/refresh").catch(log);
         },
-        warn: (message) => connection.window.showWarningMessage(message),
+        // Told, not asked: an answer that some editors refuse is not needed.
+        warn: (message) =>
+          connection.sendNotification(ShowMessageNotification.type, { type: MessageType.Warning, message }).catch(log),
         fail: log,
       },
     });

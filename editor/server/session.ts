@@ -224,7 +224,7 @@ export class Session {
     const started = performance.now();
     let found: Map<string, EditorDiagnostic[]>;
     try {
-      found = diagnosticsOf(snapshot);
+      found = isTooLong(entry) ? new Map([[entry.document.uri, []]]) : diagnosticsOf(snapshot);
     } catch (error) {
       // Nobody should wait for what will not come.
       for (const tell of entry.waiting) tell(undefined);
@@ -265,6 +265,10 @@ export class Session {
       this.options.client.fail(error);
     }
   }
+}
+
+function isTooLong({ document }: Entry): boolean {
+  return document.getText().length > longest;
 }
 
 /** Recipes that are searched for a name. */

@@ -16,6 +16,7 @@ import type {
   TextEdit,
   WorkspaceEdit,
 } from "../../editor/service/index.ts";
+import { completionsAt, Snapshot } from "../../editor/service/index.ts";
 import { format } from "../../grammar/index.ts";
 import { Editor } from "./client.ts";
 import { applied } from "./fixture.ts";
@@ -63,19 +64,37 @@ test("a session: open, type letter by letter, complete, undo, hover, rename, for
   await editor.open(uri, HEAD);
   await settled(uri, "a.ctx", HEAD);
 
-  // A stage, letter by letter; after each a completion is asked for, and every answer comes.
+  // A stage, letter by letter, taken back letter by letter, and written again in one go; each completion is the service's own.
   const typed = "stage s64k { length = 64Ki  steps = 50  batch = 16 }\n";
   let text = HEAD;
-  for (const [k, letter] of [...typed].entries()) {
-    const at = { line: 3, character: k };
-    await editor.change(uri, [{ range: { start: at, end: at }, text: letter }]);
-    text += letter;
-    if (letter === "\n") continue;
-    const items = (await editor.at("completion", uri, { line: 3, character: k + 1 })) as CompletionItem[];
-    if (typed.slice(0, k + 1) === "stage s64k { le") expect(items.map(({ label }) => label)).toContain("length");
-    if (typed.slice(0, k + 1) === "st") expect(items.map(({ label }) => label)).toContain("stage");
+  const put = async (from: number, to: number, inserted: string) => {
+    const range = { start: { line: 3, character: from }, end: { line: 3, character: to } };
+    await editor.change(uri, [{ range, text: inserted }]);
+    text = applied(text, [{ range, newText: inserted }]);
+  };
+  const expectCompletions = async (character: number, labels: string[] = []) => {
+    const at = { line: 3, character };
+    const items = (await editor.at("completion", uri, at)) as CompletionItem[];
+    const file = join(folder, "a.ctx");
+    const own = completionsAt(new Snapshot(file, text, { host: nodeHost(), uri: () => uri }), at);
+    expect(items).toEqual(own);
+    expect(items.map(({ label }) => label)).toEqual(expect.arrayContaining(labels));
+  };
+  const line = typed.trimEnd();
+  const offered: { [line: string]: string[] } = { st: ["stage"], "stage s64k { le": ["length", "steps"] };
+  for (let k = 0; k < line.length; k++) {
+    await put(k, k, line[k]!);
+    await expectCompletions(k + 1, offered[line.slice(0, k + 1)]);
   }
+  await settled(uri, "a.ctx", HEAD + line);
+  for (let k = line.length; k > 0; k--) {
+    await put(k - 1, k, "");
+    await expectCompletions(k - 1);
+  }
+  await settled(uri, "a.ctx", HEAD);
+  await put(0, 0, typed);
   await settled(uri, "a.ctx", text);
+  expect(text).toBe(HEAD + typed);
 
   const hover = (await editor.at("hover", uri, { line: 2, character: 8 })) as Hover;
   expect(hover.contents.value).toContain("| s64k | 64Ki | 22,443,169 | none |");
@@ -220,6 +239,19 @@ test("columns count UTF-16, whatever the line endings, and a byte order mark tha
     { range: { start: { line: 2, character: from }, end: { line: 2, character: from + 4 } }, text: "text" },
   ]);
   await editor.diagnostics(uri, (list) => !list.some(({ message }) => message.includes("txet")));
+  expect(await editor.end()).toEqual({ status: 0, stderr: "" });
+});
+
+test("what is too long to be a recipe is left alone, until it is shorter", async () => {
+  await editor.start(pathToFileURL(folder).href);
+  const warned = new Promise((resolve) => editor.connection.onNotification("window/showMessage", resolve));
+  const uri = uriOf("huge.ctx");
+  await editor.open(uri, `${HEAD}# ${"x".repeat(5_000_000)}\n`);
+  expect(await editor.diagnostics(uri)).toEqual([]);
+  expect(await warned).toMatchObject({ type: 2 });
+  await editor.at("hover", uri, { line: 0, character: 1 });
+  await editor.change(uri, [{ range: { start: { line: 3, character: 0 }, end: { line: 4, character: 0 } }, text: "" }]);
+  await settled(uri, "huge.ctx", HEAD);
   expect(await editor.end()).toEqual({ status: 0, stderr: "" });
 });
 
