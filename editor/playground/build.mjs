@@ -1,6 +1,6 @@
 // Builds the playground into dist/playground: five files for any file server. The compiler, the language service and the recipes of the
 // repository are in them; nothing else is loaded.
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -18,11 +18,14 @@ export function examples() {
   const first = "gradient-llama3-1m.ctx";
   const ordered = [first, ...names.filter((name) => name !== first)];
   const models = readdirSync(join(recipes, "models")).map((name) => `models/${name}/`);
-  const files = models.flatMap((folder) => ["config.json", "tokenizer.json"].map((name) => `${folder}${name}`));
+  const files = models
+    .flatMap((folder) => ["config.json", "tokenizer.json"].map((name) => `${folder}${name}`))
+    .filter((name) => existsSync(join(recipes, name)));
   return {
     recipes: ordered.map((name) => ({
       name: name.replace(/\.ctx$/, ""),
-      text: readFileSync(join(recipes, name), "utf8"),
+      // In the playground all recipes lie in one folder.
+      text: readFileSync(join(recipes, name), "utf8").replaceAll('"../models/', '"models/'),
     })),
     // Of a tokenizer only that it is there.
     files: Object.fromEntries(

@@ -196,7 +196,9 @@ test("imports in a circle are told once in each file, and a change of either is 
 test("questions that are taken back, or that a change overtakes, are not answered", async () => {
   await editor.start(pathToFileURL(folder).href);
   const uri = uriOf("a.ctx");
-  await editor.open(uri, `${HEAD}stage s { length = 32Ki  steps = 50 }\n`);
+  // Costly, so that the pause before an analysis is longer than what lies between two messages.
+  const stages = Array.from({ length: 300 }, (_, k) => `stage s${k} { length = 32Ki  steps = ${k + 1} }\n`);
+  await editor.open(uri, HEAD + stages.join(""));
   await editor.diagnostics(uri);
   const range = { start: { line: 0, character: 0 }, end: { line: 4, character: 0 } };
   const at = { line: 0, character: 0 };
@@ -206,11 +208,7 @@ test("questions that are taken back, or that a change overtakes, are not answere
   editor.change(uri, [{ range: { start: at, end: at }, text: "# b\n" }]);
   await expect(hints).rejects.toMatchObject({ code: -32801 });
   const source = new CancellationTokenSource();
-  const taken = editor.connection.sendRequest(
-    "textDocument/completion",
-    { textDocument: { uri }, position: at },
-    source.token,
-  );
+  const taken = editor.connection.sendRequest("textDocument/inlayHint", { textDocument: { uri }, range }, source.token);
   source.cancel();
   await expect(taken).rejects.toMatchObject({ code: -32800 });
   // Of a document that is not open nothing is known.
