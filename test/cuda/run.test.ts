@@ -109,7 +109,7 @@ describe.skipIf(process.arch !== "x64")("ctx run --device cuda", () => {
 
   test("ctx doctor tells the GPU", async () => {
     const { stdout } = await ctx(["doctor"], folder, { ...SHIM });
-    expect(stdout).toMatch(/CUDA +CUDA kernels on the host, 16 GiB, compute capability 8.0 \(driver for CUDA 12.0/);
+    expect(stdout).toMatch(/CUDA +CUDA kernels on the host, 16 GiB, compute capability 9.0 \(driver for CUDA 12.0/);
     const none = await ctx(["doctor"], folder, { ...SHIM, CTX_SHIM_DRIVER: "0" });
     expect(none.stdout).toMatch(/CUDA +there is no NVIDIA driver/);
   });

@@ -87,9 +87,12 @@ describe.each(recipes)("%s", (name) => {
   test("memory bars are the ledger to scale", () => {
     const bars = tags(html, /<div class="bar">[\s\S]*?<\/div>\n<svg[\s\S]*?<\/svg><\/div>/g);
     const { device_bytes } = plan.hardware;
-    const end = Math.max(device_bytes, ...plan.stages.map(({ memory }) => memory.device.total));
-    for (const [index, { memory }] of plan.stages.entries()) {
-      const { total, ...terms } = memory.device;
+    const ledgers = plan.stages.flatMap(({ memory }) => memory.device ?? []);
+    // Of a model that no engine computes there is no ledger, and that is said.
+    expect(html.includes("hangs on an engine that computes it")).toBe(ledgers.length === 0);
+    if (ledgers.length === 0) return expect(bars).toEqual([]);
+    const end = Math.max(device_bytes, ...ledgers.map(({ total }) => total));
+    for (const [index, { total, ...terms }] of ledgers.entries()) {
       const parts = tags(bars[index]!, /<rect[^>]*class="m\d"/g);
       const expected = Object.values(terms).filter((bytes) => bytes > 0);
       expect(parts.map((part) => number(part, "width")).sort((a, b) => a - b)).toEqual(
