@@ -142,7 +142,7 @@ onLinux.each([
         attempt === 0 ? refused : await launch(runOrResume(folder, root), folder, {}, `${option} ${kibibytes}`).ended;
       const [, more, unit] = /raise the limit by ([\d.]+) (M|G)iB or more/.exec(said.stderr) ?? [];
       if (more === undefined) continue;
-      kibibytes += Math.ceil(Number(more) * (unit === "G" ? 2 ** 20 : 1024)) + 16_384;
+      kibibytes += Math.ceil(Number(more) * (unit === "G" ? 2 ** 20 : 1024)) + 32_768;
     }
     const enough = await launch(runOrResume(folder, root), folder, {}, `${option} ${kibibytes}`).ended;
     expect(enough.status, enough.stderr).toBe(0);

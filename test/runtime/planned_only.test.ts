@@ -15,13 +15,15 @@ const folder = "recipes/models/deepseek-v3-4k";
 const words = "CTX8026: a model of deepseek_v3 can be planned, but not trained or measured";
 
 test("ctx run refuses a recipe and a plan alike, at the place of the model, and leaves nothing behind", async () => {
-  const { plan } = compile(readFileSync(recipe, "utf8"), nodeHost(), { file: resolve(recipe) });
+  const text = readFileSync(recipe, "utf8");
+  const { plan } = compile(text, nodeHost(), { file: resolve(recipe) });
+  const line = text.split("\n").findIndex((each) => each.startsWith("model {")) + 1;
   const cwd = mkdtempSync(join(tmpdir(), "ctx-planned-"));
   writeFileSync(join(cwd, "plan.json"), JSON.stringify(plan));
   for (const file of [resolve(recipe), "plan.json"]) {
     const { status, stderr } = await ctx(["run", file], cwd);
     expect([status, stderr.split(words).length - 1]).toEqual([1, 1]);
-    expect(stderr).toContain(`${resolve(recipe)}:12:16: ${words}`);
+    expect(stderr).toContain(`${resolve(recipe)}:${line}:16: ${words}`);
   }
   expect(readdirSync(cwd)).toEqual(["plan.json"]);
 });
