@@ -9,7 +9,8 @@
  * - braces.ts and lines.ts have already seen to it that an unclosed bracket ends where the next statement begins.
  *
  * What rules choose among is made once for each parser, as Chevrotain advises, and not anew for each statement: hence fields such
- * as `statements` beside the rules, and hence the block at hand is a field (`parent`) and no argument.
+ * as `statements` beside the rules, and hence the block at hand is a field (`parent`) and no argument. Rules of statements call each
+ * other, and the gates between them look ahead as fields of the same object: they are one file, if a long one.
  */
 import { type IToken, tokenMatcher } from "chevrotain";
 import type {

@@ -1,6 +1,5 @@
-import type { PlanDraft } from "../lower/plan.ts";
 import { shownContext, trainedContext } from "../model/index.ts";
-import type { PlanEvaluate } from "../plan.ts";
+import type { PlanEvaluate, PlanStage } from "../plan.ts";
 import { showTokens } from "../values/show.ts";
 import { type Check, chain } from "./context.ts";
 import { fallsShort, isWritten, startsUnsaid } from "./scaling_factor.ts";
@@ -18,9 +17,12 @@ const circle = 2 * Math.PI;
 export const contextCovered: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
-  let k = 0;
-  for (const { stage, pointer } of chain(context)) {
-    const reached = anglesReached(plan, k++);
+  let reached = model.initialize ? model.rope.inv_freq.map(() => 0) : anglesUpTo(model.context, model.rope.inv_freq);
+  for (const { stage, pointer, before } of chain(context)) {
+    if (!before || !trainedAlike(stage, before)) {
+      const angles = anglesUpTo(shownContext(stage), stage.rope.inv_freq);
+      reached = reached.map((angle, i) => Math.max(angle, angles[i]!));
+    }
     if (stage.context <= shownContext(stage) || startsUnsaid(trace, pointer, model.rope)) continue;
     if (isWritten(trace, pointer, model.rope) && fallsShort(stage, model.context)) continue; // said by scalingFactor
     const { inv_freq: frequencies } = stage.rope;
@@ -38,16 +40,14 @@ export const contextCovered: Check = (context) => {
   }
 };
 
-/** The largest angle, in radians, that each pair has been trained at when a stage is over. */
-function anglesReached({ model, stages }: PlanDraft, k: number): number[] {
-  const base = model.initialize ? [] : [{ frequencies: model.rope.inv_freq, tokens: model.context }];
-  const trained = stages.slice(0, k + 1).map((stage) => ({
-    frequencies: stage.rope.inv_freq,
-    tokens: shownContext(stage),
-  }));
-  return model.rope.inv_freq.map((_, i) =>
-    Math.max(0, ...[...base, ...trained].map(({ frequencies, tokens }) => tokens * frequencies[i]!)),
-  );
+/** The largest angle, in radians, that each pair of a table turns to within so many tokens. */
+function anglesUpTo(tokens: number, frequencies: readonly number[]): number[] {
+  return frequencies.map((frequency) => tokens * frequency);
+}
+
+/** Whether two stages, of one table and equally long, show the same angles. */
+function trainedAlike(stage: PlanStage, before: PlanStage): boolean {
+  return stage.rope.inv_freq === before.rope.inv_freq && shownContext(stage) === shownContext(before);
 }
 
 /** A promise that nothing trains is kept or not: told once, at the stage that first makes the largest. */

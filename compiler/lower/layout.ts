@@ -1,10 +1,12 @@
 import {
   type Choice,
   FILLED,
+  type Found,
   freeSpace,
   type LayoutSpace,
+  ofSteps,
   type StageNeeds,
-  searchLayout,
+  searchStep,
   segmentLengths,
 } from "../memory/index.ts";
 import { isComputed } from "../model/index.ts";
@@ -34,18 +36,50 @@ export interface Layout {
  */
 export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGround): Layout {
   const ground = { ...given, shard: parallel.text("shard") === "all" };
-  const space = layoutSpace(parallel, memory, ground);
-  const { choice, fits } = searchLayout(ground, space);
+  const devices = devicesOf(parallel, ground.hardware);
+  const step = stepLayout(parallel, memory, ground, devices);
+  const { space } = step;
+  const { choice, fits } = ofSteps(ground, space, step.found);
   if (!isComputed(ground.model.family)) return uncounted(parallel, memory, { choice, fits, space, ground });
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
-  noteChoice(parallel, memory, { choice, fits, space, ground });
+  noteChoice(parallel, memory, { choice, fits, space, ground }, step);
   return laidOut(parallel, memory, { choice, fits, space, ground });
 }
 
-/** Properties of `memory`. */
+/** Properties of `parallel` and of `memory`. */
+const PARALLEL = ["devices", "ring", "layout", "shard", "micro_batch"] as const;
 const MEMORY = ["checkpoint", "offload", "mlp_tile", "loss_chunk"] as const;
+
+/** What there is to choose from, and what was chosen for one step. */
+export interface StepLayout {
+  readonly space: LayoutSpace;
+  readonly found: Found;
+  /** Bytes on a device, at the least, if all activations were kept; absent where nobody has asked. */
+  keepingAll?: number;
+}
+
+/** Most stages of a recipe differ from one another in their steps alone, and are laid out once. */
+function stepLayout(parallel: Reader, memory: Reader, ground: LayoutGround, devices: number): StepLayout {
+  const { layouts } = parallel.lowering;
+  const key = writtenKey(parallel, memory, ground);
+  let known = layouts.get(key);
+  if (!known) {
+    const space = layoutSpace(parallel, memory, ground, devices);
+    known = { space, found: searchStep(ground, space) };
+    layouts.set(key, known);
+  }
+  return known;
+}
+
+/** All that decides the layout of one step and is not the same for the whole recipe. */
+function writtenKey(parallel: Reader, memory: Reader, { train, length, sequences, attended }: LayoutGround): string {
+  const set = [...PARALLEL.map((name) => parallel.value(name)), ...MEMORY.map((name) => memory.value(name))];
+  const written = set.map((value) => (isCall(value) ? [value.name, numberArgument(value, "layers")] : (value ?? null)));
+  const { dtype, lora } = train;
+  return JSON.stringify([length, sequences, attended ?? null, dtype, lora, ...written]);
+}
 
 /** Of a model that no engine computes: nothing of what is kept in memory can be set, for nothing of it is planned. */
 function uncounted(parallel: Reader, memory: Reader, chosen: Chosen): Layout {
@@ -88,14 +122,14 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
 }
 
 /** What the recipe leaves open, and what it sets. */
-function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround): LayoutSpace {
+function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, devices: number): LayoutSpace {
   const layout = (parallel.text("layout") as PlanParallel["layout"] | undefined) ?? "zigzag";
   const ring = parallel.number("ring");
   const micro = parallel.number("micro_batch");
   const chunk = memory.number("loss_chunk");
   const tile = memory.value("mlp_tile") === "none" ? 0 : memory.number("mlp_tile");
   const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
-  const free = freeSpace(ground, devicesOf(parallel, ground.hardware, ring), layout);
+  const free = freeSpace(ground, devices, layout);
   return {
     ...free,
     checkpoints: checkpointChoices(memory, ground.model.layers),
@@ -115,7 +149,8 @@ function dividedBy(micro: number, { rings, devices }: LayoutSpace, sequences: nu
 }
 
 /** As written, else one ring on a CPU, all that the hardware has on GPUs. */
-function devicesOf(parallel: Reader, hardware: PlanHardware, ring: number | undefined): number {
+function devicesOf(parallel: Reader, hardware: PlanHardware): number {
+  const ring = parallel.number("ring");
   const written = parallel.number("devices");
   if (written !== undefined) return written;
   if (hardware.kind === "cpu") {
@@ -196,7 +231,7 @@ interface Chosen {
 }
 
 /** Why what was left open came out as it did. */
-function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
+function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen, step: StepLayout): void {
   const { choice, fits, space, ground } = chosen;
   const { device_bytes: room } = ground.hardware;
   const taken = `${showBytes(totalOf(choice))} of ${showBytes(room)}`;
@@ -210,7 +245,7 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen): void {
   }
   if (memory.value("checkpoint") === "auto") {
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
-    memory.note("checkpoint", value, fits ? reasonToCheckpoint(chosen, taken) : why);
+    memory.note("checkpoint", value, fits ? reasonToCheckpoint(chosen, step, taken) : why);
   }
   if (memory.value("offload") === "auto") {
     const reason =
@@ -259,14 +294,17 @@ function tileReason(choice: Choice, tiles: readonly number[], why: string): stri
 }
 
 /** "keeps all activations: 3.1 GiB of 24 GiB", or what keeping all would need. */
-function reasonToCheckpoint({ choice, space, ground }: Chosen, taken: string): string {
+function reasonToCheckpoint({ choice, space, ground }: Chosen, step: StepLayout, taken: string): string {
   if (choice.checkpointEvery === 0) return `keeps all activations: ${taken}`;
   if (!space.checkpoints.includes(0)) return `the fastest that goes with offload: ${taken}`;
-  const all = searchLayout(
-    { ...ground, hardware: { ...ground.hardware, device_bytes: 1 } },
-    { ...space, checkpoints: [0] },
-  );
-  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(totalOf(all.choice))} at least, and a tenth stays free`;
+  step.keepingAll ??= leastKeepingAll(ground, space);
+  return `the fastest that fits, ${taken}: keeping all would need ${showBytes(step.keepingAll)} at least, and a tenth stays free`;
+}
+
+/** Bytes on a device of the most frugal layout that computes nothing again. */
+function leastKeepingAll(ground: LayoutGround, space: LayoutSpace): number {
+  const tight = { ...ground, hardware: { ...ground.hardware, device_bytes: 1 } };
+  return totalOf(searchStep(tight, { ...space, checkpoints: [0] }).choice);
 }
 
 function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {

@@ -9,6 +9,7 @@ import type { PlanDefault, PlanRope } from "../plan.ts";
 import type { Surveys } from "../survey/index.ts";
 import type { Typed } from "../types/typed.ts";
 import { IdleSettings } from "./idle.ts";
+import type { StepLayout } from "./layout.ts";
 import { Trace } from "./trace.ts";
 import { Workings } from "./workings.ts";
 
@@ -50,6 +51,8 @@ export class Lowering {
   readonly constants = new Map<Setting | PropertyDefinition, Typed>();
   /** RoPE's tables, by what they are made of. */
   readonly tables = new Map<string, PlanRope>();
+  /** Layouts of one step, by what is written of them and what they are for. */
+  readonly layouts = new Map<string, StepLayout>();
   /** What the files of sources have shown so far. */
   readonly surveys: Surveys = new Map();
   readonly #notes: PlanDefault[] = [];

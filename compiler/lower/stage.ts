@@ -100,7 +100,10 @@ export function lowerStage(
     sequences,
     tokens: steps * sequences * length,
     rope,
-    pairs: classifyPairs(model.rope.inv_freq, model.context, rope.inv_freq, context),
+    pairs:
+      before?.rope.inv_freq === rope.inv_freq && before.context === context
+        ? before.pairs
+        : classifyPairs(model.rope.inv_freq, model.context, rope.inv_freq, context),
     mix,
     positions,
     ...(attended && { attended }),

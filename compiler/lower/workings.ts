@@ -14,11 +14,8 @@ export interface StageValue {
   readonly value: Value;
 }
 
-interface Evaluation {
-  readonly stage: string | null;
-  readonly pair: number | null;
-  readonly scope: Scope;
-}
+/** An expression that was evaluated in a scope, the stage that asked, and the pair. */
+type Evaluation = readonly [node: Expression, scope: Scope, stage: string | null, pair: number | null];
 
 /**
  * What was worked out on the way to a plan, for whoever shows it beside the recipe: an editor. It is there, as far as it goes,
@@ -33,14 +30,27 @@ export class Workings {
   trace = new Trace({ file: "", start: 0, end: 0 });
   /** The stage that is being lowered. */
   stage: string | null = null;
-  readonly #evaluations = new Map<Expression, Evaluation[]>();
+  /** As they were noted: a compilation that nobody asks about pays for no more. */
+  readonly #noted: Evaluation[] = [];
+  /** While someone asks: what is evaluated for the answer is not what the recipe evaluates. */
+  #asked = false;
+  /** By expression, of the first so many that were noted. */
+  readonly #sorted = { upTo: 0, evaluations: new Map<Expression, Evaluation[]>() };
 
   /** Notes that an expression (a property's, a definition's, a condition's) is evaluated in a scope. */
   note(node: Expression, scope: Scope, pair: number | null = null): void {
-    const noted = this.#evaluations.get(node);
-    const evaluation = { stage: this.stage, pair, scope };
-    if (noted) noted.push(evaluation);
-    else this.#evaluations.set(node, [evaluation]);
+    if (!this.#asked) this.#noted.push([node, scope, this.stage, pair]);
+  }
+
+  #evaluationsOf(node: Expression): readonly Evaluation[] {
+    const { evaluations } = this.#sorted;
+    for (; this.#sorted.upTo < this.#noted.length; this.#sorted.upTo++) {
+      const evaluation = this.#noted[this.#sorted.upTo]!;
+      const others = evaluations.get(evaluation[0]);
+      if (others) others.push(evaluation);
+      else evaluations.set(evaluation[0], [evaluation]);
+    }
+    return evaluations.get(node) ?? [];
   }
 
   /**
@@ -52,12 +62,14 @@ export class Workings {
    */
   valuesOf(whole: Expression, part: Expression = whole): StageValue[] {
     const found = new Map<string, StageValue>();
-    for (const { stage, pair, scope } of this.#evaluations.get(whole) ?? []) {
+    this.#asked = true;
+    for (const [, scope, stage, pair] of this.#evaluationsOf(whole)) {
       const key = `${stage} ${pair}`;
       if (found.has(key)) continue;
       const value = evaluate(part, scope.reportingTo({ add: () => {} }));
       if (value) found.set(key, { stage, pair, value });
     }
+    this.#asked = false;
     const values = [...found.values()];
     const ofStages = values.filter(({ stage }) => stage !== null);
     return ofStages.length > 0 ? ofStages : values;
@@ -65,7 +77,7 @@ export class Workings {
 
   /** The stages that asked for the value of an expression; none where it was never asked for within one. */
   stagesOf(whole: Expression): string[] {
-    return [...new Set((this.#evaluations.get(whole) ?? []).flatMap(({ stage }) => stage ?? []))];
+    return [...new Set(this.#evaluationsOf(whole).flatMap(([, , stage]) => stage ?? []))];
   }
 
   /** Index in `stages` of each one whose value at the pointer (`rope/theta`) stands at this place. */

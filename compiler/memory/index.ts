@@ -10,8 +10,10 @@ export {
   fits,
   type LayoutSpace,
   layoutOf,
+  ofSteps,
   type StageNeeds,
   searchLayout,
+  searchStep,
 } from "./search.ts";
 export { freeSpace, segmentLengths } from "./space.ts";
 export { ledgerOf, ledgerOptions, type StageMemory } from "./stage.ts";

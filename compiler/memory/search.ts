@@ -71,31 +71,25 @@ export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHard
   return share(choice, hardware) <= 1;
 }
 
-/**
- * The fastest layout that fits. Neither it nor its memory hangs on the number of steps, so stages that differ in nothing else
- * are searched for once; only their time is worked out for each.
- */
+/** The fastest layout that fits. */
 export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
-  const known = searched.get(needs.model) ?? new Map<string, Found>();
-  searched.set(needs.model, known);
-  const key = keyOf(needs, space);
-  const found = known.get(key) ?? search({ ...needs, steps: 1 }, space);
-  known.set(key, found);
-  const { choice, fits, looked } = found;
+  return ofSteps(needs, space, searchStep(needs, space));
+}
+
+/**
+ * The fastest layout of one step. Neither it nor its memory hangs on the number of steps: stages that differ in nothing else need one
+ * search, and `ofSteps` of each.
+ */
+export function searchStep(needs: StageNeeds, space: LayoutSpace): Found {
+  return search({ ...needs, steps: 1 }, space);
+}
+
+/** What was found for one step, with the time that a stage's own steps take. */
+export function ofSteps(needs: StageNeeds, space: LayoutSpace, { choice, fits, looked }: Found): Found {
   return { choice: { ...choice, train: needs.train, ...timeOf(needs, space, choice) }, fits, looked };
 }
 
-/** What has been found for a model's stages, of one step, by all else that decides it. */
-const searched = new WeakMap<StageNeeds["model"], Map<string, Found>>();
-
 type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
-
-function keyOf(needs: StageNeeds, space: LayoutSpace): string {
-  const { train, length, hardware, sequences, attended, shard } = needs;
-  const { dtype, lora } = train;
-  const stage = [dtype, lora, length, hardware, sequences, attended ?? null, shard === true];
-  return JSON.stringify([...stage, space, space.rings.map(space.micros)]);
-}
 
 /**
  * Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from

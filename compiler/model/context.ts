@@ -43,5 +43,7 @@ function longest({ model, stages }: Stages, k: number, ofBase: number, of: (stag
 }
 
 function same(a: PlanRope, b: PlanRope): boolean {
-  return a.attention_factor === b.attention_factor && a.inv_freq.every((frequency, i) => frequency === b.inv_freq[i]);
+  if (a.attention_factor !== b.attention_factor) return false;
+  // Tables of one recipe that are the same are one object, mostly.
+  return a.inv_freq === b.inv_freq || a.inv_freq.every((frequency, i) => frequency === b.inv_freq[i]);
 }
