@@ -78,6 +78,10 @@ function withContext(model: PlanModel | undefined, reader: Reader): PlanModel | 
   reader.trace("context", "/model/context");
   const { promised_context: known, ...rest } = model;
   const promised = known ?? model.context;
+  if (promised !== tokens) {
+    const from = `as the recipe says; config.json promises ${showTokens(promised)}`;
+    reader.note("context", showTokens(tokens), from);
+  }
   return { ...rest, context: tokens, ...(promised !== tokens && { promised_context: promised }) };
 }
 
