@@ -78,8 +78,9 @@ export function analyze(text: string, host: Host, options: AnalyzeOptions = {}):
   if (draft) keepSurveys(draft, lowering.surveys);
   // What an import that could not be read says about the plan is unknown.
   if (draft && !lacksImport(report.list())) {
-    const { trace, brokenFrom, pathDependent, claims } = lowering;
-    const context = { plan: draft, trace, report, host, brokenFrom, pathDependent, claims };
+    const { trace, brokenFrom, pathDependent, claims, ropes } = lowering;
+    const firstStage = root.children.find(({ kind }) => kind === "stage" || kind === "curriculum")?.at;
+    const context = { plan: draft, trace, report, host, brokenFrom, pathDependent, claims, ropes, firstStage };
     const uncertain = uncertainKinds(root);
     if (!lowering.trainRead) uncertain.add("train");
     for (const group of checks) {

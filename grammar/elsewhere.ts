@@ -114,7 +114,7 @@ export const blocksElsewhere: { readonly [block: string]: string } = {
   ...named(["dataset", "datasets", "train_data"], 'write data { source NAME { files = "…" } }'),
   ...named(["optimizer", "optim"], "write train { optimizer = adamw(lr: 2e-5) }"),
   ...named(["scheduler", "lr_scheduler"], "write train { schedule = cosine(warmup: 10%) }"),
-  ...named(["deepspeed", "fsdp", "accelerate"], "write parallel { devices = 8 }"),
+  ...named(["deepspeed", "fsdp", "accelerate"], "write parallel { devices = 8  shard = all }"),
 };
 
 /** How to say here what other tools say with a property that has no single one here. */
@@ -133,11 +133,50 @@ const propertiesElsewhere: { readonly [property: string]: string } = {
     "remove it: kernels are fused always",
   ),
   ...named(["gradient_checkpointing", "activation_checkpointing"], "write memory { checkpoint = every(1) }"),
+  ...named(
+    [
+      ...["fsdp", "fsdp_config", "full_shard", "fully_shard", "sharding_strategy", "deepspeed", "deepspeed_config"],
+      ...["zero", "zero3", "zero_3", "zero_stage", "zero_optimization"],
+    ],
+    "write parallel { shard = all }: devices divide weights, gradients and moments",
+  ),
+  ...named(
+    [
+      "tensor_parallel",
+      "tensor_parallel_size",
+      "tensor_model_parallel_size",
+      "tensor_parallel_degree",
+      "tp_size",
+      "tp",
+    ],
+    "ctx has no tensor parallelism: write parallel { ring = 8 }, which divides the sequence, and shard = all for the weights",
+  ),
+  ...named(
+    [
+      ...["pipeline_parallel", "pipeline_parallel_size", "pipeline_model_parallel_size", "pipeline_parallel_degree"],
+      ...["pp_size", "pp"],
+    ],
+    "ctx has no pipeline parallelism: write parallel { ring = 8 }, which divides the sequence, and shard = all for the weights",
+  ),
   ...named(["packing", "sample_packing"], "remove it: documents are packed into rows always"),
 };
 
 function named(names: readonly string[], hint: string): { [name: string]: string } {
   return Object.fromEntries(names.map((name) => [name, hint]));
+}
+
+/** What other tools call the choices of a property: property → choice → names elsewhere. */
+const choicesElsewhere: { readonly [property: string]: { readonly [choice: string]: readonly string[] } } = {
+  shard: {
+    all: ["fsdp", "full_shard", "fully_shard", "full", "zero3", "zero_3", "zero_stage_3", "deepspeed"],
+    moments: ["zero1", "zero_1", "zero_stage_1", "distributed_optimizer"],
+  },
+};
+
+/** The choice of `property` that other tools call `value`. */
+export function choiceHere(property: string, value: string): string | undefined {
+  const choices = Object.hasOwn(choicesElsewhere, property) ? choicesElsewhere[property]! : {};
+  return Object.keys(choices).find((choice) => choices[choice]!.includes(value.toLowerCase()));
 }
 
 /** Advice on a property of other tools that has no single one here. */

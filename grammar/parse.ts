@@ -36,11 +36,20 @@ export function parse(text: string): Parsed {
   for (const token of cut) problems.push({ code: "CTX1022", parameters: { limit: NESTING_LIMIT }, ...spanOf(token) });
   for (const brace of extra) problems.push(extraBrace(brace));
   for (const token of lexed.groups.unknown ?? []) {
-    const character = String.fromCodePoint(token.image.codePointAt(0) ?? 0);
-    problems.push({ code: "CTX1011", parameters: { character }, ...spanOf(token) });
+    problems.push({ code: "CTX1011", parameters: strange(token.image), ...spanOf(token) });
   }
   file.comments = comments(lexed.groups.comments ?? [], text, problems);
   return { file, problems: firstOfEachLine(withoutSwallowed(problems, source), source), text: source };
+}
+
+/** What a character is called where the language does not use it; one that can't be seen by its number, lest it change how the message reads. */
+function strange(image: string): { character: string; hint: string } {
+  const code = image.codePointAt(0) ?? 0;
+  const seen = String.fromCodePoint(code);
+  const invisible = /^[\p{C}\p{Z}\p{M}]$/u.test(seen);
+  const character = invisible ? `U+${code.toString(16).toUpperCase().padStart(4, "0")}` : seen;
+  const inName = /^[\p{L}\p{M}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}]$/u.test(seen);
+  return { character, hint: inName ? "names are of ASCII letters, digits and _" : "remove it" };
 }
 
 function comments(tokens: IToken[], text: string, problems: SyntaxProblem[]): Comment[] {

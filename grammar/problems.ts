@@ -28,7 +28,7 @@ export interface SyntaxParameters {
   /** A comma is missing before this value of a list, map or call. */
   CTX1010: Record<never, never>;
   /** A character that the language does not use. */
-  CTX1011: { character: string };
+  CTX1011: { character: string; hint: string };
   /** Another spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`; `x 2` for `x2`, `64 Ki` for `64Ki`. */
   CTX1012: { found: string; instead: string };
   /** A comma between properties or blocks. */

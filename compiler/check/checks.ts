@@ -16,7 +16,7 @@ import { documentsTooShort, longDocumentShare } from "./long_documents.ts";
 import { factorsFall, shortFactorUntrained } from "./longrope.ts";
 import { memoryFits } from "./memory.ts";
 import { nothingToMerge, onlyMerged } from "./merge.ts";
-import { originalLength, trainedAsPromised } from "./original.ts";
+import { originalLength, trainedAsPromised, trainedBeyondPromise } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
 import { plannedOnly } from "./planned_only.ts";
@@ -56,6 +56,7 @@ export const checks: readonly CheckGroup[] = [
     checks: [
       originalLength,
       trainedAsPromised,
+      trainedBeyondPromise,
       trainedArc,
       thetaOvershoot,
       unfinishedPeriods,
@@ -109,7 +110,8 @@ export const checks: readonly CheckGroup[] = [
   { needs: ["stage", "train"], checks: [learningRate, learningRateJump] },
   { needs: ["stage", "train", "rope"], checks: [loraFrozenNorms, adapterRank] },
   { needs: ["stage", "train"], checks: [carriedMoments, restartWithoutWarmup] },
-  { needs: ["stage", "train", "rope"], checks: [contextCovered, contextShown] },
+  { needs: ["stage", "train", "rope"], checks: [contextCovered] },
+  { needs: ["stage", "train", "rope", "evaluate"], checks: [contextShown] },
   { needs: ["stage", "train"], checks: [poseCoverage] },
   { needs: ["stage", "train", "data"], checks: [poseDocuments] },
   { needs: ["stage", "train", "parallel", "memory", "hardware"], checks: [memoryFits] },

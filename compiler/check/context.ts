@@ -5,6 +5,7 @@ import type { Claim, PathDependence } from "../lower/lowering.ts";
 import type { PlanDraft } from "../lower/plan.ts";
 import type { Trace } from "../lower/trace.ts";
 import { shownContext } from "../model/index.ts";
+import type { Section } from "../names/section.ts";
 import type { PlanRope, PlanStage } from "../plan.ts";
 
 /** What a check looks at: the finished plan, and where each of its values came from. */
@@ -19,6 +20,10 @@ export interface CheckContext {
   readonly pathDependent: ReadonlyMap<string, PathDependence>;
   /** Numbers that are declared only to be held against the plan. */
   readonly claims: ReadonlyMap<string, Claim>;
+  /** The rope block of each stage as written, the top level's under its own; undefined where there is neither. */
+  readonly ropes: ReadonlyMap<string, Section | undefined>;
+  /** Heading of the first stage or curriculum, above which a block of the top level can be written. */
+  readonly firstStage: Place | undefined;
 }
 
 /** One rule about a plan. It reports what it finds and changes nothing. */

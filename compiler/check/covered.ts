@@ -1,6 +1,6 @@
 import { shownContext, trainedContext } from "../model/index.ts";
 import type { PlanEvaluate, PlanStage } from "../plan.ts";
-import { showTokens } from "../values/show.ts";
+import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, chain } from "./context.ts";
 import { fallsShort, isWritten, startsUnsaid } from "./scaling_factor.ts";
 
@@ -50,26 +50,45 @@ function trainedAlike(stage: PlanStage, before: PlanStage): boolean {
   return stage.rope.inv_freq === before.rope.inv_freq && shownContext(stage) === shownContext(before);
 }
 
+/** Published promises reach this many times the longest row: YaRN's Mistral 128K by rows of 16K, its Llama-2 128K by rows of 64K. */
+const furthestPublished = 8;
+
 /** A promise that nothing trains is kept or not: told once, at the stage that first makes the largest. */
 export const contextShown: Check = (context) => {
   const { plan, trace, report } = context;
+  const { model } = plan;
   if (report.has("CTX4008")) return;
   const shown = [...chain(context)].map(({ stage, pointer }, k) => ({ stage, pointer, to: trainedContext(plan, k) }));
-  const unshown = shown.filter(({ stage, to }) => stage.context > to);
+  const unshown = shown.filter(
+    ({ stage, pointer, to }) =>
+      stage.context > to && !(isWritten(trace, pointer, model.rope) && fallsShort(stage, model.context)), // scalingFactor
+  );
   const most = Math.max(...unshown.map(({ stage }) => stage.context));
   const first = unshown.find(({ stage }) => stage.context === most);
   if (!first) return;
   const { stage, pointer, to } = first;
+  const since = plan.stages.slice(plan.stages.indexOf(stage));
+  const measured = since.some(({ evaluate }) => longestMeasured(evaluate) >= stage.context);
+  const times = stage.context / to;
+  const far = times > furthestPublished;
+  if (measured && !far) return; // meant, and its evaluation shows whether it holds
   const reach = showTokens(stage.context);
-  report.add("CTX4018", trace.nearest(`${pointer}/context`), {
-    stage: stage.name,
-    context: reach,
-    shown: showTokens(to),
-    hint:
-      longestMeasured(stage.evaluate) >= stage.context
-        ? "its table is made for them: the evaluation after the stage shows whether they carry over"
-        : `its table is made for them, but nothing measures whether they carry over: evaluate at lengths up to ${reach}`,
-  });
+  const published = `published models reach ${furthestPublished} times at most`;
+  const unmeasured = `nothing measures whether they carry over: evaluate at lengths up to ${reach}`;
+  report.add(
+    "CTX4018",
+    trace.nearest(`${pointer}/context`),
+    {
+      stage: stage.name,
+      context: reach,
+      times: showNumber(Number(times.toPrecision(3))),
+      shown: showTokens(to),
+      hint: far
+        ? `${published}: train longer rows, or let positions skip by pose(…)`
+        : `its table is made for them, but ${unmeasured}`,
+    },
+    far ? { severity: "warning" } : {},
+  );
 };
 
 function longestMeasured(evaluate: PlanEvaluate | null): number {

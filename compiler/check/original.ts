@@ -1,6 +1,6 @@
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { type KnownTraining, knownConfig, modelFromConfig, shownContext } from "../model/index.ts";
+import { isMadeForLonger, type KnownTraining, knownConfig, modelFromConfig, shownContext } from "../model/index.ts";
 import type { PlanModel } from "../plan.ts";
 import { showTokens, writtenTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
@@ -43,6 +43,28 @@ export const trainedAsPromised: Check = (context) => {
   if (place && training?.promised.includes(model.context)) {
     reportPromise(context.report, place, "context", model.context, training);
   }
+};
+
+/**
+ * A recipe that counts from more than config.json promises, or than a published model is known to have been trained at: every check of the
+ * table then takes angles for trained that nothing has shown. Not where the theta says itself that the promise is too low.
+ */
+export const trainedBeyondPromise: Check = (context) => {
+  const { model } = context.plan;
+  const place = context.trace.exact("/model/context");
+  if (!place || model.initialize || context.report.has("CTX3019")) return;
+  const training = trainingOf(model);
+  const promised = model.promised_context ?? model.context;
+  const known = training?.tokens ?? promised;
+  if (model.context <= known || isMadeForLonger(model, promised)) return;
+  const values = {
+    context: showTokens(model.context),
+    known: showTokens(known),
+    source: training ? `the training of ${training.of} ended (${training.source})` : "its config.json ends",
+  };
+  context.report.add("CTX8028", place, values, {
+    fixes: replacing(place, `context = ${showTokens(known)}`, writtenTokens(known)),
+  });
 };
 
 /** What is known of a published model that the recipe calls by its name. */

@@ -1,7 +1,8 @@
 import { shownContext } from "../model/index.ts";
 import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
-import { type Check, type CheckContext, chain, plentyOfTokens, replacing, type StageStep } from "./context.ts";
+import { type Check, type CheckContext, chain, plentyOfTokens, type StageStep } from "./context.ts";
+import { insideTheArc } from "./inside_the_arc.ts";
 import { fallsShort, startsUnsaid } from "./scaling_factor.ts";
 
 /** How far past its trained angle a pair may turn before it is said aloud; Gradient's published stages reach 1.24. */
@@ -33,7 +34,7 @@ export const trainedArc: Check = (context) => {
           ? `theta is ${showNumber(stage.rope.theta)}; ${showNumber(Math.ceil(needed))} would keep every pair inside`
           : `the slowest of them turn ${showNumber(Number(stage.pairs.furthest.toPrecision(2)))} times as far as in training`,
       },
-      { fixes: replacing(formula, "theta = critical_base(length)", "critical_base(length)") },
+      { fixes: insideTheArc(context, step) },
     );
   }
 };

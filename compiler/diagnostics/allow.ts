@@ -57,11 +57,14 @@ export function applyAllowances(
   return { diagnostics: [...kept, ...report.list()], unused: idle.list() };
 }
 
+/** What the editor's fix writes where the reason goes; it is none. */
+const placeholder = "say why it is fine here";
+
 /** About these comments themselves. */
 const ofComments: ReadonlySet<string> = new Set(["CTX2401", "CTX2402"]);
 
 /**
- * Writes a comment above the line of a diagnostic that allows it there. Undefined for one that can't be allowed, or is already.
+ * Writes a comment above the line of a diagnostic that allows it there as soon as its reason is written. Undefined for one that can't be allowed, or is already.
  *
  * @param text of the file that the diagnostic is about
  */
@@ -71,7 +74,7 @@ export function allowanceFix({ code, severity, at }: Diagnostic, text: SourceTex
   const { start } = text.line(text.lineAt(at.start));
   const indent = /^[ \t]*/.exec(text.text.slice(start))![0];
   const ending = /\r\n|\n|\r/.exec(text.text)?.[0] ?? "\n";
-  const comment = `${indent}# ctx-allow ${code}: say why it is fine here${ending}`;
+  const comment = `${indent}# ctx-allow ${code}: ${placeholder}${ending}`;
   const edits = [{ file: at.file, start, end: start, text: comment }];
   return { title: `allow ${code} on this line`, safety: "review", edits };
 }
@@ -88,5 +91,6 @@ function read(comment: Comment, file: string, text: SourceText, report: Report):
     return refuse(code ? `there is no code ${code}` : "write # ctx-allow CTX4001: why it is fine here");
   if (!entryOf(code).lowerable) return refuse(`${code} can't be lowered: no plan can be made while it stands`);
   if (!/^:\s*\S/.test(rest)) return refuse(`say why: # ctx-allow ${code}: reason`);
+  if (rest.slice(1).trim() === placeholder) return refuse(`write why in the place of "${placeholder}"`);
   return { code, line: lineAllowed(comment, text), comment };
 }

@@ -6,6 +6,7 @@ import {
   type LayoutSpace,
   ofSteps,
   type StageNeeds,
+  searchLayout,
   searchStep,
   segmentLengths,
 } from "../memory/index.ts";
@@ -13,7 +14,7 @@ import { isComputed } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
-import type { Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
 export interface LayoutGround extends StageNeeds {
@@ -35,12 +36,12 @@ export interface Layout {
  * device busy. If nothing fits, the most frugal choice stands and the memory check says by how much it fails.
  */
 export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGround): Layout {
+  if (!isComputed(given.model.family)) return uncounted(parallel, memory, given);
   const ground = { ...given, shard: parallel.text("shard") === "all" };
   const devices = devicesOf(parallel, ground.hardware);
   const step = stepLayout(parallel, memory, ground, devices);
   const { space } = step;
   const { choice, fits } = ofSteps(ground, space, step.found);
-  if (!isComputed(ground.model.family)) return uncounted(parallel, memory, { choice, fits, space, ground });
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
@@ -81,12 +82,17 @@ function writtenKey(parallel: Reader, memory: Reader, { train, length, sequences
   return JSON.stringify([length, sequences, attended ?? null, dtype, lora, ...written]);
 }
 
-/** Of a model that no engine computes: nothing of what is kept in memory can be set, for nothing of it is planned. */
-function uncounted(parallel: Reader, memory: Reader, chosen: Chosen): Layout {
-  const { family } = chosen.ground.model;
-  const hint = `memory is not planned for a model of ${family}, which no engine here computes`;
-  if (MEMORY.some((name) => memory.exact(name))) memory.lowering.idle.note("memory", memory.section?.at, hint);
-  parallel.lowering.idle.note("shard", parallel.exact("shard"), hint);
+/** Of a model that no engine computes: nothing of what is kept in memory can be set, for nothing of it is planned. What is written changes nothing, time included. */
+function uncounted(parallel: Reader, memory: Reader, given: LayoutGround): Layout {
+  const ground = { ...given, shard: false };
+  const unset = new Reader(undefined, memory.definition, memory.scope, memory.path, memory.lowering);
+  const space = layoutSpace(parallel, unset, ground, devicesOf(parallel, ground.hardware));
+  const chosen = { ...searchLayout(ground, space), space, ground };
+  const hint = `memory is not planned for a model of ${given.model.family}, which no engine here computes`;
+  const { idle } = parallel.lowering;
+  const written = MEMORY.filter((name) => memory.exact(name) && memory.value(name) !== undefined);
+  if (written.length > 0) idle.note("memory", memory.section?.at, hint, "warning");
+  if (parallel.text("shard") !== undefined) idle.note("shard", parallel.exact("shard"), hint, "warning");
   if (parallel.number("ring") === undefined) {
     parallel.note("ring", String(chosen.choice.ring), "the smallest that leaves every group the same rows");
   }

@@ -3,7 +3,7 @@ import type { SourceText } from "../../grammar/text.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
-import type { Setting } from "../names/section.ts";
+import type { Section, Setting } from "../names/section.ts";
 import { folderOf } from "../path.ts";
 import type { PlanDefault, PlanRope } from "../plan.ts";
 import type { Surveys } from "../survey/index.ts";
@@ -47,6 +47,8 @@ export class Lowering {
   /** What the recipe declares only to be held against the plan, by pointer: `/hardware/link`, `/stages/0/wall_time`; or, of
    * `hardware`, whose place a message needs. */
   readonly claims = new Map<string, Claim>();
+  /** The rope block of each stage, by the stage's pointer. */
+  readonly ropes = new Map<string, Section | undefined>();
   /** Values of settings and defaults that speak of nothing: every stage that has them reads the same. */
   readonly constants = new Map<Setting | PropertyDefinition, Typed>();
   /** RoPE's tables, by what they are made of. */
@@ -85,6 +87,7 @@ export class Lowering {
   /** Forgets a stage that was lost, and whatever was noted of it. */
   forget(pointer: string): void {
     this.trace.forget(pointer);
+    this.ropes.delete(pointer);
     for (const key of this.claims.keys()) if (key.startsWith(`${pointer}/`)) this.claims.delete(key);
   }
 

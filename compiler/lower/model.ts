@@ -37,6 +37,11 @@ export function lowerModel(reader: Reader): PlanModel | undefined {
   reader.trace("new", "/model");
   if (reader.has("new")) return asWritten(startModel(reader), reader);
   const from = reader.text("from");
+  if (from?.trim() === "") {
+    const hint = 'from = "…" names a checkpoint, a folder or one of the Hub; new = llama(…) starts one';
+    lowering.report.add("CTX8004", reader.at("from"), { problem: "has an empty name in from", hint });
+    return undefined;
+  }
   return from === undefined ? undefined : asWritten(readModel(from, reader), reader);
 }
 
@@ -78,6 +83,10 @@ function withContext(model: PlanModel | undefined, reader: Reader): PlanModel | 
   reader.trace("context", "/model/context");
   const { promised_context: known, ...rest } = model;
   const promised = known ?? model.context;
+  if (promised !== tokens) {
+    const from = `as the recipe says; config.json promises ${showTokens(promised)}`;
+    reader.note("context", showTokens(tokens), from);
+  }
   return { ...rest, context: tokens, ...(promised !== tokens && { promised_context: promised }) };
 }
 

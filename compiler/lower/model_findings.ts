@@ -1,5 +1,5 @@
 import { type Code, entryOf } from "../diagnostics/catalogue.ts";
-import type { ModelFinding, ModelReading } from "../model/index.ts";
+import { isMadeForLonger, type ModelFinding, type ModelReading } from "../model/index.ts";
 import { turningPairs } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import type { Reader } from "./reader.ts";
@@ -83,18 +83,12 @@ function problemOf({ message }: ModelFinding): string {
   return message.replace(/^config\.json /, "").replace(/\.$/, "");
 }
 
-/**
- * The smallest share of the pairs that a model's theta lets finish a turn within its trained length. Published models have
- * 0.4 and more; copies of long models have been seen whose config promised a thousand tokens.
- */
-const least = 0.22;
-
 /** A max_position_embeddings that can't be what the theta was made for. */
 function doubtContext({ model }: ModelReading, file: string, reader: Reader): void {
-  if (model?.rope.method !== "default" || reader.has("context")) return;
+  if (!model || reader.has("context")) return;
+  if (!isMadeForLonger(model, model.context)) return;
   const all = model.head_dim / 2;
   const turning = turningPairs(model.rope.theta, model.context, model.head_dim);
-  if (turning >= least * all) return;
   reader.lowering.report.add("CTX8023", reader.at("from"), {
     file,
     theta: showNumber(model.rope.theta),

@@ -10,6 +10,7 @@ import type { Lowering } from "./lowering.ts";
 import { methodSpec } from "./method.ts";
 import type { Reader } from "./reader.ts";
 import { makesTable, noteEffects } from "./rope_effect.ts";
+import { explainScaleBelowOne } from "./scale_below_one.ts";
 
 export interface RopeStage {
   readonly model: PlanModel;
@@ -35,6 +36,7 @@ export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): P
   }
   traceRope(reader, stage.pointer);
   refuseDoubleScaling(reader, stage.model);
+  explainScaleBelowOne(reader, stage);
   const theta = reader.number("theta");
   const original = reader.number("original");
   if (theta === undefined || original === undefined) return undefined;

@@ -1,4 +1,5 @@
 import type { Plan, PlanModel, PlanRope, PlanStage } from "../plan.ts";
+import { turningPairs } from "../rope/index.ts";
 
 type Stages = Pick<Plan, "model" | "stages">;
 
@@ -33,6 +34,17 @@ export function trainedContext(plan: Stages, k: number): number {
 /** What the base model promises itself: its config.json's word, which a table that stays keeps. */
 export function baseContext({ context, promised_context: promised }: PlanModel): number {
   return Math.max(context, promised ?? 0);
+}
+
+/**
+ * The smallest share of the pairs that a model's theta lets finish a turn within its trained length. Published models have
+ * 0.4 and more; copies of long models have been seen whose config promised a thousand tokens.
+ */
+const least = 0.22;
+
+/** Whether a model's theta was made for texts far longer than `context` tokens. */
+export function isMadeForLonger({ rope, head_dim }: PlanModel, context: number): boolean {
+  return rope.method === "default" && turningPairs(rope.theta, context, head_dim) < (least * head_dim) / 2;
 }
 
 function longest({ model, stages }: Stages, k: number, ofBase: number, of: (stage: PlanStage) => number): number {

@@ -1,9 +1,9 @@
 import type { Span } from "../../grammar/ast.ts";
 import type { FunctionDefinition, PropertyDefinition } from "../../grammar/definition.ts";
-import { calledHere } from "../../grammar/elsewhere.ts";
+import { adviceOn, calledHere } from "../../grammar/elsewhere.ts";
 import { closest, hint, renames } from "../diagnostics/suggest.ts";
 import type { CallArgument, Value } from "../values/value.ts";
-import { convert, type Target } from "./convert.ts";
+import { convert, type Target, withAdvice } from "./convert.ts";
 import { defaultOf } from "./default.ts";
 import type { TypedArgument, TypedCall } from "./typed.ts";
 
@@ -25,7 +25,11 @@ export function convertCall(
     const names = choices.filter(({ status }) => status === "ready").map(({ name }) => name);
     const place = scope.place(nameAt);
     const fixes = renames(value.name, names, place);
-    const values = { value: value.name, name: target.property.name, choices: names.join(", ") };
+    const values = {
+      value: value.name,
+      name: target.property.name,
+      choices: withAdvice(names.join(", "), adviceOn(value.name)),
+    };
     scope.report.add("CTX2006", place, values, { fixes });
     return undefined;
   }

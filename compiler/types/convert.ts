@@ -1,5 +1,6 @@
 import type { Span } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition, ValueType } from "../../grammar/definition.ts";
+import { adviceOn, choiceHere } from "../../grammar/elsewhere.ts";
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import { closest, renames } from "../diagnostics/suggest.ts";
 import { unknownName } from "../evaluate/evaluate.ts";
@@ -137,10 +138,18 @@ function convertChoice(
   if (name === undefined) return mismatch(value, type, at, target);
   if (type.choices.includes(name)) return name;
   const place = target.scope.place(at);
-  const fixes = renames(name, type.choices, place);
-  const choices = type.choices.join(", ");
+  const here = choiceHere(target.property.name, name);
+  const fixes: Fix[] = here
+    ? [{ title: `${here} instead of ${name}`, safety: "safe", edits: [{ ...place, text: here }] }]
+    : renames(name, type.choices, place);
+  const choices = withAdvice(type.choices.join(", "), here ? `it is ${here} here` : adviceOn(name));
   target.scope.report.add("CTX2006", place, { value: name, name: target.property.name, choices }, { fixes });
   return undefined;
+}
+
+/** The names there are, and what to write for one of another tool. */
+export function withAdvice(choices: string, advice: string | undefined): string {
+  return advice === undefined ? choices : `${choices}; ${advice}`;
 }
 
 function convertList(

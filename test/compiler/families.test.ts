@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { causalPairs } from "../../compiler/cost/index.ts";
-import { codesOf, planOf } from "./recipes.ts";
+import { analyze } from "../../compiler/index.ts";
+import { codesOf, memoryHost, planOf, tinyFiles } from "./recipes.ts";
 
 const from = (name: string) => `model { from = "${name}" }\ndata { source speeches { files = "text/*.txt" } }\n`;
 const stage = "stage a { length = 32Ki  steps = 2  batch = 1 }\n";
@@ -71,4 +72,18 @@ stage a { length = 128Ki  steps = 2  batch = 1 }
     );
   expect(yarn(3.2, "40Ki")).toContain("CTX3019");
   expect(yarn(4, "32Ki")).not.toContain("CTX3019");
+});
+
+test("of a model that is only planned, what memory and shard say changes nothing, time included", () => {
+  const recipe = (rest: string) => `${from("deepseek-ai/DeepSeek-V3")}train { dtype = bf16 }
+hardware { kind = cuda  memory = 80GiB  devices = 256 }
+${rest}
+stage a { length = 4Ki  steps = 2  batch = 512 }
+`;
+  const [plain] = planOf(recipe("")).stages;
+  for (const written of ["parallel { shard = all }", "memory { checkpoint = every(1)  offload = host }"]) {
+    const { diagnostics } = analyze(recipe(written), memoryHost(tinyFiles));
+    expect(diagnostics.filter(({ code }) => code === "CTX3017").map(({ severity }) => severity)).toEqual(["warning"]);
+    expect(planOf(recipe(written)).stages[0]).toEqual(plain);
+  }
 });

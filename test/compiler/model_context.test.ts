@@ -122,7 +122,12 @@ describe("published models whose config.json promises more than was trained", ()
     expect(planFor('from = "mine"', stage, files).model).toMatchObject({ context: 32 * K, promised_context: 128 * K });
     const on = planFor('from = "mine"  context = 128Ki', stage, files).model;
     expect([on.context, on.promised_context]).toEqual([128 * K, undefined]);
-    const half = planFor('from = "mine"  context = 64Ki', stage, files).model;
-    expect([half.context, half.promised_context]).toEqual([64 * K, 128 * K]);
+    const half = planFor('from = "mine"  context = 64Ki', stage, files);
+    expect([half.model.context, half.model.promised_context]).toEqual([64 * K, 128 * K]);
+    expect(half.defaults.find(({ path }) => path === "model.context")).toEqual({
+      path: "model.context",
+      value: "64Ki",
+      from: "as the recipe says; config.json promises 128Ki",
+    });
   });
 });

@@ -32,7 +32,7 @@ describe("positions", () => {
     expect(source.position(file.body[1]!.start)).toEqual({ line: 0, character: 12 });
     expect(source.position(problems[0]!.start)).toEqual({ line: 1, character: 4 });
     expect(parse("a = 𝄞").problems).toMatchObject([
-      { code: "CTX1011", parameters: { character: "𝄞" }, start: 4, end: 6 },
+      { code: "CTX1011", parameters: { character: "𝄞", hint: "remove it" }, start: 4, end: 6 },
     ]);
   });
 
@@ -88,4 +88,19 @@ describe("large texts", () => {
     expect(problems).toEqual([]);
     expect(file.body.length).toBe(10_000);
   });
+});
+
+test.each([
+  ["\u202e", "U+202E", "remove it"],
+  ["\u0000", "U+0000", "remove it"],
+  ["\u200b", "U+200B", "remove it"],
+  ["\u{e0041}", "U+E0041", "remove it"],
+  ["\u0301", "U+0301", "names are of ASCII letters, digits and _"],
+  ["é", "é", "names are of ASCII letters, digits and _"],
+  ["ß", "ß", "names are of ASCII letters, digits and _"],
+  ["🚀", "🚀", "names are of ASCII letters, digits and _"],
+  ["€", "€", "remove it"],
+])("a character that the language does not use is told so that it can be seen: %j", (written, character, hint) => {
+  const [problem] = parse(`a${written} = 1`).problems;
+  expect(problem).toMatchObject({ code: "CTX1011", parameters: { character, hint } });
 });

@@ -109,7 +109,7 @@ export const curriculum = {
   CTX4018: entry(
     "info",
     "context not shown",
-    message`stage ${"stage"} promises ${"context"}, and no row shows its table positions beyond ${"shown"}`,
+    message`stage ${"stage"} promises ${"context"}, ${"times"} times the ${"shown"} that the longest row shows its table`,
     message`${"hint"}`,
   ),
 } as const;

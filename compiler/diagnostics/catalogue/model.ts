@@ -143,4 +143,10 @@ export const model = {
     message`the adapter trains the embeddings, which the model's output shares: PEFT would load them into one of the two places only`,
     message`write export { merge = true }, or leave embed_tokens out of also`,
   ),
+  CTX8028: entry(
+    "warning",
+    "counted from more than was trained",
+    message`context = ${"context"} is beyond ${"known"}, where ${"source"}`,
+    message`the table's checks count from it, so what is untrained passes for trained; to train there, give a stage that length`,
+  ),
 } as const;

@@ -43,7 +43,7 @@ export const syntax = {
     message`a comma is missing between two values`,
     message`write a comma before this`,
   ),
-  CTX1011: entry("error", "unknown character", message`the language does not use ${"character"}`, message`remove it`),
+  CTX1011: entry("error", "unknown character", message`the language does not use ${"character"}`, message`${"hint"}`),
   CTX1012: entry(
     "error",
     "another language's spelling",
