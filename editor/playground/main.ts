@@ -19,6 +19,8 @@ const element = <T extends HTMLElement = HTMLElement>(id: string) => document.ge
 const client = new Client("worker.js");
 const examples = element<HTMLSelectElement>("examples");
 let view: EditorView;
+/** Whether the recipe is another one than that whose plan is shown, rather than the same a few letters on. */
+let another = true;
 
 function say(text: string): void {
   element("said").textContent = text;
@@ -27,16 +29,23 @@ function say(text: string): void {
 function show(found: Look | Error): void {
   if (found instanceof Error) {
     element("count").textContent = `The compiler gave up: ${found.message}`;
+    showPlan(null);
     return;
   }
-  const { findings, plan } = found;
-  showFindings(findings);
+  showFindings(found.findings);
+  showPlan(found.plan);
+  void keep();
+}
+
+/** Of a text with an error, the plan of before stays, marked as such, unless it is that of another recipe. */
+function showPlan(plan: string | null): void {
   const picture = element("plan");
   if (plan !== null) picture.innerHTML = plan;
-  else if (picture.childElementCount === 0) picture.innerHTML = "<p>There is no plan yet.</p>";
-  // A plan of before stays, but not as if it were of now.
-  picture.classList.toggle("old", plan === null);
-  void keep();
+  else if (another) picture.innerHTML = "<p>The plan appears here once the recipe has no errors.</p>";
+  if (plan !== null) another = false;
+  const old = plan === null && !another;
+  picture.classList.toggle("old", old);
+  element("stale").hidden = !old;
 }
 
 const WORDS = { 1: "error", 2: "warning", 3: "note" } as const;
@@ -113,7 +122,9 @@ async function start(): Promise<void> {
     `<option value="">your own</option>`,
     ...EXAMPLES.map(({ name }) => `<option value="${escapeText(name)}">${escapeText(name)}</option>`),
   ].join("");
-  view = recipeEditor(element("recipe"), await fromAddress(), client, show);
+  view = recipeEditor(element("recipe"), await fromAddress(), client, show, (whole) => {
+    another ||= whole;
+  });
   let timer = 0;
   element("recipe").addEventListener("input", () => {
     examples.value = "";

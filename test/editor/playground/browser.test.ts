@@ -95,7 +95,9 @@ describe.runIf(program)("the playground", () => {
       await page.keyboard.insertText(BROKEN);
       await page.locator(".cm-lintRange-error").waitFor();
       expect(await marked(page, "error")).toEqual(["texts"]);
-      expect(await page.locator("#plan").getAttribute("class")).toContain("old");
+      // Another recipe: that of the example would say nothing about it.
+      expect(await page.locator("#plan").textContent()).toContain("once the recipe has no errors");
+      expect(await page.locator("#stale").isVisible()).toBe(false);
       // The mark lies where the letters are drawn.
       const places = await page.evaluate(() => {
         const mark = document.querySelector(".cm-lintRange-error")!;
@@ -115,9 +117,16 @@ describe.runIf(program)("the playground", () => {
       expect(await tooltip.textContent()).toContain("source has no property texts");
       await tooltip.getByRole("button", { name: "text instead of texts" }).click();
       await page.locator(".ctx-plan h1").filter({ hasText: "recipe" }).waitFor();
-      expect(await page.locator("#plan").getAttribute("class")).not.toContain("old");
+      expect(await page.locator("#stale").isVisible()).toBe(false);
       expect(await marked(page, "error")).toEqual([]);
       expect(await sharedText(page)).toBe(MENDED);
+      // The same recipe a few letters on: its plan stays, and says of what it is.
+      await page.locator(".cm-content").click();
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type("\nnothing = 1");
+      await page.locator("#stale").waitFor();
+      expect(await page.locator("#stale").textContent()).toBe("Plan of the last text without errors");
+      expect(await page.locator(".ctx-plan.old, .old .ctx-plan h1").count()).toBe(1);
     }));
 
   test("what a word means is told on hover, and words are completed", () =>
