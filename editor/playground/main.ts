@@ -55,7 +55,8 @@ function showFindings(findings: readonly Finding[]): void {
     const count = findings.filter((finding) => finding.severity === severity).length;
     return count === 0 ? [] : [`${count} ${WORDS[severity]}${count === 1 ? "" : "s"}`];
   });
-  element("count").textContent = counts.join(", ") || "Nothing is wrong with it.";
+  const errors = findings.some(({ severity }) => severity === 1);
+  element("count").textContent = [...(errors ? [] : ["No errors"]), ...counts].join(", ");
   const items = findings.map(({ severity, code, message, range, fixes }, index) => {
     const buttons = fixes.map(
       ({ title }, fix) =>

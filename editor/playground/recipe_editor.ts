@@ -71,6 +71,8 @@ export function recipeEditor(
       extensions: [
         EditorView.cspNonce.of("ctx-playground"),
         EditorView.contentAttributes.of({ "aria-label": "Recipe", spellcheck: "false" }),
+        // A long comment goes on below.
+        EditorView.lineWrapping,
         [lineNumbers(), lintGutter(), history(), drawSelection(), highlightActiveLine(), bracketMatching()],
         [indentOnInput(), indentUnit.of("  "), closeBrackets(), recipeMode, hintField],
         autocompletion({ override: [(context) => complete(context, client)] }),
