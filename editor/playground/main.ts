@@ -21,6 +21,10 @@ const examples = element<HTMLSelectElement>("examples");
 let view: EditorView;
 /** Whether the recipe is another one than that whose plan is shown, rather than the same a few letters on. */
 let another = true;
+/** One's own text, kept while an example is looked at; null where there is none yet. */
+let own: string | null = null;
+/** The example that is shown, unchanged; empty: one's own. */
+let shown = "";
 
 function say(text: string): void {
   element("said").textContent = text;
@@ -108,14 +112,29 @@ async function fromAddress(): Promise<string> {
   try {
     const text = await textOf(location.hash);
     if (text !== null) {
-      examples.value = "";
+      choose("");
       return text;
     }
   } catch (error) {
     say(`The recipe in the address can't be read (${(error as Error).message}); this is an example.`);
   }
-  examples.value = EXAMPLES[0]!.name;
+  choose(EXAMPLES[0]!.name);
   return EXAMPLES[0]!.text;
+}
+
+/** What the list says is shown: an example by name, or one's own. */
+function choose(name: string): void {
+  examples.value = name;
+  shown = name;
+}
+
+let replacing = false;
+
+/** Puts another text in place of the whole. */
+function put(text: string): void {
+  replacing = true;
+  replaceText(view, text);
+  replacing = false;
 }
 
 async function start(): Promise<void> {
@@ -125,22 +144,29 @@ async function start(): Promise<void> {
   ].join("");
   view = recipeEditor(element("recipe"), await fromAddress(), client, show, (whole) => {
     another ||= whole;
+    // An example that is changed is one's own from then on.
+    if (!replacing) choose("");
   });
   let timer = 0;
   element("recipe").addEventListener("input", () => {
-    examples.value = "";
     say("");
     clearTimeout(timer);
     timer = setTimeout(() => void keep(), REST);
   });
   examples.addEventListener("change", () => {
     const example = EXAMPLES.find(({ name }) => name === examples.value);
-    if (example) replaceText(view, example.text);
-    say("");
+    if (shown === "") own = view.state.doc.toString();
+    choose(examples.value);
+    const text = example ? example.text : own;
+    if (text !== null) put(text);
+    say(text === null ? "There is no text of your own yet: change this one." : "");
   });
   element("share").addEventListener("click", () => void share());
   element("format").addEventListener("click", () => void format());
-  window.addEventListener("hashchange", async () => replaceText(view, await fromAddress()));
+  window.addEventListener("hashchange", async () => {
+    if (shown === "") own = view.state.doc.toString();
+    put(await fromAddress());
+  });
   // From a finding, or a stage of the plan, to its line.
   document.addEventListener("click", ({ target }) => {
     const place = target instanceof Element ? target.closest<HTMLElement>(".place") : null;

@@ -70,7 +70,7 @@ export function recipeEditor(
       doc: text,
       extensions: [
         EditorView.cspNonce.of("ctx-playground"),
-        EditorView.contentAttributes.of({ "aria-label": "Recipe", spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": "Recipe", "aria-describedby": "keys", spellcheck: "false" }),
         // A long comment goes on below.
         EditorView.lineWrapping,
         [lineNumbers(), lintGutter(), history(), drawSelection(), highlightActiveLine(), bracketMatching()],

@@ -163,6 +163,21 @@ describe.runIf(program)("the playground", () => {
       expect(await sharedText(page)).toBe(MENDED);
     }));
 
+  test("one's own text comes back after an example, and the keyboard leaves the editor", () =>
+    inPage(hashes.unix, async (page) => {
+      await page.locator("#examples").selectOption("quickstart");
+      await page.locator(".ctx-plan h1").filter({ hasText: "quickstart" }).waitFor();
+      await page.locator("#examples").selectOption("");
+      await page.locator(".cm-lintRange-error").waitFor();
+      expect(await sharedText(page)).toBe(BROKEN);
+      await page.locator(".cm-content").click();
+      expect(await page.locator("#keys").textContent()).toContain("Esc, then Tab");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate(() => document.activeElement?.closest(".cm-content"))).toBeNull();
+      expect(await sharedText(page)).toBe(BROKEN);
+    }));
+
   test("an address that can't be read is told, and an example shown", () =>
     inPage("#r=AAAA", async (page) => {
       expect(await page.locator("#said").textContent()).toContain("can't be read");
