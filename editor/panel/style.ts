@@ -39,7 +39,7 @@ export const panelStyle = `
 .ctx-plan thead th { color: var(--soft); font-weight: 400; white-space: nowrap; }
 .ctx-plan .stages td { white-space: nowrap; }
 .ctx-plan .stages th:first-child { position: sticky; left: 0; background: var(--paper); }
-.ctx-plan .stages td.words { min-width: 6em; white-space: normal; }
+.ctx-plan .stages td.words { min-width: 9em; white-space: normal; }
 .ctx-plan .numbers td { text-align: right; }
 .ctx-plan code { font-family: var(--vscode-editor-font-family, ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace); font-weight: 400; overflow-wrap: anywhere; }
 .ctx-plan .place { padding: 0; border: 0; background: none; color: var(--link); font: inherit; font-weight: 600; cursor: pointer; text-align: left; }

@@ -112,7 +112,7 @@ async function fromAddress(): Promise<string> {
   try {
     const text = await textOf(location.hash);
     if (text !== null) {
-      choose("");
+      choose(EXAMPLES.find((example) => example.text === text)?.name ?? "");
       return text;
     }
   } catch (error) {
