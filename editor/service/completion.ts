@@ -302,8 +302,8 @@ class Items {
     const inStage = this.#inStage();
     const names = Object.entries(language.variables).flatMap(([path, { scope }]) => {
       if (path.startsWith("<")) return [];
-      // A length that is its own length.
-      if (path === property?.name) return [];
+      // A property is not set to itself; a parameter may well be, as in `critical_base(length)`.
+      if (path === property?.name && this.cursor.calls.length === 0) return [];
       if (scope === "named" ? !sees.includes(path) : scope === "stage" && !inStage) return [];
       return path;
     });
