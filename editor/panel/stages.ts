@@ -24,9 +24,6 @@ const COLUMNS: readonly Column[] = [
   { head: "steps", cell: ({ steps }) => showNumber(steps), total: (plan) => showNumber(sum(plan, (s) => s.steps)) },
   { head: "rows a step", cell: ({ sequences }) => showNumber(sequences) },
   { head: "tokens", cell: ({ tokens }) => showNumber(tokens), total: (plan) => showNumber(sum(plan, (s) => s.tokens)) },
-  { head: "reads", cell: showMix, words: true },
-  { head: "trains", cell: showMethod, words: true },
-  { head: "devices", cell: showParallel, words: true },
   {
     head: "operations",
     cell: ({ flops }) => showFlops(flops.total),
@@ -42,6 +39,9 @@ const COLUMNS: readonly Column[] = [
     cell: ({ memory }) => (memory.device ? showBytes(memory.device.total) : "not counted"),
     warns: ({ memory }, { hardware }) => (memory.device?.total ?? 0) > hardware.device_bytes,
   },
+  { head: "reads", cell: showMix, words: true },
+  { head: "trains", cell: showMethod, words: true },
+  { head: "devices", cell: showParallel, words: true },
 ];
 
 /** A row for each stage and one for all; in a narrow panel each row becomes a card. */

@@ -38,7 +38,8 @@ export const panelStyle = `
 .ctx-plan th { font-weight: 600; }
 .ctx-plan thead th { color: var(--soft); font-weight: 400; white-space: nowrap; }
 .ctx-plan .stages td { white-space: nowrap; }
-.ctx-plan .stages td.words { min-width: 6em; white-space: normal; }
+.ctx-plan .stages th:first-child { position: sticky; left: 0; background: var(--paper); }
+.ctx-plan .stages td.words { min-width: 9em; white-space: normal; }
 .ctx-plan .numbers td { text-align: right; }
 .ctx-plan code { font-family: var(--vscode-editor-font-family, ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace); font-weight: 400; overflow-wrap: anywhere; }
 .ctx-plan .place { padding: 0; border: 0; background: none; color: var(--link); font: inherit; font-weight: 600; cursor: pointer; text-align: left; }
@@ -70,12 +71,12 @@ ${[0, 1, 2, 3, 4, 5, 6, 7].map((n) => `.ctx-plan .m${n} { fill: var(--m${n}); }`
 .ctx-plan .dot { stroke: var(--paper); stroke-width: 1; }
 .ctx-plan .dot.stage { fill: var(--stage); }
 .ctx-plan .dot.out { fill: var(--paper); stroke: var(--warn); stroke-width: 2; }
-@container (max-width: 860px) {
+@container (max-width: 480px) {
   .ctx-plan .stages, .ctx-plan .stages tbody, .ctx-plan .stages tfoot { display: block; }
   .ctx-plan .stages thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .ctx-plan .stages tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 4px 12px; padding: 8px 0; border-bottom: 1px solid var(--rule); }
   .ctx-plan .stages th, .ctx-plan .stages td, .ctx-plan .stages td.words { min-width: 0; padding: 0; border: 0; white-space: normal; overflow-wrap: anywhere; }
-  .ctx-plan .stages th { grid-column: 1 / -1; }
+  .ctx-plan .stages th { position: static; grid-column: 1 / -1; }
   .ctx-plan .stages td.none { display: none; }
   .ctx-plan .stages td::before { content: attr(data-name); display: block; color: var(--soft); font-weight: 400; font-size: 12px; }
 }

@@ -19,6 +19,12 @@ const element = <T extends HTMLElement = HTMLElement>(id: string) => document.ge
 const client = new Client("worker.js");
 const examples = element<HTMLSelectElement>("examples");
 let view: EditorView;
+/** Whether the recipe is another one than that whose plan is shown, rather than the same a few letters on. */
+let another = true;
+/** One's own text, kept while an example is looked at; null where there is none yet. */
+let own: string | null = null;
+/** The example that is shown, unchanged; empty: one's own. */
+let shown = "";
 
 function say(text: string): void {
   element("said").textContent = text;
@@ -27,16 +33,23 @@ function say(text: string): void {
 function show(found: Look | Error): void {
   if (found instanceof Error) {
     element("count").textContent = `The compiler gave up: ${found.message}`;
+    showPlan(null);
     return;
   }
-  const { findings, plan } = found;
-  showFindings(findings);
+  showFindings(found.findings);
+  showPlan(found.plan);
+  void keep();
+}
+
+/** Of a text with an error, the plan of before stays, marked as such, unless it is that of another recipe. */
+function showPlan(plan: string | null): void {
   const picture = element("plan");
   if (plan !== null) picture.innerHTML = plan;
-  else if (picture.childElementCount === 0) picture.innerHTML = "<p>There is no plan yet.</p>";
-  // A plan of before stays, but not as if it were of now.
-  picture.classList.toggle("old", plan === null);
-  void keep();
+  else if (another) picture.innerHTML = "<p>The plan appears here once the recipe has no errors.</p>";
+  if (plan !== null) another = false;
+  const old = plan === null && !another;
+  picture.classList.toggle("old", old);
+  element("stale").hidden = !old;
 }
 
 const WORDS = { 1: "error", 2: "warning", 3: "note" } as const;
@@ -46,7 +59,8 @@ function showFindings(findings: readonly Finding[]): void {
     const count = findings.filter((finding) => finding.severity === severity).length;
     return count === 0 ? [] : [`${count} ${WORDS[severity]}${count === 1 ? "" : "s"}`];
   });
-  element("count").textContent = counts.join(", ") || "Nothing is wrong with it.";
+  const errors = findings.some(({ severity }) => severity === 1);
+  element("count").textContent = [...(errors ? [] : ["No errors"]), ...counts].join(", ");
   const items = findings.map(({ severity, code, message, range, fixes }, index) => {
     const buttons = fixes.map(
       ({ title }, fix) =>
@@ -98,14 +112,29 @@ async function fromAddress(): Promise<string> {
   try {
     const text = await textOf(location.hash);
     if (text !== null) {
-      examples.value = "";
+      choose(EXAMPLES.find((example) => example.text === text)?.name ?? "");
       return text;
     }
   } catch (error) {
     say(`The recipe in the address can't be read (${(error as Error).message}); this is an example.`);
   }
-  examples.value = EXAMPLES[0]!.name;
+  choose(EXAMPLES[0]!.name);
   return EXAMPLES[0]!.text;
+}
+
+/** What the list says is shown: an example by name, or one's own. */
+function choose(name: string): void {
+  examples.value = name;
+  shown = name;
+}
+
+let replacing = false;
+
+/** Puts another text in place of the whole. */
+function put(text: string): void {
+  replacing = true;
+  replaceText(view, text);
+  replacing = false;
 }
 
 async function start(): Promise<void> {
@@ -113,22 +142,31 @@ async function start(): Promise<void> {
     `<option value="">your own</option>`,
     ...EXAMPLES.map(({ name }) => `<option value="${escapeText(name)}">${escapeText(name)}</option>`),
   ].join("");
-  view = recipeEditor(element("recipe"), await fromAddress(), client, show);
+  view = recipeEditor(element("recipe"), await fromAddress(), client, show, (whole) => {
+    another ||= whole;
+    // An example that is changed is one's own from then on.
+    if (!replacing) choose("");
+  });
   let timer = 0;
   element("recipe").addEventListener("input", () => {
-    examples.value = "";
     say("");
     clearTimeout(timer);
     timer = setTimeout(() => void keep(), REST);
   });
   examples.addEventListener("change", () => {
     const example = EXAMPLES.find(({ name }) => name === examples.value);
-    if (example) replaceText(view, example.text);
-    say("");
+    if (shown === "") own = view.state.doc.toString();
+    choose(examples.value);
+    const text = example ? example.text : own;
+    if (text !== null) put(text);
+    say(text === null ? "There is no text of your own yet: change this one." : "");
   });
   element("share").addEventListener("click", () => void share());
   element("format").addEventListener("click", () => void format());
-  window.addEventListener("hashchange", async () => replaceText(view, await fromAddress()));
+  window.addEventListener("hashchange", async () => {
+    if (shown === "") own = view.state.doc.toString();
+    put(await fromAddress());
+  });
   // From a finding, or a stage of the plan, to its line.
   document.addEventListener("click", ({ target }) => {
     const place = target instanceof Element ? target.closest<HTMLElement>(".place") : null;

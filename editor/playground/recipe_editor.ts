@@ -55,12 +55,14 @@ export function applyEdits(view: EditorView, edits: readonly TextEdit[]): void {
  * The editor of a recipe, whose answers come from the worker.
  *
  * @param looked called with what was found, or with what stands in the way, each time the text rests
+ * @param changed called on each change; `whole`: another text was put in place of all that stood there
  */
 export function recipeEditor(
   parent: Element,
   text: string,
   client: Client,
   looked: (look: Look | Error) => void,
+  changed: (whole: boolean) => void,
 ): EditorView {
   return new EditorView({
     parent,
@@ -68,11 +70,21 @@ export function recipeEditor(
       doc: text,
       extensions: [
         EditorView.cspNonce.of("ctx-playground"),
-        EditorView.contentAttributes.of({ "aria-label": "Recipe", spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": "Recipe", "aria-describedby": "keys", spellcheck: "false" }),
+        // A long comment goes on below.
+        EditorView.lineWrapping,
         [lineNumbers(), lintGutter(), history(), drawSelection(), highlightActiveLine(), bracketMatching()],
         [indentOnInput(), indentUnit.of("  "), closeBrackets(), recipeMode, hintField],
         autocompletion({ override: [(context) => complete(context, client)] }),
         hoverTooltip((view, offset) => hover(view, offset, client)),
+        EditorView.updateListener.of(({ docChanged, changes, startState, transactions }) => {
+          if (!docChanged) return;
+          let whole = false;
+          changes.iterChanges((from, to) => {
+            whole ||= from === 0 && to === startState.doc.length;
+          });
+          changed(whole && !transactions.some((transaction) => transaction.isUserEvent("input.fix")));
+        }),
         linter((view) => look(view, client, looked), { delay: 250 }),
         keymap.of([
           // Enter takes a completion, and so does Tab, which else indents.

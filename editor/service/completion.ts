@@ -1,6 +1,6 @@
 import { codes, entryOf } from "../../compiler/diagnostics/catalogue.ts";
 import { knownModels } from "../../compiler/model/known.ts";
-import { showTokens } from "../../compiler/values/show.ts";
+import { showNumber, showTokens } from "../../compiler/values/show.ts";
 import type { BlockNode, Expression, Statement } from "../../grammar/ast.ts";
 import type {
   BlockDefinition,
@@ -11,6 +11,7 @@ import type {
 } from "../../grammar/definition.ts";
 import { showType } from "../../grammar/generate/show_type.ts";
 import { statementWords } from "../../grammar/words.ts";
+import { isTokens, lengthSpan, nextLengths } from "./completion_lengths.ts";
 import { pathItems } from "./completion_paths.ts";
 import { type Cursor, cursorAt, type OpenCall } from "./cursor.ts";
 import { aboutBlock, aboutFunction, aboutProperty, aboutVariable, markdown } from "./markdown.ts";
@@ -73,6 +74,7 @@ interface Extra {
 
 class Items {
   readonly #range;
+  #made = 0;
 
   constructor(
     readonly snapshot: Snapshot,
@@ -81,6 +83,7 @@ class Items {
     this.#range = snapshot.range(cursor.replaced);
   }
 
+  /** Of one rank, what is made first is shown first: things stand in the order in which the language or the recipe declares them. */
   item(label: string, kind: keyof typeof COMPLETION_KINDS, extra: Extra = {}): CompletionItem {
     const { detail, doc, text = label, rank = 5, preselect, again } = extra;
     const snippet = text.includes("$") && this.snapshot.workspace.snippets === true;
@@ -90,7 +93,7 @@ class Items {
       kind: COMPLETION_KINDS[kind],
       ...(detail !== undefined && { detail }),
       ...(doc && { documentation: markdown(...doc) }),
-      sortText: `${rank}${label}`,
+      sortText: `${rank}${String(this.#made++).padStart(4, "0")}`,
       ...(preselect && { preselect }),
       insertTextFormat: snippet ? 2 : 1,
       textEdit: { range: this.#range, newText: snippet ? text : plain },
@@ -121,13 +124,12 @@ class Items {
   #property(property: PropertyDefinition): CompletionItem {
     const { name, type } = property;
     const measure = type.kind === "measure";
-    const given = property.default !== null && !property.default.startsWith("(");
     const text = measure ? `${name} ${type.operators[0]} ` : `${name} = `;
     return this.item(name, "property", {
       detail: showType(type).replaceAll("`", ""),
       doc: aboutProperty(property),
       text,
-      rank: property.required ? 0 : given ? 2 : 1,
+      rank: property.required ? 0 : 1,
       again: !measure,
     });
   }
@@ -155,22 +157,41 @@ class Items {
       require: 'require $1 "$2"',
       ctx: "ctx 1",
     };
-    return statementWords
+    return [...statementWords]
       .filter((word) => !others.some(({ kind }) => kind === once[word]))
       .map((word) => this.item(word, "keyword", { text: texts[word]!, rank: 4 }));
   }
 
   /** @param types what may stand here; null: anything */
   values(types: ValueType[] | null, property: PropertyDefinition | undefined, first: boolean): CompletionItem[] {
-    const items = first ? (types ?? []).flatMap((type) => this.#ofType(type, property)) : [];
+    const items = first ? this.#lengths(types ?? [], property) : [];
+    if (first) items.push(...(types ?? []).flatMap((type) => this.#ofType(type, property)));
     const computed = types === null || types.some(({ kind }) => isComputed(kind));
-    if (computed) items.push(...this.#variables(property), ...this.#functions());
+    if (computed) items.push(...this.#variables(property), ...this.#functions(property));
     items.push(...this.#definitions(computed, types));
     if (first && property?.default != null && !property.default.startsWith("(")) {
       const known = items.find(({ label }) => label === property.default);
       if (!known) items.push(this.item(property.default, "value", { detail: "default", rank: 0, preselect: true }));
     }
     return unique(items);
+  }
+
+  /** Lengths that a recipe goes on with, and spans of them: each twice the one before. */
+  #lengths(types: readonly ValueType[], property: PropertyDefinition | undefined): CompletionItem[] {
+    const spans = types.some((type) => type.kind === "range" && alternatives(type.of).some(isTokens));
+    const { blocks } = this.cursor;
+    const own = blocks.length === 1 && ["length", "context"].includes(property?.name ?? "");
+    if (spans) {
+      const [from, to] = lengthSpan(this.snapshot.tree, blocks);
+      return [
+        this.item(`${showTokens(from)}..${showTokens(to)} x2`, "value", { detail: "each twice the last", rank: 0 }),
+      ];
+    }
+    if (!own || !types.some(isTokens)) return [];
+    const next = nextLengths(this.snapshot.tree, this.cursor.replaced.start, property?.name === "context");
+    return next.map((length) =>
+      this.item(showTokens(length), "value", { detail: `${showNumber(length)} tokens`, rank: 0 }),
+    );
   }
 
   #ofType(type: ValueType, property: PropertyDefinition | undefined): CompletionItem[] {
@@ -281,6 +302,8 @@ class Items {
     const inStage = this.#inStage();
     const names = Object.entries(language.variables).flatMap(([path, { scope }]) => {
       if (path.startsWith("<")) return [];
+      // A property is not set to itself; a parameter may well be, as in `critical_base(length)`.
+      if (path === property?.name && this.cursor.calls.length === 0) return [];
       if (scope === "named" ? !sees.includes(path) : scope === "stage" && !inStage) return [];
       return path;
     });
@@ -305,9 +328,10 @@ class Items {
   }
 
   /** Named formulas have what they start from in rope blocks alone, and in what may be used there. */
-  #functions(): CompletionItem[] {
+  #functions(property: PropertyDefinition | undefined): CompletionItem[] {
     const { blocks, keyword } = this.cursor;
-    const theta = blocks.at(-1)?.type.name === "rope" || keyword === "let" || keyword === "param";
+    const number = property !== undefined && alternatives(property.type).some(({ kind }) => kind === "number");
+    const theta = (blocks.at(-1)?.type.name === "rope" && number) || keyword === "let" || keyword === "param";
     const thetas = theta ? Object.values(language.functions.theta ?? {}) : [];
     return [
       ...thetas.map((made) => this.#call(made, 2)),
@@ -324,6 +348,9 @@ class Items {
     );
     return this.snapshot.sources.files.flatMap(({ name: file, tree }) =>
       declarationsOf(tree).values.flatMap(({ name, node }) => {
+        // Nothing is defined by itself.
+        if (file === this.snapshot.file && node.kind !== "block" && isWithin(node, this.cursor.replaced.start))
+          return [];
         if (node.kind === "block") {
           const inside = this.cursor.blocks.some((block) => block.label?.name === name);
           return stages && !inside
@@ -347,6 +374,8 @@ function stageDetail({ body }: BlockNode): string {
       return `stage of ${showTokens(node.value.value)}`;
   return "stage";
 }
+
+const isWithin = ({ start, end }: Statement, offset: number) => start <= offset && offset <= end;
 
 /** Types whose values are computed by expressions. */
 function isComputed(kind: ValueType["kind"]): boolean {

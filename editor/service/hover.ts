@@ -9,6 +9,7 @@ import { aboutBlock, aboutFunction, aboutProperty, aboutUnit, aboutVariable, cod
 import type { Meaning } from "./meaning.ts";
 import { declarationsOf, namedBy, wordAt } from "./names.ts";
 import type { Hover, Position } from "./protocol.ts";
+import { modelTable, previousTable, sourceTable } from "./recipe_tables.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { memoryTable, thetaTable, valueTable } from "./stage_values.ts";
 import { blocksAt, language, objects, variable } from "./vocabulary.ts";
@@ -58,7 +59,11 @@ function aboutWord(word: Meaning, snapshot: Snapshot): string[] | undefined {
       const known = variable(role.path);
       const node = word.whole && innermost(word.whole, word.start);
       return (
-        known && [...aboutVariable(known, memberName(word, snapshot)), node ? valuesIn(word.whole, node, snapshot) : ""]
+        known && [
+          ...aboutVariable(known, memberName(word, snapshot)),
+          role.path.startsWith("previous.") ? previousAt(word, snapshot) : "",
+          node ? valuesIn(word.whole, node, snapshot) : "",
+        ]
       );
     }
     case "definition":
@@ -67,7 +72,7 @@ function aboutWord(word: Meaning, snapshot: Snapshot): string[] | undefined {
     case "name": {
       const known = variable(name);
       if (known) return [...aboutVariable(known), valueAt(word, snapshot)];
-      if (objects.has(name)) return aboutObject(name);
+      if (objects.has(name)) return aboutObject(word, snapshot);
       return aboutNamed(word, snapshot);
     }
     default:
@@ -82,9 +87,26 @@ function memberName({ whole, start, name }: Meaning, { text }: Snapshot): string
 }
 
 /** `model` and `previous`: what they have. */
-function aboutObject(name: string): string[] {
+function aboutObject(word: Meaning, snapshot: Snapshot): string[] {
+  const { name } = word;
   const members = Object.entries(language.variables).filter(([path]) => path.startsWith(`${name}.`));
-  return [`**${name}**`, members.map(([path, { doc }]) => `- \`${path}\`: ${doc}`).join("\n")];
+  return [
+    `**${name}**`,
+    members.map(([path, { doc }]) => `- \`${path}\`: ${doc}`).join("\n"),
+    name === "model" ? aboutModel(snapshot) : previousAt(word, snapshot),
+  ];
+}
+
+/** What is known of the model: its size and what it was trained at. */
+function aboutModel({ analysis: { workings } }: Snapshot): string {
+  return workings.model ? modelTable(workings.model) : "";
+}
+
+/** The stages that `previous` means where a word stands. */
+function previousAt(word: Meaning, snapshot: Snapshot): string {
+  const { analysis, sources } = snapshot;
+  const trees = sources.files.map(({ tree }) => tree);
+  return previousTable(stagesAround(word, snapshot), analysis.workings.stages, trees);
 }
 
 /** A `let`, `param`, source or stage: how it is defined, and what it comes to. */
@@ -100,8 +122,10 @@ function aboutNamed(word: Meaning, snapshot: Snapshot): string[] | undefined {
     if (node.kind === "block") {
       if (node.type.name === "stage") return aboutStage(named.name, snapshot);
       const whole = text.slice(node);
+      const { plan } = snapshot.analysis;
       return [
         code(whole.length > 400 ? `${whole.slice(0, 400)}…` : whole),
+        plan ? sourceTable(named.name, plan, snapshot.workspace.host) : "",
         ...(file === snapshot.file ? [] : [`in ${file}`]),
       ];
     }
@@ -124,7 +148,9 @@ function numbersOf(word: Meaning, snapshot: Snapshot): string[] {
   const { hardware } = workings;
   if (word.role.kind !== "property" || !hardware) return [];
   const block = word.role.block?.name;
+  if (block === "model" && ["from", "new"].includes(word.name)) return [aboutModel(snapshot)];
   const stages = stagesAround(word, snapshot);
+  if (block === "rope" && word.name === "previous") return [previousAt(word, snapshot)];
   if (block === "rope" && ["theta", "method", "frequency"].includes(word.name)) return [thetaTable(stages)];
   if (block === "stage" && ["length", "context", "batch"].includes(word.name))
     return stages.map((stage) => memoryTable(stage, hardware));
@@ -197,10 +223,15 @@ function aboutImport(snapshot: Snapshot, offset: number): Hover | undefined {
   return { contents: markdown(place.file, code(head)), range: snapshot.range(place) };
 }
 
-/** Of a text that names files: how many there are. */
+/** Of a text that names files: how many there are; of one that names a model, what it is. */
 function aboutPath(snapshot: Snapshot, offset: number): Hover | undefined {
   const { wanted, replaced } = cursorAt(snapshot, offset);
-  if (wanted.kind !== "text" || !wanted.property?.path || wanted.property.path === "folder") return undefined;
+  if (wanted.kind !== "text" || !wanted.property?.path) return undefined;
+  if (wanted.property.path === "folder") {
+    const told = aboutModel(snapshot);
+    const name = `**${snapshot.text.slice(replaced)}**`;
+    return told === "" ? undefined : { contents: markdown(name, told), range: snapshot.range(replaced) };
+  }
   const pattern = snapshot.text.slice(replaced);
   const files = snapshot.workspace.host.list(pattern, folderOf(snapshot.file));
   if (!files) return undefined;

@@ -122,7 +122,8 @@ export function memoryTable(stage: PlanStage, hardware: PlanHardware): string {
   ].join("\n\n");
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table in markdown; of many rows the first ones and a count of the others. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   const shown = rows.length > mostRows ? rows.slice(0, mostRows - 1) : rows;
   const left = rows.length - shown.length;

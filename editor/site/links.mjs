@@ -58,6 +58,8 @@ function faultOf(folder, page, target, anchorsOf) {
   const candidates = [wanted, `${wanted}.html`, posix.join(wanted, "index.html")];
   const file = candidates.find((name) => existsSync(join(folder, name)) && statSync(join(folder, name)).isFile());
   if (file === undefined) return "no such page";
+  // A recipe for the playground is no place in its page.
+  if (anchor?.startsWith("r=") && file === "playground/index.html") return null;
   if (anchor && file.endsWith(".html") && !anchorsOf(file).has(decodeURIComponent(anchor))) return "no such anchor";
   return null;
 }

@@ -2,6 +2,7 @@
 // its plan. docs/ itself stays free of anything that GitHub would show strangely.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** @param {string} root the package's folder @param {string} stage the folder to fill */
@@ -38,11 +39,16 @@ export function recipeNames(folder) {
     .sort((a, b) => Number(a.includes("/")) - Number(b.includes("/")) || (a < b ? -1 : 1));
 }
 
+/** The recipe as it stands in an address of the playground (playground/share.ts), where all recipes lie in one folder. */
+function playgroundHash(text) {
+  return `#r=${deflateRawSync(text.replaceAll('"../models/', '"models/')).toString("base64url")}`;
+}
+
 /** The text, and behind it the picture of the plan, between marks by which the search leaves it out. */
 function recipePage(name, text, picture) {
   return `# ${name.replace(/^.*\/|\.ctx$/g, "")}
 
-\`recipes/${name}\`
+\`recipes/${name}\` · <a href="/playground/index.html${playgroundHash(text)}" target="_self">open in the playground</a>
 
 \`\`\`ctx
 ${text.trimEnd()}

@@ -38,6 +38,9 @@ export async function bundleExtension(folder) {
   const files = {
     "package.json": `${JSON.stringify(manifest, null, 2)}\n`,
     "README.md": readFileSync(join(here, "README.md")),
+    "CHANGELOG.md": readFileSync(join(here, "CHANGELOG.md")),
+    // Every file of the archive has an ending, by which its type is known.
+    "LICENSE.txt": readFileSync(join(root, "LICENSE")),
     "language-configuration.json": readFileSync(join(here, "language-configuration.json")),
     "snippets.json": readFileSync(join(here, "snippets.json")),
     "panel.js": readFileSync(join(here, "webview", "panel.js")),
@@ -98,6 +101,7 @@ ${[
   property("Services.Branding.Theme", manifest.galleryBanner.theme),
 ].join("\n")}
     </Properties>
+    <License>extension/LICENSE.txt</License>
     <Icon>extension/icon.png</Icon>
   </Metadata>
   <Installation>
@@ -107,6 +111,8 @@ ${[
   <Assets>
     <Asset Type="Microsoft.VisualStudio.Code.Manifest" Path="extension/package.json" Addressable="true" />
     <Asset Type="Microsoft.VisualStudio.Services.Content.Details" Path="extension/README.md" Addressable="true" />
+    <Asset Type="Microsoft.VisualStudio.Services.Content.Changelog" Path="extension/CHANGELOG.md" Addressable="true" />
+    <Asset Type="Microsoft.VisualStudio.Services.Content.License" Path="extension/LICENSE.txt" Addressable="true" />
     <Asset Type="Microsoft.VisualStudio.Services.Icons.Default" Path="extension/icon.png" Addressable="true" />
   </Assets>
 </PackageManifest>
@@ -117,6 +123,7 @@ function contentTypes(names) {
   const types = {
     ...{ ".json": "application/json", ".md": "text/markdown", ".png": "image/png", ".svg": "image/svg+xml" },
     ...{ ".js": "application/javascript", ".cjs": "application/javascript", ".mjs": "application/javascript" },
+    ".txt": "text/plain",
     ".vsixmanifest": "text/xml",
   };
   const endings = new Set([".vsixmanifest", ...names.map((name) => name.slice(name.lastIndexOf(".")))]);

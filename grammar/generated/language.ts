@@ -34,14 +34,14 @@ export const language: LanguageDefinition = {
         "many": false,
         "required": false
       },
-      "curriculum": {
-        "block": "Curriculum",
-        "many": false,
-        "required": false
-      },
       "stage": {
         "block": "Stage",
         "many": true,
+        "required": false
+      },
+      "curriculum": {
+        "block": "Curriculum",
+        "many": false,
         "required": false
       },
       "probe": {
@@ -415,26 +415,6 @@ export const language: LanguageDefinition = {
       "papers": [],
       "label": null,
       "properties": {
-        "seed": {
-          "name": "seed",
-          "doc": "Seed of the order of documents, of synthetic questions and of everything else random.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "count"
-          },
-          "required": false,
-          "default": "0",
-          "min": 0,
-          "max": 4294967295,
-          "minIncluded": true,
-          "choices": {},
-          "group": null,
-          "path": null
-        },
         "mix": {
           "name": "mix",
           "doc": "Share of the tokens that each source gives; together 100%.",
@@ -512,6 +492,26 @@ export const language: LanguageDefinition = {
             "split": "go on in the next row",
             "drop": "are left out"
           },
+          "group": null,
+          "path": null
+        },
+        "seed": {
+          "name": "seed",
+          "doc": "Seed of the order of documents, of synthetic questions and of everything else random.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "count"
+          },
+          "required": false,
+          "default": "0",
+          "min": 0,
+          "max": 4294967295,
+          "minIncluded": true,
+          "choices": {},
           "group": null,
           "path": null
         }
@@ -817,6 +817,51 @@ export const language: LanguageDefinition = {
           "group": null,
           "path": null
         },
+        "dtype": {
+          "name": "dtype",
+          "doc": "Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums, weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "f32",
+              "bf16"
+            ]
+          },
+          "required": false,
+          "default": "f32",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null,
+          "path": null
+        },
+        "schedule": {
+          "name": "schedule",
+          "doc": "Learning rate over the steps of a stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "call",
+            "set": "schedule"
+          },
+          "required": false,
+          "default": "constant",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null,
+          "path": null
+        },
         "optimizer_state": {
           "name": "optimizer_state",
           "doc": "The optimizer's moments at the beginning of a stage.",
@@ -841,27 +886,6 @@ export const language: LanguageDefinition = {
             "carry": "go on from the stage before",
             "reset": "start from zero"
           },
-          "group": null,
-          "path": null
-        },
-        "schedule": {
-          "name": "schedule",
-          "doc": "Learning rate over the steps of a stage.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "call",
-            "set": "schedule"
-          },
-          "required": false,
-          "default": "constant",
-          "min": null,
-          "max": null,
-          "minIncluded": true,
-          "choices": {},
           "group": null,
           "path": null
         },
@@ -918,173 +942,6 @@ export const language: LanguageDefinition = {
           },
           "group": null,
           "path": null
-        },
-        "dtype": {
-          "name": "dtype",
-          "doc": "Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums, weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "choice",
-            "choices": [
-              "f32",
-              "bf16"
-            ]
-          },
-          "required": false,
-          "default": "f32",
-          "min": null,
-          "max": null,
-          "minIncluded": true,
-          "choices": {},
-          "group": null,
-          "path": null
-        }
-      },
-      "children": {},
-      "overrides": []
-    },
-    "Curriculum": {
-      "name": "curriculum",
-      "doc": "Short for stages that differ in little but their length; each is named after it, `1Ki` → `s1k`.",
-      "status": "ready",
-      "since": 1,
-      "deprecated": null,
-      "examples": [
-        "curriculum { lengths = [1Ki, 2Ki, 4Ki]  tokens = 400K }"
-      ],
-      "papers": [],
-      "label": null,
-      "properties": {
-        "lengths": {
-          "name": "lengths",
-          "doc": "The stages' lengths, rising.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "union",
-            "of": [
-              {
-                "kind": "list",
-                "of": {
-                  "kind": "tokens"
-                }
-              },
-              {
-                "kind": "range",
-                "of": {
-                  "kind": "tokens"
-                }
-              }
-            ]
-          },
-          "required": true,
-          "default": null,
-          "min": 2,
-          "max": 2147483647,
-          "minIncluded": true,
-          "choices": {},
-          "group": null,
-          "path": null
-        },
-        "steps": {
-          "name": "steps",
-          "doc": "Optimizer steps of each stage.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "union",
-            "of": [
-              {
-                "kind": "count"
-              },
-              {
-                "kind": "list",
-                "of": {
-                  "kind": "count"
-                }
-              }
-            ]
-          },
-          "required": false,
-          "default": null,
-          "min": 1,
-          "max": 1000000000,
-          "minIncluded": true,
-          "choices": {},
-          "group": "budget",
-          "path": null
-        },
-        "tokens": {
-          "name": "tokens",
-          "doc": "Tokens of each stage.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "union",
-            "of": [
-              {
-                "kind": "tokens"
-              },
-              {
-                "kind": "list",
-                "of": {
-                  "kind": "tokens"
-                }
-              }
-            ]
-          },
-          "required": false,
-          "default": null,
-          "min": 1,
-          "max": 1000000000000000,
-          "minIncluded": true,
-          "choices": {},
-          "group": "budget",
-          "path": null
-        },
-        "batch": {
-          "name": "batch",
-          "doc": "Rows of each optimizer step.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [],
-          "papers": [],
-          "type": {
-            "kind": "union",
-            "of": [
-              {
-                "kind": "count"
-              },
-              {
-                "kind": "list",
-                "of": {
-                  "kind": "count"
-                }
-              }
-            ]
-          },
-          "required": false,
-          "default": "1",
-          "min": 1,
-          "max": 1000000,
-          "minIncluded": true,
-          "choices": {},
-          "group": null,
-          "path": null
         }
       },
       "children": {},
@@ -1115,30 +972,6 @@ export const language: LanguageDefinition = {
           },
           "required": true,
           "default": null,
-          "min": 2,
-          "max": 2147483647,
-          "minIncluded": true,
-          "choices": {},
-          "group": null,
-          "path": null
-        },
-        "context": {
-          "name": "context",
-          "doc": "Tokens that the stage makes the model for: `scale` and a method's factor count up to it, evaluation reaches it, and the exported model promises it as `max_position_embeddings`. More than `length` where positions skip up to it by `pose(…)`, or where the table is stretched that far: YaRN's published models read 128K by rows of 64K.",
-          "status": "ready",
-          "since": 1,
-          "deprecated": null,
-          "examples": [
-            "stage s128k { length = 64Ki  context = 128Ki  steps = 200  batch = 64  rope { method = yarn(factor: scale) } }"
-          ],
-          "papers": [
-            "Peng et al. 2023, arXiv 2309.00071, section 4"
-          ],
-          "type": {
-            "kind": "tokens"
-          },
-          "required": false,
-          "default": "length",
           "min": 2,
           "max": 2147483647,
           "minIncluded": true,
@@ -1201,6 +1034,30 @@ export const language: LanguageDefinition = {
           "default": "1",
           "min": 1,
           "max": 1000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": null,
+          "path": null
+        },
+        "context": {
+          "name": "context",
+          "doc": "Tokens that the stage makes the model for: `scale` and a method's factor count up to it, evaluation reaches it, and the exported model promises it as `max_position_embeddings`. More than `length` where positions skip up to it by `pose(…)`, or where the table is stretched that far: YaRN's published models read 128K by rows of 64K.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "stage s128k { length = 64Ki  context = 128Ki  steps = 200  batch = 64  rope { method = yarn(factor: scale) } }"
+          ],
+          "papers": [
+            "Peng et al. 2023, arXiv 2309.00071, section 4"
+          ],
+          "type": {
+            "kind": "tokens"
+          },
+          "required": false,
+          "default": "length",
+          "min": 2,
+          "max": 2147483647,
           "minIncluded": true,
           "choices": {},
           "group": null,
@@ -2167,6 +2024,149 @@ export const language: LanguageDefinition = {
             "stop": "the run ends, the stage's weights are kept",
             "warn": "the run says so and goes on"
           },
+          "group": null,
+          "path": null
+        }
+      },
+      "children": {},
+      "overrides": []
+    },
+    "Curriculum": {
+      "name": "curriculum",
+      "doc": "Short for stages that differ in little but their length; each is named after it, `1Ki` → `s1k`.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [
+        "curriculum { lengths = [1Ki, 2Ki, 4Ki]  tokens = 400K }"
+      ],
+      "papers": [],
+      "label": null,
+      "properties": {
+        "lengths": {
+          "name": "lengths",
+          "doc": "The stages' lengths, rising.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              },
+              {
+                "kind": "range",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": true,
+          "default": null,
+          "min": 2,
+          "max": 2147483647,
+          "minIncluded": true,
+          "choices": {},
+          "group": null,
+          "path": null
+        },
+        "steps": {
+          "name": "steps",
+          "doc": "Optimizer steps of each stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "count"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 1,
+          "max": 1000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": "budget",
+          "path": null
+        },
+        "tokens": {
+          "name": "tokens",
+          "doc": "Tokens of each stage.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "tokens"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "tokens"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": null,
+          "min": 1,
+          "max": 1000000000000000,
+          "minIncluded": true,
+          "choices": {},
+          "group": "budget",
+          "path": null
+        },
+        "batch": {
+          "name": "batch",
+          "doc": "Rows of each optimizer step.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "list",
+                "of": {
+                  "kind": "count"
+                }
+              }
+            ]
+          },
+          "required": false,
+          "default": "1",
+          "min": 1,
+          "max": 1000000,
+          "minIncluded": true,
+          "choices": {},
           "group": null,
           "path": null
         }

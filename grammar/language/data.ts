@@ -25,8 +25,6 @@ import type {
  */
 export interface Data extends Block {
   source?: Many<Source>;
-  /** Seed of the order of documents, of synthetic questions and of everything else random. @default 0 @min 0 @max 4294967295 */
-  seed?: Count;
   /**
    * Share of the tokens that each source gives; together 100%.
    *
@@ -52,6 +50,8 @@ export interface Data extends Block {
    * @choice drop: are left out
    */
   overflow?: "split" | "drop";
+  /** Seed of the order of documents, of synthetic questions and of everything else random. @default 0 @min 0 @max 4294967295 */
+  seed?: Count;
 }
 
 /**

@@ -14,8 +14,8 @@ export interface Recipe extends Block {
   rope?: One<Rope>;
   data?: One<Data>;
   train?: One<Train>;
-  curriculum?: One<Curriculum>;
   stage?: Many<Stage>;
+  curriculum?: One<Curriculum>;
   probe?: One<Probe>;
   parallel?: One<Parallel>;
   memory?: One<Memory>;

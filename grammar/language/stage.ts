@@ -16,6 +16,12 @@ import type { Block, Count, Duration, Formula, List, Num, One, Range, Tokens } f
 export interface Stage extends Block {
   /** Tokens in a row: what attention sees. @min 2 @max 2147483647 */
   length: Tokens;
+  /** Optimizer steps. @group budget @min 1 @max 1000000000 */
+  steps?: Count;
+  /** Tokens of the whole stage, rounded up to whole steps. @group budget @min 1 @max 1000000000000000 */
+  tokens?: Tokens;
+  /** Rows of each optimizer step, over all devices. @default 1 @min 1 @max 1000000 */
+  batch?: Count;
   /**
    * Tokens that the stage makes the model for: `scale` and a method's factor count up to it, evaluation reaches it, and the exported
    * model promises it as `max_position_embeddings`. More than `length` where positions skip up to it by `pose(…)`, or where the table
@@ -28,12 +34,6 @@ export interface Stage extends Block {
    * @max 2147483647
    */
   context?: Tokens;
-  /** Optimizer steps. @group budget @min 1 @max 1000000000 */
-  steps?: Count;
-  /** Tokens of the whole stage, rounded up to whole steps. @group budget @min 1 @max 1000000000000000 */
-  tokens?: Tokens;
-  /** Rows of each optimizer step, over all devices. @default 1 @min 1 @max 1000000 */
-  batch?: Count;
   /**
    * Wall time that the stage took, or may take. Nothing is planned by it: the share of the devices' peak that it implies is held against
    * what training has reached.

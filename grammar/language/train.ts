@@ -12,6 +12,15 @@ export interface Train extends Block {
   /** The rule of a step. @default adamw(lr: 2e-5) */
   optimizer?: Call<"optimizer">;
   /**
+   * Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums,
+   * weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.
+   *
+   * @default f32
+   */
+  dtype?: "f32" | "bf16";
+  /** Learning rate over the steps of a stage. @default constant */
+  schedule?: Call<"schedule">;
+  /**
    * The optimizer's moments at the beginning of a stage.
    *
    * @default carry
@@ -19,8 +28,6 @@ export interface Train extends Block {
    * @choice reset: start from zero
    */
   optimizer_state?: "carry" | "reset";
-  /** Learning rate over the steps of a stage. @default constant */
-  schedule?: Call<"schedule">;
   /** Position ids of a row. @default plain */
   positions?: Call<"positions">;
   /**
@@ -31,13 +38,6 @@ export interface Train extends Block {
    * @choice none: gradients are taken as they are
    */
   clip?: Num | "none";
-  /**
-   * Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums,
-   * weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.
-   *
-   * @default f32
-   */
-  dtype?: "f32" | "bf16";
 }
 
 /** Every parameter learns. @example method = full */

@@ -57,6 +57,18 @@ function entriesOf(bytes: Buffer): [string, Buffer][] {
   return entries;
 }
 
+test("says what may be done with it, and what has changed", () => {
+  const page = (type: string) => {
+    const vsixManifest = readFileSync(join(folder, "unpacked", "extension.vsixmanifest"), "utf8");
+    const path = new RegExp(`Type="Microsoft\\.VisualStudio\\.Services\\.Content\\.${type}" Path="([^"]+)"`).exec(
+      vsixManifest,
+    )?.[1];
+    return readFileSync(join(folder, "unpacked", path ?? ""), "utf8");
+  };
+  expect(page("License")).toMatch(/Apache License\s+Version 2\.0/);
+  expect(page("Changelog")).toContain(`## ${manifest.version}`);
+});
+
 test("is small, and holds each file once", () => {
   expect(vsix.length).toBeLessThan(1_000_000);
   expect(new Set(names).size).toBe(names.length);
