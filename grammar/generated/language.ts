@@ -6284,7 +6284,7 @@ export const language: LanguageDefinition = {
     },
     "length": {
       "name": "length",
-      "doc": "Tokens in a row of this stage.",
+      "doc": "Tokens in a row of this stage. In `rope`, whose formulas are about positions, the context that they reach: the same unless the stage sets `context`, or positions skip.",
       "status": "ready",
       "since": 1,
       "deprecated": null,
@@ -6297,7 +6297,7 @@ export const language: LanguageDefinition = {
     },
     "context": {
       "name": "context",
-      "doc": "Largest position + 1 of this stage; its length, unless positions skip.",
+      "doc": "Largest position + 1 that this stage makes the model for: its length, unless the stage sets `context` or positions skip.",
       "status": "ready",
       "since": 1,
       "deprecated": null,
@@ -6336,7 +6336,7 @@ export const language: LanguageDefinition = {
     },
     "previous.length": {
       "name": "previous.length",
-      "doc": "Its length, or the base model's trained length.",
+      "doc": "Its length, or the base model's trained length; in `rope` the context that its positions reach.",
       "status": "ready",
       "since": 1,
       "deprecated": null,

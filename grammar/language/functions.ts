@@ -63,9 +63,18 @@ export interface Variables {
   pi: Num;
   /** The base model. @scope always */
   model: Members<ModelMembers>;
-  /** Tokens in a row of this stage. @scope stage */
+  /**
+   * Tokens in a row of this stage. In `rope`, whose formulas are about positions, the context that they reach: the same unless the stage sets
+   * `context`, or positions skip.
+   *
+   * @scope stage
+   */
   length: Tokens;
-  /** Largest position + 1 of this stage; its length, unless positions skip. @scope stage */
+  /**
+   * Largest position + 1 that this stage makes the model for: its length, unless the stage sets `context` or positions skip.
+   *
+   * @scope stage
+   */
   context: Tokens;
   /** How much longer than the base model: context / model.context. @scope stage */
   scale: Num;
@@ -82,7 +91,7 @@ export interface Variables {
 }
 
 interface PreviousMembers {
-  /** Its length, or the base model's trained length. */
+  /** Its length, or the base model's trained length; in `rope` the context that its positions reach. */
   length: Tokens;
   /** Its theta, or the base model's. */
   theta: Num;
