@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
-vi.setConfig({ testTimeout: 400_000, hookTimeout: 900_000 });
+vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 900_000 });
 
 const library = "native/build/libctx_cuda_races.so";
 /** A GPU for which there are no kernels of its own, and no library for products. */
