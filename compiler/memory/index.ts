@@ -3,6 +3,7 @@
 export { cheapestChange, type Field } from "./changes.ts";
 export { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
+export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
 export {
   type Choice,
   FILLED,

@@ -43,7 +43,7 @@ export function scratchBytes(model: ModelShape, options: LedgerOptions, threads:
 }
 
 /** Widths of all matrices: the lengths that a product sums over, or has as columns. */
-function matrixWidths(model: ModelShape, { lora }: LedgerOptions): number[] {
+export function matrixWidths(model: ModelShape, { lora }: LedgerOptions): number[] {
   const { vocab_size, hidden_size, intermediate_size, heads, kv_heads, head_dim } = model;
   return [vocab_size, hidden_size, 2 * intermediate_size, (heads + 2 * kv_heads) * head_dim, 3 * (lora?.rank ?? 0)];
 }

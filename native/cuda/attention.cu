@@ -45,6 +45,19 @@ template <class G, class O> __global__ void delta_kernel(float *delta, Rows<G> d
 
 } // namespace
 
+namespace {
+
+// Names as ctx_cuda_attention returns them.
+enum class Kernels { SM90, SM80, PLAIN };
+Kernels kernels_for(const ctx_device *device, const ctx_attention &a) { return hopper_can(device, a) ? Kernels::SM90 : ampere_can(a) ? Kernels::SM80 : Kernels::PLAIN; }
+Kernels kernels_for(const ctx_device *device, const ctx_attention_grad &g) { return hopper_can(device, g.fwd) ? Kernels::SM90 : ampere_can(g) ? Kernels::SM80 : Kernels::PLAIN; }
+
+constexpr const char *NAMES[] = {"sm90", "sm80", "plain"};
+constexpr decltype(&plain_forward) FORWARD[] = {hopper_forward, ampere_forward, plain_forward};
+constexpr decltype(&plain_backward) BACKWARD[] = {hopper_backward, ampere_backward, plain_backward};
+
+} // namespace
+
 bool hopper_can(const ctx_device *device, const ctx_attention &a) {
   return device->sm == 90 && (a.head_dim == 64 || a.head_dim == 128) && sm90::mappable(a.q) && sm90::mappable(a.k) && sm90::mappable(a.v); // sm_90a's code runs on no other
 }
@@ -55,7 +68,7 @@ ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   CTX_TRY(check_activation(device, "attention_forward: o", a.o, a.q.rows, int64_t(a.heads) * a.head_dim));
   if (a.merge && a.o.dtype != CTX_F32)
     return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
-  CTX_TRY((hopper_can(device, a) ? hopper_forward : ampere_can(a) ? ampere_forward : plain_forward)(device, a));
+  CTX_TRY(FORWARD[int(kernels_for(device, a))](device, a));
   return finish(device, "attention_forward");
 }
 
@@ -85,8 +98,13 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
   CTX_TRY(check_f32(device, "attention_backward: dk", call->dk));
   CTX_TRY(check_f32(device, "attention_backward: dv", call->dv));
   if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
-  CTX_TRY((hopper_can(device, a) ? hopper_backward : ampere_can(*call) ? ampere_backward : plain_backward)(device, *call));
+  CTX_TRY(BACKWARD[int(kernels_for(device, *call))](device, *call));
   return finish(device, "attention_backward");
 }
 
 } // namespace ctx_cuda
+
+// Which kernels take this call: sm90, sm80 or plain. With `backward`, of the gradients. Beside the table, for whoever measures.
+extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_attention(const ctx_device *device, const ctx_attention *forward, const ctx_attention_grad *backward) {
+  return ctx_cuda::NAMES[int(backward ? ctx_cuda::kernels_for(device, *backward) : ctx_cuda::kernels_for(device, *forward))];
+}

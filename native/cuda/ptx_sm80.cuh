@@ -91,14 +91,20 @@ inline void begin_block() { // by each thread, before anything else
   __syncthreads();
 }
 
-inline void cp_async(void *to, const void *from, bool there) { lane().groups.back().push_back({to, from, there}); }
+inline void cp_async(void *to, const void *from, bool there) {
+  if (ctx_shim::watch_copy) ctx_shim::watch_copy(to, 16, false);
+  lane().groups.back().push_back({to, from, there});
+}
 inline void cp_async_commit() { lane().groups.push_back({}); }
-template <int N> void cp_async_wait() {
+template <int N> void cp_async_wait(std::source_location at = std::source_location::current()) {
+  if (ctx_shim::left_out(at)) return;
   auto &groups = lane().groups; // the last one is still open
   while (groups.size() > N + 1) {
-    for (const Copy &copy : groups.front())
+    for (const Copy &copy : groups.front()) {
+      if (ctx_shim::watch_copy) ctx_shim::watch_copy(copy.to, 16, true);
       if (copy.there) std::memcpy(copy.to, copy.from, 16);
       else std::memset(copy.to, 0, 16);
+    }
     groups.erase(groups.begin());
   }
 }
@@ -115,7 +121,7 @@ inline Shown show(const std::array<uint64_t, 6> &mine) {
   l.shown[turn] = mine;
   l.turn = 1 - turn;
   const size_t first = ctx_shim::machine.current / 32 * 32;
-  __syncwarp();
+  ctx_shim::meet_warp();
   return {first, turn};
 }
 inline size_t lane_index() { return ctx_shim::machine.current % 32; }

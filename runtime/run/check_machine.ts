@@ -8,7 +8,16 @@ import { bytes } from "../report/format.ts";
 import { type Machine, processBytes, scoringBytes, stageMemory, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
-import { hostNeed, largest, type MemoryNeed, scoringNeed, stageNeed, sum } from "./memory_needs.ts";
+import {
+  besideArena,
+  besideScoringArena,
+  hostNeed,
+  largest,
+  type MemoryNeed,
+  scoringNeed,
+  stageNeed,
+  sum,
+} from "./memory_needs.ts";
 
 /**
  * Refuses, before the first file is read, what could only fail hours later: a device that is not there, an arena larger
@@ -27,7 +36,8 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
     else expectHost(plan, stage, root);
     expectMemory(
       `stage ${stage.name}`,
-      machine.job ? bytesHere(plan, stage, machine.job) : engineBytes(plan, stage),
+      (machine.job ? bytesHere(plan, stage, machine.job) : engineBytes(plan, stage)) +
+        (machine.device === "cuda" ? besideArena(plan, stage, machine.job) : 0),
       memory,
       "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
     );
@@ -83,7 +93,8 @@ export function checkEvaluation(
   const tokens = scoredTokens(evaluate);
   const subject = `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`;
   const hint = "evaluate at shorter lengths";
-  expectMemory(subject, scoringBytes(model, tokens), machineMemory(machine), hint);
+  const beside = machine.device === "cuda" ? besideScoringArena(model, tokens) : 0;
+  expectMemory(subject, scoringBytes(model, tokens) + beside, machineMemory(machine), hint);
   if (machine.device !== "cpu") return;
   const need = scoringNeed(model, tokens, machine);
   const limit = memoryLimit(root, threadsNeeded(machine, 1) + POOL);

@@ -1,4 +1,13 @@
-import { deviceLedger, ledgerOf, ledgerOptions, offloadedBytes, scratchBytes } from "../../compiler/memory/index.ts";
+import {
+  CUDA_CODE,
+  CUDA_CONTEXT,
+  cudaScratchBytes,
+  deviceLedger,
+  ledgerOf,
+  ledgerOptions,
+  offloadedBytes,
+  scratchBytes,
+} from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import type { Job } from "../ranks/job.ts";
 import { type Machine, processBytes, scoringOptions, stageMemory } from "../train/stage_engine.ts";
@@ -55,7 +64,24 @@ export function hostNeed(plan: Plan, stage: PlanStage): MemoryNeed {
   };
 }
 
+/**
+ * What a stage on a GPU takes of the GPU's memory beside its arenas, of all processes here. The context of this process is there already where
+ * free memory is asked for; other processes of a job have their own.
+ */
+export function besideArena(plan: Plan, stage: PlanStage, job: Job | null | undefined): number {
+  const options = ledgerOptions(stageMemory(plan, stage));
+  if (!job) return cudaScratchBytes(plan.model, options) + CUDA_CODE;
+  const { here } = job.ranks;
+  const each = cudaScratchBytes(plan.model, { ...options, ranksHere: 1 }) + CUDA_CODE;
+  return here * each + (here - 1) * CUDA_CONTEXT;
+}
+
 /** The same while a model is scored on up to `tokens` tokens at once. */
+export function besideScoringArena(model: PlanModel, tokens: number): number {
+  return cudaScratchBytes(model, scoringOptions(tokens)) + CUDA_CODE;
+}
+
+/** All that a process on a CPU takes while a model is scored on up to `tokens` tokens at once. */
 export function scoringNeed(model: PlanModel, tokens: number, { threads }: Machine): MemoryNeed {
   const options = scoringOptions(tokens);
   const { total: _, ...terms } = deviceLedger(model, options);

@@ -1,5 +1,5 @@
 // shim_test.cc: ctx_test_shim LIBRARY CASE: what a program that mixes up host and device gets from the shim (native/cuda/host/runtime.h) with
-// CTX_SHIM_APART=1. Each case does one such thing and prints how it came out.
+// CTX_SHIM_APART=1. Each case does one such thing and prints how it came out. Of libctx_cuda_races.so: a case of race_cases.cc.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -21,6 +21,11 @@ int main(int argc, char **argv) {
   void *library = argc == 3 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : nullptr;
   const auto entry = library ? reinterpret_cast<ctx_backend_v1_fn>(dlsym(library, "ctx_backend_v1")) : nullptr;
   if (!entry) return 2;
+  if (const auto race = reinterpret_cast<void (*)(const char *)>(dlsym(library, "ctx_race_case"))) { // race_cases.cc; ends the process or not
+    race(argv[2]);
+    std::printf("no race\n");
+    return 0;
+  }
   b = entry();
   if (b->create(1, &device) != CTX_OK) return 2;
   const std::string wanted = argv[2];

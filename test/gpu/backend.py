@@ -96,7 +96,7 @@ class Backend:
         if found.version != version:
             raise Failed(f"{library} has version {found.version} of the table, ctx_backend.h {version}: build it again")
         self.name = found.name.decode()
-        self.functions, self.called, self.arrays = {}, set(), []
+        self.functions, self.called, self.arrays, self.events = {}, set(), [], []
         for name, returns, arguments in table:
             if arguments is None or not getattr(found, name):
                 continue
@@ -104,20 +104,34 @@ class Backend:
             self.functions[name] = ctypes.CFUNCTYPE(result, *map(argument_type, arguments))(getattr(found, name))
         score = self.functions["score"]()
         if score <= 0:
-            raise Failed(f"{library} cannot run here (score {score}): no GPU, or no driver for it")
+            raise Failed(f"{library} cannot run here: {self.functions['problem']().decode()}")
         self.device = ctypes.c_void_p()
         if self.functions["create"](4, ctypes.byref(self.device)) != 0:
             raise Failed(self.functions["last_error"](None).decode())
 
     def close(self):
         self.free()
+        for event in self.events:  # of no device
+            self.functions["destroy_event"](event)
         self.functions["destroy"](self.device)
-        self.called.add("destroy")
 
     def products(self):
         """What computes matrix products."""
         self.library.ctx_cuda_products.restype = ctypes.c_char_p
         return self.library.ctx_cuda_products().decode()
+
+    def attention_kernel(self, forward, backward=None):
+        """Which kernels take a call: sm90, sm80 or plain. With an AttentionGrad, of the gradients."""
+        self.library.ctx_cuda_attention.restype = ctypes.c_char_p
+        arguments = [None if call is None else ctypes.byref(call) for call in (forward, backward)]
+        return self.library.ctx_cuda_attention(self.device, *arguments).decode()
+
+    def event(self):
+        """A ctx_event, until close()."""
+        event = ctypes.c_void_p()
+        self.create_event(ctypes.byref(event))
+        self.events.append(event)
+        return event
 
     def __getattr__(self, name):
         function = self.functions[name]

@@ -130,7 +130,8 @@ def attention(b, on, timer):
                 say(what, "FAIL", mine)
                 continue
             expected[name] = 4 * mine
-            tell(what, mine, theirs_of(theirs), "TFLOP/s", flops / 1e12)
+            kernel = b.attention_kernel(call, grad if name == "backward" else None)
+            tell(f"{what}, {kernel}", mine, theirs_of(theirs), "TFLOP/s", flops / 1e12, kernel=kernel)
         del q, k, v, d_o, o, gradients, tq, tk, tv, td
     return True
 

@@ -157,7 +157,7 @@ class Check:
         configure = ["cmake", "-S", ROOT / "native", "-B", folder, *generator, "-DCTX_CUDA=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CUDA_COMPILER={nvcc}"]
         status, output = self.run("build", configure, 60)
         if status == 0:
-            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda"], LIMITS["build"])
+            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16"], LIMITS["build"])
         if status == 0:
             self.library = folder / "libctx_cuda.so"
             self.rows.add("build", "library", "PASS", f"built here in {time.monotonic() - begin:.0f} s")
@@ -168,7 +168,23 @@ class Check:
         self.python("operations", "operations.py", self.library, "--size", "small" if self.options.dry else "large")
 
     def attention(self):
+        self.program("attention", "ctx_test_attention_bf16")
         self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "large")
+
+    def program(self, part, name):
+        """A test in C++ that takes the library: it ends with 0, with 77 where that cannot run, or has failed."""
+        if self.options.dry:
+            self.rows.add(part, name, "INFO", "takes minutes on the host build; test/cuda runs it")
+            return
+        beside = (self.library.parent, self.app / "native/build", Path(self.options.build))
+        file = next((folder / name for folder in beside if (folder / name).exists()), None)
+        if file is None:
+            self.rows.add(part, name, "SKIP", "not built here, and not in the pack")
+            return
+        status, output = self.run(part, [file, self.library], LIMITS[part])
+        outcome = {0: "PASS", 77: "SKIP"}.get(status, "FAIL")
+        if status is not None:
+            self.rows.add(part, name, outcome, last_line(output), output=output[-4000:] if outcome == "FAIL" else "")
 
     def beside(self):
         on = ("cpu", "tiny") if self.options.dry else ("cuda", "large")

@@ -294,6 +294,44 @@ def optimizer(b, shapes):
     return cases.close()
 
 
+OPERATIONS, TRANSFERS = 0, 1  # ctx_queue
+TO_DEVICE, TO_HOST, ON_DEVICE = 0, 1, 2  # ctx_direction
+
+
+def transfers(b, counts):
+    """Blocks that leave and come back beside the operations, ordered by events alone, as layer inputs do that wait in the host's memory."""
+    cases = Cases(b, "transfers beside operations")
+    for count in counts:
+        values = normal(1, count)
+        size = 4 * count
+        pinned = ctypes.c_void_p()
+        b.alloc_host(size, ctypes.byref(pinned))
+        gone, free, back = b.event(), b.event(), b.event()
+
+        def there_and_back():
+            x, y, z = b.array(values), b.output(1, count), b.output(1, count)
+            for turn in range(3):
+                b.scale(x.mat(), 2.0)
+                b.record(OPERATIONS, gone)
+                b.wait(TRANSFERS, gone)
+                b.transfer(pinned, x.pointer, size, TO_HOST)
+                b.record(TRANSFERS, free)
+                b.wait(OPERATIONS, free)
+                b.zero(x.mat())  # not before it has left
+                b.transfer(y.pointer, pinned, size, TO_DEVICE)
+                b.transfer(z.pointer, y.pointer, size, ON_DEVICE)
+                b.record(TRANSFERS, back)
+                b.wait(OPERATIONS, back)
+                b.copy(x.mat(), z.mat())  # not before it has come back
+            b.synchronize()
+            host = torch.frombuffer((ctypes.c_float * count).from_address(pinned.value), dtype=F32).clone()
+            return [(x.get(), 8 * values.double()), (host, 8 * values.double().view(-1))]
+
+        attempt(cases, f"{count} numbers", 0, there_and_back)
+        b.functions["release_host"](b.device, pinned, size)
+    return cases.close()
+
+
 # (rows, columns, padding), and for products (M, N, K, padding); for RoPE (tokens, heads, head_dim, padding).
 SIZES = {
     "small": {
@@ -301,12 +339,14 @@ SIZES = {
         "gemm": [(1, 5, 3, 0), (17, 33, 40, 3), (64, 48, 96, 8)],
         "rope": [(3, 2, 4, 0), (9, 3, 64, 8), (5, 2, 30, 1)],
         "loss": [(2, 5, 0), (9, 130, 3)],
+        "transfers": [1, 1000],
     },
     "large": {
         "plain": [(1, 5, 0), (3, 8, 0), (5, 37, 3), (33, 64, 8), (513, 4095, 1), (2048, 4096, 0), (70000, 128, 0)],
         "gemm": [(1, 5, 3, 0), (17, 33, 40, 3), (64, 48, 96, 8), (1, 4096, 4096, 0), (1000, 1000, 1000, 8), (4096, 4096, 4096, 0), (512, 1024, 16384, 0)],
         "rope": [(3, 2, 4, 0), (9, 3, 64, 8), (5, 2, 30, 1), (4096, 32, 128, 0)],
         "loss": [(2, 5, 0), (9, 130, 3), (512, 128256, 0)],
+        "transfers": [1, 1000, 1 << 24],
     },
 }
 
@@ -332,6 +372,7 @@ def main():
         swiglu(b, shapes),
         cross_entropy(b, sizes["loss"]),
         optimizer(b, shapes),
+        transfers(b, sizes["transfers"]),
     ]
     b.synchronize()
     say("seed", "INFO", str(options.seed), scratch=b.scratch())
@@ -341,18 +382,11 @@ def main():
     return 0 if all(good) and not unknown else 1
 
 
-# Called by Backend itself or by attention.py; the last ones move whole blocks of memory and are the engine's own tests' concern.
-NOT_HERE = {"score", "create", "destroy", "last_error", "set_cancel", "attention_forward", "attention_delta", "attention_backward"} | {
-    "problem",
-    "device_info",
-    "free_memory",
-    "alloc_host",
-    "release_host",
-    "transfer",
-    "create_event",
-    "destroy_event",
-    "record",
-    "wait",
+# Called by Backend itself or by attention.py; device_info and free_memory are ctx doctor's concern.
+NOT_HERE = {"score", "problem", "create", "destroy", "destroy_event", "release_host", "last_error", "set_cancel", "device_info", "free_memory"} | {
+    "attention_forward",
+    "attention_delta",
+    "attention_backward",
 }
 
 if __name__ == "__main__":

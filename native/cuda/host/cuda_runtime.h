@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <source_location>
 #include <vector>
 
 #define __global__
@@ -81,6 +82,8 @@ struct Machine {
   void *scheduler = nullptr; // its stack pointer while a fiber runs
   size_t current = 0;
   Meeting all;                    // __syncthreads
+  uint64_t earlier = 0;           // __syncthreads and beginnings of blocks before this block's first
+  std::vector<uint32_t> synced;   // __syncwarps of each thread
   std::vector<Meeting> warps;     // __syncwarp
   std::vector<size_t> warp_alive; // threads of each warp that have not ended
   size_t alive = 0;
@@ -90,6 +93,7 @@ struct Machine {
   ~Machine() {
     for (char *s : stacks) std::free(s);
   }
+  uint64_t epoch() const { return earlier + all.held; } // no two of a thread's epochs in this process are the same
   size_t count() const { return size_t(threads.x) * threads.y * threads.z; }
   dim3 place(size_t i) const { return {unsigned(i % threads.x), unsigned(i / threads.x % threads.y), unsigned(i / threads.x / threads.y)}; }
 };
@@ -99,10 +103,21 @@ inline thread_local Machine machine;
 // Set by sm90.h: what is done before a block starts; does what has been put off, and says whether there was anything.
 inline void (*at_block_start)() = nullptr;
 inline bool (*when_all_wait)() = nullptr;
+// Set by races.cc: a block begins; a copy beside its threads into shared memory begins, or has been waited for.
+inline void (*watch_block)() = nullptr;
+inline void (*watch_copy)(void *to, size_t bytes, bool done) = nullptr;
 
 inline bool reversed() {
   static const char *order = std::getenv("CTX_SHIM_ORDER");
   return order && !std::strcmp(order, "reverse");
+}
+
+// CTX_SHIM_WITHOUT=<file>:<line>: the barrier that stands there is left out, to see that a test fails.
+inline bool left_out(const std::source_location &at) {
+  static const char *const place = std::getenv("CTX_SHIM_WITHOUT");
+  if (!place) return false;
+  const char *const line = std::strrchr(place, ':'), *const name = std::strrchr(at.file_name(), '/');
+  return line && unsigned(std::atoi(line + 1)) == at.line() && name && !std::strncmp(name + 1, place, size_t(line - place)) && !name[1 + (line - place)];
 }
 
 [[noreturn]] inline void broken(const char *what) {
@@ -168,11 +183,14 @@ inline void run_block() {
     m.fibers[i] = {top, false};
   }
   m.alive = n;
+  m.earlier = m.epoch() + 1;
   m.all = {};
+  m.synced.assign(n, 0);
   m.warps.assign((n + 31) / 32, {});
   m.warp_alive.assign((n + 31) / 32, 32);
   if (n % 32) m.warp_alive.back() = n % 32;
   if (at_block_start) at_block_start();
+  if (watch_block) watch_block();
   while (m.alive > 0) {
     const uint64_t before = m.progress;
     for (size_t k = 0; k < n; k++) {
@@ -229,8 +247,14 @@ template <class T> T shuffle(T value, size_t source) {
 #define gridDim (ctx_shim::machine.blocks)
 
 // A thread that went on knows its place again: `thread` is set whenever a fiber gets its turn.
-inline void __syncthreads() { ctx_shim::meet_block(); }
-inline void __syncwarp(unsigned = 0xffffffff) { ctx_shim::meet_warp(); }
+inline void __syncthreads(std::source_location at = std::source_location::current()) {
+  if (!ctx_shim::left_out(at)) ctx_shim::meet_block();
+}
+inline void __syncwarp(unsigned = 0xffffffff, std::source_location at = std::source_location::current()) { // orders memory, which a shuffle does not
+  if (ctx_shim::left_out(at)) return;
+  ctx_shim::meet_warp();
+  ctx_shim::machine.synced[ctx_shim::machine.current]++;
+}
 template <class T> T __shfl_xor_sync(unsigned, T value, int mask) { return ctx_shim::shuffle(value, ctx_shim::machine.current ^ size_t(mask)); }
 template <class T> T __shfl_sync(unsigned, T value, int lane) { return ctx_shim::shuffle(value, ctx_shim::machine.current / 32 * 32 + size_t(lane)); }
 inline unsigned __ballot_sync(unsigned, bool predicate) {
