@@ -10,6 +10,11 @@ import { zip } from "./zip.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
 
+/** What the archive says of its licence; its text is where this leads. */
+const LICENSE = `ctx is licensed under the Apache License, version 2.0 (SPDX-License-Identifier: Apache-2.0).
+The licence's text: https://www.apache.org/licenses/LICENSE-2.0
+`;
+
 /** Everything of the extension in `folder`, which is emptied first. */
 export async function bundleExtension(folder) {
   rmSync(folder, { recursive: true, force: true });
@@ -40,7 +45,7 @@ export async function bundleExtension(folder) {
     "README.md": readFileSync(join(here, "README.md")),
     "CHANGELOG.md": readFileSync(join(here, "CHANGELOG.md")),
     // Every file of the archive has an ending, by which its type is known.
-    "LICENSE.txt": readFileSync(join(root, "LICENSE")),
+    "LICENSE.txt": LICENSE,
     "language-configuration.json": readFileSync(join(here, "language-configuration.json")),
     "snippets.json": readFileSync(join(here, "snippets.json")),
     "panel.js": readFileSync(join(here, "webview", "panel.js")),
