@@ -88,17 +88,17 @@ void expect(const Problem &p, const std::vector<int64_t> &cuts, int threads, dou
     check(s->fences_stand(), "%s: wrote outside its columns", what.c_str());
 }
 
-void every_shape() {
+void every_shape(int rounds) {
   for (int head_dim : {2, 8, 24, 30, 32, 64, 80, 96, 128})
-    for (int n = 0; n < 12; n++) {
+    for (int n = 0; n < rounds; n++) {
       const Problem p = random_problem(rng, head_dim);
       expect(p, {p.k_rows}, (int)between(rng, 1, 3), 3e-6);
     }
 }
 
 // Any cut of the keys into blocks gives what one pass gives, also when some blocks show a row nothing.
-void merges() {
-  for (int n = 0; n < 40; n++) {
+void merges(int rounds) {
+  for (int n = 0; n < 3 * rounds; n++) {
     const Problem p = random_problem(rng, n % 2 ? 32 : 24);
     std::vector<int64_t> cuts;
     for (int64_t end = 0; end < p.k_rows;) cuts.push_back(end = std::min(p.k_rows, end + between(rng, 1, 90)));
@@ -245,15 +245,17 @@ void refusals() {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 2) {
-    std::printf("usage: attention_test <backend library>\n");
+  const bool few = argc == 3 && std::strcmp(argv[2], "few") == 0; // where each takes long: what looks for races
+  if (argc != 2 && !few) {
+    std::printf("usage: attention_test <backend library> [few]\n");
     return 2;
   }
+  const int rounds = few ? 1 : 13;
   backend = open_backend(argv[1]);
   reference_gradients();
-  every_shape();
-  merges();
-  one_query_row();
+  every_shape(rounds);
+  merges(rounds);
+  if (!few) one_query_row();
   huge_scores();
   nan_is_seen();
   same_bits_for_any_thread_count();

@@ -1,5 +1,6 @@
 // Shared memory of the CUDA kernels, on the host: no two threads of a block touch the same bytes, one of them writing, with no barrier between,
 // in whatever order threads may run (native/cuda/host/races.cc). Kernels for Hopper are not in it: their barriers are of another kind.
+// It takes minutes: npm run soak:races.
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
@@ -12,7 +13,7 @@ const run = (program: string, ...args: string[]) =>
   spawnSync(`native/build/${program}`, [library, ...args], { encoding: "utf8", env });
 
 // The shim switches threads in x86-64 assembly.
-describe.skipIf(process.arch !== "x64")("races of the CUDA kernels", () => {
+describe.skipIf(process.arch !== "x64" || process.env.CTX_RACES !== "1")("races of the CUDA kernels", () => {
   beforeAll(() => {
     const programs = ["shim", "ops", "attention", "attention_sm80"].map((name) => `ctx_test_${name}`);
     const made = spawnSync(process.execPath, ["native/build.mjs", "ctx_cuda_races", ...programs], { encoding: "utf8" });
@@ -51,12 +52,15 @@ describe.skipIf(process.arch !== "x64")("races of the CUDA kernels", () => {
     expect(stdout).toBe("no race\n");
   });
 
+  // Of a part of the cases: a look at every load and store takes long.
   test.each([
-    ["ctx_test_ops", / cases, 0 failed/],
-    ["ctx_test_attention", / checks, 0 failures/],
-    ["ctx_test_attention_sm80", / checks, 0 failures/],
-  ])("none in %s", (program, summary) => {
-    const { status, stdout, stderr } = run(program);
+    ["ctx_test_ops", "gemm", / cases, 0 failed/],
+    ["ctx_test_ops", "cross_entropy", / cases, 0 failed/],
+    ["ctx_test_ops", "rmsnorm", / cases, 0 failed/],
+    ["ctx_test_attention", "few", / checks, 0 failures/],
+    ["ctx_test_attention_sm80", "few", / checks, 0 failures/],
+  ])("none in %s %s", (program, part, summary) => {
+    const { status, stdout, stderr } = run(program, part);
     expect(status, stdout.slice(-4000) + stderr.slice(-4000)).toBe(0);
     expect(stdout).toMatch(summary);
   });
