@@ -110,13 +110,9 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
         load(at.own_a, &k_map, at.own_full, first_key, kv_head * D, EVICT_FIRST);
         load(at.own_b, &v_map, at.own_full, first_key, kv_head * D, EVICT_FIRST);
         for (int n = 0; n < steps; n++) {
-          const int query = tile_of(n) * B::COLS, column = head_of(n) * D, stage = n % STAGES;
-          at.stages_a.wait_empty(n);
-          barrier_expect(at.stages_a.full(n), B::Passing::BYTES);
-          load(at.pass_a[stage], &q_map, at.stages_a.full(n), query, column, EVICT_LAST);
-          at.stages_b.wait_empty(n);
-          barrier_expect(at.stages_b.full(n), B::Passing::BYTES);
-          load(at.pass_b[stage], &d_o_map, at.stages_b.full(n), query, column, EVICT_LAST);
+          const int query = tile_of(n) * B::COLS, column = head_of(n) * D;
+          load_next(at.pass_a, &q_map, at.stages_a, n, query, column);
+          load_next(at.pass_b, &d_o_map, at.stages_b, n, query, column);
         }
       }
     } else if (threadIdx.x < 2 * WARP) { // lse and delta, which TMA would want at multiples of 16 bytes
@@ -214,13 +210,9 @@ __global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT 
       load(at.own_a, &q_map, at.own_full, first_row, head * D, EVICT_FIRST);
       load(at.own_b, &d_o_map, at.own_full, first_row, head * D, EVICT_FIRST);
       for (int n = 0; n < tiles.count(); n++) {
-        const int key = (tiles.end - 1 - n) * B::COLS, stage = n % STAGES;
-        at.stages_a.wait_empty(n);
-        barrier_expect(at.stages_a.full(n), B::Passing::BYTES);
-        load(at.pass_a[stage], &k_map, at.stages_a.full(n), key, kv_head * D, EVICT_LAST);
-        at.stages_b.wait_empty(n);
-        barrier_expect(at.stages_b.full(n), B::Passing::BYTES);
-        load(at.pass_b[stage], &v_map, at.stages_b.full(n), key, kv_head * D, EVICT_LAST);
+        const int key = (tiles.end - 1 - n) * B::COLS;
+        load_next(at.pass_a, &k_map, at.stages_a, n, key, kv_head * D);
+        load_next(at.pass_b, &v_map, at.stages_b, n, key, kv_head * D);
       }
     }
   } else { // compute

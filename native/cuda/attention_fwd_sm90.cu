@@ -88,13 +88,9 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
       barrier_expect(at.q_full, F::Queries::BYTES);
       load(at.q, &q_map, at.q_full, first_row, head * D, EVICT_FIRST);
       for (int n = 0; n < tiles.count(); n++) {
-        const int key = (tiles.end - 1 - n) * F::KEYS, stage = n % F::STAGES;
-        at.k_stages.wait_empty(n);
-        barrier_expect(at.k_stages.full(n), F::Keys::BYTES);
-        load(at.k[stage], &k_map, at.k_stages.full(n), key, kv_head * D, EVICT_LAST);
-        at.v_stages.wait_empty(n);
-        barrier_expect(at.v_stages.full(n), F::Keys::BYTES);
-        load(at.v[stage], &v_map, at.v_stages.full(n), key, kv_head * D, EVICT_LAST);
+        const int key = (tiles.end - 1 - n) * F::KEYS;
+        load_next(at.k, &k_map, at.k_stages, n, key, kv_head * D);
+        load_next(at.v, &v_map, at.v_stages, n, key, kv_head * D);
       }
     }
   } else { // compute

@@ -1,7 +1,7 @@
 // tiles_sm90.cuh: the words in which the Hopper kernels are written: tiles in shared memory, what a warpgroup holds of a [64][N] matrix in its
 // registers, products between them, and the full and empty barriers between the thread that loads and the warpgroups that compute.
 //
-// defines: load, Accumulator, Operand, mma_ABt, mma_AB, mask, quad_max, quad_sum, Turns, Stages, with_head_dim
+// defines: load, Accumulator, Operand, mma_ABt, mma_AB, mask, quad_max, quad_sum, Turns, Stages, load_next, with_head_dim
 #pragma once
 #include "attention_spans.h"
 #include "ptx_sm90.cuh"
@@ -122,6 +122,13 @@ template <int N> struct Stages {
     if (threadIdx.x % WARP == 0) barrier_arrive(empty(n));
   }
 };
+
+// By the thread that loads: the n-th tile that passes by, as soon as its place, the (n % N)-th from `first`, is free. Kept in L2 for other blocks.
+template <int N, int R, int C> __device__ __forceinline__ void load_next(Tile<R, C> first, const TensorMap *map, Stages<N> stages, int n, int row, int col) {
+  stages.wait_empty(n);
+  barrier_expect(stages.full(n), first.BYTES);
+  load(first[n % N], map, stages.full(n), row, col, EVICT_LAST);
+}
 
 // f(d) with d::value the head_dim, for those that the kernels are made for.
 template <int D> struct HeadDim {
