@@ -4,34 +4,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, runInContext } from "node:vm";
-import { type BuildResult, build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { format } from "../../grammar/index.ts";
+import { bundleForPage } from "./bundle.ts";
 import { REPLAY, recordRecipes } from "./recording.ts";
 
 const recorded = recordRecipes("recipes");
 const folder = mkdtempSync(join(tmpdir(), "ctx-browser-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-let result: BuildResult<{ metafile: true; write: false }>;
+let result: Awaited<ReturnType<typeof bundleForPage>>;
 let bundle: string;
 
 beforeAll(async () => {
-  result = await build({
-    stdin: {
-      contents: 'export * from "./compiler/index.ts"; export * from "./grammar/index.ts";',
-      resolveDir: process.cwd(),
-      loader: "ts",
-    },
-    bundle: true,
-    minify: true,
-    write: false,
-    metafile: true,
-    platform: "browser",
-    format: "iife",
-    globalName: "ctx",
-    target: "es2023",
-  });
+  result = await bundleForPage('export * from "./compiler/index.ts"; export * from "./grammar/index.ts";');
   bundle = result.outputFiles[0]!.text;
 });
 

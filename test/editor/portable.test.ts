@@ -1,7 +1,7 @@
 // The service by itself, as a worker of a page loads it.
 import { createContext, runInContext } from "node:vm";
-import { build } from "esbuild";
 import { expect, test } from "vitest";
+import { bundleForPage } from "../browser/bundle.ts";
 
 const page = `
 const workspace = { host: ctx.emptyHost, uri: (file) => file };
@@ -12,23 +12,9 @@ JSON.stringify([
 ]);`;
 
 test("bundles for browsers without a Node module, and answers where there is nothing but the language", async () => {
-  const result = await build({
-    stdin: {
-      contents: 'export * from "./editor/service/index.ts"; export { emptyHost } from "./compiler/index.ts";',
-      resolveDir: process.cwd(),
-      loader: "ts",
-    },
-    ...{
-      bundle: true,
-      minify: true,
-      write: false,
-      metafile: true,
-      platform: "browser",
-      format: "iife",
-      globalName: "ctx",
-    },
-    target: "es2023",
-  });
+  const result = await bundleForPage(
+    'export * from "./editor/service/index.ts"; export { emptyHost } from "./compiler/index.ts";',
+  );
   expect(result.warnings).toEqual([]);
   const inputs = Object.entries(result.metafile.inputs);
   expect(inputs.filter(([name]) => /^(node:|(runtime|cli|native|editor\/server)\/)|vscode-/.test(name))).toEqual([]);
