@@ -36,12 +36,14 @@ function opensMap(previous: IToken | undefined): boolean {
     type === Comma ||
     type === LParen ||
     type === LSquare ||
-    type === If ||
-    type === Then ||
-    type === Else ||
-    tokenMatcher(previous, Infix) ||
-    tokenMatcher(previous, Prefix)
+    awaitsOperand(previous)
   );
+}
+
+/** True for a word or sign within an expression that a value follows: an operator, `if`, `then`, `else`. */
+export function awaitsOperand(token: IToken): boolean {
+  const type = token.tokenType;
+  return type === If || type === Then || type === Else || tokenMatcher(token, Infix) || tokenMatcher(token, Prefix);
 }
 
 /** True if the tokens from `index` on begin a statement: `name =`, `name {`, `name label {`, or a closing brace. */

@@ -7,15 +7,14 @@ import type {
   Reference,
   ValueType,
 } from "../../grammar/definition.ts";
+import { awaitsOperand } from "../../grammar/lines.ts";
 import {
   AnyText,
   Colon,
   Comma,
   Dot,
-  Else,
   Equals,
   Factor,
-  If,
   Infix,
   keywords,
   LCurly,
@@ -24,11 +23,9 @@ import {
   lexer,
   Name,
   Newline,
-  Prefix,
   RCurly,
   RParen,
   RSquare,
-  Then,
 } from "../../grammar/tokens.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { alternatives, blocksAt, definitionOf, functionNamed, itemTypes, own, parameterOf } from "./vocabulary.ts";
@@ -304,17 +301,12 @@ class Scan {
 
   #first(): boolean {
     const last = this.#last;
-    return (
-      last === undefined || !(is(last, Infix) || is(last, Prefix) || is(last, If) || is(last, Then) || is(last, Else))
-    );
+    return last === undefined || !awaitsOperand(last);
   }
 
   #goesOn(): boolean {
     const last = this.#last;
-    return (
-      last !== undefined &&
-      (is(last, Equals) || is(last, Infix) || is(last, Prefix) || is(last, If) || is(last, Then) || is(last, Else))
-    );
+    return last !== undefined && (is(last, Equals) || awaitsOperand(last));
   }
 }
 
