@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 
@@ -308,7 +309,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], choices=LIMITS)
     parser.add_argument("--skip", action="append", default=[], choices=LIMITS)
     parser.add_argument("--out", default="gpu-check.json")
-    parser.add_argument("--build", default="/tmp/ctx-gpu-check", help="folder for what is built and run")
+    parser.add_argument("--build", default=str(Path(tempfile.gettempdir()) / "ctx-gpu-check"), help="folder for what is built and run")
     parser.add_argument("--seconds", type=float, default=560)
     options = parser.parse_args()
     if options.dry and not options.library:
