@@ -1,4 +1,5 @@
 import { codes, entryOf } from "../../compiler/diagnostics/catalogue.ts";
+import { curriculumStage } from "../../compiler/lower/curriculum.ts";
 import { knownModels } from "../../compiler/model/known.ts";
 import { showNumber, showTokens } from "../../compiler/values/show.ts";
 import type { BlockNode, Expression, Statement } from "../../grammar/ast.ts";
@@ -271,7 +272,7 @@ class Items {
 
   members(object: string): CompletionItem[] {
     const own = Object.keys(language.variables).filter((path) => path.startsWith(`${object}.`));
-    const stage = this.#named("stage").includes(object) || /^s\d/.test(object);
+    const stage = this.#named("stage").includes(object) || curriculumStage.test(object);
     const paths =
       own.length > 0 ? own : stage ? Object.keys(language.variables).filter((path) => path.startsWith("<stage>.")) : [];
     return paths.map((path) => this.#variable(path, 1, path.slice(path.indexOf(".") + 1)));
