@@ -1,20 +1,14 @@
 /** The playground in a real browser, handed out by a plain file server. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPlayground } from "../../../editor/playground/build.mjs";
 import { hashOf, textOf } from "../../../editor/playground/share.ts";
+import { type Shown, show, whyNot } from "../browser.ts";
 
-const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-if (!program) console.warn("no Chromium here: the playground is not tried in a browser");
-
-const TYPES: { [ending: string]: string } = {
-  ...{ ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" },
-};
+if (whyNot) console.warn(`${whyNot}: the playground is not tried in a browser`);
 
 /** The whale stands for characters that take two units of UTF-16. */
 const BROKEN = [
@@ -28,46 +22,30 @@ const BROKEN = [
 const MENDED = BROKEN.replace("texts", "text");
 const hashes = { unix: await hashOf(BROKEN), windows: await hashOf(BROKEN.replaceAll("\n", "\r\n")) };
 
-describe.runIf(program)("the playground", () => {
+describe.runIf(!whyNot)("the playground", () => {
   const folder = mkdtempSync(join(tmpdir(), "ctx-playground-"));
-  let server: Server;
-  let browser: Browser;
-  let address: string;
+  let shown: Shown;
 
   beforeAll(async () => {
     await buildPlayground(folder);
-    server = createServer(({ url }, response) => {
-      const file = join(folder, new URL(url!, "http://x").pathname.replace(/\/$/, "/index.html"));
-      if (!existsSync(file)) return void response.writeHead(404).end();
-      response.writeHead(200, { "content-type": TYPES[extname(file)]! }).end(readFileSync(file));
-    });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    browser = await chromium.launch({ executablePath: program!, args: ["--no-sandbox", "--disable-gpu"] });
+    shown = await show(folder);
   });
 
   afterAll(async () => {
-    await browser?.close();
-    server?.close();
+    await shown?.end();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Runs in a fresh page; what it says on its console and asks of other servers are faults. */
-  async function inPage(hash: string, use: (page: Page) => Promise<void>, width = 1200): Promise<void> {
-    const page = await browser.newPage({ viewport: { width, height: 900 } });
-    page.setDefaultTimeout(15_000);
-    const faults: string[] = [];
-    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-    page.on("pageerror", ({ message }) => void faults.push(message));
-    page.on("request", (request) => {
-      if (!request.url().startsWith(address) && !request.url().startsWith("data:")) faults.push(request.url());
-    });
-    await page.goto(address + hash);
-    await page.locator("#count").filter({ hasNotText: "on its way" }).waitFor();
-    await use(page);
-    expect(faults).toEqual([]);
-    await page.close();
-  }
+  /** Runs in a fresh page, once the compiler has looked at its recipe. */
+  const inPage = (hash: string, use: (page: Page) => Promise<void>, width?: number) =>
+    shown.inPage(
+      hash,
+      async (page) => {
+        await page.locator("#count").filter({ hasNotText: "on its way" }).waitFor();
+        await use(page);
+      },
+      width,
+    );
 
   const marked = (page: Page, severity: string) => page.locator(`.cm-lintRange-${severity}`).allTextContents();
   const sharedText = async (page: Page) => {
