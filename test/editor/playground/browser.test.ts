@@ -1,5 +1,5 @@
 /** The playground in a real browser, handed out by a plain file server. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -59,6 +59,10 @@ describe.runIf(!whyNot)("the playground", () => {
       expect(await page.locator("#count").textContent()).toMatch(/^No errors(?:, \d+ \w+)*$/);
       expect(await page.locator(".ctx-plan h1").textContent()).toBe("llama3_8b_1m");
       expect(await page.locator(".ctx-plan figure.chart svg").count()).toBe(5);
+      expect((await page.locator(".lens").allTextContents()).length).toBeGreaterThan(0);
+      const [saved] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Control+s")]);
+      expect(saved.suggestedFilename()).toBe("llama3_8b_1m.ctx");
+      expect(readFileSync(await saved.path(), "utf8")).toBe(readFileSync("recipes/gradient-llama3-1m.ctx", "utf8"));
       await page.locator("#examples").selectOption("quickstart");
       await page.locator(".ctx-plan h1").filter({ hasText: "quickstart" }).waitFor();
       // A stage of the plan leads to its line.
@@ -175,14 +179,64 @@ describe.runIf(!whyNot)("the playground", () => {
       1280,
     ));
 
-  test("fits a narrow screen", () =>
+  test("the parameters of a call are told while it is written, however fast; recipes of the list can be imported", () =>
+    inPage(hashes.unix, async (page) => {
+      await page.locator(".cm-content").click();
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type("\ntrain { optimizer = adamw(lr: 2e-5, ");
+      const told = page.locator(".signature");
+      await told.locator("mark").filter({ hasText: "betas" }).waitFor();
+      // The list of completions, where it is open, goes first.
+      await page.keyboard.press("Escape");
+      await page.waitForTimeout(100);
+      await page.keyboard.press("Escape");
+      await told.waitFor({ state: "detached" });
+      // A recipe of the list is imported; of others it is said what can be had.
+      await page.keyboard.press("Control+a");
+      await page.keyboard.insertText('import "gradient-llama3-1m.ctx"\nparallel { ring = 128 }');
+      await page.locator(".ctx-plan dd").filter({ hasText: "4 rings of 128" }).waitFor();
+      await page.keyboard.press("Control+a");
+      await page.keyboard.insertText('import "mine.ctx"');
+      await page.locator("#findings .aside").filter({ hasText: "This page has no disk" }).waitFor();
+    }));
+
+  test("colours and widths are those that were chosen, also after a reload", () =>
+    inPage("", async (page) => {
+      const look = () =>
+        page.evaluate(() => [
+          getComputedStyle(document.body).backgroundColor,
+          getComputedStyle(document.querySelector(".ctx-plan")!).color,
+          document.querySelector(".left")!.getBoundingClientRect().width,
+        ]);
+      const [light, ink, width] = await look();
+      await page.getByRole("button", { name: "Dark colours" }).click();
+      await page.locator("#split").focus();
+      for (let k = 0; k < 3; k++) await page.keyboard.press("ArrowRight");
+      const chosen = await look();
+      expect(chosen[0]).not.toBe(light);
+      expect(chosen[1]).not.toBe(ink);
+      expect(chosen[2]).toBeCloseTo((width as number) + 0.06 * 1200, 0);
+      await page.reload();
+      await page.locator(".ctx-plan").waitFor();
+      expect(await look()).toEqual(chosen);
+    }));
+
+  test("fits a narrow screen, one half at a time", () =>
     inPage(
       "",
       async (page) => {
-        expect(await page.locator("table.stages").evaluate((table) => getComputedStyle(table).display)).toBe("block");
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(400);
+        expect(await page.locator(".right").isVisible()).toBe(false);
         await page.getByRole("button", { name: "Format" }).click();
         await page.locator("#said").filter({ hasText: "ormatted" }).waitFor();
+        await page.getByRole("button", { name: "Plan", exact: true }).click();
+        expect(await page.locator(".left").isVisible()).toBe(false);
+        expect(await page.locator("table.stages").evaluate((table) => getComputedStyle(table).display)).toBe("block");
+        expect(await page.locator(".right").evaluate(({ clientWidth, scrollWidth }) => scrollWidth - clientWidth)).toBe(
+          0,
+        );
+        await page.locator(".ctx-plan .stages .place").first().click();
+        expect(await page.locator(".cm-activeLine").textContent()).toContain("stage s64k");
       },
       400,
     ));
