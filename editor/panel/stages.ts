@@ -42,17 +42,20 @@ const COLUMNS: readonly Column[] = [
   },
 ];
 
+/** Sources of a stage that are told in a cell: of more, the largest and how many others. */
+const MOST_SOURCES = 4;
+
 /** What most recipes say once for all stages: a column only where stages differ. */
 const COMMON: readonly Column[] = [
-  { head: "reads", cell: showMix, words: true },
+  { head: "reads", cell: (stage, plan) => showMix(stage, plan, MOST_SOURCES), words: true },
   { head: "trains", cell: showMethod, words: true },
   { head: "devices", cell: showParallel, words: true },
 ];
 
 /** What `reads`, `trains` or `devices` says of every stage; undefined where they differ. */
 export function commonFact(plan: Plan, name: string): string | undefined {
-  const column = COMMON.find(({ head }) => head === name)!;
-  const [first, ...others] = plan.stages.map((stage) => column.cell(stage, plan));
+  const cell = name === "reads" ? showMix : COMMON.find(({ head }) => head === name)!.cell;
+  const [first, ...others] = plan.stages.map((stage) => cell(stage, plan));
   return others.every((other) => other === first) ? first : undefined;
 }
 
@@ -106,9 +109,12 @@ export function showTheta({ rope }: Pick<PlanStage, "rope">): string {
 }
 
 /** In the order of the sources: a plan as JSON has its keys sorted. */
-function showMix({ mix }: PlanStage, { data }: Plan): string {
+function showMix({ mix }: PlanStage, { data }: Plan, most = Number.POSITIVE_INFINITY): string {
   const sources = data.sources.filter(({ name }) => (mix[name] ?? 0) > 0).map(({ name }) => name);
-  return sources.length === 1 ? sources[0]! : sources.map((name) => `${name} ${showRatio(mix[name]!)}`).join(", ");
+  if (sources.length === 1) return sources[0]!;
+  const shown = sources.length > most ? [...sources].sort((a, b) => mix[b]! - mix[a]!).slice(0, most - 1) : sources;
+  const left = sources.length - shown.length;
+  return [...shown.map((name) => `${name} ${showRatio(mix[name]!)}`), ...(left > 0 ? [`${left} more`] : [])].join(", ");
 }
 
 function showMethod({ train }: PlanStage): string {

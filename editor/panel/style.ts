@@ -42,13 +42,14 @@ export const panelStyle = `
   /* A shadow at the end that there is more behind: it stays, and the paper over it scrolls away. */
   background: linear-gradient(to left, var(--paper) 20px, transparent 40px) right / 40px 100% no-repeat local, linear-gradient(to left, var(--trough), transparent) right / 16px 100% no-repeat scroll;
 }
-.ctx-plan table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.ctx-plan table { display: table; overflow: visible; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .ctx-plan th, .ctx-plan td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule); }
 .ctx-plan th { font-weight: 600; }
 .ctx-plan thead th { color: var(--soft); font-weight: 400; white-space: nowrap; }
 .ctx-plan .stages td { white-space: nowrap; }
 .ctx-plan .stages th:first-child { position: sticky; left: 0; background: var(--paper); }
 .ctx-plan .stages td.words { min-width: 6em; white-space: normal; }
+.ctx-plan .stages td.words + td.words, .ctx-plan .stages td + td.words:nth-last-child(-n+3) { min-width: 11em; }
 .ctx-plan .numbers td { text-align: right; }
 .ctx-plan code { font-family: var(--vscode-editor-font-family, ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace); font-weight: 400; overflow-wrap: anywhere; }
 .ctx-plan .place { padding: 0; border: 0; background: none; color: var(--link); font: inherit; font-weight: 600; cursor: pointer; text-align: left; }

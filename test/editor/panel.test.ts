@@ -207,6 +207,10 @@ test("what all stages have in common stands above them, and what differs in colu
   expect(html).toContain('data-name="reads" class="words">pajama 50%, chat 50%<');
   expect(html).not.toContain('data-name="trains"');
   expect(facts(html)).toMatchObject({ reads: "pajama, chat" });
+  // Of many sources a cell tells the largest.
+  expect(renderPlan(recipe("published/prolong-llama3-512k.ctx"))).toMatch(
+    /data-name="reads" class="words">(?:\w+ [\d.]+%, ){3}\d+ more</,
+  );
 });
 
 test("the figures above all are those of the plan", () => {
