@@ -34,6 +34,19 @@ describe.runIf(!missing)("the site", () => {
       await page.locator("h1").filter({ hasText: "CTX7001" }).waitFor();
     }));
 
+  test("the bar above has room for all that is in it", () =>
+    shown.inPage(
+      "",
+      async (page) => {
+        for (const width of [970, 1279]) {
+          await page.setViewportSize({ width, height: 800 });
+          const last = (await page.locator(".VPNavBarExtra button").first().boundingBox())!;
+          expect(last.x + last.width).toBeLessThanOrEqual(width);
+        }
+      },
+      970,
+    ));
+
   test.each([1280, 390])("recipes wrap instead of scrolling sideways, and the search opens, %d pixels wide", (width) =>
     shown.inPage(
       "",
