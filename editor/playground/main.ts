@@ -5,7 +5,7 @@ import type { Finding, Look } from "./answers.ts";
 import { Client } from "./client.ts";
 import { showView, startLayout } from "./layout.ts";
 import { offsetOf } from "./places.ts";
-import { applyEdits, recipeEditor, replaceText } from "./recipe_editor.ts";
+import { applyEdits, recipeEditor, replaceText, showCursor } from "./recipe_editor.ts";
 import { hashOf, textOf } from "./share.ts";
 
 /** Recipes to begin with, put in when the page is built; the first one is shown. */
@@ -38,7 +38,10 @@ function show(found: Look | Error): void {
     showPlan(null);
     return;
   }
+  const height = view.dom.clientHeight;
   showFindings(found.findings);
+  // A longer list leaves less room to the text: the line that is written on stays in sight.
+  if (view.hasFocus && view.dom.clientHeight < height) showCursor(view);
   showPlan(found.plan);
   void keep();
 }

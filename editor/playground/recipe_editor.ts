@@ -77,6 +77,11 @@ export function recipeEditor(
   });
 }
 
+/** Scrolls to where one writes. */
+export function showCursor(view: EditorView): void {
+  view.dispatch({ effects: EditorView.scrollIntoView(view.state.selection.main.head) });
+}
+
 /** Another text in place of the whole, which is looked at without delay. */
 export function replaceText(view: EditorView, text: string): void {
   view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: 0 } });

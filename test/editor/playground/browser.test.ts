@@ -237,6 +237,17 @@ describe.runIf(!whyNot)("the playground", () => {
         );
         await page.locator(".ctx-plan .stages .place").first().click();
         expect(await page.locator(".cm-activeLine").textContent()).toContain("stage s64k");
+        // The line that is written on stays in sight when findings come up under it.
+        await page.keyboard.press("Control+End");
+        await page.keyboard.type("\nnothing = 1");
+        await page.locator("#findings .error").first().waitFor();
+        const below = () =>
+          page.evaluate(
+            () =>
+              document.querySelector(".cm-activeLine")!.getBoundingClientRect().bottom -
+              document.querySelector("#recipe")!.getBoundingClientRect().bottom,
+          );
+        await expect.poll(below).toBeLessThanOrEqual(1);
       },
       400,
     ));
