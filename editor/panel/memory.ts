@@ -16,6 +16,9 @@ const TERMS: readonly Term[] = [
   "kv_cache",
 ];
 
+/** The share of a host's memory from which on there is something to see of it in a bar. */
+const LEAST_DRAWN = 0.01;
+
 interface Part {
   readonly name: string;
   readonly bytes: number;
@@ -44,9 +47,16 @@ export function memorySection(plan: Plan): string {
   });
   const each = hardware.devices > 1 ? `Each of ${hardware.devices} devices` : "The device";
   const alike = hardware.devices > 1 ? "; all hold the same" : "";
-  const host = hosts.some(({ total }) => total > 0)
-    ? `<h3>Each host: ${showBytes(hardware.host_bytes)}</h3>${bars(hosts, hardware.host_bytes)}`
-    : "";
+  const most = Math.max(...hosts.map(({ total }) => total));
+  // A CPU's memory is the host's: nothing is said twice.
+  const same = hardware.kind === "cpu" && hosts.every(({ total }, k) => total <= ledgers[k]!.total);
+  const host = same
+    ? ""
+    : most >= LEAST_DRAWN * hardware.host_bytes
+      ? `<h3>Each host: ${showBytes(hardware.host_bytes)}</h3>${bars(hosts, hardware.host_bytes)}`
+      : most > 0
+        ? `<p class="note">Each host holds at most ${showBytes(most)} of its ${showBytes(hardware.host_bytes)} besides.</p>`
+        : "";
   return `<section><h2>Memory</h2>
 <h3>${each}: ${showBytes(hardware.device_bytes)}${alike}</h3>
 ${bars(devices, hardware.device_bytes)}
