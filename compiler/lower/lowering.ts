@@ -57,7 +57,7 @@ export class Lowering {
   readonly layouts = new Map<string, StepLayout>();
   /** What the files of sources have shown so far. */
   readonly surveys: Surveys = new Map();
-  readonly #notes: PlanDefault[] = [];
+  readonly #notes: (PlanDefault | (() => Iterable<PlanDefault>))[] = [];
 
   constructor(
     readonly language: LanguageDefinition,
@@ -80,8 +80,13 @@ export class Lowering {
   }
 
   /** Notes a value that the recipe does not set. What was worked out counts more than the language's own default. */
-  note(path: string, value: string, from: string): void {
-    this.#notes.push({ path, value, from });
+  note(note: PlanDefault): void {
+    this.#notes.push(note);
+  }
+
+  /** Notes what only the plan, as a document, tells: it is worked out when that is asked for. */
+  noteLater(notes: () => Iterable<PlanDefault>): void {
+    this.#notes.push(notes);
   }
 
   /** Forgets a stage that was lost, and whatever was noted of it. */
@@ -94,8 +99,10 @@ export class Lowering {
   /** What was noted, by path. */
   get defaults(): PlanDefault[] {
     const noted = new Map<string, PlanDefault>();
-    for (const note of this.#notes) {
-      if (note.from !== fromLanguage || !noted.has(note.path)) noted.set(note.path, note);
+    for (const notes of this.#notes) {
+      for (const note of typeof notes === "function" ? notes() : [notes]) {
+        if (note.from !== fromLanguage || !noted.has(note.path)) noted.set(note.path, note);
+      }
     }
     return [...noted.keys()].sort().map((path) => noted.get(path)!);
   }

@@ -35,9 +35,10 @@ export function lowerAttended(
   const one = wholePairs(length, window);
   const attended = { full: 0, windowed: 0 };
   const known: string[] = [];
+  const sources = new Map(data.sources.map((source) => [source.name, source]));
   for (const [name, share] of Object.entries(mix)) {
-    const source = data.sources.find((candidate) => candidate.name === name);
-    const lengths = source && share > 0 ? documentLengths(source, length, ground) : [];
+    const source = share > 0 ? sources.get(name) : undefined;
+    const lengths = source ? documentLengths(source, length, ground) : [];
     if (lengths.length > 0) known.push(name);
     attended.full += share * (lengths.length > 0 ? packedPairs(lengths, length) : one.full);
     attended.windowed += share * (lengths.length > 0 ? packedPairs(lengths, length, window) : one.windowed);
@@ -45,7 +46,7 @@ export function lowerAttended(
   const share = attended.full / one.full;
   if (known.length === 0 || share > whole) return undefined;
   const from = `documents of ${known.join(", ")} share rows and do not see each other; of their lengths`;
-  lowering.note(`stage ${stage}.attention`, `${showAboutRatio(share)} of a whole row's`, from);
+  lowering.note({ path: `stage ${stage}.attention`, value: `${showAboutRatio(share)} of a whole row's`, from });
   return { full: Math.round(attended.full), windowed: Math.round(attended.windowed) };
 }
 

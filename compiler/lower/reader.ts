@@ -3,6 +3,7 @@ import type { Place } from "../diagnostics/diagnostic.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import type { Section, Setting } from "../names/section.ts";
+import type { PlanDefault } from "../plan.ts";
 import { convert, showTyped } from "../types/convert.ts";
 import { warnDecimalLengths } from "../types/decimal_length.ts";
 import { defaultOf } from "../types/default.ts";
@@ -13,7 +14,10 @@ import { fromLanguage, type Lowering } from "./lowering.ts";
 /** Values of a block's properties: as set, else by default; defaults are noted under the block's path. */
 export class Reader {
   readonly #read = new Map<string, Typed | undefined>();
-  readonly #failed = new Set<string>();
+  /** Names of properties that were set to something wrong; most readers find none. */
+  #failed: Set<string> | undefined;
+  /** Values that are defaults, or calls that have some among their arguments; absent while there are none. */
+  #byDefault: { readonly property: PropertyDefinition; readonly value: Typed; readonly set: boolean }[] | undefined;
 
   constructor(
     /** The block, or undefined when the recipe has none: then everything is default. */
@@ -33,12 +37,12 @@ export class Reader {
   /** Whether a property was set to something wrong, which has been reported. */
   failed(name: string): boolean {
     this.value(name);
-    return this.#failed.has(name);
+    return this.#failed?.has(name) ?? false;
   }
 
   /** Whether any of the properties read so far was wrong. */
   get anyFailed(): boolean {
-    return this.#failed.size > 0;
+    return this.#failed !== undefined;
   }
 
   setting(name: string): Setting | undefined {
@@ -73,7 +77,7 @@ export class Reader {
     if (this.#read.has(name)) return this.#read.get(name);
     const setting = this.setting(name);
     const value = setting ? this.#given(setting) : this.#default(this.#property(name));
-    if (setting && value === undefined) this.#failed.add(name);
+    if (setting && value === undefined) this.#fails(name);
     this.#read.set(name, value);
     return value;
   }
@@ -115,7 +119,7 @@ export class Reader {
   /** Reports that a property without a default is not set. */
   demand(name: string, hint: string): void {
     if (this.has(name)) return;
-    this.#failed.add(name);
+    this.#fails(name);
     if (this.section?.unread) return; // that may be what is meant
     const block = [this.section?.kind ?? this.path, this.section?.label].filter(Boolean).join(" ");
     this.lowering.report.add("CTX2005", this.at(name), { block, name, hint });
@@ -123,7 +127,12 @@ export class Reader {
 
   /** Notes a default that the language table can't express. */
   note(name: string, value: string, from: string): void {
-    this.lowering.note(`${this.path}.${name}`, value, from);
+    this.lowering.note(this.noteOf(name, value, from));
+  }
+
+  /** A default of the block, to be noted. */
+  noteOf(name: string, value: string, from: string): PlanDefault {
+    return { path: `${this.path}.${name}`, value, from };
   }
 
   #given(setting: Setting): Typed | undefined {
@@ -139,18 +148,14 @@ export class Reader {
       if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
       return typed;
     });
-    if (isCall(typed)) this.#noteArguments(setting.name, typed);
+    if (isCall(typed)) this.#noteDefaults(definition, typed, true);
     return typed;
   }
 
   #default(property: PropertyDefinition): Typed | undefined {
     const { language } = this.lowering;
     const value = this.#constant(property, () => defaultOf(property, { language, scope: this.scope, property }));
-    if (value === undefined) return undefined;
-    // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
-    const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");
-    if (value !== "auto") this.note(property.name, shown, fromLanguage);
-    if (isCall(value)) this.#noteArguments(property.name, value);
+    if (value !== undefined) this.#noteDefaults(property, value, false);
     return value;
   }
 
@@ -166,10 +171,32 @@ export class Reader {
     return value;
   }
 
-  /** Defaults inside a call: `optimizer.betas`. */
-  #noteArguments(name: string, call: TypedCall): void {
-    for (const [argument, { value, at }] of call.arguments) {
-      if (at === null) this.note(`${name}.${argument}`, showTyped(value), `the default of ${call.name}`);
+  #fails(name: string): void {
+    this.#failed ??= new Set();
+    this.#failed.add(name);
+  }
+
+  #noteDefaults(property: PropertyDefinition, value: Typed, set: boolean): void {
+    if (!this.#byDefault) {
+      this.#byDefault = [];
+      this.lowering.noteLater(() => this.#defaults());
+    }
+    this.#byDefault.push({ property, value, set });
+  }
+
+  *#defaults(): Generator<PlanDefault> {
+    for (const { property, value, set } of this.#byDefault ?? []) {
+      const path = `${this.path}.${property.name}`;
+      // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
+      const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");
+      if (!set && value !== "auto") yield { path, value: shown, from: fromLanguage };
+      if (!isCall(value)) continue;
+      // Defaults inside a call: `optimizer.betas`.
+      for (const [argument, { value: taken, at }] of value.arguments) {
+        if (at === null) {
+          yield { path: `${path}.${argument}`, value: showTyped(taken), from: `the default of ${value.name}` };
+        }
+      }
     }
   }
 

@@ -195,17 +195,25 @@ interface ParameterNumbers {
   adapterWidth: number;
 }
 
-/** The last answer: a search for a layout asks hundreds of times about the same parameters. */
-let counted: { key: string; numbers: ParameterNumbers } | undefined;
+/** Of each model the last answer: a search for a layout asks hundreds of times about the same parameters. */
+const counted = new WeakMap<ModelShape, { learning: Learning; numbers: ParameterNumbers }>();
 
 /** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
 function parameterNumbers(model: ModelShape, options: Learning): ParameterNumbers {
-  const { vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings } = model;
-  const families = [model.qkv_bias, model.o_bias, model.mlp_bias, model.qk_norm];
-  const sizes = [vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings];
-  const key = JSON.stringify([sizes, families, options.lora?.rank, options.lora?.targets, options.alsoTrain]);
-  if (counted?.key !== key) counted = { key, numbers: countNumbers(model, options) };
-  return counted.numbers;
+  const known = counted.get(model);
+  if (known && sameLearning(known.learning, options)) return known.numbers;
+  const { lora, alsoTrain } = options;
+  const learning = { ...(lora && { lora }), ...(alsoTrain && { alsoTrain }) };
+  const numbers = countNumbers(model, learning);
+  counted.set(model, { learning, numbers });
+  return numbers;
+}
+
+function sameLearning(a: Learning, b: Learning): boolean {
+  const same = (some: readonly string[] = [], others: readonly string[] = []) =>
+    some === others || (some.length === others.length && some.every((name, k) => name === others[k]));
+  const adapters = a.lora && b.lora ? a.lora.rank === b.lora.rank && same(a.lora.targets, b.lora.targets) : a.lora === b.lora;
+  return adapters && same(a.alsoTrain, b.alsoTrain);
 }
 
 function countNumbers(model: ModelShape, options: Learning): ParameterNumbers {

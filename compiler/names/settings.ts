@@ -7,6 +7,7 @@ import { evaluate, unknownName } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import type { Value } from "../values/value.ts";
 import type { SourceFile } from "./scope.ts";
+import type { KnownWords } from "./words.ts";
 
 /** `--set name=text`, and the place of the default that it takes the place of. */
 interface GivenSetting {
@@ -25,7 +26,7 @@ export function settingNode(text: string): Expression | undefined {
 /** The value that `--set name=text` gives; a bare word is taken as such if any property takes it. */
 export function settingValue(
   { name, text, at }: GivenSetting,
-  words: ReadonlySet<string>,
+  words: KnownWords,
   scope: Scope,
 ): Value | undefined {
   const node = settingNode(text);
@@ -34,7 +35,7 @@ export function settingValue(
   if (node) {
     const quiet = scope.reportingTo(found);
     const value = evaluate(node, quiet);
-    if (value?.kind === "word" && !words.has(value.name)) unknownName(value, node, quiet, words);
+    if (value?.kind === "word" && !words().has(value.name)) unknownName(value, node, quiet, words());
     const [first] = found.list();
     if (value && !first) return value;
     if (first) reason = `${first.message}: ${first.label}`;
