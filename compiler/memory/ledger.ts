@@ -212,7 +212,8 @@ function parameterNumbers(model: ModelShape, options: Learning): ParameterNumber
 function sameLearning(a: Learning, b: Learning): boolean {
   const same = (some: readonly string[] = [], others: readonly string[] = []) =>
     some === others || (some.length === others.length && some.every((name, k) => name === others[k]));
-  const adapters = a.lora && b.lora ? a.lora.rank === b.lora.rank && same(a.lora.targets, b.lora.targets) : a.lora === b.lora;
+  const adapters =
+    a.lora && b.lora ? a.lora.rank === b.lora.rank && same(a.lora.targets, b.lora.targets) : a.lora === b.lora;
   return adapters && same(a.alsoTrain, b.alsoTrain);
 }
 

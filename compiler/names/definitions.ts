@@ -62,7 +62,8 @@ interface Ground {
 function checkUnused(value: Value, at: Span, ground: Ground): void {
   if (value.kind === "list") for (const item of value.items) checkUnused(item.value, item.at, ground);
   else if (value.kind === "map") for (const entry of value.entries) checkUnused(entry.value, entry.at, ground);
-  else if (value.kind === "word" && !ground.words().has(value.name)) unknownName(value, at, ground.scope, ground.words());
+  else if (value.kind === "word" && !ground.words().has(value.name))
+    unknownName(value, at, ground.scope, ground.words());
   else if (value.kind === "call") checkCall(value, at, ground);
 }
 

@@ -24,11 +24,7 @@ export function settingNode(text: string): Expression | undefined {
 }
 
 /** The value that `--set name=text` gives; a bare word is taken as such if any property takes it. */
-export function settingValue(
-  { name, text, at }: GivenSetting,
-  words: KnownWords,
-  scope: Scope,
-): Value | undefined {
+export function settingValue({ name, text, at }: GivenSetting, words: KnownWords, scope: Scope): Value | undefined {
   const node = settingNode(text);
   const found = new Report();
   let reason = 'it is not an expression: write a value as in a recipe, such as 64Ki, 10% or "text"';
