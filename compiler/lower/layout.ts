@@ -12,7 +12,7 @@ import {
 } from "../memory/index.ts";
 import { isComputed } from "../model/index.ts";
 import type { PlanDefault, PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
-import { isCall, numberArgument } from "../types/typed.ts";
+import { isCall, numberArgument, type Typed } from "../types/typed.ts";
 import { showBytes } from "../values/show.ts";
 import { Reader } from "./reader.ts";
 
@@ -45,8 +45,9 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
-  parallel.lowering.noteLater(() => choiceNotes(parallel, memory, { choice, fits, space, ground }, step));
-  return laidOut(parallel, memory, { choice, fits, space, ground });
+  const chosen = { choice, fits, space, ground };
+  parallel.lowering.noteLater({ defaults: () => choiceNotes(parallel, memory, chosen, step) });
+  return laidOut(parallel, memory, chosen);
 }
 
 /** Properties of `parallel` and of `memory`. */
@@ -76,10 +77,17 @@ function stepLayout(parallel: Reader, memory: Reader, ground: LayoutGround, devi
 
 /** All that decides the layout of one step and is not the same for the whole recipe. */
 function writtenKey(parallel: Reader, memory: Reader, { train, length, sequences, attended }: LayoutGround): string {
-  const set = [...PARALLEL.map((name) => parallel.value(name)), ...MEMORY.map((name) => memory.value(name))];
-  const written = set.map((value) => (isCall(value) ? [value.name, numberArgument(value, "layers")] : (value ?? null)));
   const { dtype, lora } = train;
-  return JSON.stringify([length, sequences, attended ?? null, dtype, lora, ...written]);
+  const rows = attended ? `${attended.full} ${attended.windowed}` : "whole";
+  const learns = lora ? `${lora.rank} ${lora.targets} ${lora.also}` : "all";
+  let key = `${length} ${sequences} ${rows} ${dtype} ${learns}`;
+  for (const name of PARALLEL) key += ` ${written(parallel.value(name))}`;
+  for (const name of MEMORY) key += ` ${written(memory.value(name))}`;
+  return key;
+}
+
+function written(value: Typed | undefined): string {
+  return isCall(value) ? `${value.name}(${numberArgument(value, "layers")})` : String(value);
 }
 
 /** Of a model that no engine computes: nothing of what is kept in memory can be set, for nothing of it is planned. What is written changes nothing, time included. */

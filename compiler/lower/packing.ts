@@ -4,13 +4,12 @@ import { passes, surveyIn } from "../survey/index.ts";
 import { showAboutRatio } from "../values/show.ts";
 import type { Lowering } from "./lowering.ts";
 
-/** What decides how the rows of a stage are made up. */
+/** What decides how the rows of stages are made up. */
 export interface PackingGround {
-  readonly data: Pick<PlanData, "sources" | "documents" | "overflow">;
+  readonly sourceOf: ReadonlyMap<string, PlanDataSource>;
+  readonly data: Pick<PlanData, "documents" | "overflow">;
   readonly model: PlanModel;
   readonly tokenizer: PlanTokenizer;
-  /** Name of the stage. */
-  readonly stage: string;
   readonly lowering: Lowering;
 }
 
@@ -27,17 +26,17 @@ const whole = 0.95;
  */
 export function lowerAttended(
   { length, mix }: Pick<PlanStage, "length" | "mix">,
+  stage: string,
   ground: PackingGround,
 ): PlanAttended | undefined {
-  const { data, model, stage, lowering } = ground;
+  const { data, model, sourceOf, lowering } = ground;
   if (data.documents !== "mask") return undefined;
   const window = model.window?.tokens;
   const one = wholePairs(length, window);
   const attended = { full: 0, windowed: 0 };
   const known: string[] = [];
-  const sources = new Map(data.sources.map((source) => [source.name, source]));
   for (const [name, share] of Object.entries(mix)) {
-    const source = share > 0 ? sources.get(name) : undefined;
+    const source = share > 0 ? sourceOf.get(name) : undefined;
     const lengths = source ? documentLengths(source, length, ground) : [];
     if (lengths.length > 0) known.push(name);
     attended.full += share * (lengths.length > 0 ? packedPairs(lengths, length) : one.full);

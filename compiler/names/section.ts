@@ -312,8 +312,9 @@ export function childOf(section: Section | undefined, kind: string): Section | u
  */
 export function overlay(base: Section | undefined, over: Section | undefined): Section | undefined {
   if (!base || !over) return over ?? base;
-  const settings = new Map([...base.settings, ...over.settings]);
+  const settings = new Map(base.settings);
   for (const setting of over.settings.values()) {
+    settings.set(setting.name, setting);
     const { group } = setting.definition;
     if (group === null || group === "budget") continue;
     for (const other of base.settings.values()) {
@@ -321,6 +322,10 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     }
   }
   const same = (a: Section, b: Section) => a.kind === b.kind && a.label === b.label;
+  const unread = Boolean(base.unread || over.unread);
+  const lines = over.lines.length > 0 ? over.lines : base.lines;
+  const strangers = [...(base.strangers ?? []), ...(over.strangers ?? [])];
+  if (base.children.length + over.children.length === 0) return { ...over, settings, lines, unread, strangers };
   const children = [
     ...base.children.map(
       (child) =>
@@ -331,8 +336,5 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     ),
     ...over.children.filter((child) => !base.children.some((other) => same(child, other))),
   ];
-  const unread = Boolean(base.unread || over.unread);
-  const lines = over.lines.length > 0 ? over.lines : base.lines;
-  const strangers = [...(base.strangers ?? []), ...(over.strangers ?? [])];
   return { ...over, settings, ...childrenIn(over.definition, children), lines, unread, strangers };
 }
