@@ -142,13 +142,13 @@ interface TimedWay {
 
 /** From fast to slow; equally fast ones in the order of the space. */
 function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
-  const updating = updatingOf(needs, space.devices);
+  const updates = updatesOf(needs, space.devices);
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
       space.rings.map((ring) => {
         const way = { ring, checkpointEvery, offload };
-        return { way, time: timeOf(needs, space, way, flops, updating) };
+        return { way, time: timeOf(needs, space, way, flops, updates) };
       }),
     );
   });
@@ -160,21 +160,19 @@ function timeOf(
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way,
   flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
-  updating: number = updatingOf(needs, space.devices),
+  { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
   const { ring, checkpointEvery, offload } = way;
-  // All threads of a CPU compute, whatever ring the rows are cut over.
-  const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
+  const devices = computing(hardware, space.devices);
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
   const moving = updating + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
-  const computing = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
-  const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
-  const saved = computing + savingSeconds(computing, parameters, hardware.kind);
+  const working = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
+  const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
   const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
   const outside = stageOffload(row, "cuda") * ring;
@@ -186,9 +184,22 @@ function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
   return stageFlops(model, { steps, sequences, length, checkpointEvery, attended, lora: train.lora });
 }
 
-/** Seconds of a stage's optimizer steps. */
-function updatingOf({ model, train, steps, hardware }: StageNeeds, devices: number): number {
-  return updateSeconds(trainedBy(model, train, devices), steps, hardware);
+/** All threads of a CPU compute, whatever ring the rows are cut over. */
+function computing(hardware: PlanHardware, devices: number): number {
+  return hardware.kind === "cpu" ? hardware.devices : devices;
+}
+
+/** What a stage's optimizer takes, however the rows are laid out. */
+interface Updates {
+  /** Numbers that learn, which a checkpoint saves. */
+  readonly saved: number;
+  /** Seconds of the steps. */
+  readonly seconds: number;
+}
+
+function updatesOf({ model, train, steps, hardware }: StageNeeds, devices: number): Updates {
+  const seconds = updateSeconds(trainedBy(model, train, devices), steps, hardware);
+  return { saved: trainedBy(model, train, computing(hardware, devices)), seconds };
 }
 
 /** One way to lay the stage out, with its memory and its time. */
