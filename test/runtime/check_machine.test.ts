@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { CUDA_CONTEXT, deviceNeed } from "../../compiler/memory/index.ts";
+import { CUDA_CONTEXT, deviceNeed, stageMemory } from "../../compiler/memory/index.ts";
+import { stageLedger } from "../../compiler/memory/stage.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { checkEvaluation, checkMachine } from "../../runtime/run/check_machine.ts";
 import { type Machine, scoringBytes, scoringEngine } from "../../runtime/train/stage_engine.ts";
@@ -67,9 +68,10 @@ test("a device that is not there is refused; of the first what is free counts", 
 
 test("a GPU that is found too small before a run is one that was found too small when the recipe was checked (CTX7006)", () => {
   const given = plan();
-  // A ring is for as many GPUs; here one would hold all its ranks.
-  const single = given.stages.filter(({ parallel }) => parallel.ring === 1);
-  const stages = single.map((stage) => ({ ...stage, evaluate: null }));
+  const stages = given.stages.map((stage) => {
+    const device = stageLedger(stageMemory(given, stage), "cuda", 1);
+    return { ...stage, evaluate: null, memory: { ...stage.memory, device } };
+  });
   const alone = { ...given, before: null, stages, hardware: { ...given.hardware, kind: "cuda" as const } };
   const need = Math.max(...stages.map((stage) => deviceNeed(alone, stage)));
   // Of what the device has, the context of the process that asks is gone already.
