@@ -68,7 +68,7 @@ stage a { length = 32Ki  tokens = 100M  batch = 8  # ctx-allow CTX4002: only the
 }
 `).stages[0]?.parallel.ring;
   expect(ringOf("64GiB")).toBe(1);
-  expect(ringOf("600MiB")).toBeGreaterThan(1);
+  expect(ringOf("1400MiB")).toBeGreaterThan(1);
 });
 
 test("the device's ledger adds up", () => {
