@@ -151,7 +151,7 @@ function uncounted({ model, stages }: Plan): string[] {
   const state = showBytes(4 * STATE * model.parameters);
   const cached = showBytes(2 * model.layers * keyValueNumbers(model));
   return [
-    `not counted: what a device keeps hangs on the engine, and none here computes ${model.family}`,
+    `not counted: what a device keeps depends on the engine, and none here computes ${model.family}`,
     `weights, gradients and two moments are ${state} in fp32 over all devices, a key-value cache ${cached} a token in bf16`,
   ];
 }

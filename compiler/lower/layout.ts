@@ -13,7 +13,7 @@ import {
 import { isComputed } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
-import { showBytes } from "../values/show.ts";
+import { showBytes, showRatio } from "../values/show.ts";
 import { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
@@ -253,6 +253,7 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen, step: Step
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
     memory.note("checkpoint", value, fits ? reasonToCheckpoint(chosen, step, taken) : why);
   }
+  noteRecompute(memory, choice, ground.model.layers);
   if (memory.value("offload") === "auto") {
     const reason =
       choice.offload === "none"
@@ -277,6 +278,16 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen, step: Step
   } else if (lossChunk > choice.lossChunk) {
     memory.note("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
   }
+}
+
+/** What checkpoints cost, and of what: one segment of all layers is not free either. */
+function noteRecompute(memory: Reader, { checkpointEvery: every, flops }: Choice, layers: number): void {
+  if (every === 0) return;
+  const more = flops.recompute / (flops.total - flops.recompute);
+  const first = Math.floor((layers - 1) / every) * every;
+  const mlp = "gate and up of each MLP, which no checkpoint keeps";
+  const reason = first === 0 ? `${mlp}; nothing else` : `${mlp}, and the other work of the first ${first} layers`;
+  memory.note("recompute", `${showRatio(Number(more.toPrecision(2)))} more FLOPs`, reason);
 }
 
 /** Bytes on a device. */

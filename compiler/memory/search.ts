@@ -81,7 +81,7 @@ export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /**
- * The fastest layout of one step. Neither it nor its memory hangs on the number of steps: stages that differ in nothing else need one
+ * The fastest layout of one step. Neither it nor its memory depends on the number of steps: stages that differ in nothing else need one
  * search, and `ofSteps` of each.
  */
 export function searchStep(needs: StageNeeds, space: LayoutSpace): Found {
@@ -96,7 +96,7 @@ export function ofSteps(needs: StageNeeds, space: LayoutSpace, { choice, fits, l
 type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
 
 /**
- * Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
+ * Time depends on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
  * fast to slow, and of each the most frugal layout is looked at first, so that what cannot fit costs one ledger. The first
  * that fits is therefore the answer, the same as of looking at all.
  */

@@ -34,7 +34,7 @@ memory { checkpoint = every(2)  loss_chunk = 100 }
   expect(plan.hardware.devices).toBe(4);
 });
 
-test("a CPU computes one ring, with all its threads, and its time does not hang on the ring", () => {
+test("a CPU computes one ring, with all its threads, and its time does not depend on the ring", () => {
   const of = (parts: string) => planOf(`${tiny}${stage}${parts}\n`).stages[0]!;
   const hardware = "hardware { kind = cpu  memory = 8GiB  devices = 4 }\n";
   expect(of(hardware).parallel).toMatchObject({ devices: 1, ring: 1, data_parallel: 1 });
