@@ -131,7 +131,10 @@ export class Reader {
     const scope = setting.guessed ? this.scope.within(file).reportingTo({ add: () => {} }) : this.scope.within(file);
     const target = { language: this.lowering.language, scope, property: definition };
     const bare = readBareName(node, definition.type, target);
-    if (bare) return bare.value;
+    if (bare) {
+      if (isCall(bare.value)) this.#noteArguments(setting.name, bare.value);
+      return bare.value;
+    }
     this.lowering.workings.note(node, scope);
     const typed = this.#constant(setting, () => {
       const value = evaluate(node, scope);
