@@ -13,7 +13,7 @@ import {
 import { isComputed } from "../model/index.ts";
 import type { PlanDefault, PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument, type Typed } from "../types/typed.ts";
-import { showBytes } from "../values/show.ts";
+import { showBytes, showRatio } from "../values/show.ts";
 import { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
@@ -261,6 +261,7 @@ function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: St
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
     yield memory.noteOf("checkpoint", value, fits ? reasonToCheckpoint(chosen, step, taken) : why);
   }
+  if (choice.checkpointEvery > 0) yield recomputeNote(memory, choice, ground.model.layers);
   if (memory.value("offload") === "auto") {
     const reason =
       choice.offload === "none"
@@ -285,6 +286,15 @@ function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: St
   } else if (lossChunk > choice.lossChunk) {
     yield memory.noteOf("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
   }
+}
+
+/** What checkpoints cost, and of what: one segment of all layers is not free either. */
+function recomputeNote(memory: Reader, { checkpointEvery: every, flops }: Choice, layers: number): PlanDefault {
+  const more = flops.recompute / (flops.total - flops.recompute);
+  const first = Math.floor((layers - 1) / every) * every;
+  const mlp = "gate and up of each MLP, which no checkpoint keeps";
+  const reason = first === 0 ? `${mlp}; nothing else` : `${mlp}, and the other work of the first ${first} layers`;
+  return memory.noteOf("recompute", `${showRatio(Number(more.toPrecision(2)))} more FLOPs`, reason);
 }
 
 /** Bytes on a device. */

@@ -16,7 +16,7 @@ import { Workings } from "./workings.ts";
 /** Where a default comes from that stands in the language's table. */
 export const fromLanguage = "the language";
 
-/** A theta that hangs on the stages before it. */
+/** A theta that depends on the stages before it. */
 export interface PathDependence {
   /** By way of the stage before, and in one jump from the base model. */
   readonly chained: number;

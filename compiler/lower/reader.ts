@@ -180,7 +180,8 @@ export class Reader {
   *defaults(): Generator<PlanDefault> {
     for (const [name, value] of this.#read ?? []) {
       const setting = this.setting(name);
-      if (value === undefined || (setting && this.#isBare(setting))) continue;
+      // A bare `lora` has its defaults too; any other word says all.
+      if (value === undefined || (setting && !isCall(value) && this.#isBare(setting))) continue;
       const property = setting?.definition ?? this.#property(name);
       // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
       const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");

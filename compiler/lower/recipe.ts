@@ -42,6 +42,8 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   }
   const exported = read("export", "Export");
   exported.trace("merge", "/export/merge");
+  exported.trace("dtype", "/export/dtype");
+  lowering.trace.set("/export", exported.section?.at);
   const hardwareReader = read("hardware", "Hardware");
   const hardware = lowerHardware(hardwareReader, model?.parameters ?? 0, devicesAsked(root, scope, lowering));
   // A machine that is only half described is not one to hold a plan against.

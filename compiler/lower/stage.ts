@@ -160,7 +160,7 @@ export function evaluateStage(
   return evaluate ? { ...stage, evaluate: timed(evaluate, ground.model, ground.hardware) } : stage;
 }
 
-/** Whether the base model is measured does not hang on a stage. */
+/** Whether the base model is measured does not depend on a stage. */
 function refuseBefore(own: Section | undefined, { report }: Lowering): void {
   const setting = own?.settings.get("before");
   if (!setting) return;

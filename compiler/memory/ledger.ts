@@ -15,7 +15,7 @@ import type { PlanLedger } from "../plan.ts";
  *   workspace    one layer's scratch, the RoPE table, token lists, ring buffers
  *   kv_cache     layers × 2 × kv_heads × head_dim × tokens
  *
- * Not in it: the kernels' working memory (scratch.ts; it hangs on the machine's threads) and the process itself.
+ * Not in it: the kernels' working memory (scratch.ts; it depends on the machine's threads) and the process itself.
  */
 
 /** What decides the arena's size. */

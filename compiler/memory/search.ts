@@ -13,6 +13,7 @@ import {
   updateSeconds,
 } from "../cost/index.ts";
 import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
+import { besideArena } from "./beside.ts";
 import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
@@ -61,13 +62,16 @@ export interface Found {
 export const FILLED = 0.9;
 
 /** What a choice takes of all that the device, or its host, has to give: the larger share of the two. */
-function share({ ledger, host }: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): number {
+function share(choice: Choice, { kind, device_bytes: device, host_bytes: inAll }: PlanHardware): number {
+  const { ledger, host } = choice;
   const inHost = Object.values(host).reduce((sum, part) => sum + part, 0);
-  return Math.max((ledger?.total ?? 0) / (FILLED * hardware.device_bytes), inHost / hardware.host_bytes);
+  const taken = Math.max((ledger?.total ?? 0) / (FILLED * device), inHost / inAll);
+  // Of a small GPU the tenth that stays free may be less than CUDA takes.
+  return ledger && kind === "cuda" ? Math.max(taken, (ledger.total + besideArena(choice, kind)) / device) : taken;
 }
 
 /** Whether a choice fits the device, and its host. */
-export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): boolean {
+export function fits(choice: Choice, hardware: PlanHardware): boolean {
   return share(choice, hardware) <= 1;
 }
 
@@ -77,7 +81,7 @@ export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /**
- * The fastest layout of one step. Neither it nor its memory hangs on the number of steps: stages that differ in nothing else need one
+ * The fastest layout of one step. Neither it nor its memory depends on the number of steps: stages that differ in nothing else need one
  * search, and `ofSteps` of each.
  */
 export function searchStep(needs: StageNeeds, space: LayoutSpace): Found {
@@ -92,7 +96,7 @@ export function ofSteps(needs: StageNeeds, space: LayoutSpace, { choice, fits, l
 type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
 
 /**
- * Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
+ * Time depends on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
  * fast to slow, and of each the most frugal layout is looked at first, so that what cannot fit costs one ledger. The first
  * that fits is therefore the answer, the same as of looking at all.
  */

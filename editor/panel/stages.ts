@@ -1,4 +1,5 @@
 import { escapeText } from "../../compiler/drawing/svg.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanPairs, PlanPlace, PlanStage } from "../../compiler/plan.ts";
 import { showFlops } from "../../compiler/values/amounts.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
@@ -38,7 +39,7 @@ const COLUMNS: readonly Column[] = [
   {
     head: "a device",
     cell: ({ memory }) => (memory.device ? showBytes(memory.device.total) : "not counted"),
-    warns: ({ memory }, { hardware }) => (memory.device?.total ?? 0) > hardware.device_bytes,
+    warns: (stage, plan) => deviceNeed(plan, stage) > plan.hardware.device_bytes,
   },
 ];
 

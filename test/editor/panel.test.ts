@@ -6,6 +6,7 @@ import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { nodeHost } from "../../cli/host.ts";
 import { analyze } from "../../compiler/analyze.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
 import { baseFrequencies, classifyPairs } from "../../compiler/rope/index.ts";
 import { seen } from "../../editor/panel/frequencies.ts";
@@ -84,17 +85,19 @@ describe.each(recipes)("%s", (name) => {
     expect(html).not.toMatch(/<script|<img|<link|\sstyle=|\son[a-z]+=|https?:|url\(/i);
   });
 
-  test("memory bars are the ledger to scale", () => {
+  test("memory bars are the ledger, and what CUDA takes beside it, to scale", () => {
     const bars = tags(html, /<div class="bar">[\s\S]*?<\/div>\n<svg[\s\S]*?<\/svg><\/div>/g);
     const { device_bytes } = plan.hardware;
     const ledgers = plan.stages.flatMap(({ memory }) => memory.device ?? []);
     // Of a model that no engine computes there is no ledger, and that is said.
-    expect(html.includes("hangs on an engine that computes it")).toBe(ledgers.length === 0);
+    expect(html.includes("depends on an engine that computes it")).toBe(ledgers.length === 0);
     if (ledgers.length === 0) return expect(bars).toEqual([]);
-    const end = Math.max(device_bytes, ...ledgers.map(({ total }) => total));
-    for (const [index, { total, ...terms }] of ledgers.entries()) {
+    const needs = plan.stages.map((stage) => deviceNeed(plan, stage));
+    const end = Math.max(device_bytes, ...needs);
+    for (const [index, { total: arena, ...terms }] of ledgers.entries()) {
+      const total = needs[index]!;
       const parts = tags(bars[index]!, /<rect[^>]*class="m\d"/g);
-      const expected = Object.values(terms).filter((bytes) => bytes > 0);
+      const expected = [...Object.values(terms), total - arena].filter((bytes) => bytes > 0);
       expect(parts.map((part) => number(part, "width")).sort((a, b) => a - b)).toEqual(
         expected.map((bytes) => Number(((bytes / end) * 100).toFixed(5))).sort((a, b) => a - b),
       );
