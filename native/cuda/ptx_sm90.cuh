@@ -116,8 +116,15 @@ __device__ __forceinline__ void named_sync(int id, int threads) { asm volatile("
 __device__ __forceinline__ void named_arrive(int id, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 
 // Registers of each thread of this warpgroup from here on: what some give up others can have; asking for more waits until they are free.
-template <int N> __device__ __forceinline__ void more_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N)); }
-template <int N> __device__ __forceinline__ void fewer_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N)); }
+template <int N> constexpr bool REGISTERS = N % 8 == 0 && 24 <= N && N <= 256; // what the instructions take
+template <int N> __device__ __forceinline__ void more_registers() {
+  static_assert(REGISTERS<N>);
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N));
+}
+template <int N> __device__ __forceinline__ void fewer_registers() {
+  static_assert(REGISTERS<N>);
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
+}
 
 // True for one thread of the warp, always the same.
 __device__ __forceinline__ bool one_of_warp() {
