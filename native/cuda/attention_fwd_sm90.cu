@@ -159,6 +159,7 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
         hold(s.at);
         at.k_stages.release(n);
         softmax(n);
+        wait_after(sum[0] + sum[1], at.q_full);
         wgmma_wait<0>(); // O
         hold(o.at);
         at.v_stages.release(n - 1);

@@ -10,7 +10,7 @@
 //
 // Written after the PTX ISA; assembled by nvcc 13.0, run only as host/sm90.h.
 //
-// defines: TensorMap, barrier_*, prefetch, tma_load, wgmma_*, hold, named_sync, named_arrive, more_registers, fewer_registers, one_of_warp,
+// defines: TensorMap, barrier_*, prefetch, tma_load, wgmma_*, wait_after, hold, named_sync, named_arrive, more_registers, fewer_registers, one_of_warp,
 //          pack, exp2_fast, shared_address
 #pragma once
 #include "layout_sm90.h"
@@ -66,6 +66,12 @@ __device__ __forceinline__ void wgmma_fence() { asm volatile("wgmma.fence.sync.a
 __device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 // All groups but the last N are done.
 template <int N> __device__ __forceinline__ void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory"); }
+
+// Before a wgmma_wait: x, which is never below 0, is computed first. ptxas moves a wait ahead of whatever needs none of the products, also of what
+// was to run beside them; it does not move it ahead of a store. The store here never happens; `place`: of four bytes in shared memory.
+__device__ __forceinline__ void wait_after(float x, uint32_t place) {
+  asm volatile("{\n.reg .pred p;\nsetp.lt.f32 p, %0, 0f00000000;\n@p st.shared.f32 [%1], %0;\n}" ::"f"(x), "r"(place) : "memory");
+}
 
 // Keeps the compiler from moving what it does with these registers across this line.
 template <int N> __device__ __forceinline__ void hold(float (&x)[N]) {
