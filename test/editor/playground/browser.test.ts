@@ -55,7 +55,7 @@ describe.runIf(program)("the playground", () => {
   /** Runs in a fresh page; what it says on its console and asks of other servers are faults. */
   async function inPage(hash: string, use: (page: Page) => Promise<void>, width = 1200): Promise<void> {
     const page = await browser.newPage({ viewport: { width, height: 900 } });
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(60_000);
     const faults: string[] = [];
     page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
     page.on("pageerror", ({ message }) => void faults.push(message));
