@@ -108,7 +108,7 @@ class Run {
       }
       for (const [index, stage] of this.#plan.stages.entries()) {
         if (!existsSync(join(this.#folder.stages, stage.name))) await this.#train(index, stage, data);
-        stop.throwIfRequested();
+        if (stop.requested) throw new Failure("interrupted", `stopped after stage ${stage.name}; the state is saved`);
         if (!stage.evaluate) continue;
         const result = await this.#evaluate(
           stage.name,

@@ -291,7 +291,7 @@ test("--watch checks again when the recipe, or what it imports, changes; a pipe 
   });
   const until = async (what: RegExp) => {
     for (let waited = 0; !what.test(printed); waited += 20) {
-      if (waited > 30_000) throw new Error(`never printed ${what}: ${printed}`);
+      if (waited > 120_000) throw new Error(`never printed ${what}: ${printed}`);
       await new Promise((wake) => setTimeout(wake, 20));
     }
   };

@@ -8,7 +8,7 @@ import { corpus } from "../runtime/tiny_plan.ts";
 import { ctx } from "../soak/tiny_cli.ts";
 import { buildShim, SHIM } from "./shim.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 400_000 });
 
 const RECIPE = `recipe shim
 model {

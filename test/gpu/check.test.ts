@@ -43,7 +43,7 @@ import sys; sys.path.insert(0, "test/gpu")
 import argparse, check
 c = check.Check(argparse.Namespace(library=None, seconds=60, dry=True))
 program = "from report import say; say('half', 'PASS'); import time; time.sleep(60)"
-status, _ = c.run("attention", [sys.executable, "-c", program], 2, {"PYTHONPATH": "test/gpu"})
+status, _ = c.run("attention", [sys.executable, "-c", program], 8, {"PYTHONPATH": "test/gpu"})
 print(status)
 for row in c.rows.rows: print(row["outcome"], row["part"], row["what"] + (": " if row["figures"] else "") + row["figures"])
 `;
@@ -89,7 +89,7 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
 
   test("a part that outlasts its time is ended and told", () => {
     const { stdout, stderr } = spawnSync(python, ["-c", hanging], { encoding: "utf8" });
-    const rows = ["PASS attention half", "FAIL attention time: ended after 2 s"];
+    const rows = ["PASS attention half", "FAIL attention time: ended after 8 s"];
     expect(stdout, stderr).toContain(`None\n${rows.join("\n")}\n`);
   });
 
