@@ -107,7 +107,7 @@ struct RingRun {
     Slow delayed(end, slow + r);
     ctx::RingContext context{r, world, slow ? &delayed : &end, ""};
     ctx_device *device = nullptr;
-    if (backend->create(1 + r % 2, &device) != CTX_OK) return {CTX_ERR_DEVICE, "create"};
+    if (backend->create(0, 1 + r % 2, &device) != CTX_OK) return {CTX_ERR_DEVICE, "create"};
     const volatile int32_t cancelled = 1;
     if (fails) backend->set_cancel(device, &cancelled);
 
@@ -205,7 +205,7 @@ void ring_of_one() {
   a.heads = p.heads, a.kv_heads = p.kv_heads, a.head_dim = p.head_dim, a.scale = (float)p.scale, a.causal = p.causal;
   a.start = p.start.empty() ? nullptr : p.start.data();
   ctx_device *device;
-  backend->create(2, &device);
+  backend->create(0, 2, &device);
   backend->attention_forward(device, &a);
   backend->destroy(device);
   bool same = lse == run.lse;
@@ -255,7 +255,7 @@ void sums_and_gatherings() {
         threads.emplace_back([&, r] {
           ctx::Ops ops;
           ops.table = backend;
-          if (backend->create(1, &ops.device) != CTX_OK) return;
+          if (backend->create(0, 1, &ops.device) != CTX_OK) return;
           Slow slow(ring.end(r), r + repeat * 100);
           std::vector<float> scratch(room);
           ctx::reduce_scatter(ops, slow, data[r].data(), floats, scratch.data(), room);
