@@ -53,7 +53,9 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
   afterAll(() => rmSync(folder, { recursive: true }));
 
   beforeAll(() => {
-    const made = spawnSync(process.execPath, ["native/build.mjs", "ctx_cuda_on_host"], { encoding: "utf8" });
+    const made = spawnSync(process.execPath, ["native/build.mjs", "ctx_cuda_on_host", "ctx_bench_ring"], {
+      encoding: "utf8",
+    });
     expect(made.status, made.stdout + made.stderr).toBe(0);
   });
 
@@ -76,6 +78,11 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     expect(kernels).toEqual(["plain, sm90", "plain, sm80"]);
     const measured = rows.filter((row) => row.part === "bench" && /GB\/s|TFLOP\/s/.test(row.figures));
     expect(measured.length).toBeGreaterThan(25);
+    const timelines = rows.filter((row) => row.part === "ring").map((row) => row.what);
+    expect(timelines).toEqual([
+      "forward, 64 tokens, 4 ranks on 4 devices",
+      "backward, 64 tokens, 4 ranks on 4 devices",
+    ]);
     expect(printed).toMatch(/passed, 0 failed, 2 skipped, in \d+ s, a dry run/);
   });
 
