@@ -18,14 +18,14 @@ beforeAll(() => {
 });
 
 const base: PeakCase = {
-  ...{ tokens: 16_384, ring: 1, checkpointEvery: 0, dtype: "f32", lora: false, offload: false, train: true },
+  ...{ tokens: 8192, ring: 1, checkpointEvery: 0, dtype: "f32", lora: false, offload: false, train: true },
 };
 const cases: [string, Partial<PeakCase>][] = [
   ["all kept", {}],
   ["all kept, bf16", { dtype: "bf16" }],
-  ["every layer's input kept", { checkpointEvery: 1, tokens: 32_768 }],
-  ["layer inputs in a file", { checkpointEvery: 1, offload: true, tokens: 49_152 }],
-  ["LoRA, every second layer", { lora: true, checkpointEvery: 2 }],
+  ["every layer's input kept", { checkpointEvery: 1, tokens: 16_384 }],
+  ["layer inputs in a file", { checkpointEvery: 1, offload: true, tokens: 28_672 }],
+  ["LoRA, every second layer", { lora: true, checkpointEvery: 2, tokens: 16_384 }],
   ["a ring of two", { ring: 2 }],
   ["scoring", { train: false, tokens: 65_536 }],
 ];
