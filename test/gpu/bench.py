@@ -132,6 +132,18 @@ def attention(b, on, timer):
             expected[name] = 4 * mine
             kernel = b.attention_kernel(call, grad if name == "backward" else None)
             tell(f"{what}, {kernel}", mine, theirs_of(theirs), "TFLOP/s", flops / 1e12, kernel=kernel)
+            if name == "backward" and kernel == "sm90":  # without an order, and in two kernels, for a dq that TMA cannot add to
+                room = torch.zeros(T * heads * d + 1, device=on)
+                by_hand = Mat(room.data_ptr() + 4, T, heads * d, heads * d, 0)
+                for other, mat, any_order in (("any order", grad.dq, 1), ("apart", by_hand, 0)):
+                    grad.dq, grad.any_order, ordered_dq = mat, any_order, grad.dq
+                    seconds = attempt(timer, lambda: ours)
+                    grad.dq, grad.any_order = ordered_dq, 0
+                    if isinstance(seconds, str):
+                        say(f"{what}, {other}", "FAIL", seconds)
+                    else:
+                        tell(f"{what}, {other}", seconds, {"in order": mine}, "TFLOP/s", flops / 1e12, kernel=other)
+                del room
         del q, k, v, d_o, o, gradients, tq, tk, tv, td
     return True
 
