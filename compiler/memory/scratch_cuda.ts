@@ -19,7 +19,7 @@ const [TURN, TURN_QUERIES, TURN_HEAD_DIM] = [4, 64, 128];
 /**
  * CUDA's context, from the first call on: about half a GiB on a data-centre GPU with its driver's stacks and heaps.
  *
- * Not exact: it hangs on the driver and the GPU.
+ * Not exact: it depends on the driver and the GPU.
  */
 export const CUDA_CONTEXT = 512 * MiB;
 

@@ -57,7 +57,7 @@ struct Fused {
 
   static constexpr uint32_t TILE_BYTES = 2 * Owned::BYTES + 2 * STAGES * Passing::BYTES + 2 * Scores::BYTES + WARPGROUPS * SumTile::BYTES;
   static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES + WARPGROUPS * Stages<1>::BYTES;
-  static_assert(BYTES <= 227 * 1024 && COLS == SumTile::ROWS && D == WARPGROUPS * SumTile::COLS);
+  static_assert(BYTES <= BLOCK_SHARED && COLS == SumTile::ROWS && D == WARPGROUPS * SumTile::COLS);
 
   __device__ __forceinline__ explicit Fused(char *memory) {
     const uint32_t start = anew(shared_address(memory)), first = (start + ATOM_BYTES - 1) / ATOM_BYTES * ATOM_BYTES;
@@ -160,7 +160,7 @@ __global__ void __launch_bounds__(THREADS, 1)
     }
   } else { // compute
     more_registers<COMPUTING>();
-    const int w = __shfl_sync(ALL_LANES, int(threadIdx.x) / WARPGROUP - 1, 0), lane = int(threadIdx.x) % WARPGROUP; // w: one for a warp, as the compiler then knows
+    const int w = computing_warpgroup(), lane = int(threadIdx.x) % WARPGROUP;
     const float scale = a.scale * LOG2_E;
     const bool ragged = first_key + OWN > a.sees.k_rows; // rows that are no keys have scores of 0, and no P
     int row[2];
@@ -190,14 +190,20 @@ __global__ void __launch_bounds__(THREADS, 1)
       wgmma_wait<1>(); // S^T
       hold(p.at);
 #pragma unroll
-      for (int i = 0; i < COLS / 2; i++) p.at[i] = exp2_fast(fmaf(p.at[i], scale, -lse[fragment_column(0, i)]));
+      for (int i = 0; i < COLS / 2; i += 2) {
+        const Floats<2> of = get<2>(lse + fragment_column(0, i));
+        p.at[i] = exp2_fast(fmaf(p.at[i], scale, -of[0])), p.at[i + 1] = exp2_fast(fmaf(p.at[i + 1], scale, -of[1]));
+      }
       if (ragged || !tiles.full(tile)) mask(p, seen, tile * COLS, 0);
       p_bf16.round(p);
       mma_AB(dv, p_bf16, d_o); // beside what follows
       wgmma_wait<1>(); // dP^T
       hold(ds.at);
 #pragma unroll
-      for (int i = 0; i < COLS / 2; i++) ds.at[i] = p.at[i] * (ds.at[i] - delta[fragment_column(0, i)]);
+      for (int i = 0; i < COLS / 2; i += 2) {
+        const Floats<2> of = get<2>(delta + fragment_column(0, i));
+        ds.at[i] = p.at[i] * (ds.at[i] - of[0]), ds.at[i + 1] = p.at[i + 1] * (ds.at[i + 1] - of[1]);
+      }
       ds_bf16.round(ds);
       store(ds_tile, 64 * w, ds_bf16);
       fence_async();
@@ -241,14 +247,14 @@ ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
     order.turns = order.next + 1;
     CTX_CUDA(device, "attention_backward", cudaMemsetAsync(behind, 0, 4 * numbers, device->stream));
   }
+  const auto kernel = ordered ? fused_kernel<true> : fused_kernel<false>;
+  CTX_TRY(allow(device, kernel, Fused::BYTES));
   TensorMap q, of_o, k, v, dq;
   CTX_TRY(make_map(device, "attention_backward: q", a.q, COLS, &q));
   CTX_TRY(make_map(device, "attention_backward: d_o", d_o, COLS, &of_o));
   CTX_TRY(make_map(device, "attention_backward: k", a.k, OWN, &k));
   CTX_TRY(make_map(device, "attention_backward: v", a.v, OWN, &v));
   CTX_TRY(make_map(device, "attention_backward: dq", g.dq, SumTile::ROWS, &dq));
-  const auto kernel = ordered ? fused_kernel<true> : fused_kernel<false>;
-  CTX_TRY(allow(device, kernel, Fused::BYTES));
   launch(device, kernel, dim3(unsigned(blocks * a.kv_heads)), dim3(THREADS), Fused::BYTES, q, of_o, k, v, dq, BackwardCall{Visibility(a), a.heads / a.kv_heads, blocks, a.scale, a.lse, g.delta}, order,
          Rows<float>(g.dk), Rows<float>(g.dv));
   return CTX_OK;

@@ -33,11 +33,20 @@ template <int COLS> __device__ __forceinline__ void fill_statistics(float *lse, 
   }
 }
 
-// sum[row] += factor * x, for a thread's rows that are there.
-template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, const Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
+// sum[row] += factor * x, for a thread's rows that are there. A row is read as a whole before it is written: the reads then wait for memory
+// together, and not each for the one before, since for all that the compiler knows they may be of what was just written.
+template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
 #pragma unroll
-  for (int i = 0; i < N / 2; i++)
-    if (row[i / 2 % 2] < rows) *sum.at(row[i / 2 % 2], column + fragment_column(lane, i)) += factor * x.at[i];
+  for (int h = 0; h < 2; h++) {
+    if (row[h] >= rows) continue;
+    float *const to = sum.at(row[h], column + fragment_column(lane, 0));
+#pragma unroll
+    for (int i = 0; i < N / 2; i++)
+      if (i / 2 % 2 == h) x.at[i] = fmaf(factor, x.at[i], to[fragment_column(0, i)]);
+#pragma unroll
+    for (int i = 0; i < N / 2; i++)
+      if (i / 2 % 2 == h) to[fragment_column(0, i)] = x.at[i];
+  }
 }
 
 // d_o as TMA can read it: itself, or at the beginning of scratch, rounded to bf16. Behind that are `more` bytes of scratch.

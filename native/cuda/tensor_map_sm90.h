@@ -19,6 +19,8 @@ inline bool summable(const ctx_mat &x) {
 }
 
 // A map of a mappable or summable x whose boxes have `box_rows` rows, at most 256, of 128 bytes: 64 columns or 32; `name` is for the message.
+// The driver's function needs a context, which a thread of the host has from its first call of CUDA's runtime on: the kernel's `allow` comes before its
+// maps.
 ctx_status make_map(ctx_device *device, const char *name, const ctx_mat &x, int box_rows, TensorMap *map);
 
 } // namespace ctx_cuda::sm90

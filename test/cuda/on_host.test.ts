@@ -41,7 +41,9 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
   // Of the gradients' one kernel, in which blocks take turns: what it must wait for.
   const kernel = readFileSync("native/cuda/attention_bwd_fused_sm90.cu", "utf8").split("\n");
   const needed = kernel.flatMap((line, i) =>
-    /wait_turn\(|^ {10}bulk_wait<0>|fence_async\(|named_sync\(BOTH/.test(line) ? [{ line: line.trim(), at: i + 1 }] : [],
+    /wait_turn\(|^ {10}bulk_wait<0>|fence_async\(|named_sync\(BOTH/.test(line)
+      ? [{ line: line.trim(), at: i + 1 }]
+      : [],
   );
   test.each(needed)("attention's gradients need line $at: $line", ({ at }) => {
     expect(needed).toHaveLength(5);

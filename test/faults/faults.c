@@ -5,7 +5,8 @@
 //   CTX_FAULT_OPS     which: comma list of open-read, open-write, read, write, truncate, sync, close, rename, link, mkdir, remove
 //   CTX_FAULT_AT      number of the operation that fails, from 1; 0: none, they are only listed
 //   CTX_FAULT_ERROR   errno that it fails with (ENOSPC, EIO, EROFS, EDQUOT, EACCES, EMFILE), or SHORT: a write takes half of its bytes,
-//                     once, which is no error; or KILL: the process is killed there; or INT: it gets SIGINT there, as from Ctrl-C
+//                     once, which is no error; or KILL: the process is killed there; or INT: it gets SIGINT there, as from Ctrl-C;
+//                     or STOP: it stands still there until it gets SIGCONT
 //   CTX_FAULT_STICKY  1: every later operation of these kinds fails too, as on a disk that stays full
 //   CTX_FAULT_LOG     file outside the folder that gets one line for each failed (or listed) operation: number, kind, path
 //   CTX_FAULT_THREADS text in the path of a library whose attempts to start a thread are counted (libstdc++: those of C++ code);
@@ -90,6 +91,12 @@ static void say(long number, const char *kind, const char *path) {
   real_close(log);
 }
 
+static volatile int heard; // that a key was pressed
+
+static void listen_to(int file, const char *text, size_t bytes) {
+  if (file == STDERR_FILENO && memmem(text, bytes, "stopping", 8)) heard = 1;
+}
+
 // 0: go on. -1: fail, errno is set. 1: a short write.
 static int fault(const char *kind, const char *path) {
   if (!*path || !listed(kind) || !strstr(path, setting("CTX_FAULT_PATH"))) return 0;
@@ -102,9 +109,16 @@ static int fault(const char *kind, const char *path) {
   say(number, kind, path);
   const char *error = setting("CTX_FAULT_ERROR");
   if (strcmp(error, "KILL") == 0) kill(getpid(), SIGKILL);
+  if (strcmp(error, "STOP") == 0) {
+    kill(getpid(), SIGSTOP);
+    return 0;
+  }
   if (strcmp(error, "INT") == 0) {
     kill(getpid(), SIGINT);
-    usleep(200000); // so that on another thread than the event loop's the operation is under way when the key is heard
+    // So that on another thread than the event loop's the operation is under way when the key is heard, which the command tells. The event
+    // loop itself hears nothing as long as it is its own operation.
+    usleep(200000);
+    for (int times = 0; times < 1000 && !heard && gettid() != getpid(); times++) usleep(10000);
     return 0;
   }
   if (strcmp(error, "SHORT") == 0) return strcmp(kind, "write") == 0;
@@ -201,6 +215,7 @@ READ(preadv64, (int file, const struct iovec *to, int pieces, off64_t at), (file
   ssize_t name parameters {                                      \
     static ssize_t (*real) parameters;                           \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);        \
+    listen_to(file, from, bytes);                                \
     const int failed = fault_file("write", file);                \
     if (failed < 0) return -1;                                   \
     if (failed && bytes > 1) bytes /= 2;                         \
@@ -215,6 +230,7 @@ WRITE(pwrite64, (int file, const void *from, size_t bytes, off64_t at), (file, f
   ssize_t name parameters {                                      \
     static ssize_t (*real) parameters;                           \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);        \
+    for (int i = 0; i < pieces; i++) listen_to(file, from[i].iov_base, from[i].iov_len); \
     const int failed = fault_file("write", file);                \
     if (failed < 0) return -1;                                   \
     if (!failed) return real whole;                              \

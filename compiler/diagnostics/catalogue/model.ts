@@ -110,7 +110,7 @@ export const model = {
   CTX8022: entry(
     "warning",
     "exported context shrinks",
-    message`the exported model will say that it reads ${"length"} tokens, where ${"before"} were trained before`,
+    message`the exported model will claim ${"length"} tokens, though ${"before"} were trained before`,
     message`the last stage's table was trained with no longer rows`,
   ),
   CTX8023: entry(
@@ -148,5 +148,11 @@ export const model = {
     "counted from more than was trained",
     message`context = ${"context"} is beyond ${"known"}, where ${"source"}`,
     message`the table's checks count from it, so what is untrained passes for trained; to train there, give a stage that length`,
+  ),
+  CTX8029: entry(
+    "info",
+    "adapter without its base",
+    message`the adapter of stage ${"stage"} can be exported only merged: it stands on ${"weights"}, which only this run has`,
+    message`write export { merge = true }, or ctx export --merge`,
   ),
 } as const;
