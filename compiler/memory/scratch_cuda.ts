@@ -13,6 +13,8 @@ const MiB = 2 ** 20;
 const [WORKSPACE, PIECE, LEAST_ROWS] = [32 * MiB, 64 * MiB, 64];
 /** Partial sums over rows: the most parts, and the fewest rows of one (parts.cuh). Numbers of a partial sum of squares (sum_squares.cu). */
 const [PARTS, PART_ROWS, SQUARES] = [512, 32, 16_384];
+/** Whose turn it is to add to a tile of queries' gradients: a number for each tile and head (attention_bwd_fused_sm90.cu). */
+const [TURN, TURN_QUERIES, TURN_HEAD_DIM] = [4, 64, 128];
 
 /**
  * CUDA's context, from the first call on: about half a GiB on a data-centre GPU with its driver's stacks and heaps.
@@ -31,7 +33,7 @@ export const CUDA_CODE = 256 * MiB;
  */
 export function cudaScratchBytes(model: ModelShape, options: LedgerOptions, library = true): number {
   const { ranksHere = options.ring } = options;
-  return ranksHere * Math.max(library ? products(model, options) : 0, sums(model, options));
+  return ranksHere * Math.max(library ? products(model, options) : 0, sums(model, options), turns(model, options));
 }
 
 /** Of matrix products: where activations are bf16, both operands may have to be rounded first. */
@@ -52,6 +54,12 @@ function sums(model: ModelShape, options: LedgerOptions): number {
   const [, ...widths] = matrixWidths(model, options); // the vocabulary has no bias
   const squares = Math.ceil(largestMatrix(model, options) / SQUARES) + 1;
   return Math.max(4 * parts * Math.max(model.head_dim, ...widths), 8 * squares);
+}
+
+/** Of attention's gradients on a Hopper GPU, which other GPUs have no need of. */
+function turns(model: ModelShape, options: LedgerOptions): number {
+  if (!options.train || options.dtype !== "bf16" || model.head_dim !== TURN_HEAD_DIM) return 0;
+  return TURN * (1 + model.heads * Math.ceil(ranksTokens(options) / TURN_QUERIES));
 }
 
 /** Numbers. */

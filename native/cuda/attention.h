@@ -10,11 +10,14 @@ constexpr int MAX_HEAD_DIM = 512; // what fits into a block's shared memory
 ctx_status plain_forward(ctx_device *, const ctx_attention &);
 ctx_status plain_backward(ctx_device *, const ctx_attention_grad &);
 
-// attention_fwd_sm90.cu, attention_bwd_sm90.cu: a Hopper GPU's tensor cores, where hopper_can: bf16 q, k and v that TMA can read, head_dim 64 or 128.
-// Sums have one order here too.
+// attention_fwd_sm90.cu, attention_bwd_sm90.cu, attention_bwd_fused_sm90.cu: a Hopper GPU's tensor cores, where hopper_can: bf16 q, k and v that TMA can
+// read, head_dim 64 or 128. Sums have one order here too, unless a call allows any.
 bool hopper_can(const ctx_device *, const ctx_attention &);
 ctx_status hopper_forward(ctx_device *, const ctx_attention &);
+// Gradients in one kernel, where hopper_fuses: head_dim 128, and a dq that TMA can add to; and in two, of which one makes dq.
+bool hopper_fuses(const ctx_attention_grad &);
 ctx_status hopper_backward(ctx_device *, const ctx_attention_grad &);
+ctx_status hopper_backward_apart(ctx_device *, const ctx_attention_grad &);
 
 // Lets a kernel have so much dynamic shared memory; up to 48 KiB it always can.
 template <class... P> ctx_status allow(ctx_device *device, void (*kernel)(P...), size_t shared) {

@@ -4,8 +4,8 @@
 //
 // 10 d FLOPs for each visible query, key and head, of which this does 14: two kernels, each of which forms P and dS. One owns keys and
 // makes dK and dV, the other owns queries and makes dQ, so that no two blocks write the same number and every sum has one order: results
-// repeat bit for bit, with no atomics and no block waiting for another. (One kernel with dQ added up in global memory does 10 d, but is
-// only repeatable if blocks take turns at each dQ tile.) P, dS and dO are rounded to bf16 to be multiplied, all sums are fp32.
+// repeat bit for bit, with no atomics and no block waiting for another. It is for what attention_bwd_fused_sm90.cu, which does 10 d, does not
+// take: head_dim 64, and a dq that TMA cannot add to. P, dS and dO are rounded to bf16 to be multiplied, all sums are fp32.
 //
 // As in the forward pass, a thread of the first warpgroup loads tiles ahead and the two others compute, 64 rows each. Scores are formed with
 // the owned side as rows: S^T = K Q^T for keys, S = Q K^T for queries. P and dS then are where wgmma wants the left side of the products that
@@ -14,22 +14,12 @@
 // Not done, since registers do not suffice (ptxas C7512): leaving dV and dK of one tile to run beside the scores of the next.
 //
 // Seen so far: on the CPU, over host/sm90.h, against float64 (test/cuda). It compiles for sm_90a without a spill; it has not run on a GPU.
-#include <cmath>
-
-#include "attention.h"
-#include "elements.cuh"
-#include "operations.h"
-#include "tensor_map_sm90.h"
-#include "tiles_sm90.cuh"
+#include "attention_bwd_sm90.cuh"
 
 namespace ctx_cuda {
 namespace {
 
 using namespace sm90;
-
-constexpr int WARPGROUPS = 2, OWN = 64 * WARPGROUPS, THREADS = WARPGROUP * (WARPGROUPS + 1), STAGES = 2; // OWN: keys or queries of a block
-constexpr int LOADING = 24, COMPUTING = 240;
-static_assert(LOADING + WARPGROUPS * COMPUTING <= (WARPGROUPS + 1) * (65536 / THREADS / 8 * 8));
 
 // Shared memory of both kernels: two tiles of what the block owns (K and V, or Q and dO), STAGES pairs of what passes by, COLS at a time (Q
 // and dO, or K and V), and for queries that pass by their lse and delta.
@@ -67,29 +57,6 @@ template <int D, int COLS_> struct Backward {
   }
 };
 
-struct BackwardCall {
-  Visibility sees;
-  int group, blocks; // group: query heads of a key-value head; blocks: of a head
-  float scale;
-  const float *lse, *delta;
-};
-
-// sum[row] += factor * x, for a thread's rows that are there. A row is read as a whole before it is written: the reads then wait for memory
-// together, and not each for the one before, since for all that the compiler knows they may be of what was just written.
-template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
-#pragma unroll
-  for (int h = 0; h < 2; h++) {
-    if (row[h] >= rows) continue;
-    float *const to = sum.at(row[h], column + fragment_column(lane, 0));
-#pragma unroll
-    for (int i = 0; i < N / 2; i++)
-      if (i / 2 % 2 == h) x.at[i] = fmaf(factor, x.at[i], to[fragment_column(0, i)]);
-#pragma unroll
-    for (int i = 0; i < N / 2; i++)
-      if (i / 2 % 2 == h) to[fragment_column(0, i)] = x.at[i];
-  }
-}
-
 // Queries that pass by a block of keys.
 template <int D> using ForKeys = Backward<D, D == 128 ? 64 : 128>;
 
@@ -125,17 +92,11 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
           load_next(at.pass_b, &d_o_map, at.stages_b, n, query, column);
         }
       }
-    } else if (threadIdx.x < 2 * WARP) { // lse and delta, which TMA would want at multiples of 16 bytes
+    } else if (threadIdx.x < 2 * WARP) { // lse and delta
       for (int n = 0; n < steps; n++) {
-        const int64_t of_head = int64_t(head_of(n)) * a.sees.q_rows;
-        float *const lse = at.statistics + n % STAGES * 2 * B::COLS, *const delta = lse + B::COLS;
+        float *const lse = at.statistics + n % STAGES * 2 * B::COLS;
         at.stages_a.wait_empty(n);
-        for (int i = int(threadIdx.x) % WARP; i < B::COLS; i += WARP) {
-          const int query = tile_of(n) * B::COLS + i;
-          const bool there = query < a.sees.q_rows;
-          lse[i] = there ? a.lse[of_head + query] * LOG2_E : 0;
-          delta[i] = there ? a.delta[of_head + query] : 0;
-        }
+        fill_statistics<B::COLS>(lse, lse + B::COLS, a, head_of(n), tile_of(n) * B::COLS);
         barrier_arrive(at.stages_a.full(n));
       }
     }
@@ -284,21 +245,13 @@ __global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT 
 #endif
 }
 
-// d_o as TMA can read it: itself, or in scratch, rounded to bf16.
-ctx_status readable(ctx_device *device, const ctx_mat &d_o, ctx_mat *out) {
-  *out = d_o;
-  if (mappable(d_o)) return CTX_OK;
-  CTX_TRY(device->reserve(size_t(d_o.rows) * size_t(d_o.cols) * 2));
-  *out = {device->scratch, d_o.rows, d_o.cols, d_o.cols, CTX_BF16};
-  return copy(device, *out, d_o);
-}
-
 template <int D> ctx_status run(ctx_device *device, const ctx_attention_grad &g) {
   const ctx_attention &a = g.fwd;
   const int group = a.heads / a.kv_heads, key_blocks = tile_count(int(a.k.rows), OWN), query_blocks = tile_count(int(a.q.rows), OWN);
   BackwardCall call{Visibility(a), group, key_blocks, a.scale, a.lse, g.delta};
   ctx_mat d_o;
-  CTX_TRY(readable(device, g.d_o, &d_o));
+  void *unused;
+  CTX_TRY(readable(device, g.d_o, 0, &d_o, &unused));
   const auto maps = [&](int query_rows, int key_rows, TensorMap(&m)[4]) -> ctx_status {
     CTX_TRY(make_map(device, "attention_backward: q", a.q, query_rows, &m[0]));
     CTX_TRY(make_map(device, "attention_backward: d_o", d_o, query_rows, &m[1]));
@@ -320,7 +273,7 @@ template <int D> ctx_status run(ctx_device *device, const ctx_attention_grad &g)
 
 } // namespace
 
-ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
+ctx_status hopper_backward_apart(ctx_device *device, const ctx_attention_grad &g) {
   ctx_status status = CTX_OK;
   with_head_dim(g.fwd.head_dim, [&](auto d) { status = run<decltype(d)::value>(device, g); });
   return status;

@@ -50,6 +50,7 @@ struct Visibility {
 struct TileSpan {
   int begin, end, full_begin, full_end;
   CTX_HD constexpr int count() const { return end - begin; }
+  CTX_HD constexpr bool has(int t) const { return begin <= t && t < end; }
   CTX_HD constexpr bool full(int t) const { return full_begin <= t && t < full_end; }
 };
 

@@ -11,7 +11,7 @@
 // Written after the PTX ISA (matrix descriptor, wgmma fragments, tensor map swizzle); no part of it has been run on a GPU yet. Checked on
 // the CPU: test/cuda/layout_test.cc, and every kernel over host/sm90.h.
 //
-// defines: swizzled, Tile, Descriptor, descriptor, operand_address, fragment_row, fragment_column, K_STEP, BOX_ROWS, BLOCK_SHARED
+// defines: swizzled, in_row, Tile, SumTile, Descriptor, descriptor, operand_address, fragment_row, fragment_column, K_STEP, BOX_ROWS, BLOCK_SHARED
 #pragma once
 #include <cstdint>
 
@@ -33,6 +33,8 @@ constexpr uint32_t BLOCK_SHARED = 227 * 1024; // a block's shared memory, at mos
 static_assert(BLOCK * 2 == ROW_BYTES, "with a swizzle of 128 bytes a box is 128 bytes wide, at most");
 
 CTX_HD constexpr uint32_t swizzled(uint32_t address) { return address ^ (address >> 7 & 7) << 4; }
+// The same for a byte of a row of a block; kept apart from where the block is, of which a kernel then needs no copy for each.
+CTX_HD constexpr uint32_t in_row(int row, uint32_t byte) { return byte ^ uint32_t(row % ATOM_ROWS) * 16; }
 
 // A tile [rows][cols] of bf16 in shared memory.
 template <int ROWS_, int COLS_> struct Tile {
@@ -45,8 +47,20 @@ template <int ROWS_, int COLS_> struct Tile {
   // The i-th of tiles that follow each other.
   CTX_HD constexpr Tile operator[](int i) const { return {address + uint32_t(i) * BYTES}; }
   CTX_HD constexpr uint32_t block(int b) const { return address + uint32_t(b) * BLOCK_BYTES; }
+  CTX_HD constexpr Tile<ROWS, BLOCK> columns(int b) const { return {block(b)}; } // 64 of them, a block as a tile
   // Where number (row, col) lies.
-  CTX_HD constexpr uint32_t at(int row, int col) const { return swizzled(block(col / BLOCK) + uint32_t(row) * ROW_BYTES + uint32_t(col % BLOCK) * 2); }
+  CTX_HD constexpr uint32_t at(int row, int col) const { return block(col / BLOCK) + uint32_t(row) * ROW_BYTES + in_row(row, uint32_t(col % BLOCK) * 2); }
+};
+
+// A tile [64][64] of fp32 sums as TMA takes them: two blocks of 32 columns, rows of 128 bytes, swizzled alike.
+struct SumTile {
+  static constexpr int ROWS = 64, COLS = 64, BLOCKS = 2, BLOCK_COLS = ROW_BYTES / 4;
+  static constexpr uint32_t BLOCK_BYTES = ROWS * ROW_BYTES, BYTES = BLOCKS * BLOCK_BYTES;
+  uint32_t address; // a multiple of ATOM_BYTES
+
+  CTX_HD constexpr SumTile operator[](int i) const { return {address + uint32_t(i) * BYTES}; }
+  CTX_HD constexpr uint32_t block(int b) const { return address + uint32_t(b) * BLOCK_BYTES; }
+  CTX_HD constexpr uint32_t at(int row, int col) const { return block(col / BLOCK_COLS) + uint32_t(row) * ROW_BYTES + in_row(row, uint32_t(col % BLOCK_COLS) * 4); }
 };
 
 // bits 0-13 start / 16, 16-29 leading offset / 16, 32-45 stride offset / 16, 62-63: 1 = 128-byte swizzle.

@@ -10,8 +10,10 @@
 //
 // Written after the PTX ISA; assembled by nvcc 13.0, run only as host/sm90.h.
 //
-// defines: TensorMap, barrier_*, prefetch, tma_load, wgmma_*, wait_after, hold, named_sync, named_arrive, more_registers, fewer_registers, one_of_warp,
-//          pack, exp2_fast, shared_address
+// What threads write to shared memory, wgmma and TMA see after fence_async by the thread that wrote it, and then a barrier.
+//
+// defines: TensorMap, barrier_*, prefetch, tma_load, tma_add, bulk_*, wgmma_*, wait_after, hold, stmatrix, shared_store, fence_async, named_sync,
+//          named_arrive, take_number, wait_turn, pass_turn, more_registers, fewer_registers, one_of_warp, thread_anew, anew, pack, exp2_fast, shared_address
 #pragma once
 #include "layout_sm90.h"
 
@@ -59,6 +61,24 @@ __device__ __forceinline__ void tma_load(uint32_t to, const TensorMap *m, uint32
                "r"(row), "l"(keep)
                : "memory");
 }
+
+// The other way, sums: adds what shared memory holds to the map's box, fp32, where there is a matrix. No order among those of several blocks.
+__device__ __forceinline__ void tma_add(const TensorMap *m, uint32_t from, int col, int row) {
+  asm volatile("cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.tile.bulk_group [%0, {%2, %3}], [%1];" ::"l"(m), "r"(from), "r"(col), "r"(row) : "memory");
+}
+// This thread's tma_add since the last commit are a group. All groups but the last N have read shared memory; are wholly done.
+__device__ __forceinline__ void bulk_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+template <int N> __device__ __forceinline__ void bulk_wait_read() { asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(N) : "memory"); }
+template <int N> __device__ __forceinline__ void bulk_wait() { asm volatile("cp.async.bulk.wait_group %0;" ::"n"(N) : "memory"); }
+
+// ---- shared memory for wgmma and TMA ----
+
+// Four matrices 8 x 8 of bf16, register r of a warp the r-th as fragments have it; thread i says where row i mod 8 of the (i / 8)-th goes, 16 bytes.
+__device__ __forceinline__ void stmatrix(uint32_t to, uint32_t r0, uint32_t r1, uint32_t r2, uint32_t r3) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(r0), "r"(r1), "r"(r2), "r"(r3) : "memory");
+}
+__device__ __forceinline__ void shared_store(uint32_t to, float x, float y) { asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(x), "f"(y) : "memory"); }
+__device__ __forceinline__ void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 // ---- wgmma ----
 
@@ -121,6 +141,22 @@ template <int N, bool B_MN> __device__ __forceinline__ void wgmma_rs(float (&d)[
 __device__ __forceinline__ void named_sync(int id, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 __device__ __forceinline__ void named_arrive(int id, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 
+// Blocks wait for blocks: only for those with a lower number, which have begun, and so never for one that has no multiprocessor.
+// The number of blocks that took one before.
+__device__ __forceinline__ uint32_t take_number(uint32_t *next) { return atomicAdd(next, 1u); }
+// Until another block has passed the turn to `mine`; this thread's tma_add of before are done before, those of after come after.
+__device__ __forceinline__ void wait_turn(const uint32_t *turn, uint32_t mine) {
+  uint32_t now;
+  do asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(turn) : "memory");
+  while (now != mine);
+  asm volatile("fence.proxy.async.global;" ::: "memory");
+}
+// After bulk_wait.
+__device__ __forceinline__ void pass_turn(uint32_t *turn, uint32_t next) {
+  asm volatile("fence.proxy.async.global;" ::: "memory");
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(turn), "r"(next) : "memory");
+}
+
 // Registers of each thread of this warpgroup from here on: what some give up others can have; asking for more waits until they are free.
 template <int N> constexpr bool REGISTERS = N % 8 == 0 && 24 <= N && N <= 256; // what the instructions take
 template <int N> __device__ __forceinline__ void more_registers() {
@@ -137,6 +173,20 @@ __device__ __forceinline__ bool one_of_warp() {
   uint32_t chosen;
   asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}" : "=r"(chosen));
   return chosen;
+}
+
+// threadIdx.x, read anew: what follows from it is worked out where it is needed, and holds no register through a loop.
+__device__ __forceinline__ int thread_anew() {
+  int x;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(x));
+  return x;
+}
+
+// x, of which the compiler does not know that it is x: the same for an address that all of a kernel's places follow from.
+__device__ __forceinline__ uint32_t anew(uint32_t x) {
+  uint32_t y;
+  asm volatile("mov.u32 %0, %1;" : "=r"(y) : "r"(x));
+  return y;
 }
 
 // Two bf16, rounded to nearest even.

@@ -1,7 +1,7 @@
 // tiles_sm90.cuh: the words in which the Hopper kernels are written: tiles in shared memory, what a warpgroup holds of a [64][N] matrix in its
 // registers, products between them, and the full and empty barriers between the thread that loads and the warpgroups that compute.
 //
-// defines: computing_warpgroup, load, Accumulator, Operand, mma_ABt, mma_AB, mask, quad_max, quad_sum, Turns, Stages, load_next, with_head_dim
+// defines: computing_warpgroup, load, Accumulator, Operand, mma_ABt, mma_AB, mma_AtB, store, add, mask, quad_max, quad_sum, Turns, Stages, load_next, with_head_dim
 #pragma once
 #include "attention_spans.h"
 #include "ptx_sm90.cuh"
@@ -70,6 +70,37 @@ template <int N, int K> __device__ __forceinline__ void mma_AB(Accumulator<N> &d
   hold(d.at);
 }
 
+// d = A^T B of two blocks of 64 columns, both from shared memory.
+template <int K> __device__ __forceinline__ void mma_AtB(Accumulator<BLOCK> &d, Tile<K, BLOCK> a, Tile<K, BLOCK> b) {
+  hold(d.at);
+  wgmma_fence();
+#pragma unroll
+  for (int k = 0; k < K / K_STEP; k++) wgmma_ss<BLOCK, true, true>(d.at, mn_major(a, k), mn_major(b, k), k > 0);
+  wgmma_commit();
+  hold(d.at);
+}
+
+// Rows [row, row + 64) of a tile = x. Then fence_async, and a barrier.
+template <int R, int K> __device__ __forceinline__ void store(Tile<R, K> to, int row, const Operand<K> &x) {
+  const int thread = thread_anew() % WARPGROUP, lane = thread % WARP, mine = row + thread / WARP * 16 + lane % 16;
+#pragma unroll
+  for (int c = 0; c < K / K_STEP; c++) stmatrix(to.at(mine, K_STEP * c + lane / 16 * 8), x.at[4 * c], x.at[4 * c + 1], x.at[4 * c + 2], x.at[4 * c + 3]);
+}
+// A tile of sums = factor * x. Odd rows are a pair of 8 columns ahead, so that the 16 threads that store at once meet 32 banks.
+__device__ __forceinline__ void store(SumTile to, const Accumulator<BLOCK> &x, float factor) {
+  const int thread = thread_anew() % WARPGROUP, odd = fragment_row(thread, 0) % 2;
+#pragma unroll
+  for (int i = 0; i < BLOCK / 2; i += 2) {
+    const float first = odd ? x.at[i ^ 8] : x.at[i], second = odd ? x.at[(i ^ 8) + 1] : x.at[i + 1];
+    shared_store(to.at(fragment_row(thread, i), fragment_column(thread, i) ^ odd * 16), factor * first, factor * second);
+  }
+}
+// Adds a tile of sums to rows and columns of the matrix of fp32 that `map` describes, from (row, col) on.
+__device__ __forceinline__ void add(const TensorMap *map, SumTile from, int row, int col) {
+#pragma unroll
+  for (int b = 0; b < from.BLOCKS; b++) tma_add(map, from.block(b), col + b * from.BLOCK_COLS, row);
+}
+
 template <int N> __device__ __forceinline__ void clear(Accumulator<N> &x) {
 #pragma unroll
   for (int i = 0; i < N / 2; i++) x.at[i] = 0;
@@ -122,6 +153,11 @@ template <int N> struct Stages {
   }
   __device__ __forceinline__ void wait_full(int n) const { barrier_wait(full(n), uint32_t(n / N) & 1); }
   __device__ __forceinline__ void wait_empty(int n) const { barrier_wait(empty(n), (uint32_t(n / N) & 1) ^ 1); }
+  // By all threads of a warp, after they have filled what is theirs: a warp is one producer.
+  __device__ __forceinline__ void hand_over(int n) const {
+    __syncwarp();
+    if (threadIdx.x % WARP == 0) barrier_arrive(full(n));
+  }
   // By all threads of a warp, after what they read has been read.
   __device__ __forceinline__ void release(int n) const {
     __syncwarp();

@@ -85,6 +85,7 @@ typedef struct {
   ctx_mat d_o;          // [q_rows, heads * head_dim]
   const float *delta;   // [heads][q_rows]
   ctx_mat dq, dk, dv;   // fp32, +=
+  int32_t any_order;    // 0: the same call gives the same bits. Else what is added to dq may be added in any order, where that is faster
 } ctx_attention_grad;
 
 // AdamW (Loshchilov & Hutter 2019, algorithm 2, decoupled decay), bias-corrected; `step` counts from 1.

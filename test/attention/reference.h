@@ -138,9 +138,9 @@ inline Problem random_problem(std::mt19937 &rng, int head_dim) {
 // A float matrix with columns to the left and right that nobody may touch.
 struct Strided {
   static constexpr float fence = 12345.0f;
-  int64_t rows, cols, left = 3, ld;
+  int64_t rows, cols, left, ld;
   std::vector<float> data;
-  Strided(int64_t rows, int64_t cols, const Numbers *from = nullptr, float value = 0) : rows(rows), cols(cols), ld(cols + 8) {
+  Strided(int64_t rows, int64_t cols, const Numbers *from = nullptr, float value = 0, int64_t left = 3) : rows(rows), cols(cols), left(left), ld(cols + 8) {
     data.assign((rows + 2) * ld, fence);
     for (int64_t i = 0; i < rows; i++)
       for (int64_t c = 0; c < cols; c++) *at(i, c) = from ? (float)(*from)[i * cols + c] : value;

@@ -2,6 +2,7 @@
 // references as every other backend. Those for Hopper's tensor cores run over functions in place of its instructions, once with loads and
 // once with products done as late as can be. What only a GPU can show (speed, and whether it does what its manual says) it does not.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
@@ -19,7 +20,7 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
     [
       "attention of bf16, loads late",
       "ctx_test_attention_bf16",
-      { CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads" },
+      { CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads", CTX_SHIM_BLOCKS: "3" },
       / checks, 0 failures/,
     ],
     [
@@ -35,6 +36,25 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
     });
     expect(run.status, run.stdout.slice(0, 4000) + run.stderr.slice(0, 4000)).toBe(0);
     expect(run.stdout).toMatch(summary);
+  });
+
+  // Of the gradients' one kernel, in which blocks take turns: what it must wait for.
+  const kernel = readFileSync("native/cuda/attention_bwd_fused_sm90.cu", "utf8").split("\n");
+  const needed = kernel.flatMap((line, i) =>
+    /wait_turn\(|^ {10}bulk_wait<0>|fence_async\(|named_sync\(BOTH/.test(line)
+      ? [{ line: line.trim(), at: i + 1 }]
+      : [],
+  );
+  test.each(needed)("attention's gradients need line $at: $line", ({ at }) => {
+    expect(needed).toHaveLength(5);
+    const env = { CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads", CTX_SHIM_BLOCKS: "3" };
+    const without = { CTX_SHIM_WITHOUT: `attention_bwd_fused_sm90.cu:${at}` };
+    const library = ["native/build/libctx_cuda_on_host.so", "blocks"];
+    const run = spawnSync("native/build/ctx_test_attention_bf16", library, {
+      encoding: "utf8",
+      env: { ...process.env, ...env, ...without },
+    });
+    expect(run.stdout + run.stderr).toMatch(/[1-9]\d* failures|the turn is passed before/);
   });
 });
 

@@ -74,7 +74,7 @@ class Problem:
         return f"{'bf16' if self.dtype == BF16 else 'fp32'} {self.q_rows}x{self.k_rows}{where}, {self.heads}/{self.kv_heads} heads of {self.head_dim}, {kind}"
 
 
-def solve(b, p, blocks, o_type, g_type, pad):
+def solve(b, p, blocks, o_type, g_type, pad, any_order=0):
     """Forward and backward over so many blocks of keys. Gradients start from random numbers, which are returned too."""
     q, k, v = b.array(p.q, pad), b.array(p.k, pad), b.array(p.v, 2 * pad)
     o, lse, delta = b.output(*p.q.shape, o_type, pad), b.output(p.heads, p.q_rows), b.output(p.heads, p.q_rows)
@@ -98,7 +98,7 @@ def solve(b, p, blocks, o_type, g_type, pad):
     b.attention_delta(delta.pointer, d_o.mat(), o.mat(), p.heads, p.head_dim)
     for first, end in zip(cuts, cuts[1:]):
         part = dict(first=first, count=end - first)
-        grad = AttentionGrad(call(first, end, False), d_o.mat(), delta.pointer, dq.mat(), dk.mat(**part), dv.mat(**part))
+        grad = AttentionGrad(call(first, end, False), d_o.mat(), delta.pointer, dq.mat(), dk.mat(**part), dv.mat(**part), any_order)
         b.attention_backward(ctypes.byref(grad))
     gradients = [x.get().double() - y.double() for x, y in zip((dq, dk, dv), starts)]
     return [o.get(), lse.get(), *gradients]
@@ -147,6 +147,9 @@ def correct(b, size):
             allowed = max(ALLOWED[p.dtype], ALLOWED[g_type] / 2 if o_type == F32 else ALLOWED[o_type])
             for part, mine, right in zip(("o", "lse", "dq", "dk", "dv"), got, want):
                 cases.check(f"{part} of {name}", error(mine, right), allowed)
+            unordered = solve(b, p, blocks, o_type, g_type, pad, 1)
+            for part, mine, right in zip(("dq", "dk", "dv"), unordered[2:], want[2:]):
+                cases.check(f"{part} in any order of {name}", error(mine, right), allowed)
             cases.check(f"the same bits again, {name}", 0.0 if torch.equal(got[0], again[0]) and torch.equal(got[1], again[1]) else 1.0, 0)
         except Failed as failure:
             cases.fail(name, str(failure))

@@ -36,7 +36,7 @@ class Attention(ctypes.Structure):
 
 
 class AttentionGrad(ctypes.Structure):
-    _fields_ = [("fwd", Attention), ("d_o", Mat), ("delta", ctypes.c_void_p), *[(name, Mat) for name in ("dq", "dk", "dv")]]
+    _fields_ = [("fwd", Attention), ("d_o", Mat), ("delta", ctypes.c_void_p), *[(name, Mat) for name in ("dq", "dk", "dv")], ("any_order", ctypes.c_int32)]
 
 
 class AdamW(ctypes.Structure):
@@ -121,7 +121,7 @@ class Backend:
         return self.library.ctx_cuda_products().decode()
 
     def attention_kernel(self, forward, backward=None):
-        """Which kernels take a call: sm90, sm80 or plain. With an AttentionGrad, of the gradients."""
+        """Which kernels take a call: sm90, sm90-apart, sm80 or plain. With an AttentionGrad, of the gradients."""
         self.library.ctx_cuda_attention.restype = ctypes.c_char_p
         arguments = [None if call is None else ctypes.byref(call) for call in (forward, backward)]
         return self.library.ctx_cuda_attention(self.device, *arguments).decode()

@@ -1,8 +1,8 @@
 // cuda_runtime.h (host shim): runs plain CUDA kernels on a CPU, so that their arithmetic and their indices can be tested, under a sanitizer
 // too, where there is no GPU. Stands in for CUDA's header of that name when the sources of native/cuda are compiled as C++.
 //
-// A block runs at a time; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where it waits for the others
-// that must come there. CTX_SHIM_ORDER=reverse takes the threads of a block in falling order: a kernel that lacks a barrier then gives
+// A block runs at a time, or with CTX_SHIM_BLOCKS=<n> so many, at paces of their own, as blocks do that wait for each other; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where it waits for the others
+// that must come there. CTX_SHIM_ORDER=reverse takes blocks, and the threads of a block, in falling order: a kernel that lacks a barrier then gives
 // something else. Threads that all wait for what none of them will do end the process with a message. Shared memory is filled with NaN
 // before each block. What of Hopper runs ahead by itself (TMA, wgmma) is in sm90.h; memory, streams and events are in runtime.h.
 //
@@ -11,6 +11,7 @@
 #if !defined(__x86_64__)
 #error "the shim switches fibers in x86-64 assembly"
 #endif
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -88,8 +89,11 @@ struct Machine {
   std::vector<size_t> warp_alive; // threads of each warp that have not ended
   size_t alive = 0;
   uint64_t progress = 0;             // grows when a thread does what another may wait for
-  std::function<void()> kernel;
+  const std::function<void()> *kernel = nullptr;
 
+  Machine() = default;
+  Machine(Machine &&) = default;
+  Machine &operator=(Machine &&) = default;
   ~Machine() {
     for (char *s : stacks) std::free(s);
   }
@@ -102,6 +106,7 @@ inline thread_local Machine machine;
 
 // Set by sm90.h: what is done before a block starts; does what has been put off, and says whether there was anything.
 inline void (*at_block_start)() = nullptr;
+inline void (*change_places)(size_t other) = nullptr; // of several blocks: this one's state with the other-th that is kept
 inline bool (*when_all_wait)() = nullptr;
 // Set by races.cc: a block begins; a copy beside its threads into shared memory begins, or has been waited for.
 inline void (*watch_block)() = nullptr;
@@ -162,7 +167,7 @@ inline void meet_block() {
 // Where a fiber begins. It never returns: its frames are left as they are.
 __attribute__((no_sanitize("address"), noinline)) inline void begin() {
   Machine &m = machine;
-  m.kernel();
+  (*m.kernel)();
   m.fibers[m.current].ended = true;
   m.alive--;
   m.warp_alive[m.current / 32]--;
@@ -171,7 +176,7 @@ __attribute__((no_sanitize("address"), noinline)) inline void begin() {
   std::abort();
 }
 
-inline void run_block() {
+inline void begin_block() {
   Machine &m = machine;
   const size_t n = m.count();
   std::memset(m.shared.data(), 0xff, m.shared.size()); // NaN as floats
@@ -191,36 +196,92 @@ inline void run_block() {
   if (n % 32) m.warp_alive.back() = n % 32;
   if (at_block_start) at_block_start();
   if (watch_block) watch_block();
-  while (m.alive > 0) {
-    const uint64_t before = m.progress;
-    for (size_t k = 0; k < n; k++) {
-      const size_t i = reversed() ? n - 1 - k : k;
-      if (m.fibers[i].ended) continue;
-      m.current = i;
-      m.thread = m.place(i);
-      ctx_shim_switch(&m.scheduler, m.fibers[i].stack_pointer);
-    }
-    if (m.progress == before && m.alive > 0 && !(when_all_wait && when_all_wait())) broken("all threads of the block wait for each other");
+}
+
+// Each thread once. False if none could go on.
+inline bool pass_through_block() {
+  Machine &m = machine;
+  const size_t n = m.count();
+  const uint64_t before = m.progress;
+  for (size_t k = 0; k < n; k++) {
+    const size_t i = reversed() ? n - 1 - k : k;
+    if (m.fibers[i].ended) continue;
+    m.current = i;
+    m.thread = m.place(i);
+    ctx_shim_switch(&m.scheduler, m.fibers[i].stack_pointer);
   }
+  return m.progress != before || m.alive == 0 || (when_all_wait && when_all_wait());
+}
+
+// The blocks that run beside each other: `machine` is the one whose turn it is, and the others are kept here.
+struct Resident {
+  std::vector<Machine> kept;
+  uint32_t random = 1;
+};
+inline thread_local Resident resident;
+
+// f() as one of them.
+template <class F> auto as_block(size_t i, const F &f) {
+  std::swap(machine, resident.kept[i]);
+  if (change_places) change_places(i);
+  const auto result = f();
+  if (change_places) change_places(i);
+  std::swap(machine, resident.kept[i]);
+  return result;
 }
 
 // Runs kernel() for every thread of every block.
 inline void run(dim3 blocks, dim3 threads, size_t shared, std::function<void()> kernel) {
-  Machine &m = machine;
-  m.blocks = blocks;
-  m.threads = threads;
-  m.kernel = std::move(kernel);
-  m.shared_size = shared;
-  m.shared.resize(shared + 1024);
-  m.fibers.resize(m.count());
-  m.exchanged.assign(m.count(), 0);
-  while (m.stacks.size() < m.count()) m.stacks.push_back(static_cast<char *>(std::aligned_alloc(64, Machine::STACK)));
-  for (unsigned z = 0; z < blocks.z; z++)
-    for (unsigned y = 0; y < blocks.y; y++)
-      for (unsigned x = 0; x < blocks.x; x++) {
-        m.block = {x, y, z};
-        run_block();
+  static const char *const beside = std::getenv("CTX_SHIM_BLOCKS");
+  const size_t all = size_t(blocks.x) * blocks.y * blocks.z, places = std::min<size_t>(all, beside ? size_t(std::atoi(beside)) : 1);
+  size_t begun = 0;
+  const auto begin_next = [&] {
+    Machine &m = machine;
+    m.blocks = blocks;
+    m.threads = threads;
+    m.kernel = &kernel;
+    m.shared_size = shared;
+    m.shared.resize(shared + 1024);
+    m.fibers.resize(m.count());
+    m.exchanged.assign(m.count(), 0);
+    while (m.stacks.size() < m.count()) m.stacks.push_back(static_cast<char *>(std::aligned_alloc(64, Machine::STACK)));
+    const size_t i = reversed() ? all - 1 - begun : begun;
+    m.block = {unsigned(i % blocks.x), unsigned(i / blocks.x % blocks.y), unsigned(i / blocks.x / blocks.y)};
+    begun++;
+    begin_block();
+    return true;
+  };
+  if (places <= 1) {
+    while (begun < all) {
+      begin_next();
+      while (machine.alive > 0)
+        if (!pass_through_block()) broken("all threads of the block wait for each other");
+    }
+    return;
+  }
+  if (resident.kept.size() < places) resident.kept.resize(places);
+  std::vector<bool> running(places, false);
+  for (size_t left = all; left > 0;) {
+    bool any = false, every = true;
+    for (size_t i = 0; i < places; i++) {
+      if (!running[i]) {
+        if (begun == all) continue;
+        running[i] = as_block(i, begin_next);
       }
+      resident.random = resident.random * 1664525 + 1013904223;
+      if (resident.random >> 31) { // not this time
+        every = false;
+        continue;
+      }
+      any = as_block(i, pass_through_block) || any;
+      if (resident.kept[i].alive == 0) running[i] = false, left--;
+    }
+    if (any || !every) continue;
+    for (size_t i = 0; i < places; i++) any = (running[i] && as_block(i, pass_through_block)) || any;
+    for (size_t i = 0; i < places; i++)
+      if (running[i] && resident.kept[i].alive == 0) running[i] = false, left--;
+    if (!any) broken("all blocks wait for each other");
+  }
 }
 
 // Dynamic shared memory.

@@ -2,17 +2,20 @@
 // The kernels are the same; only their instructions are these functions.
 //
 // What the GPU does by itself happens here at its issue, or as late as it can: CTX_SHIM_LATE=loads puts loads off until no thread can go on
-// without one, and then does any one of them; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
-// not waited for, or gives back what is still being read, is wrong under one of the two. Beside that ends the process: access outside
+// without one, and then does any one of them, and sums until they are waited for: they read shared memory at bulk_wait_read, and are in global memory
+// after bulk_wait; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
+// not waited for, or gives back what is still being read, is wrong under one of the two. What stmatrix and shared_store write comes with
+// fence_async, so that one that lacks it is wrong too. Beside that ends the process: access outside
 // the block's shared memory, a barrier that gets more than it expects, a wgmma with no fence after registers may have been touched, threads
 // that all wait.
 //
-// Not modelled: costs, register pools, caches, the order of memory operations between the generic and the asynchronous proxy.
+// Not modelled: costs, register pools, caches, what wait_turn and pass_turn do about the order of memory operations.
 //
 // defines: the functions of ptx_sm90.cuh
 #pragma once
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "../../include/half.h"
@@ -33,6 +36,21 @@ struct Queue { // of a thread
   std::vector<std::vector<Product>> groups; // the oldest first
   std::vector<Product> open;
   bool fenced = false;
+  struct Written {
+    uint32_t address;
+    uint64_t bits;
+    size_t bytes;
+  };
+  std::vector<Written> written; // to shared memory, and not fenced
+  struct Sum { // of TMA: a box of fp32
+    float *to; // its first number
+    int64_t ld;
+    int rows, cols; // that are there
+    uint32_t from;
+    std::vector<float> read;
+  };
+  std::vector<std::vector<Sum>> sums; // groups that are not done, the oldest first
+  std::vector<Sum> open_sums;
 };
 struct NamedBarrier {
   int arrived = 0;
@@ -65,8 +83,14 @@ inline void new_block() {
   hopper.loads.clear();
   for (NamedBarrier &b : hopper.named) b = {};
 }
+inline void change_places(size_t other) {
+  static thread_local std::vector<Hopper> kept;
+  if (kept.size() <= other) kept.resize(other + 1);
+  std::swap(hopper, kept[other]);
+}
 inline const bool installed = [] {
   ctx_shim::at_block_start = new_block;
+  ctx_shim::change_places = change_places;
   ctx_shim::when_all_wait = do_loads;
   return true;
 }();
@@ -112,8 +136,8 @@ inline void barrier_wait(uint32_t bar, uint32_t parity) {
 
 // ---- TMA ----
 
-struct TensorMap { // a matrix of bf16 and the box that a load brings
-  const uint16_t *data;
+struct TensorMap { // a matrix of bf16 and the box that a load brings, or of fp32 and the box that a sum takes
+  void *data;
   int64_t rows, cols, ld;
   int box_rows;
 };
@@ -126,13 +150,66 @@ inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int
     for (int r = 0; r < map.box_rows; r++)
       for (int c = 0; c < BLOCK; c++) {
         const bool there = row + r >= 0 && row + r < map.rows && col + c >= 0 && col + c < map.cols;
-        *static_cast<uint16_t *>(shared_at(swizzled(to + uint32_t(r * ROW_BYTES + c * 2)), 2)) = there ? map.data[(row + r) * map.ld + col + c] : 0;
+        *static_cast<uint16_t *>(shared_at(swizzled(to + uint32_t(r * ROW_BYTES + c * 2)), 2)) = there ? static_cast<const uint16_t *>(map.data)[(row + r) * map.ld + col + c] : 0;
       }
     mbarrier(bar).bytes -= map.box_rows * ROW_BYTES;
     settle(mbarrier(bar));
   };
   if (late("loads")) hopper.loads.push_back(load);
   else load();
+}
+
+inline void tma_add(const TensorMap *m, uint32_t from, int col, int row) {
+  if (from % ATOM_BYTES) ctx_shim::broken("a TMA sum from an address that is no multiple of 1024");
+  if (row < 0 || col < 0) ctx_shim::broken("a TMA sum that begins outside the matrix");
+  const auto there = [](int64_t size, int first, int box) { return int(std::max<int64_t>(0, std::min<int64_t>(box, size - first))); };
+  queue().open_sums.push_back({static_cast<float *>(m->data) + row * m->ld + col, m->ld, there(m->rows, row, m->box_rows), there(m->cols, col, ROW_BYTES / 4), from, {}});
+}
+inline void read_sums(size_t groups) { // the oldest
+  for (size_t g = 0; g < groups; g++)
+    for (Queue::Sum &s : queue().sums[g])
+      if (s.read.empty())
+        for (int r = 0; r < s.rows; r++)
+          for (int c = 0; c < s.cols; c++) s.read.push_back(*static_cast<const float *>(shared_at(swizzled(s.from + uint32_t(r * ROW_BYTES + c * 4)), 4)));
+}
+inline void do_sums(size_t groups) {
+  read_sums(groups);
+  for (size_t g = 0; g < groups; g++)
+    for (const Queue::Sum &s : queue().sums[g])
+      for (int r = 0; r < s.rows; r++)
+        for (int c = 0; c < s.cols; c++) s.to[r * s.ld + c] += s.read[size_t(r * s.cols + c)];
+  queue().sums.erase(queue().sums.begin(), queue().sums.begin() + int64_t(groups));
+}
+inline void bulk_commit() {
+  queue().sums.push_back(std::move(queue().open_sums));
+  queue().open_sums.clear();
+  if (!late("loads")) do_sums(queue().sums.size());
+}
+template <int N> void bulk_wait_read(std::source_location at = std::source_location::current()) {
+  if (!ctx_shim::left_out(at) && queue().sums.size() > N) read_sums(queue().sums.size() - N);
+}
+template <int N> void bulk_wait(std::source_location at = std::source_location::current()) {
+  if (!ctx_shim::left_out(at) && queue().sums.size() > N) do_sums(queue().sums.size() - N);
+}
+
+// ---- shared memory for wgmma and TMA ----
+
+template <class T> void write_later(uint32_t to, T value) {
+  shared_at(to, sizeof value);
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  queue().written.push_back({to, bits, sizeof value});
+}
+inline void stmatrix(uint32_t to, uint32_t r0, uint32_t r1, uint32_t r2, uint32_t r3) {
+  const size_t thread = ctx_shim::machine.current, lane = thread % 32;
+  const uint32_t r[] = {r0, r1, r2, r3};
+  for (size_t m = 0; m < 4; m++) write_later(ctx_shim::shuffle(to, thread - lane + 8 * m + lane / 4) + uint32_t(lane % 4) * 4, r[m]);
+}
+inline void shared_store(uint32_t to, float x, float y) { write_later(to, x), write_later(to + 4, y); }
+inline void fence_async(std::source_location at = std::source_location::current()) {
+  if (ctx_shim::left_out(at)) return;
+  for (const Queue::Written &w : queue().written) std::memcpy(shared_at(w.address, w.bytes), &w.bits, w.bytes);
+  queue().written.clear();
 }
 
 // ---- wgmma ----
@@ -209,7 +286,8 @@ template <class T, int N> void hold(T (&)[N]) {}
 
 // ---- the rest ----
 
-inline void named_sync(int id, int threads) {
+inline void named_sync(int id, int threads, std::source_location at = std::source_location::current()) {
+  if (ctx_shim::left_out(at)) return;
   NamedBarrier &b = hopper.named[id];
   const size_t before = b.held;
   if (++b.arrived == threads) b.held++, b.arrived = 0;
@@ -221,9 +299,21 @@ inline void named_arrive(int id, int threads) {
   if (++b.arrived == threads) b.held++, b.arrived = 0;
   ctx_shim::machine.progress++;
 }
+inline uint32_t take_number(uint32_t *next) { return (*next)++; }
+inline void wait_turn(const uint32_t *turn, uint32_t mine, std::source_location at = std::source_location::current()) {
+  if (!ctx_shim::left_out(at)) ctx_shim::wait_until([&] { return *turn == mine; });
+}
+inline void pass_turn(uint32_t *turn, uint32_t next) {
+  if (!queue().open_sums.empty() || !queue().sums.empty()) ctx_shim::broken("the turn is passed before sums are done");
+  *turn = next;
+  ctx_shim::machine.progress++;
+}
+
 template <int N> void more_registers() {}
 template <int N> void fewer_registers() {}
 inline bool one_of_warp() { return ctx_shim::machine.current % 32 == 0; }
+inline uint32_t anew(uint32_t x) { return x; }
+inline int thread_anew() { return int(ctx_shim::machine.thread.x); }
 inline uint32_t pack(float low, float high) { return uint32_t(ctx::to_bf16(low)) | uint32_t(ctx::to_bf16(high)) << 16; }
 inline float exp2_fast(float x) { return std::exp2(x); }
 
