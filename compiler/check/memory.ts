@@ -82,6 +82,7 @@ const inHost: { readonly [term: string]: string } = {
   engine: "the engine's buffers",
   batch: "the rows of a step",
   offload: "offloaded layer inputs",
+  optimizer: "the optimizer's two moments",
 };
 
 /** Which properties of a stage's layout the recipe sets. */
@@ -89,6 +90,7 @@ function written(trace: Trace, pointer: string): Field[] {
   const places: { readonly [field in Field]: string } = {
     checkpoint: "memory/checkpoint_every",
     offload: "memory/offload",
+    moments: "memory/moments",
     micro_batch: "parallel/micro_batch",
     mlp_tile: "memory/mlp_tile",
     loss_chunk: "memory/loss_chunk",

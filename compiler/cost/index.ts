@@ -27,6 +27,7 @@ export {
   exchangeSeconds,
   expectedRate,
   gatherSeconds,
+  momentSeconds,
   movingSeconds,
   offloadSeconds,
   type ScoredRows,

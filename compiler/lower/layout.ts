@@ -1,19 +1,22 @@
+import { momentSeconds } from "../cost/index.ts";
 import {
   type Choice,
   FILLED,
   type Found,
   freeSpace,
   type LayoutSpace,
+  type Moments,
   ofSteps,
   type StageNeeds,
   searchLayout,
   searchStep,
   segmentLengths,
+  trainedBy,
 } from "../memory/index.ts";
 import { isComputed } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument } from "../types/typed.ts";
-import { showBytes } from "../values/show.ts";
+import { showBytes, showDuration } from "../values/show.ts";
 import { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
@@ -45,13 +48,14 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
+  noteIdleMoments(memory, ground);
   noteChoice(parallel, memory, { choice, fits, space, ground }, step);
   return laidOut(parallel, memory, { choice, fits, space, ground });
 }
 
 /** Properties of `parallel` and of `memory`. */
 const PARALLEL = ["devices", "ring", "layout", "shard", "micro_batch"] as const;
-const MEMORY = ["checkpoint", "offload", "mlp_tile", "loss_chunk"] as const;
+const MEMORY = ["checkpoint", "offload", "moments", "mlp_tile", "loss_chunk"] as const;
 
 /** What there is to choose from, and what was chosen for one step. */
 export interface StepLayout {
@@ -119,6 +123,7 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
       mlp_tile: choice.mlpTile,
       offload: choice.offload,
       disk: choice.disk,
+      ...(choice.moments === "host" && { moments: "host" as const }),
       device: choice.ledger,
       host: { ...choice.host },
     },
@@ -135,6 +140,7 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
   const chunk = memory.number("loss_chunk");
   const tile = memory.value("mlp_tile") === "none" ? 0 : memory.number("mlp_tile");
   const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
+  const moments = (memory.text("moments") ?? "auto") as Moments | "auto";
   const free = freeSpace(ground, devices, layout);
   return {
     ...free,
@@ -145,6 +151,7 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
     ...(chunk !== undefined && { chunks: [chunk] }),
     ...(tile !== undefined && { tiles: [tile] }),
     ...(offload !== "auto" && { offloads: [offload] }),
+    ...(moments !== "auto" && { moments: [ground.hardware.kind === "cpu" ? "device" : moments] }),
   };
 }
 
@@ -220,6 +227,14 @@ function noteIdleShard(parallel: Reader, { shard, hardware }: LayoutGround, devi
   } else idle.note("shard", at, devices === 1 ? "one device holds everything" : undefined);
 }
 
+/** Of a CPU the device's memory is the host's. */
+function noteIdleMoments(memory: Reader, { hardware }: LayoutGround): void {
+  const at = memory.exact("moments");
+  if (!at || hardware.kind !== "cpu" || memory.text("moments") !== "host") return;
+  const hint = "its memory is the host's; the moments lie there as they are";
+  memory.lowering.report.add("CTX7010", at, { name: "moments = host", hint });
+}
+
 /** A tile that no stage has the rows for. */
 function noteIdleTile(memory: Reader, choice: Choice): void {
   const written = memory.number("mlp_tile");
@@ -266,6 +281,9 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen, step: Step
           : why;
     memory.note("offload", choice.offload, reason);
   }
+  if (memory.value("moments") === "auto" && ground.hardware.kind === "cuda") {
+    memory.note("moments", choice.moments, fits ? momentsReason(chosen, taken) : why);
+  }
   const tile = memory.value("mlp_tile");
   if (tile === "auto") {
     memory.note("mlp_tile", String(choice.mlpTile), tileReason(choice, space.tiles, why));
@@ -289,6 +307,14 @@ function tooTight(choice: Choice, room: number): string {
   return totalOf(choice) > room
     ? "the most frugal, and still too large"
     : `the most frugal, and more than the ${showBytes(FILLED * room)} of ${showBytes(room)} that a plan fills`;
+}
+
+/** What it costs that the moments do not fit: the host's memory, and their way at each step. */
+function momentsReason({ choice, space, ground }: Chosen, taken: string): string {
+  if (choice.moments === "device") return "they fit on the device";
+  const { model, train } = ground;
+  const seconds = momentSeconds(trainedBy(model, train, space.devices) / space.devices, 1);
+  return `the fastest that fits, ${taken}: they take ${showBytes(choice.host.optimizer ?? 0)} of the host, and ${showDuration(seconds)} of each step on their way`;
 }
 
 function tileReason(choice: Choice, tiles: readonly number[], why: string): string {
@@ -320,6 +346,7 @@ function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
   memory.trace("loss_chunk", `${pointer}/memory/loss_chunk`);
   memory.trace("mlp_tile", `${pointer}/memory/mlp_tile`);
   memory.trace("offload", `${pointer}/memory/offload`);
+  memory.trace("moments", `${pointer}/memory/moments`);
   const { trace } = parallel.lowering;
   trace.set(`${pointer}/parallel`, parallel.section?.at);
   trace.set(`${pointer}/memory`, memory.section?.at);

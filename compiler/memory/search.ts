@@ -4,6 +4,7 @@ import {
   gatherSeconds,
   type HostNeeds,
   hostBytes,
+  momentSeconds,
   movingSeconds,
   offloadSeconds,
   type StageWork,
@@ -13,7 +14,7 @@ import {
   updateSeconds,
 } from "../cost/index.ts";
 import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
-import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
+import { type StageMemory, stageHostMoments, stageLedger, stageOffload, trainedBy } from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
 export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard"> &
@@ -24,12 +25,16 @@ export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard
     readonly attended?: PlanAttended | undefined;
   };
 
+/** Where the optimizer's moments lie. */
+export type Moments = "device" | "host";
+
 /** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
 export interface LayoutSpace {
   readonly devices: number;
   readonly layout: PlanParallel["layout"];
   readonly checkpoints: readonly number[];
   readonly offloads: readonly PlanMemory["offload"][];
+  readonly moments: readonly Moments[];
   readonly rings: readonly number[];
   /** Rows at once on a ring. */
   readonly micros: (ring: number) => readonly number[];
@@ -40,6 +45,7 @@ export interface LayoutSpace {
 
 /** A way to lay a stage out, with what it takes. */
 export interface Choice extends StageMemory {
+  readonly moments: Moments;
   /** null: of a family without an engine. */
   readonly ledger: PlanLedger | null;
   readonly host: { readonly [term: string]: number };
@@ -128,7 +134,7 @@ function search(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /** What decides the time of a stage. */
-type Way = Pick<StageMemory, "ring" | "checkpointEvery" | "offload">;
+type Way = Pick<Choice, "ring" | "checkpointEvery" | "offload" | "moments">;
 
 interface Time {
   readonly flops: PlanFlops;
@@ -146,10 +152,12 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
-      space.rings.map((ring) => {
-        const way = { ring, checkpointEvery, offload };
-        return { way, time: timeOf(needs, space, way, flops, updating) };
-      }),
+      space.moments.flatMap((moments) =>
+        space.rings.map((ring) => {
+          const way = { ring, checkpointEvery, offload, moments };
+          return { way, time: timeOf(needs, space, way, flops, updating) };
+        }),
+      ),
     );
   });
   return ways.sort((a, b) => a.time.seconds - b.time.seconds);
@@ -163,14 +171,15 @@ function timeOf(
   updating: number = updatingOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
-  const { ring, checkpointEvery, offload } = way;
+  const { ring, checkpointEvery, offload, moments } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
-  const moving = updating + movingSeconds(model, work, hardware);
+  const passing = moments === "host" ? momentSeconds(trainedBy(model, train, devices) / devices, steps) : 0;
+  const moving = updating + passing + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   const computing = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
   const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
@@ -211,6 +220,7 @@ export function layoutOf(
   const host: HostNeeds = {
     ...{ sequences, length, devices: space.devices, device: ledger?.total ?? 0 },
     offloaded: way.offload === "host" ? outside : 0,
+    moments: stageHostMoments(stage, hardware.kind, space.devices),
   };
   const disk = way.offload === "disk" ? outside : 0;
   return { ...stage, ledger, host: hostBytes(host, hardware), disk, ...time };

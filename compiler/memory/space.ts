@@ -24,6 +24,7 @@ export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParall
     layout,
     checkpoints: computed ? [0, ...segmentLengths(model.layers)] : [0],
     offloads: computed ? ["none", offloadOf(hardware.kind)] : ["none"],
+    moments: computed && hardware.kind === "cuda" ? ["device", "host"] : ["device"],
     rings: rings(devices, layout, needs),
     micros: (ring) => microBatches(Math.max(1, Math.ceil((needs.sequences * ring) / devices)), ring, needs),
     tiles: mlpTiles[hardware.kind],

@@ -1,6 +1,13 @@
 import { isComputed } from "../model/index.ts";
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
-import { deviceLedger, type Learning, type LedgerOptions, offloadedBytes, trainedNumbers } from "./ledger.ts";
+import {
+  deviceLedger,
+  hostMomentBytes,
+  type Learning,
+  type LedgerOptions,
+  offloadedBytes,
+  trainedNumbers,
+} from "./ledger.ts";
 
 /** Everything that decides how much memory a stage takes on one device. */
 export interface StageMemory {
@@ -15,6 +22,8 @@ export interface StageMemory {
   /** 0: all rows. */
   readonly mlpTile: number;
   readonly offload: PlanMemory["offload"];
+  /** Where the optimizer's moments lie. Default: device. */
+  readonly moments?: "device" | "host" | undefined;
   /** Weights and gradients are divided over the devices too. */
   readonly shard?: boolean | undefined;
 }
@@ -29,6 +38,7 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
     lossChunk: stage.lossChunk,
     mlpTile: stage.mlpTile,
     offload: stage.offload !== "none",
+    hostMoments: stage.moments === "host",
     kvCacheTokens: 0,
     dtype: stage.train.dtype,
     ring: stage.ring,
@@ -44,9 +54,18 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
  */
 export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger | null {
   if (!isComputed(stage.model.family)) return null;
+  return deviceLedger(stage.model, optionsOn(stage, kind, devices));
+}
+
+/** The stage as one of its devices takes it. */
+function optionsOn(stage: StageMemory, kind: PlanHardware["kind"], devices: number): LedgerOptions {
   const options = ledgerOptions(stage);
-  if (kind === "cuda") Object.assign(options, { ranksHere: 1, shares: devices, sharded: stage.shard === true });
-  return deviceLedger(stage.model, options);
+  return kind === "cuda" ? { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true } : options;
+}
+
+/** Bytes of the optimizer's moments in the host's memory for one device. */
+export function stageHostMoments(stage: StageMemory, kind: PlanHardware["kind"], devices: number): number {
+  return isComputed(stage.model.family) ? hostMomentBytes(stage.model, optionsOn(stage, kind, devices)) : 0;
 }
 
 /**

@@ -34,7 +34,9 @@ Engine::Engine(const EngineOptions &options)
                                                             : file_store(options.memory.offload_folder, share.offload_slots, share.offload_bytes);
     ranks_.push_back(std::move(rank));
   }
+  if (layout_.moment_window > 0) moments_ = std::make_unique<HostMoments>(ops(), layout_.moment_floats, layout_.moment_window);
   arena_ = static_cast<float *>(ops().alloc((size_t)layout_.ledger.total()));
+  if (moments_) moments_->begin(arena_ + layout_.adam_m, arena_ + layout_.adam_v);
   const bool train = options.memory.train;
   const float scaling = options.training.lora ? options.training.lora->scaling() : 0;
   for (auto &rank : ranks_) {
@@ -47,6 +49,7 @@ Engine::Engine(const EngineOptions &options)
 
 Engine::~Engine() {
   for (auto &rank : ranks_) rank->store.reset(); // before the memory that it reads and writes
+  moments_.reset();
   if (crew_ && crew_->broken()) return; // MPI may still read and write the arena; the job ends now anyway
   if (arena_) ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
 }
@@ -258,11 +261,17 @@ double Engine::step(const AdamWOptions &hyper) {
   const double norm = std::sqrt(sum);
   if (std::isfinite(norm)) {
     const float scale = gradient_scale(norm, hyper.clip_norm);
-    each([&](Rank &rank, size_t i) {
-      const Parameter &p = parameters_.all[i];
-      float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
-      adamw_update(rank.ops, p, arena_ + p.offset, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
-    });
+    if (moments_) { // they pass one device, in order
+      on_ranks([&](Rank &rank) {
+        if (rank.index == 0) update_share(hyper, scale);
+      });
+    } else {
+      each([&](Rank &rank, size_t i) {
+        const Parameter &p = parameters_.all[i];
+        float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
+        adamw_update(rank.ops, p, arena_ + p.offset, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
+      });
+    }
   }
   zero_gradients();
   return norm;

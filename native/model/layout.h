@@ -1,7 +1,7 @@
 // layout.h: where everything lies in the one block of memory that an engine allocates. A pure function of the plan's
 // numbers; compiler/memory/ledger.ts computes the same sizes, and a test holds the two against each other.
 //
-//   weights | adam m | adam v | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
+//   weights | adam m | adam v (or windows onto both) | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
 //
 // defines: Ledger, LayerSpans, RankLayout, ArenaLayout, lay_out
 #pragma once
@@ -14,7 +14,7 @@ namespace ctx {
 // Bytes by term, all ranks together.
 struct Ledger {
   int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, checkpoints = 0, logits = 0, workspace = 0, kv_cache = 0;
-  int64_t offloaded = 0; // outside the arena, not in the total
+  int64_t offloaded = 0, host_moments = 0; // outside the arena, not in the total
   int64_t total() const { return weights + gradients + optimizer + activations + checkpoints + logits + workspace + kv_cache; }
 };
 
@@ -61,6 +61,7 @@ struct ArenaLayout {
   int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
   int64_t gradient_floats = 0, rank_stride = 0; // rank r's gradients lie at first_rank + r * rank_stride
   int64_t moment_floats = 0;                    // of each moment: those of all trained parameters, or this process's share of them
+  int64_t moment_window = 0;                    // of moments in the host's memory: numbers that come at once; there are two places for them at adam_m, adam_v
 };
 
 // How many ranks there are, and how many of them have their block in this arena.

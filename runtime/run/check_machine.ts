@@ -134,7 +134,7 @@ function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
 
 /** Refuses what a GPU's stage needs of its host, and what is not there for GPUs. */
 function expectHost(plan: Plan, stage: PlanStage, root: string): void {
-  const { offload } = stage.memory;
+  const { offload, moments } = stage.memory;
   if (offload === "disk") {
     const hint =
       "compile the recipe for the GPU (ctx run recipe.ctx --device cuda, or a hardware block), or write memory { offload = host }";
@@ -147,7 +147,11 @@ function expectHost(plan: Plan, stage: PlanStage, root: string): void {
       `stage ${stage.name}, on the host,`,
       need,
       limit,
-      offload === "host" ? "checkpoint fewer layers" : null,
+      offload === "host"
+        ? "checkpoint fewer layers"
+        : moments === "host"
+          ? "write memory { moments = device }, or train an adapter"
+          : null,
     );
 }
 

@@ -3,6 +3,7 @@ import {
   CUDA_CONTEXT,
   cudaScratchBytes,
   deviceLedger,
+  hostMomentBytes,
   ledgerOf,
   ledgerOptions,
   offloadedBytes,
@@ -48,7 +49,8 @@ export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machin
   };
   if (job) return scaled({ "the engine's arena": processBytes(plan, stage, job), ...beside }, job);
   const { total: _, ...terms } = ledgerOf(stage);
-  return { ...named(terms), "offloaded layer inputs": waiting(stage), ...beside };
+  const moments = terms.optimizer + hostMomentBytes(model, options);
+  return { ...named(terms), [MOMENTS]: moments, "offloaded layer inputs": waiting(stage), ...beside };
 }
 
 /** What a stage on a GPU takes of its host's memory. */
@@ -58,6 +60,7 @@ export function hostNeed(plan: Plan, stage: PlanStage): MemoryNeed {
   const options = ledgerOptions(stageMemory(plan, stage));
   return {
     "offloaded layer inputs": memory.offload === "host" ? offloadedBytes(model, options) : 0,
+    [MOMENTS]: hostMomentBytes(model, options),
     "the rows of a step": sequences * length * STEP_TOKEN + parallel.micro_batch * length * BATCH_TOKEN,
     "a tensor on its way to a file": largestTensor(model),
     "the program itself": PROGRAM,
@@ -98,7 +101,8 @@ function waiting({ memory }: PlanStage): number {
   return memory.offload === "host" ? (memory.host.offload ?? 0) : 0;
 }
 
-const phrases: { readonly [term: string]: string } = { kv_cache: "the key-value cache", optimizer: "AdamW's moments" };
+const MOMENTS = "AdamW's moments";
+const phrases: { readonly [term: string]: string } = { kv_cache: "the key-value cache", optimizer: MOMENTS };
 
 function named(terms: { readonly [term: string]: number }): MemoryNeed {
   return Object.fromEntries(Object.entries(terms).map(([term, bytes]) => [phrases[term] ?? term, bytes]));

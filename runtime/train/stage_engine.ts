@@ -1,5 +1,6 @@
 import {
   deviceLedger,
+  hostMomentBytes,
   type LedgerOptions,
   ledgerOptions,
   offloadedBytes,
@@ -64,7 +65,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, f
 }
 
 function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
-  const { offload } = stage.memory;
+  const { offload, moments } = stage.memory;
   const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
@@ -75,6 +76,7 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
       lossChunk: stage.memory.loss_chunk,
       mlpTile: stage.memory.mlp_tile,
       ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
+      ...(moments === "host" && { moments }),
       kvCacheTokens: 0,
       dtype: stage.train.dtype,
     },
@@ -97,14 +99,16 @@ export function stageMemory({ model }: Plan, { train, length, parallel, memory }
     lossChunk: memory.loss_chunk,
     mlpTile: memory.mlp_tile,
     offload: memory.offload,
+    moments: memory.moments,
   };
 }
 
-/** Bytes that `trainingEngine` takes in the memory of each process of a job, layer inputs in the host's memory included. */
+/** Bytes that `trainingEngine` takes in the memory of each process of a job, what waits in the host's memory included. */
 export function processBytes(plan: Plan, stage: PlanStage, { ranks }: Job): number {
   const { model } = plan;
   const options = { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks.size };
-  return deviceLedger(model, options).total + (stage.memory.offload === "host" ? offloadedBytes(model, options) : 0);
+  const inputs = stage.memory.offload === "host" ? offloadedBytes(model, options) : 0;
+  return deviceLedger(model, options).total + inputs + hostMomentBytes(model, options);
 }
 
 /** An engine that only reads and writes the adapters of a stage. */

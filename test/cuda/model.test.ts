@@ -149,11 +149,59 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     },
   );
 
+  // Moments come and go on the queue of transfers, each as late as it may, then as early as it may; a step that is given up leaves some on
+  // their way.
+  test.each([
+    ["0", 1],
+    ["1", 2],
+  ])("moments that wait in the host's memory, early transfers %s, ranks: %i", async (early, ring) => {
+    vi.stubEnv("CTX_SHIM_EARLY", early);
+    const engines: NativeEngine[] = [];
+    for (const moments of ["device", "host"] as const) {
+      const engine = await layered({ moments }, ring);
+      engines.push(engine);
+      for (const step of [1, 2]) {
+        await engine.accumulate(tokens(12, step));
+        await engine.step({ ...HYPER, step });
+      }
+    }
+    const [inside, outside] = engines as [NativeEngine, NativeEngine];
+    expect(outside.memory().hostMoments).toBe(inside.memory().optimizer);
+    expect(outside.memory().optimizer).toBeLessThan(inside.memory().optimizer / 7);
+    expect(digest(await readAll(outside, "value"))).toBe(digest(await readAll(inside, "value")));
+    for (const slot of ["adam_m", "adam_v"] as const) {
+      for (const { name } of inside.parameters())
+        expect(await outside.read(name, slot), name).toEqual(await inside.read(name, slot));
+    }
+    const given = outside.step({ ...HYPER, step: 3 });
+    outside.cancel();
+    await given.catch((error: Error & { code?: string }) => expect(error.code).toBe("CTX_CANCELLED"));
+    await Promise.all(engines.map((engine) => engine.close()));
+  });
+
+  test("moments of a checkpoint go to the host's memory", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ctx-cuda-"));
+    const make = () => layered({ moments: "host" });
+    const [before, after] = [await make(), await make()];
+    const train = async (engine: NativeEngine, step: number) => {
+      await engine.accumulate(tokens(12, step));
+      await engine.step({ ...HYPER, step });
+    };
+    await train(before, 1);
+    const at = { stage: "s", stage_index: 0, step: 1, global_step: 1, adam_step: 1, plan_sha256: "" };
+    await saveCheckpoint(folder, before, at);
+    await loadCheckpoint((await newestCheckpoint(folder, () => {}))!, after, true);
+    for (const engine of [before, after]) await train(engine, 2);
+    expect(digest(await readAll(after, "value"))).toBe(digest(await readAll(before, "value")));
+    await Promise.all([before.close(), after.close()]);
+  });
+
   test("takes what its ledger says of the GPU's memory, to the byte", async () => {
     const before = loadAddon().cudaFreeMemory();
     for (const [memory, ring] of [
       [{}, 1],
       [{ checkpointEvery: 1, offload: { to: "host" } as const }, 1],
+      [{ moments: "host" as const }, 1],
       [{ dtype: "bf16" as const, kvCacheTokens: 40 }, 2],
     ] as const) {
       const engine = await layered({ checkpointEvery: 0, ...memory }, ring);
