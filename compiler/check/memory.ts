@@ -82,6 +82,7 @@ const inHost: { readonly [term: string]: string } = {
   engine: "the engine's buffers",
   batch: "the rows of a step",
   offload: "offloaded layer inputs",
+  gradients: "the layers' gradients",
   optimizer: "the optimizer's two moments",
 };
 
@@ -91,6 +92,7 @@ function written(trace: Trace, pointer: string): Field[] {
     checkpoint: "memory/checkpoint_every",
     offload: "memory/offload",
     moments: "memory/moments",
+    gradients: "memory/gradients",
     micro_batch: "parallel/micro_batch",
     mlp_tile: "memory/mlp_tile",
     loss_chunk: "memory/loss_chunk",

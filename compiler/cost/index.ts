@@ -27,6 +27,7 @@ export {
   exchangeSeconds,
   expectedRate,
   gatherSeconds,
+  gradientSeconds,
   momentSeconds,
   movingSeconds,
   offloadSeconds,

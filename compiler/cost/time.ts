@@ -223,3 +223,13 @@ const PASSING_BYTES = 16;
 export function momentSeconds(parameters: number, steps: number): number {
   return (PASSING_BYTES * parameters * steps) / OFFLOAD_RATE.cuda;
 }
+
+/**
+ * Seconds that gradients in the host's memory take on their way: to the host and back for each row, and to the device twice at a step, for
+ * the norm and for the update. As if nothing were computed meanwhile and every row were a micro batch of its own: an upper bound.
+ *
+ * @param bytes of gradients that wait
+ */
+export function gradientSeconds(bytes: number, { rows, steps }: { rows: number; steps: number }): number {
+  return (2 * bytes * (rows + steps)) / OFFLOAD_RATE.cuda;
+}

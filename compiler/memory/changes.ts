@@ -4,11 +4,26 @@ import { type Choice, type LayoutSpace, type StageNeeds, searchLayout } from "./
 import { freeSpace } from "./space.ts";
 
 /** Properties that a recipe may have set, and what frees each. */
-const fields = ["checkpoint", "offload", "moments", "micro_batch", "mlp_tile", "loss_chunk", "ring"] as const;
+const fields = [
+  "checkpoint",
+  "offload",
+  "moments",
+  "gradients",
+  "micro_batch",
+  "mlp_tile",
+  "loss_chunk",
+  "ring",
+] as const;
 export type Field = (typeof fields)[number];
 
 const lists: { readonly [field in Field]: keyof LayoutSpace } = {
-  ...{ checkpoint: "checkpoints", offload: "offloads", moments: "moments", micro_batch: "micros" },
+  ...{
+    checkpoint: "checkpoints",
+    offload: "offloads",
+    moments: "moments",
+    gradients: "gradients",
+    micro_batch: "micros",
+  },
   ...{ mlp_tile: "tiles", loss_chunk: "chunks", ring: "rings" },
 };
 
@@ -41,7 +56,7 @@ function pinnedSpace({ memory, parallel }: PlanStage): LayoutSpace {
   return {
     ...{ devices: parallel.devices, layout: parallel.layout },
     ...{ checkpoints: [memory.checkpoint_every], offloads: [memory.offload], rings: [parallel.ring] },
-    moments: [memory.moments ?? "device"],
+    ...{ moments: [memory.moments ?? "device"], gradients: [memory.gradients ?? "device"] },
     ...{ micros: () => [parallel.micro_batch], tiles: [memory.mlp_tile], chunks: [memory.loss_chunk] },
   };
 }
@@ -60,6 +75,8 @@ function changed(freed: readonly Field[], choice: Choice): string {
         return choice.offload;
       case "moments":
         return choice.moments;
+      case "gradients":
+        return choice.gradients;
       case "micro_batch":
         return choice.microBatch;
       case "mlp_tile":

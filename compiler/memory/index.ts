@@ -1,7 +1,7 @@
 /** How much memory an engine takes, before it takes any. */
 
 export { cheapestChange, type Field } from "./changes.ts";
-export { deviceLedger, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+export { deviceLedger, hostGradientBytes, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
 export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
 export {
@@ -10,12 +10,12 @@ export {
   type Found,
   fits,
   type LayoutSpace,
+  type Lying,
   layoutOf,
-  type Moments,
   ofSteps,
   type StageNeeds,
   searchLayout,
   searchStep,
 } from "./search.ts";
-export { freeSpace, segmentLengths } from "./space.ts";
-export { ledgerOf, ledgerOptions, type StageMemory, trainedBy } from "./stage.ts";
+export { freeSpace, gradientsMayWait, segmentLengths } from "./space.ts";
+export { ledgerOf, ledgerOptions, type StageMemory, stageHostGradients, trainedBy } from "./stage.ts";

@@ -7,7 +7,7 @@ import type { PlanLedger } from "../plan.ts";
  * says; all other numbers are fp32 or int32 (4 bytes).
  *
  *   weights      parameters and adapters
- *   gradients    trained parameters, once for each ring rank in this memory
+ *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places
  *   optimizer    AdamW's two moments of the trained parameters, or what they pass through from the host's memory
  *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
  *   checkpoints  inputs of every n-th layer
@@ -36,6 +36,8 @@ export interface LedgerOptions {
   mlpTile?: number;
   /** Layer inputs but the last two wait outside the arena. Default: false. */
   offload?: boolean;
+  /** The layers' gradients wait in the host's memory; of one rank that trains all weights. Default: false. */
+  hostGradients?: boolean;
   /** The moments wait in the host's memory. Default: false. */
   hostMoments?: boolean;
   /** Of activations and of the key-value cache. Default: f32. */
@@ -72,7 +74,7 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const { weights, adapterWidth } = parameterNumbers(model, options);
   const n = ranksTokens(options);
   const moment = momentNumbers(model, options);
-  const gradients = 4 * shares * moment;
+  const gradients = 4 * shares * moment - waitingGradients(model, options).freed;
   const window = Math.min(MOMENTS_AT_ONCE, aligned(Math.ceil(moment / 16)));
   const { activations, checkpoints } = activationBytes(model, options, n);
   const parts = options.sharded ? shardedParts(model, options, shares) : null;
@@ -98,6 +100,19 @@ function momentNumbers(model: ModelShape, options: LedgerOptions): number {
 /** Bytes of both moments that wait in the host's memory for one device. */
 export function hostMomentBytes(model: ModelShape, options: LedgerOptions): number {
   return options.hostMoments ? 2 * 4 * momentNumbers(model, options) : 0;
+}
+
+/** Bytes of the layers' gradients that wait in the host's memory, and by how much less the arena holds: two layers' places stay. */
+function waitingGradients(model: ModelShape, options: LedgerOptions): { held: number; freed: number } {
+  const { layers } = model;
+  if (!options.hostGradients || !options.train || layers <= 2) return { held: 0, freed: 0 };
+  const layer = 4 * parameterNumbers(model, options).layer;
+  return { held: layers * layer, freed: (layers - 2) * layer };
+}
+
+/** Bytes of gradients that wait in the host's memory. */
+export function hostGradientBytes(model: ModelShape, options: LedgerOptions): number {
+  return waitingGradients(model, options).held;
 }
 
 /**
@@ -210,6 +225,8 @@ interface Parameter {
 interface ParameterNumbers {
   weights: number;
   trained: number;
+  /** Trained ones of one layer, without adapters. */
+  layer: number;
   adapterWidth: number;
 }
 
@@ -233,15 +250,18 @@ function countNumbers(model: ModelShape, options: Learning): ParameterNumbers {
     !lora || adapter || alsoTrain.some((pattern) => name.includes(pattern));
   let weights = 0;
   let trained = 0;
+  const layers: number[] = [];
   for (const parameter of parameters) {
     if (!parameter.joined) {
       weights = aligned(weights);
       trained = aligned(trained);
     }
+    if (parameter.name.endsWith(".q_proj.weight")) layers.push(trained);
     weights += parameter.numbers;
     if (isTrained(parameter)) trained += parameter.numbers;
   }
-  return { weights: aligned(weights), trained: aligned(trained), adapterWidth };
+  const layer = (layers[1] ?? 0) - (layers[0] ?? 0);
+  return { weights: aligned(weights), trained: aligned(trained), layer, adapterWidth };
 }
 
 function parameterList(model: ModelShape, lora: LedgerOptions["lora"]) {

@@ -2,6 +2,7 @@ import {
   exchangeSeconds,
   expectedRate,
   gatherSeconds,
+  gradientSeconds,
   type HostNeeds,
   hostBytes,
   momentSeconds,
@@ -14,7 +15,14 @@ import {
   updateSeconds,
 } from "../cost/index.ts";
 import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
-import { type StageMemory, stageHostMoments, stageLedger, stageOffload, trainedBy } from "./stage.ts";
+import {
+  type StageMemory,
+  stageHostGradients,
+  stageHostMoments,
+  stageLedger,
+  stageOffload,
+  trainedBy,
+} from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
 export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard"> &
@@ -25,8 +33,8 @@ export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard
     readonly attended?: PlanAttended | undefined;
   };
 
-/** Where the optimizer's moments lie. */
-export type Moments = "device" | "host";
+/** Where gradients or the optimizer's moments lie. */
+export type Lying = "device" | "host";
 
 /** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
 export interface LayoutSpace {
@@ -34,7 +42,8 @@ export interface LayoutSpace {
   readonly layout: PlanParallel["layout"];
   readonly checkpoints: readonly number[];
   readonly offloads: readonly PlanMemory["offload"][];
-  readonly moments: readonly Moments[];
+  readonly moments: readonly Lying[];
+  readonly gradients: readonly Lying[];
   readonly rings: readonly number[];
   /** Rows at once on a ring. */
   readonly micros: (ring: number) => readonly number[];
@@ -45,7 +54,8 @@ export interface LayoutSpace {
 
 /** A way to lay a stage out, with what it takes. */
 export interface Choice extends StageMemory {
-  readonly moments: Moments;
+  readonly moments: Lying;
+  readonly gradients: Lying;
   /** null: of a family without an engine. */
   readonly ledger: PlanLedger | null;
   readonly host: { readonly [term: string]: number };
@@ -134,7 +144,7 @@ function search(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /** What decides the time of a stage. */
-type Way = Pick<Choice, "ring" | "checkpointEvery" | "offload" | "moments">;
+type Way = Pick<Choice, "ring" | "checkpointEvery" | "offload" | "moments" | "gradients">;
 
 interface Time {
   readonly flops: PlanFlops;
@@ -153,10 +163,12 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
       space.moments.flatMap((moments) =>
-        space.rings.map((ring) => {
-          const way = { ring, checkpointEvery, offload, moments };
-          return { way, time: timeOf(needs, space, way, flops, updating) };
-        }),
+        space.gradients.flatMap((gradients) =>
+          space.rings.map((ring) => {
+            const way = { ring, checkpointEvery, offload, moments, gradients };
+            return { way, time: timeOf(needs, space, way, flops, updating) };
+          }),
+        ),
       ),
     );
   });
@@ -171,7 +183,7 @@ function timeOf(
   updating: number = updatingOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
-  const { ring, checkpointEvery, offload, moments } = way;
+  const { ring, checkpointEvery, offload, moments, gradients } = way;
   // All threads of a CPU compute, whatever ring the rows are cut over.
   const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
@@ -179,15 +191,23 @@ function timeOf(
   const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
   const passing = moments === "host" ? momentSeconds(trainedBy(model, train, devices) / devices, steps) : 0;
-  const moving = updating + passing + movingSeconds(model, work, hardware);
+  const waiting =
+    gradients === "host"
+      ? gradientSeconds(stageHostGradients(aRow(needs, way)), { rows: steps * sequences, steps })
+      : 0;
+  const moving = updating + passing + waiting + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   const computing = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
   const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
   const saved = computing + savingSeconds(computing, parameters, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
-  const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
-  const outside = stageOffload(row, "cuda") * ring;
+  const outside = stageOffload(aRow(needs, way), "cuda") * ring;
   return { flops, seconds: saved + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+}
+
+/** One row at a time. */
+function aRow({ model, train, length }: StageNeeds, way: Way): StageMemory {
+  return { ...way, model, train, length, microBatch: 1, lossChunk: 1, mlpTile: 1 };
 }
 
 function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
@@ -220,6 +240,7 @@ export function layoutOf(
   const host: HostNeeds = {
     ...{ sequences, length, devices: space.devices, device: ledger?.total ?? 0 },
     offloaded: way.offload === "host" ? outside : 0,
+    gradients: stageHostGradients(stage),
     moments: stageHostMoments(stage, hardware.kind, space.devices),
   };
   const disk = way.offload === "disk" ? outside : 0;

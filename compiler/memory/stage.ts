@@ -2,6 +2,7 @@ import { isComputed } from "../model/index.ts";
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
 import {
   deviceLedger,
+  hostGradientBytes,
   hostMomentBytes,
   type Learning,
   type LedgerOptions,
@@ -22,6 +23,8 @@ export interface StageMemory {
   /** 0: all rows. */
   readonly mlpTile: number;
   readonly offload: PlanMemory["offload"];
+  /** Where the layers' gradients lie. Default: device. */
+  readonly gradients?: "device" | "host" | undefined;
   /** Where the optimizer's moments lie. Default: device. */
   readonly moments?: "device" | "host" | undefined;
   /** Weights and gradients are divided over the devices too. */
@@ -38,6 +41,7 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
     lossChunk: stage.lossChunk,
     mlpTile: stage.mlpTile,
     offload: stage.offload !== "none",
+    hostGradients: stage.gradients === "host",
     hostMoments: stage.moments === "host",
     kvCacheTokens: 0,
     dtype: stage.train.dtype,
@@ -83,6 +87,11 @@ export function stageOffload(stage: StageMemory, kind: PlanHardware["kind"]): nu
   if (stage.offload === "none") return 0;
   const options = ledgerOptions(stage);
   return offloadedBytes(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
+}
+
+/** Bytes of gradients in the host's memory, of the one device that they are of. */
+export function stageHostGradients(stage: StageMemory): number {
+  return isComputed(stage.model.family) ? hostGradientBytes(stage.model, ledgerOptions(stage)) : 0;
 }
 
 /** Numbers that each of so many devices updates in a stage. A family that is only planned has parameters that no device could hold alone. */

@@ -1485,6 +1485,37 @@ export const language: LanguageDefinition = {
           },
           "group": null,
           "path": null
+        },
+        "gradients": {
+          "name": "gradients",
+          "doc": "Where the gradients of the layers add up, over the rows of a step. Their norm, which `clip` asks for before anything is updated, needs them all at once.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "memory { moments = host  gradients = host }"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "auto",
+              "device",
+              "host"
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "in the device's memory, of one GPU that trains all weights in the host's if that is the fastest choice that fits",
+            "device": "in the device's memory",
+            "host": "of one GPU that trains all weights; in the host's memory, where a layer's goes while the next one is computed; two layers' stay"
+          },
+          "group": null,
+          "path": null
         }
       },
       "children": {},

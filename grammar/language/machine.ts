@@ -111,6 +111,16 @@ export interface Memory extends Block {
    * @paper Ren et al. 2021, ZeRO-Offload, arXiv 2101.06840
    */
   moments?: "auto" | "device" | "host";
+  /**
+   * Where the gradients of the layers add up, over the rows of a step. Their norm, which `clip` asks for before anything is updated, needs them all at once.
+   *
+   * @default auto
+   * @choice auto: in the device's memory, of one GPU that trains all weights in the host's if that is the fastest choice that fits
+   * @choice device: in the device's memory
+   * @choice host: of one GPU that trains all weights; in the host's memory, where a layer's goes while the next one is computed; two layers' stay
+   * @example memory { moments = host  gradients = host }
+   */
+  gradients?: "auto" | "device" | "host";
 }
 
 /** The input of every n-th layer is kept, the rest computed again. @example checkpoint = every(2) */

@@ -11,6 +11,7 @@
 #include "../optim/host_moments.h"
 #include "batch.h"
 #include "crew.h"
+#include "host_gradients.h"
 
 namespace ctx {
 
@@ -86,7 +87,8 @@ class Engine {
   std::unique_ptr<Crew> crew_; // null: this process is alone
   std::unique_ptr<LocalRing> ring_;
   std::vector<std::unique_ptr<Rank>> ranks_;
-  std::unique_ptr<HostMoments> moments_; // null: in the arena
+  std::unique_ptr<HostGradients> waiting_; // of layers; null: in the arena
+  std::unique_ptr<HostMoments> moments_;   // null: in the arena
   float *arena_ = nullptr;
   bool rope_set_ = false;
 
@@ -106,6 +108,8 @@ class Engine {
   struct Overlap; // of a parameter with a share of the gradients
   int own_share() const;
   std::vector<Overlap> overlaps(int rank) const;
+  float *gradient(const Parameter &p) const { return gradients(0) + layout_.rank.gradients.at(p.gradient); }
+  void square_waiting(std::vector<double> &squares);
   void update_share(const AdamWOptions &hyper, float scale);
   void put_moments(Slot slot, int64_t at, const float *numbers, int64_t count);
   void get_moments(Slot slot, int64_t at, float *numbers, int64_t count);

@@ -1,5 +1,5 @@
 // engine_moments.cc: AdamW's moments: which of them this process holds, how a step updates them, how they are written and read. They lie in the
-// arena, or in the host's memory (optim/host_moments.h).
+// arena, or in the host's memory (optim/host_moments.h); so do the gradients of layers (host_gradients.h).
 #include <algorithm>
 #include <cstring>
 
@@ -32,11 +32,28 @@ void Engine::update_share(const AdamWOptions &hyper, float scale) {
       if (begin >= end) continue;
       const Parameter &p = *part.parameter;
       const int64_t at = part.first + begin - part.moment;
-      adamw_update(ops(), p, arena_ + p.offset + at, m + begin - first, v + begin - first, gradients(0) + p.gradient + at, end - begin, hyper, scale);
+      adamw_update(ops(), p, arena_ + p.offset + at, m + begin - first, v + begin - first, gradient(p) + at, end - begin, hyper, scale);
     }
   };
-  if (moments_) moments_->pass(update);
-  else update(0, layout_.moment_floats, arena_ + layout_.adam_m, arena_ + layout_.adam_v);
+  const auto range = [&](int64_t from, int64_t to) {
+    if (moments_) moments_->pass(from, to, update);
+    else update(from, to - from, arena_ + layout_.adam_m + from, arena_ + layout_.adam_v + from);
+  };
+  if (!waiting_) return range(0, layout_.moment_floats);
+  const GradientPlaces &g = layout_.rank.gradients;
+  range(0, g.begin);
+  waiting_->each([&](int64_t layer) { range(g.begin + layer * g.stride, g.begin + (layer + 1) * g.stride); });
+  range(g.end(), layout_.moment_floats);
+}
+
+// The sum of squares of each gradient that waits in the host's memory.
+void Engine::square_waiting(std::vector<double> &squares) {
+  waiting_->each([&](int64_t layer) {
+    for (size_t i = 0; i < parameters_.all.size(); i++) {
+      const Parameter &p = parameters_.all[i];
+      if (layout_.rank.gradients.layer_of(p.gradient) == layer) squares[i] = ops().sum_squares(matrix(gradient(p), p.rows, p.cols));
+    }
+  });
 }
 
 // Numbers [at, at + count) of this process's share of a moment.

@@ -19,8 +19,10 @@ void Engine::need_alone(const char *operation) const {
 
 // The whole slot of a parameter: on the leader, moments from all ranks that hold some.
 void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
+  if (slot == Slot::gradient && waiting_ && layout_.rank.gradients.layer_of(p.gradient) >= 0)
+    return waiting_->read(p.gradient - layout_.rank.gradients.begin, numbers, p.size());
   if (slot == Slot::value || slot == Slot::gradient)
-    return ops().download(numbers, slot == Slot::value ? arena_ + p.offset : gradients(0) + p.gradient, (size_t)p.size() * sizeof(float));
+    return ops().download(numbers, slot == Slot::value ? arena_ + p.offset : gradient(p), (size_t)p.size() * sizeof(float));
   const int ranks = crew_ ? crew_->processes.size() : 1, self = own_share();
   if (crew_) crew_->tell(Order::fetch, Message().put(index_of(p)).put(slot));
   std::vector<float> piece;

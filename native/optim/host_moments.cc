@@ -27,12 +27,11 @@ void HostMoments::give_back() {
   if (ready_) ops_.table->destroy_event(ready_);
 }
 
-// Moment by moment between its memory and the place of the piece.
-void HostMoments::move(int64_t piece, ctx_direction direction) const {
-  const int64_t first = piece * window_, place = piece % 2 * window_;
-  const size_t bytes = (size_t)std::min(window_, count_ - first) * sizeof(float);
+// Numbers [first, first + count) of both moments, between their memory and a place on the device.
+void HostMoments::move(int64_t first, int64_t count, int64_t place, ctx_direction direction) const {
+  const size_t bytes = (size_t)count * sizeof(float);
   for (size_t i = 0; i < host_.size(); i++) {
-    float *const host = host_[i] + first, *const device = device_[i] + place;
+    float *const host = host_[i] + first, *const device = device_[i] + place * window_;
     if (direction == CTX_TO_DEVICE) ops_.transfer(device, host, bytes, direction);
     else ops_.transfer(host, device, bytes, direction);
   }
@@ -42,27 +41,27 @@ void HostMoments::begin(float *m, float *v) {
   device_ = {m, v};
   ops_.record(CTX_OPERATIONS, ready_);
   ops_.wait(CTX_TRANSFERS, ready_);
-  for (int64_t piece = 0; piece < pieces(); piece++) move(piece, CTX_TO_HOST);
+  for (int64_t first = 0; first < count_; first += window_) move(first, std::min(window_, count_ - first), 0, CTX_TO_HOST);
 }
 
-void HostMoments::pass(const std::function<void(int64_t, int64_t, float *, float *)> &update) {
+void HostMoments::pass(int64_t from, int64_t to, const std::function<void(int64_t, int64_t, float *, float *)> &update) {
   ops_.record(CTX_OPERATIONS, ready_); // an update that was cancelled may still write
   ops_.wait(CTX_TRANSFERS, ready_);
-  const auto bring = [&](int64_t piece) { // to the place of the one before the last, whose way back is enqueued
-    if (piece >= pieces()) return;
-    move(piece, CTX_TO_DEVICE);
-    ops_.record(CTX_TRANSFERS, arrived_[(size_t)piece % 2]);
+  const auto bring = [&](int64_t first, size_t place) { // what is on its way back from there was asked for before
+    if (first >= to) return;
+    move(first, std::min(window_, to - first), (int64_t)place, CTX_TO_DEVICE);
+    ops_.record(CTX_TRANSFERS, arrived_[place]);
   };
-  bring(0);
-  for (int64_t piece = 0; piece < pieces(); piece++) {
-    const size_t place = (size_t)piece % 2;
-    bring(piece + 1);
+  size_t place = 0;
+  bring(from, place);
+  for (int64_t first = from; first < to; first += window_, place = 1 - place) {
+    bring(first + window_, 1 - place);
     ops_.wait(CTX_OPERATIONS, arrived_[place]);
-    const int64_t first = piece * window_;
-    update(first, std::min(window_, count_ - first), device_[0] + (int64_t)place * window_, device_[1] + (int64_t)place * window_);
+    const int64_t count = std::min(window_, to - first), at = (int64_t)place * window_;
+    update(first, count, device_[0] + at, device_[1] + at);
     ops_.record(CTX_OPERATIONS, updated_[place]);
     ops_.wait(CTX_TRANSFERS, updated_[place]);
-    move(piece, CTX_TO_HOST);
+    move(first, count, (int64_t)place, CTX_TO_HOST);
   }
 }
 

@@ -27,9 +27,9 @@ class HostMoments {
   // `m`, `v`: on the device, two places of `window` numbers each, all zero. All moments are zero then.
   void begin(float *m, float *v);
 
-  // Calls update(first, count, m, v) for one piece after the other: the numbers [first, first + count) lie at m and v on the device, for
-  // operations that are enqueued then.
-  void pass(const std::function<void(int64_t first, int64_t count, float *m, float *v)> &update);
+  // Calls update(first, count, m, v) for one piece of [from, to) after the other: the numbers [first, first + count) lie at m and v on the
+  // device, for operations that are enqueued then.
+  void pass(int64_t from, int64_t to, const std::function<void(int64_t first, int64_t count, float *m, float *v)> &update);
 
   // In the host's memory, once all that is under way is done: waits for it.
   float *m() { return settled(0); }
@@ -42,10 +42,9 @@ class HostMoments {
   ctx_event *ready_ = nullptr;               // the device's places may be written to
   std::array<ctx_event *, 2> arrived_{}, updated_{}; // of each place
 
-  int64_t pieces() const { return (count_ + window_ - 1) / window_; }
   size_t bytes() const { return (size_t)count_ * sizeof(float); }
   float *settled(int moment) const;
-  void move(int64_t piece, ctx_direction direction) const;
+  void move(int64_t first, int64_t count, int64_t place, ctx_direction direction) const;
   void give_back();
 };
 

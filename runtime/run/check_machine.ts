@@ -29,6 +29,7 @@ import {
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
   refuseSharded(plan, machine);
+  refuseWaitingGradients(plan, machine);
   const memory = machineMemory(machine);
   for (const [index, stage] of plan.stages.entries()) {
     groupsOf(machine.job, stage.parallel.ring, stage.name);
@@ -57,6 +58,14 @@ function refuseSharded({ stages }: Plan, { device }: Machine): void {
   if (!stage || device !== "cuda") return;
   const message = `stage ${stage.name} divides weights and gradients over its devices (shard = all), which no engine here does`;
   throw new Failure("run", message, "leave shard out, or run with --device cpu, where one process holds all of them");
+}
+
+/** Gradients wait in the host's memory for one process alone: several sum theirs. */
+function refuseWaitingGradients({ stages }: Plan, { job }: Machine): void {
+  const stage = stages.find(({ memory }) => memory.gradients === "host");
+  if (!stage || !job) return;
+  const message = `stage ${stage.name} keeps gradients in the host's memory (gradients = host), which ${job.ranks.size} processes that sum them cannot`;
+  throw new Failure("run", message, "write memory { gradients = device }, or run one process");
 }
 
 /**

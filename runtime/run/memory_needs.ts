@@ -3,6 +3,7 @@ import {
   CUDA_CONTEXT,
   cudaScratchBytes,
   deviceLedger,
+  hostGradientBytes,
   hostMomentBytes,
   ledgerOf,
   ledgerOptions,
@@ -49,8 +50,9 @@ export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machin
   };
   if (job) return scaled({ "the engine's arena": processBytes(plan, stage, job), ...beside }, job);
   const { total: _, ...terms } = ledgerOf(stage);
+  const gradients = terms.gradients + hostGradientBytes(model, options);
   const moments = terms.optimizer + hostMomentBytes(model, options);
-  return { ...named(terms), [MOMENTS]: moments, "offloaded layer inputs": waiting(stage), ...beside };
+  return { ...named(terms), gradients, [MOMENTS]: moments, "offloaded layer inputs": waiting(stage), ...beside };
 }
 
 /** What a stage on a GPU takes of its host's memory. */
@@ -60,6 +62,7 @@ export function hostNeed(plan: Plan, stage: PlanStage): MemoryNeed {
   const options = ledgerOptions(stageMemory(plan, stage));
   return {
     "offloaded layer inputs": memory.offload === "host" ? offloadedBytes(model, options) : 0,
+    gradients: hostGradientBytes(model, options),
     [MOMENTS]: hostMomentBytes(model, options),
     "the rows of a step": sequences * length * STEP_TOKEN + parallel.micro_batch * length * BATCH_TOKEN,
     "a tensor on its way to a file": largestTensor(model),

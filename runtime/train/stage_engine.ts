@@ -1,5 +1,6 @@
 import {
   deviceLedger,
+  hostGradientBytes,
   hostMomentBytes,
   type LedgerOptions,
   ledgerOptions,
@@ -65,7 +66,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, f
 }
 
 function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
-  const { offload, moments } = stage.memory;
+  const { offload, gradients, moments } = stage.memory;
   const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
@@ -76,6 +77,7 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
       lossChunk: stage.memory.loss_chunk,
       mlpTile: stage.memory.mlp_tile,
       ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
+      ...(gradients === "host" && { gradients }),
       ...(moments === "host" && { moments }),
       kvCacheTokens: 0,
       dtype: stage.train.dtype,
@@ -99,6 +101,7 @@ export function stageMemory({ model }: Plan, { train, length, parallel, memory }
     lossChunk: memory.loss_chunk,
     mlpTile: memory.mlp_tile,
     offload: memory.offload,
+    gradients: memory.gradients,
     moments: memory.moments,
   };
 }
@@ -108,7 +111,9 @@ export function processBytes(plan: Plan, stage: PlanStage, { ranks }: Job): numb
   const { model } = plan;
   const options = { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks.size };
   const inputs = stage.memory.offload === "host" ? offloadedBytes(model, options) : 0;
-  return deviceLedger(model, options).total + inputs + hostMomentBytes(model, options);
+  return (
+    deviceLedger(model, options).total + inputs + hostGradientBytes(model, options) + hostMomentBytes(model, options)
+  );
 }
 
 /** An engine that only reads and writes the adapters of a stage. */

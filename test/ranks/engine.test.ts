@@ -74,8 +74,8 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
       [3, 1, "f32"],
     ] as const) {
       const { memory } = await trained(count, name, ring, dtype, "full");
-      const { kvCache, offloaded, hostMoments, scratch: _, ...terms } = memory;
-      expect([offloaded, hostMoments]).toEqual([0, 0]);
+      const { kvCache, offloaded, hostGradients, hostMoments, scratch: _, ...terms } = memory;
+      expect([offloaded, hostGradients, hostMoments]).toEqual([0, 0, 0]);
       const ledger = deviceLedger(model!, { ...options, dtype, ring, ranksHere: 1, shares: count });
       expect({ ...terms, kv_cache: kvCache }).toEqual(ledger);
     }
@@ -89,7 +89,7 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
     const outside = await trained(3, name, 1, "f32", "full", "moments");
     expect(outside.parameters).toEqual(inside.parameters);
     expect([outside.losses, outside.norms]).toEqual([inside.losses, inside.norms]);
-    const { kvCache, offloaded: _, hostMoments, scratch: __, ...terms } = outside.memory;
+    const { kvCache, hostMoments, offloaded: _, hostGradients: __, scratch: ___, ...terms } = outside.memory;
     const options = { ...plan, ring: 1, shares: 3, hostMoments: true };
     expect({ ...terms, kv_cache: kvCache }).toEqual(deviceLedger(model!, options));
     expect(hostMoments).toBe(hostMomentBytes(model!, options));
