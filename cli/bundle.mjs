@@ -1,6 +1,8 @@
-// Bundles the command line into dist/cli. Starting `ctx check` then reads two or three small files instead of hundreds:
-// each command is its own chunk, and the heavy packages stay outside until a command imports them.
-import { chmodSync, readdirSync, rmSync } from "node:fs";
+// Bundles the command line into dist/cli: bundle.cjs has every command, server.cjs the language server, which shares the compiler but
+// starts once for many recipes. The heavy packages stay outside until a command imports them. Both are CommonJS, for of that alone V8 can be
+// handed what it has compiled before: starting `ctx check` then compiles next to nothing.
+import { spawnSync } from "node:child_process";
+import { chmodSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -20,22 +22,18 @@ const withoutPrograms = {
   },
 };
 
-rmSync(join(out, "chunks"), { recursive: true, force: true });
 const options = {
   absWorkingDir: root,
-  outdir: out,
   bundle: true,
-  splitting: true,
-  format: "esm",
+  format: "cjs",
   platform: "node",
   target: "node20",
   // Native packages and those of several megabytes are loaded from node_modules when they are needed.
   external: ["tokenizers", "@duckdb/node-api", "ts-morph", "typescript"],
   plugins: [withoutPrograms],
-  banner: {
-    // Some bundled packages are CommonJS and call require() for Node's own modules.
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  },
+  // import() in a script needs more of Node than version 20.0 has; those packages are CommonJS as well.
+  supported: { "dynamic-import": false },
+  define: { "import.meta.url": "__url" },
   sourcemap: "linked",
   // A third of the start is V8 reading this text. Names stay: stack traces of --debug are read by people.
   minifyWhitespace: true,
@@ -43,16 +41,35 @@ const options = {
   legalComments: "none",
   logLevel: "warning",
 };
-// The language server shares the compiler with every command; bundled with them, it would cut what they load into more and smaller files.
+/** Who checks a recipe does not wait for the language server's text to be read. */
 const apart = {
   name: "apart",
-  setup(build) {
-    build.onResolve({ filter: /^\.\/lsp\.ts$/ }, () => ({ path: "./lsp.js", external: true }));
+  setup({ onResolve }) {
+    onResolve({ filter: /\/server\/server\.ts$/ }, () => ({ path: "./server.cjs", external: true }));
   },
 };
-await build({ ...options, entryPoints: { ctx: "cli/ctx.ts" }, chunkNames: "chunks/[name]-[hash]", plugins: [apart] });
-await build({ ...options, entryPoints: { lsp: "cli/lsp.ts" }, chunkNames: "chunks/lsp-[name]-[hash]" });
+const bundle = join(out, "bundle.cjs");
+// V8 would take what it compiled of another text of the same length.
+rmSync(`${bundle}.compiled`, { force: true });
+await build({
+  ...options,
+  entryPoints: ["cli/main.ts"],
+  outfile: bundle,
+  plugins: [...options.plugins, apart],
+  // A function of what a module would have: V8 keeps scripts, not modules.
+  banner: { js: "(function (require, __url) {" },
+  footer: { js: "})" },
+});
+await build({
+  ...options,
+  entryPoints: ["editor/server/server.ts"],
+  outfile: join(out, "server.cjs"),
+  banner: { js: 'const __url = require("node:url").pathToFileURL(__filename).href;' },
+});
 chmodSync(join(out, "ctx.js"), 0o755);
-process.stderr.write(
-  `ctx setup: dist/cli/ctx.js and ${readdirSync(join(out, "chunks")).filter((name) => name.endsWith(".js")).length} chunks\n`,
-);
+const made = spawnSync(process.execPath, [join(root, "cli", "compile_bundle.mjs"), bundle, "recipes/quickstart.ctx"], {
+  cwd: root,
+  stdio: ["ignore", "ignore", "inherit"],
+});
+const kept = made.status === 0 ? "" : ", which every start will compile anew";
+process.stderr.write(`ctx setup: dist/cli/bundle.cjs, ${Math.round(statSync(bundle).size / 1e3)} kB${kept}\n`);

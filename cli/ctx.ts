@@ -1,27 +1,17 @@
 #!/usr/bin/env node
-import nodeModule from "node:module";
-import { type CommandModule, runProgram } from "./program.ts";
-
 /**
- * Every command with the module that declares it. Only the module of the command at hand is loaded: `ctx check` must not
- * wait for what `ctx run` needs.
+ * Starts the command line: bundle.cjs beside this file, with what V8 compiled of it when it was built (cli/bundle.mjs). Compiling anew takes
+ * a third of a short command's time. V8 refuses what another version or other flags have compiled, and compiles then; nothing is written here.
  */
-const COMMANDS: { [name: string]: () => Promise<CommandModule> } = {
-  new: () => import("./new.ts"),
-  check: () => import("./check.ts"),
-  fmt: () => import("./fmt.ts"),
-  fix: () => import("./fix.ts"),
-  explain: () => import("./explain.ts"),
-  plan: () => import("./plan.ts"),
-  run: () => import("./run.ts"),
-  eval: () => import("./eval.ts"),
-  report: () => import("./report.ts"),
-  export: () => import("./export.ts"),
-  doctor: () => import("./doctor.ts"),
-  completion: () => import("./completion.ts"),
-  lsp: () => import("./lsp.ts"),
-};
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { Script } from "node:vm";
 
-// From version 22.8 on, Node keeps what V8 has compiled of the commands' modules for the next start.
-(nodeModule as { enableCompileCache?: () => unknown }).enableCompileCache?.();
-runProgram(COMMANDS, process.argv.slice(2));
+const bundle = fileURLToPath(new URL("bundle.cjs", import.meta.url));
+const compiled = `${bundle}.compiled`;
+const script = new Script(readFileSync(bundle, "utf8"), {
+  filename: bundle,
+  ...(existsSync(compiled) && { cachedData: readFileSync(compiled) }),
+});
+script.runInThisContext()(createRequire(import.meta.url), import.meta.url);

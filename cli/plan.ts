@@ -6,8 +6,8 @@ import { Failure } from "../runtime/run/failure.ts";
 import { compileFile } from "./compile_file.ts";
 import { screenOf } from "./layout.ts";
 import { printJson } from "./outcome.ts";
+import { wantsColor } from "./paint.ts";
 import { planText } from "./plan_text.ts";
-import { wantsColor } from "./recipe_file.ts";
 
 interface Options {
   json?: boolean;

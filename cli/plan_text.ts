@@ -1,3 +1,4 @@
+import { deviceNeed } from "../compiler/memory/index.ts";
 import { keyValueNumbers, trainedContext } from "../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanPairs, PlanStage } from "../compiler/plan.ts";
 import { showCount, showFlops } from "../compiler/values/amounts.ts";
@@ -111,9 +112,11 @@ function pairCell(pairs: PlanPairs): Cell {
   return { text: showPairs(pairs), ...(pairs.extrapolated > 0 && { style: "warn" as const }) };
 }
 
-function deviceCell({ hardware }: Plan, { memory: { device } }: PlanStage): Cell {
+function deviceCell(plan: Plan, stage: PlanStage): Cell {
+  const { device } = stage.memory;
   if (!device) return { text: "–" };
-  return { text: showBytes(device.total), ...(device.total > hardware.device_bytes && { style: "bad" as const }) };
+  const tooLarge = deviceNeed(plan, stage) > plan.hardware.device_bytes;
+  return { text: showBytes(device.total), ...(tooLarge && { style: "bad" as const }) };
 }
 
 /** On a CPU the device's memory is the host's. What waits on its disk is told besides. */
@@ -124,14 +127,18 @@ function showHost(plan: Plan, stage: PlanStage): string {
 }
 
 /** What takes the room where there is too little. */
-function tooLarge({ stages, hardware }: Plan): string[] {
-  return stages.flatMap(({ name, memory: { device } }) => {
-    if (!device || device.total <= hardware.device_bytes) return [];
-    const parts = Object.entries(device)
-      .filter(([term, bytes]) => term !== "total" && bytes > device.total / 20)
+function tooLarge(plan: Plan): string[] {
+  const { stages, hardware } = plan;
+  return stages.flatMap((stage) => {
+    const { name, memory } = stage;
+    const need = deviceNeed(plan, stage);
+    if (!memory.device || need <= hardware.device_bytes) return [];
+    const { total, ...terms } = memory.device;
+    const parts = Object.entries({ ...terms, "CUDA and its kernels": need - total })
+      .filter(([, bytes]) => bytes > need / 20)
       .sort(([, a], [, b]) => b - a)
       .map(([term, bytes]) => `${term.replace("_", " ")} ${showBytes(bytes)}`);
-    return `${name}: ${showBytes(device.total)} on each device of ${showBytes(hardware.device_bytes)}: ${parts.join(", ")}`;
+    return `${name}: ${showBytes(need)} on each device of ${showBytes(hardware.device_bytes)}: ${parts.join(", ")}`;
   });
 }
 
@@ -144,7 +151,7 @@ function uncounted({ model, stages }: Plan): string[] {
   const state = showBytes(4 * STATE * model.parameters);
   const cached = showBytes(2 * model.layers * keyValueNumbers(model));
   return [
-    `not counted: what a device keeps hangs on the engine, and none here computes ${model.family}`,
+    `not counted: what a device keeps depends on the engine, and none here computes ${model.family}`,
     `weights, gradients and two moments are ${state} in fp32 over all devices, a key-value cache ${cached} a token in bf16`,
   ];
 }

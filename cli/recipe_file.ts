@@ -5,6 +5,7 @@ import { render } from "../compiler/diagnostics/render.ts";
 import type { Host } from "../compiler/host.ts";
 import { Failure, messageOf } from "../runtime/run/failure.ts";
 import { nodeHost } from "./host.ts";
+import { wantsColor } from "./paint.ts";
 
 /** Largest recipe that is read, in bytes; real ones have a few thousand. */
 const largest = 4 * 2 ** 20;
@@ -107,13 +108,6 @@ export function printDiagnostics(
   }
   const left = list.length - chosen.size;
   if (left > 0) stream.write(`and ${left} more (ctx check --json lists all)\n\n`);
-}
-
-/** As NO_COLOR (no-color.org), FORCE_COLOR and the terminal wish. */
-export function wantsColor(stream: NodeJS.WriteStream): boolean {
-  if (process.env.NO_COLOR) return false;
-  if (process.env.FORCE_COLOR) return process.env.FORCE_COLOR !== "0";
-  return stream.isTTY === true && process.env.TERM !== "dumb";
 }
 
 /** "2 errors and 1 warning"; empty when there is nothing to count. */

@@ -6,7 +6,7 @@ import { Failure } from "../runtime/run/failure.ts";
 /** Milliseconds to wait for more: saving a file makes several events, and one check is enough. */
 const settle = 50;
 
-/** What an answer hangs on. */
+/** What an answer depends on. */
 export interface Seen {
   /** Files that were read, or looked for in vain. */
   readonly files: readonly string[];
@@ -50,7 +50,7 @@ export function rememberingHost(host: Host): { host: Host; seen: Seen } {
 }
 
 /**
- * Does something now and again whenever something changes that its answer hangs on, until the process is stopped. Folders are
+ * Does something now and again whenever something changes that its answer depends on, until the process is stopped. Folders are
  * watched, so that editors which replace files are seen too, as is a file that comes later; what else lies in them does not count:
  * the answers may be written there.
  *

@@ -14,7 +14,7 @@ import type {
 } from "./ast.ts";
 import { isMissing } from "./braces.ts";
 import { endOf, nameNode, spanOf, textNode } from "./literals.ts";
-import { ReportingParser } from "./reporting.ts";
+import { type Alternatives, ReportingParser } from "./reporting.ts";
 import * as t from "./tokens.ts";
 
 /** What has values between brackets. */
@@ -41,35 +41,32 @@ export abstract class BracketParser extends ReportingParser {
   /** The parentheses of a call, and what is in them. */
   protected readonly callOf = this.RULE("callOf", (called: Expression): Expression => {
     const open = this.CONSUME(t.LParen);
-    const node = this.ACTION((): CallNode => {
-      const callee = called as CallNode["callee"];
-      return { kind: "call", callee, arguments: [], start: callee.start, end: endOf(open) };
-    });
+    const callee = called as CallNode["callee"];
+    const node: CallNode = { kind: "call", callee, arguments: [], start: callee?.start ?? 0, end: endOf(open) };
     this.SUBRULE(this.contents, { ARGS: [node] });
     this.SUBRULE(this.closeParen, { ARGS: [open, called] });
-    return this.ACTION(() => this.finish(node));
+    return this.finish(node);
   });
 
-  private readonly closeParen = this.RULE("closeParen", (open: IToken, called: Expression | null) => {
-    let close: IToken | undefined;
-    this.OPTION(() => {
-      close = this.CONSUME(t.RParen);
-    });
-    this.ACTION(() => !close && this.unclosed("(", called?.kind === "name" ? called.name : "", spanOf(open)));
-  });
+  private readonly rightParen = () => this.CONSUME(t.RParen);
+
+  private readonly closeParen = this.RULE(
+    "closeParen",
+    (open: IToken = this.LA(0), called: Expression | null = null) => {
+      const close = this.optional(this.rightParen);
+      if (!close) this.unclosed("(", called?.kind === "name" ? called.name : "", spanOf(open));
+    },
+  );
+
+  private readonly rightSquare = () => this.CONSUME(t.RSquare);
 
   protected readonly list = this.RULE("list", (): Expression => {
     const open = this.CONSUME(t.LSquare);
     const node: ListNode = { kind: "list", items: [], ...spanOf(open) };
     this.SUBRULE(this.contents, { ARGS: [node] });
-    let close: IToken | undefined;
-    this.OPTION(() => {
-      close = this.CONSUME(t.RSquare);
-    });
-    return this.ACTION(() => {
-      if (!close) this.unclosed("[", "", spanOf(open));
-      return this.finish(node);
-    });
+    const close = this.optional(this.rightSquare);
+    if (!close) this.unclosed("[", "", spanOf(open));
+    return this.finish(node);
   });
 
   protected readonly map = this.RULE("map", (): Expression => {
@@ -86,9 +83,9 @@ export abstract class BracketParser extends ReportingParser {
     });
   });
 
-  private readonly inBracket = {
+  private readonly inBracket: Alternatives<unknown> = {
     DEF: [
-      { ALT: () => this.SUBRULE(this.comma) },
+      { GATE: () => this.LA(1).tokenType === t.Comma, ALT: () => this.SUBRULE(this.comma) },
       { GATE: () => !this.atContent(), ALT: () => this.SUBRULE(this.strayInBracket) },
       { GATE: () => this.bracket.node.kind === "call", ALT: () => this.SUBRULE(this.argument) },
       { GATE: () => this.bracket.node.kind === "list", ALT: () => this.SUBRULE(this.item) },
@@ -99,14 +96,16 @@ export abstract class BracketParser extends ReportingParser {
 
   private readonly goingOn = {
     GATE: () => this.bracketGoesOn(),
-    DEF: () => this.OR(this.inBracket),
+    DEF: () => {
+      this.choose(this.inBracket);
+    },
   };
 
   /** Values and commas up to the closing bracket, or to where the bracket clearly has been forgotten. */
   private readonly contents = this.RULE("contents", (node: Bracketed) => {
     const around = this.bracket;
     this.bracket = { node, commaDue: null };
-    this.MANY(this.goingOn);
+    this.repeat(this.goingOn);
     this.bracket = around;
   });
 
@@ -116,31 +115,22 @@ export abstract class BracketParser extends ReportingParser {
   };
 
   private readonly argument = this.RULE("argument", () => {
-    const node = this.ACTION((): Argument => {
-      this.expectComma();
-      const value = this.errorHere();
-      const made = { name: null, value, start: value.start, end: value.end };
-      if (this.bracket.node.kind === "call") this.bracket.node.arguments.push(made);
-      return made;
-    });
-    const name = this.OPTION(this.argumentName) ?? null;
-    const value = this.SUBRULE(this.expression);
-    this.ACTION(() => {
-      node.name = name;
-      node.value = value;
-      node.start = (name ?? value).start;
-      node.end = value.end;
-      this.valueRead();
-    });
+    this.expectComma();
+    const missing = this.errorHere();
+    const node: Argument = { name: null, value: missing, start: missing.start, end: missing.end };
+    if (this.bracket.node.kind === "call") this.bracket.node.arguments.push(node);
+    node.name = this.OPTION(this.argumentName) ?? null;
+    node.value = this.SUBRULE(this.expression);
+    node.start = (node.name ?? node.value).start;
+    node.end = node.value.end;
+    this.valueRead();
   });
 
   private readonly item = this.RULE("item", () => {
-    this.ACTION(() => this.expectComma());
+    this.expectComma();
     const value = this.SUBRULE(this.expression);
-    this.ACTION(() => {
-      if (this.bracket.node.kind === "list") this.bracket.node.items.push(value);
-      this.valueRead();
-    });
+    if (this.bracket.node.kind === "list") this.bracket.node.items.push(value);
+    this.valueRead();
   });
 
   private readonly keys: { ALT: () => NameNode | TextNode }[] = [
@@ -155,20 +145,13 @@ export abstract class BracketParser extends ReportingParser {
   ];
 
   private readonly entry = this.RULE("entry", () => {
-    const node = this.ACTION((): MapEntry => {
-      this.expectComma();
-      const made = { key: nameNode(this.LA(1)), value: this.errorHere(), ...spanOf(this.LA(1)) };
-      if (this.bracket.node.kind === "map") this.bracket.node.entries.push(made);
-      return made;
-    });
-    const key = this.OR(this.keys);
-    const value = this.SUBRULE(this.expression);
-    this.ACTION(() => {
-      node.key = key;
-      node.value = value;
-      this.finish(node);
-      this.valueRead();
-    });
+    this.expectComma();
+    const node: MapEntry = { key: nameNode(this.LA(1)), value: this.errorHere(), ...spanOf(this.LA(1)) };
+    if (this.bracket.node.kind === "map") this.bracket.node.entries.push(node);
+    node.key = this.OR(this.keys);
+    node.value = this.SUBRULE(this.expression);
+    this.finish(node);
+    this.valueRead();
   });
 
   private readonly afterKey = [
@@ -197,10 +180,8 @@ export abstract class BracketParser extends ReportingParser {
 
   private readonly comma = this.RULE("comma", () => {
     const token = this.CONSUME(t.Comma);
-    this.ACTION(() => {
-      if (this.bracket.commaDue === null) this.report("CTX1002", { after: "," }, spanOf(token));
-      this.bracket.commaDue = null;
-    });
+    if (this.bracket.commaDue === null) this.report("CTX1002", { after: "," }, spanOf(token));
+    this.bracket.commaDue = null;
   });
 
   /** One token that is neither a value nor the bracket's end. */
@@ -251,11 +232,12 @@ export abstract class BracketParser extends ReportingParser {
   }
 }
 
-const openers = new Set<TokenType>([t.NumberLiteral, t.LParen, t.LSquare, t.LCurly, t.If]);
-const openingCategories = [t.Name, t.AnyText, t.Flag, t.Prefix];
+const opening = [t.NumberLiteral, t.LParen, t.LSquare, t.LCurly, t.If, t.Name, t.AnyText, t.Flag, t.Prefix];
+const openers: ReadonlySet<TokenType> = new Set(
+  t.vocabulary.filter((type) => [type, ...(type.CATEGORIES ?? [])].some((each) => opening.includes(each))),
+);
 
 /** True if the token can begin a value. */
 export function startsExpression(token: IToken): boolean {
-  if (openers.has(token.tokenType)) return true;
-  return openingCategories.some((category) => tokenMatcher(token, category));
+  return openers.has(token.tokenType);
 }

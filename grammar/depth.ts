@@ -7,7 +7,8 @@ export const NESTING_LIMIT = 100;
 
 /** The tokens without those that nest too deeply, and the first token of each line that lost some. */
 export function cutDeep(tokens: IToken[]): { tokens: IToken[]; cut: IToken[] } {
-  const kept: IToken[] = [];
+  /** Absent while nothing is cut. */
+  let kept: IToken[] | undefined;
   const cut: IToken[] = [];
   let depth = 0;
   let conditionals = 0;
@@ -24,12 +25,13 @@ export function cutDeep(tokens: IToken[]): { tokens: IToken[]; cut: IToken[] } {
     const opens = type === t.LParen || type === t.LSquare || type === t.LCurly;
     if (!cutting && depth + conditionals >= NESTING_LIMIT && (opens || type === t.If)) {
       cutting = true;
+      kept ??= tokens.slice(0, index);
       if (lineStart) cut.push(lineStart);
     }
     if (cutting) continue;
     if (opens) depth++;
     else if (type === t.RParen || type === t.RSquare || type === t.RCurly) depth = Math.max(0, depth - 1);
-    kept.push(token);
+    kept?.push(token);
   }
-  return { tokens: kept, cut };
+  return { tokens: kept ?? tokens, cut };
 }

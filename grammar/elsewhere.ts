@@ -9,7 +9,7 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
   model: { from: ["base_model", "model_name_or_path", "pretrained_model_name_or_path", "model_path"] },
   rope: {
     theta: ["rope_theta", "rope_base", "rotary_base", "base", "freq_base"],
-    method: ["rope_type"],
+    method: ["rope_type", "rope_scaling_type"],
     frequency: ["inv_freq", "frequencies"],
     original: ["original_max_position_embeddings", "original_context", "original_length"],
   },
@@ -21,7 +21,7 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
   },
   data: {
     seed: ["data_seed", "random_seed"],
-    mix: ["weights", "mixture", "interleave_probs", "probabilities"],
+    mix: ["weights", "mixture", "interleave_prob", "interleave_probs", "probabilities", "sample_ratio", "data_mix"],
   },
   train: {
     optimizer: ["optim"],
@@ -42,8 +42,8 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
     rank: ["r", "lora_r", "lora_rank"],
     alpha: ["lora_alpha"],
     targets: ["target_modules", "lora_target", "lora_target_modules"],
-    also: ["modules_to_save", "additional_target"],
-    plus_ratio: ["loraplus_lr_ratio"],
+    also: ["modules_to_save", "lora_modules_to_save", "additional_target"],
+    plus_ratio: ["loraplus_lr_ratio", "lora_plus_ratio"],
   },
   stage: {
     length: [
@@ -129,16 +129,56 @@ const propertiesElsewhere: { readonly [property: string]: string } = {
   ),
   ...named(["bf16", "fp16", "mixed_precision"], "write dtype = bf16 in train"),
   ...named(
-    ["fused", "torch_compile", "use_flash_attention", "attn_implementation"],
+    [
+      ...["fused", "torch_compile", "use_flash_attention", "use_flash_attn", "flash_attention", "flash_attn"],
+      ...[
+        "attn_implementation",
+        "sdp_attention",
+        "xformers_attention",
+        "use_liger_kernel",
+        "liger_kernel",
+        "tiled_mlp",
+      ],
+    ],
     "remove it: kernels are fused always",
   ),
-  ...named(["gradient_checkpointing", "activation_checkpointing"], "write memory { checkpoint = every(1) }"),
+  ...named(
+    [
+      ...["gradient_checkpointing", "activation_checkpointing", "recompute_activations"],
+      ...["recompute_granularity", "recompute_method", "recompute_num_layers"],
+    ],
+    "write memory { checkpoint = every(1) }",
+  ),
+  ...named(
+    ["activation_offloading", "activations_offload", "layer_offloading", "offload_activations", "cpu_offloading"],
+    "write memory { checkpoint = every(1)  offload = host }: layer inputs wait in the host's memory",
+  ),
+  ...named(
+    [
+      ...["cpu_offload", "offload_optimizer", "offload_param", "offload_params", "fsdp_offload_params"],
+      ...["optimizer_cpu_offload"],
+    ],
+    "weights and moments stay on the devices; memory { offload = host } moves layer inputs to the host",
+  ),
   ...named(
     [
       ...["fsdp", "fsdp_config", "full_shard", "fully_shard", "sharding_strategy", "deepspeed", "deepspeed_config"],
-      ...["zero", "zero3", "zero_3", "zero_stage", "zero_optimization"],
+      ...["zero", "zero3", "zero_3", "zero_stage", "zero_optimization", "fsdp_version", "fsdp_sharding_strategy"],
+      ...["data_parallel_shard_degree", "dp_shard", "reshard_after_forward"],
     ],
     "write parallel { shard = all }: devices divide weights, gradients and moments",
+  ),
+  ...named(
+    ["zero2", "zero_2", "zero_stage_2", "shard_grad_op"],
+    "devices divide moments alone, or with shard = all weights and gradients too (ZeRO-3); nothing between",
+  ),
+  ...named(
+    ["ulysses_size", "ulysses_parallel_size", "ulysses_sequence_parallel_size", "ulysses_degree"],
+    "ctx divides a row over a ring, not over heads: write parallel { ring = 8 }",
+  ),
+  ...named(
+    ["rope_scaling", "rope_parameters", "use_rope_scaling", "rope_scaling_factor"],
+    "write rope { method = yarn(factor: 8) }, or rope { theta = … }",
   ),
   ...named(
     [
@@ -158,7 +198,18 @@ const propertiesElsewhere: { readonly [property: string]: string } = {
     ],
     "ctx has no pipeline parallelism: write parallel { ring = 8 }, which divides the sequence, and shard = all for the weights",
   ),
-  ...named(["packing", "sample_packing"], "remove it: documents are packed into rows always"),
+  ...named(
+    ["packing", "sample_packing", "neat_packing", "padding_free", "pad_to_sequence_len", "group_by_length"],
+    "remove it: documents are packed into rows always",
+  ),
+  ...named(["save_steps", "save_interval", "save_strategy"], "ctx run --checkpoint-every 50 says how often to save"),
+  ...named(
+    ["eval_steps", "eval_interval", "eval_strategy", "evaluation_strategy"],
+    "each stage is measured at its end",
+  ),
+  ...named(["logging_steps", "log_interval", "logging_strategy"], "remove it: every step is in metrics.jsonl"),
+  ...named(["output_dir", "save_folder"], "ctx run --out DIR says where"),
+  ...named(["resume_from_checkpoint", "load_checkpoint"], "ctx run --resume DIR goes on with a run"),
 };
 
 function named(names: readonly string[], hint: string): { [name: string]: string } {

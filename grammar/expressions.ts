@@ -1,10 +1,10 @@
 /** The half of the parser that reads values. Operators are read as a flat chain; precedence.ts makes it a tree. */
-import type { IToken } from "chevrotain";
+import { type IToken, tokenMatcher } from "chevrotain";
 import type { ConditionalNode, ErrorNode, Expression, UnaryOperator } from "./ast.ts";
-import { BracketParser } from "./brackets.ts";
+import { BracketParser, startsExpression } from "./brackets.ts";
 import { endOf, nameNode, numberNode, spanOf, textNode } from "./literals.ts";
-import { buildExpression, type Chain, type Operand } from "./precedence.ts";
-import { isReal } from "./reporting.ts";
+import { buildExpression, type Operand, type Operator } from "./precedence.ts";
+import { type Alternatives, isReal } from "./reporting.ts";
 import * as t from "./tokens.ts";
 
 /** Operands and signs of one expression without brackets. */
@@ -14,52 +14,58 @@ const CHAIN_LIMIT = 1000;
 const noPrefixes: Operand["prefixes"] = [];
 
 export abstract class ExpressionParser extends BracketParser {
-  /** Operands and operators of the expression that is being read. */
-  private chain: Chain = { operands: [], operators: [] };
+  /** Operands and operators of the expressions that are being read: those of an expression within another one come after the other's. */
+  private readonly operands: Operand[] = [];
+  private readonly operators: Operator[] = [];
   /** Of its operand: the signs, and the value that members and calls are added to. */
   private prefixes = noPrefixes;
   private value: Expression = { kind: "error", start: 0, end: 0 };
 
   protected override begin(tokens: IToken[]): void {
     super.begin(tokens);
-    this.chain = { operands: [], operators: [] };
+    this.operands.length = 0;
+    this.operators.length = 0;
   }
 
   private readonly links = [
     {
       ALT: () => {
         const sign = this.CONSUME(t.Infix);
-        this.ACTION(() => this.operator(sign));
+        this.operator(sign);
         this.SUBRULE2(this.operand);
       },
     },
     {
       ALT: () => {
         const factor = this.CONSUME(t.Factor);
-        this.ACTION(() => this.factor(factor));
+        this.factor(factor);
       },
     },
   ];
 
   private readonly linked = {
-    GATE: () => this.LA(1).tokenType !== t.Factor || this.atStep(),
+    GATE: () => tokenMatcher(this.LA(1), t.Infix) || (this.LA(1).tokenType === t.Factor && this.atStep()),
     DEF: () => this.OR(this.links),
   };
 
   protected readonly expression = this.RULE("expression", (): Expression => {
-    const around = this.chain;
-    const chain: Chain = { operands: [], operators: [] };
-    this.chain = chain;
+    const operands = this.operands.length;
+    const operators = this.operators.length;
     this.SUBRULE(this.operand);
-    this.MANY(this.linked);
-    this.chain = around;
-    return this.ACTION(() => this.tree(chain));
+    this.repeat(this.linked);
+    return this.RECORDING_PHASE ? this.value : this.tree(operands, operators);
   });
 
-  private tree(chain: Chain): Expression {
+  /** The expression that begins with these, taken off again. */
+  private tree(firstOperand: number, firstOperator: number): Expression {
+    const only = this.operands[firstOperand]!;
+    const alone = this.operands.length === firstOperand + 1 && this.operators.length === firstOperator;
+    if (alone && only.prefixes.length === 0) {
+      this.operands.pop();
+      return only.value;
+    }
+    const chain = { operands: this.operands.splice(firstOperand), operators: this.operators.splice(firstOperator) };
     const { operands, operators } = chain;
-    const only = operands[0]!;
-    if (operators.length === 0 && only.prefixes.length === 0) return only.value;
     const signs = operands.reduce((sum, operand) => sum + operand.prefixes.length, operators.length);
     if (signs <= CHAIN_LIMIT) return buildExpression(chain, this.pushProblem);
     const { start } = only.value;
@@ -76,14 +82,14 @@ export abstract class ExpressionParser extends BracketParser {
   private operator(sign: IToken): void {
     const instead = t.spellings[sign.image];
     if (instead !== undefined) this.otherSpelling(sign, instead);
-    this.chain.operators.push({ text: instead ?? sign.image, start: sign.startOffset, end: endOf(sign) });
+    this.operators.push({ text: instead ?? sign.image, start: sign.startOffset, end: endOf(sign) });
   }
 
   private factor(token: IToken): void {
     const { start, end } = spanOf(token);
     const value = Number(token.image.slice(1));
     const factor: Expression = { kind: "number", value, unit: null, start: start + 1, end };
-    this.chain.operators.push({ text: token.image, start, end, factor });
+    this.operators.push({ text: token.image, start, end, factor });
   }
 
   private readonly prefix = () => {
@@ -102,7 +108,11 @@ export abstract class ExpressionParser extends BracketParser {
 
   private readonly suffixed = {
     // Numbers and texts cannot be called: `30 (` is a mistake, not a call.
-    GATE: () => this.LA(1).tokenType === t.Dot || this.value.kind === "name" || this.value.kind === "member",
+    GATE: () => {
+      const { tokenType } = this.LA(1);
+      const { kind } = this.value;
+      return tokenType === t.Dot || (tokenType === t.LParen && (kind === "name" || kind === "member"));
+    },
     DEF: () => {
       this.value = this.OR(this.suffixes);
     },
@@ -111,12 +121,11 @@ export abstract class ExpressionParser extends BracketParser {
   /** Signs, an atom, and its members and calls. */
   private readonly operand = this.RULE("operand", () => {
     this.prefixes = noPrefixes;
-    this.MANY(this.prefix);
+    this.MANY2(this.prefix);
     const { prefixes } = this;
-    const atom = this.SUBRULE(this.atom);
-    this.value = atom;
-    this.MANY2(this.suffixed);
-    this.ACTION(() => this.chain.operands.push({ prefixes, value: this.value }));
+    this.value = this.SUBRULE(this.atom);
+    this.repeat(this.suffixed);
+    this.operands.push({ prefixes, value: this.value });
   });
 
   private readonly atoms: { ALT: () => Expression }[] = [
@@ -135,17 +144,16 @@ export abstract class ExpressionParser extends BracketParser {
     { ALT: () => this.SUBRULE(this.conditional) },
   ];
 
-  private readonly atomOrNone: { DEF: { GATE?: () => boolean; ALT: () => Expression }[]; IGNORE_AMBIGUITIES: boolean } =
-    {
-      DEF: [
-        // A name that is itself being set is no value: in `steps = batch = 32` the value of `steps` is missing.
-        { GATE: () => !this.atSetName(), ALT: () => this.OR2(this.atoms) },
-        { ALT: () => this.ACTION(() => this.missing()) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-    };
+  private readonly atomOrNone: Alternatives<Expression> = {
+    DEF: [
+      // A name that is itself being set is no value: in `steps = batch = 32` the value of `steps` is missing.
+      { GATE: () => startsExpression(this.LA(1)) && !this.atSetName(), ALT: () => this.OR2(this.atoms) },
+      { ALT: () => this.ACTION(() => this.missing()) },
+    ],
+    IGNORE_AMBIGUITIES: true,
+  };
 
-  private readonly atom = this.RULE("atom", (): Expression => this.OR(this.atomOrNone));
+  private readonly atom = this.RULE("atom", (): Expression => this.choose(this.atomOrNone));
 
   private missing(): ErrorNode {
     const after = this.LA(0);

@@ -17,7 +17,8 @@ export function nameNode(token: IToken): NameNode {
   return { kind: "name", name: token.image, start: token.startOffset, end: endOf(token) };
 }
 
-const digitsAndUnit = /^(\d[\d_]*(?:\.\d[\d_]*)*(?:[eE][+-]?\d+)?)(.*)$/;
+/** What a number begins with; its unit comes after. */
+const leadingDigits = /\d[\d_]*(?:\.\d[\d_]*)*(?:[eE][+-]?\d+)?/y;
 
 /** What keeps digits from being a number. */
 function faultOf(digits: string): string | undefined {
@@ -37,7 +38,10 @@ function unitsLike(suffix: string): string[] {
 
 /** The number, or an error node if it has more than one point or its suffix is no unit. */
 export function numberNode(token: IToken, report: (problem: SyntaxProblem) => void): NumberNode | ErrorNode {
-  const [, digits = token.image, suffix = ""] = digitsAndUnit.exec(token.image) ?? [];
+  leadingDigits.lastIndex = 0;
+  const length = leadingDigits.test(token.image) ? leadingDigits.lastIndex : token.image.length;
+  const digits = token.image.slice(0, length);
+  const suffix = token.image.slice(length);
   const hint = faultOf(digits);
   if (hint !== undefined) {
     const { start, end } = spanOf(token);

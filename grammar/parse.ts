@@ -32,6 +32,7 @@ export function parse(text: string): Parsed {
   const slips: SyntaxProblem[] = [];
   const mended = mendSlips(tokens, slips);
   const { file, problems } = parser.parseTokens(foldLines(mended), text.length);
+  parser.input = []; // tokens take more room than the tree, and the parser stays
   problems.push(...slips);
   for (const token of cut) problems.push({ code: "CTX1022", parameters: { limit: NESTING_LIMIT }, ...spanOf(token) });
   for (const brace of extra) problems.push(extraBrace(brace));

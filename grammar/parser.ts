@@ -33,7 +33,7 @@ import { startsExpression } from "./brackets.ts";
 import { ExpressionParser } from "./expressions.ts";
 import { endOf, nameNode, numberNode, spanOf, textNode } from "./literals.ts";
 import type { SyntaxProblem } from "./problems.ts";
-import { isReal } from "./reporting.ts";
+import { type Alternatives, isReal } from "./reporting.ts";
 import * as t from "./tokens.ts";
 
 /** What a statement is in. */
@@ -105,7 +105,7 @@ export class RecipeParser extends ExpressionParser {
     this.OR(this.statements);
   });
 
-  private readonly words = {
+  private readonly words: Alternatives<unknown> = {
     DEF: [
       { GATE: () => this.atAssertion(), ALT: () => this.SUBRULE(this.assertion) },
       { ALT: () => this.SUBRULE(this.named) },
@@ -114,7 +114,7 @@ export class RecipeParser extends ExpressionParser {
   };
 
   private readonly worded = this.RULE("worded", () => {
-    this.OR(this.words);
+    this.choose(this.words);
   });
 
   /** A name that goes on as an expression: `needle >= 95%`, `model.heads`, `f(x)`. */
@@ -238,9 +238,9 @@ export class RecipeParser extends ExpressionParser {
     });
   });
 
-  private readonly afterName = {
+  private readonly afterName: Alternatives<unknown> = {
     DEF: [
-      { GATE: () => this.atBlock(), ALT: () => this.SUBRULE(this.block, { ARGS: [this.LA(0)] }) },
+      { GATE: () => this.atBlock(), ALT: () => this.SUBRULE(this.block) },
       { GATE: () => this.atBlockBody(), ALT: () => this.SUBRULE(this.assignedBlock) },
       { GATE: () => this.atValue(), ALT: () => this.SUBRULE(this.property) },
       { ALT: () => this.ACTION(() => this.report("CTX1007", { name: this.LA(0).image }, spanOf(this.LA(0)))) },
@@ -251,7 +251,7 @@ export class RecipeParser extends ExpressionParser {
   /** Whatever begins with a name: a property or a block, whole or not. */
   private readonly named = this.RULE("named", () => {
     this.CONSUME(t.Name);
-    this.OR(this.afterName);
+    this.choose(this.afterName);
   });
 
   /** After a name: `{`, or a label and `{`. */
@@ -282,12 +282,9 @@ export class RecipeParser extends ExpressionParser {
     const name = nameNode(this.LA(0));
     const { start, end } = name;
     const node: PropertyNode = { kind: "property", name, value: { kind: "error", start: end, end }, start, end };
-    this.ACTION(() => this.parent.body.push(node));
-    const value = this.SUBRULE(this.assigned);
-    this.ACTION(() => {
-      node.value = value;
-      this.finish(node);
-    });
+    this.parent.body.push(node);
+    node.value = this.SUBRULE(this.assigned);
+    this.finish(node);
   });
 
   private readonly signs = [{ ALT: () => this.CONSUME(t.Equals) }, { ALT: () => this.CONSUME(t.Colon) }];
@@ -297,11 +294,9 @@ export class RecipeParser extends ExpressionParser {
   /** What follows a name that is being set: a sign and a value. */
   private readonly assigned = this.RULE("assigned", (): Expression => {
     const name = this.LA(0);
-    const sign = this.OPTION(this.sign);
-    this.ACTION(() => {
-      if (!sign) this.missingEquals(name);
-      else if (sign.tokenType === t.Colon) this.colonForEquals(name, sign);
-    });
+    const sign = this.optional(this.sign);
+    if (!sign) this.missingEquals(name);
+    else if (sign.tokenType === t.Colon) this.colonForEquals(name, sign);
     return this.SUBRULE(this.expression);
   });
 
@@ -320,26 +315,25 @@ export class RecipeParser extends ExpressionParser {
     });
   }
 
-  private readonly block = this.RULE("block", (typeToken: IToken) => {
-    const node = this.ACTION((): BlockNode => {
-      const type = nameNode(typeToken);
-      const { start, end } = type;
-      return { kind: "block", type, label: null, open: { start: end, end }, close: null, body: [], start, end };
-    });
-    this.ACTION(() => this.parent.body.push(node));
-    this.OPTION(() => {
-      const label = this.OR([
-        { ALT: () => this.CONSUME(t.Name) },
-        { ALT: () => this.CONSUME(t.NumberLiteral) },
-        { ALT: () => this.CONSUME(t.Text) },
-      ]);
-      this.ACTION(() => {
-        if (tokenMatcher(label, t.Name)) node.label = nameNode(label);
-        else this.report("CTX1018", { label: label.image }, spanOf(label));
-      });
-    });
+  private readonly labels = [
+    { ALT: () => this.CONSUME(t.Name) },
+    { ALT: () => this.CONSUME(t.NumberLiteral) },
+    { ALT: () => this.CONSUME(t.Text) },
+  ];
+
+  private readonly label = () => this.OR(this.labels);
+
+  private readonly block = this.RULE("block", (typeToken: IToken = this.LA(0)) => {
+    const type = nameNode(typeToken);
+    const { start, end } = type;
+    const open = { start: end, end };
+    const node: BlockNode = { kind: "block", type, label: null, open, close: null, body: [], start, end };
+    this.parent.body.push(node);
+    const label = this.optional(this.label);
+    if (label && tokenMatcher(label, t.Name)) node.label = nameNode(label);
+    else if (label) this.report("CTX1018", { label: label.image }, spanOf(label));
     this.SUBRULE(this.braces, { ARGS: [node] });
-    this.ACTION(() => this.finish(node));
+    this.finish(node);
   });
 
   /** `kind = { … }` that is a block by its content. */
@@ -378,17 +372,16 @@ export class RecipeParser extends ExpressionParser {
   private readonly braces = this.RULE("braces", (node: BlockNode) => {
     const open = this.CONSUME(t.LCurly);
     const around = this.parent;
-    this.ACTION(() => {
+    if (!this.RECORDING_PHASE) {
       node.open = spanOf(open);
       this.parent = node;
-    });
+    }
     this.MANY(this.line);
-    const close = this.OPTION(this.closeBrace);
+    const close = this.optional(this.closeBrace);
     this.parent = around;
-    this.ACTION(() => {
-      if (close && !isMissing(close)) node.close = spanOf(close);
-      else this.unclosed("{", node.label ? `${node.type.name} ${node.label.name}` : node.type.name, node.open);
-    });
+    if (this.RECORDING_PHASE) return;
+    if (close && !isMissing(close)) node.close = spanOf(close);
+    else this.unclosed("{", node.label ? `${node.type.name} ${node.label.name}` : node.type.name, node.open);
   });
 
   private readonly strayComma = this.RULE("strayComma", () => {

@@ -2,7 +2,8 @@
  * The ground both halves of the parser stand on: where they are in the tokens, and how they report mistakes.
  *
  * Rule bodies also run once with fake tokens while the parser is built (Chevrotain's recording phase), and `ACTION` gives
- * `undefined` then; hence `ACTION` around whatever touches a node, and nodes that are otherwise only handed on.
+ * `undefined` then; hence `ACTION` around whatever would not stand that. What every value passes through does without, and
+ * without Chevrotain's gates: a parse would spend more on making closures than on reading tokens.
  */
 import { EmbeddedActionsParser, EOF, type IToken, tokenMatcher } from "chevrotain";
 import type { ErrorNode, Span } from "./ast.ts";
@@ -13,6 +14,19 @@ import * as t from "./tokens.ts";
 /** What closes each bracket. */
 export const closers: { readonly [open: string]: string } = { "{": "}", "(": ")", "[": "]" };
 
+/** What `choose` chooses among. */
+export interface Alternatives<T> {
+  DEF: { GATE?: () => boolean; ALT: () => T }[];
+  /** The gates decide. */
+  IGNORE_AMBIGUITIES: true;
+}
+
+/** What `repeat` repeats. */
+export interface Repetition {
+  GATE: () => boolean;
+  DEF: () => void;
+}
+
 export abstract class ReportingParser extends EmbeddedActionsParser {
   protected problems: SyntaxProblem[] = [];
   /** Where the last unclosed bracket was noticed. */
@@ -20,6 +34,30 @@ export abstract class ReportingParser extends EmbeddedActionsParser {
 
   constructor(options: { validate: boolean }) {
     super(t.vocabulary, { recoveryEnabled: false, maxLookahead: 1, skipValidations: !options.validate });
+  }
+
+  /** A token that may be there: none while the parser is built. */
+  protected optional(read: () => IToken): IToken | undefined {
+    const token = this.OPTION(read);
+    return this.RECORDING_PHASE ? undefined : token;
+  }
+
+  /** The first of a rule's alternatives whose gate is open; the last one needs none. Its tokens are the gates' own business. */
+  protected choose<T>(alternatives: Alternatives<T>): T {
+    if (this.RECORDING_PHASE) return this.OR(alternatives);
+    const { DEF } = alternatives;
+    let k = 0;
+    while (DEF[k]!.GATE?.() === false) k++;
+    return DEF[k]!.ALT();
+  }
+
+  /** A rule's repetition for as long as its gate is open, which looks at the tokens itself, and as long as it reads any. */
+  protected repeat({ GATE, DEF }: Repetition): void {
+    if (this.RECORDING_PHASE) this.MANY({ GATE, DEF });
+    for (let before: IToken | null = null; !this.RECORDING_PHASE && before !== this.LA(1) && GATE(); ) {
+      before = this.LA(1);
+      DEF();
+    }
   }
 
   protected begin(tokens: IToken[]): void {

@@ -14,7 +14,8 @@ const keywordNames = [...t.keywords].map(({ name }) => name.toLowerCase());
 
 /** The tokens with slips mended. Keywords are mended in place: the text keeps its offsets. */
 export function mendSlips(tokens: IToken[], problems: SyntaxProblem[]): IToken[] {
-  const kept: IToken[] = [];
+  /** Absent while no two tokens are joined. */
+  let kept: IToken[] | undefined;
   let depth = 0;
   /** Whether a `..` stands before on the line. */
   let inRange = false;
@@ -27,24 +28,26 @@ export function mendSlips(tokens: IToken[], problems: SyntaxProblem[]): IToken[]
     if (tokenType === t.Newline || tokenType === t.Equals || tokenType === t.Comma) inRange = false;
     else if (tokenType === t.Range) inRange = true;
     else if (tokenType === t.Identifier && inRange && token.image === "x" && isPlainNumber(next)) {
+      kept ??= tokens.slice(0, i);
       kept.push(joined(token, next, t.Factor, problems));
       i++;
       continue;
     } else if (isPlainNumber(token) && isUnit(next) && !isSetAt(tokens, i + 1)) {
+      kept ??= tokens.slice(0, i);
       kept.push(joined(token, next, t.NumberLiteral, problems));
       i++;
       continue;
-    } else if (tokenType === t.Identifier && depth === 0 && beginsLine(kept)) mendKeyword(tokens, i, problems);
-    kept.push(token);
+    } else if (tokenType === t.Identifier && depth === 0 && beginsLine(tokens, i)) mendKeyword(tokens, i, problems);
+    kept?.push(token);
   }
-  return kept;
+  return kept ?? tokens;
 }
 
 const opening: ReadonlySet<TokenType> = new Set([t.LCurly, t.LParen, t.LSquare]);
 const closing: ReadonlySet<TokenType> = new Set([t.RCurly, t.RParen, t.RSquare]);
 
-function beginsLine(before: readonly IToken[]): boolean {
-  const last = before[before.length - 1];
+function beginsLine(tokens: readonly IToken[], index: number): boolean {
+  const last = tokens[index - 1];
   return last === undefined || last.tokenType === t.Newline;
 }
 

@@ -15,7 +15,8 @@ import { interpolationTooStrong } from "./interpolation.ts";
 import { documentsTooShort, longDocumentShare } from "./long_documents.ts";
 import { factorsFall, shortFactorUntrained } from "./longrope.ts";
 import { memoryFits } from "./memory.ts";
-import { nothingToMerge, onlyMerged } from "./merge.ts";
+import { memoryHere } from "./memory_here.ts";
+import { adapterAlone, nothingToMerge, onlyMerged } from "./merge.ts";
 import { originalLength, trainedAsPromised, trainedBeyondPromise } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
@@ -114,6 +115,6 @@ export const checks: readonly CheckGroup[] = [
   { needs: ["stage", "train", "rope", "evaluate"], checks: [contextShown] },
   { needs: ["stage", "train"], checks: [poseCoverage] },
   { needs: ["stage", "train", "data"], checks: [poseDocuments] },
-  { needs: ["stage", "train", "parallel", "memory", "hardware"], checks: [memoryFits] },
-  { needs: ["stage", "train", "export"], checks: [nothingToMerge, onlyMerged] },
+  { needs: ["stage", "train", "parallel", "memory", "hardware"], checks: [memoryFits, memoryHere] },
+  { needs: ["stage", "train", "export"], checks: [nothingToMerge, onlyMerged, adapterAlone] },
 ];

@@ -16,7 +16,7 @@ export interface CheckContext {
   readonly host: Host;
   /** From this stage on, what came before is uncertain (see `Lowering.brokenFrom`). */
   readonly brokenFrom: number;
-  /** Stages, by pointer, whose theta hangs on the stages before. */
+  /** Stages, by pointer, whose theta depends on the stages before. */
   readonly pathDependent: ReadonlyMap<string, PathDependence>;
   /** Numbers that are declared only to be held against the plan. */
   readonly claims: ReadonlyMap<string, Claim>;

@@ -58,11 +58,13 @@ export const contextShown: Check = (context) => {
   const { plan, trace, report } = context;
   const { model } = plan;
   if (report.has("CTX4008")) return;
-  const shown = [...chain(context)].map(({ stage, pointer }, k) => ({ stage, pointer, to: trainedContext(plan, k) }));
-  const unshown = shown.filter(
-    ({ stage, pointer, to }) =>
-      stage.context > to && !(isWritten(trace, pointer, model.rope) && fallsShort(stage, model.context)), // scalingFactor
-  );
+  const unshown = chain(context).flatMap(({ stage, pointer }, k) => {
+    // What earlier stages have trained of its table is asked only where its own rows are too short.
+    if (stage.context <= shownContext(stage)) return [];
+    const to = trainedContext(plan, k);
+    if (stage.context <= to || (isWritten(trace, pointer, model.rope) && fallsShort(stage, model.context))) return []; // scalingFactor
+    return [{ stage, pointer, to }];
+  });
   const most = Math.max(...unshown.map(({ stage }) => stage.context));
   const first = unshown.find(({ stage }) => stage.context === most);
   if (!first) return;

@@ -1,14 +1,16 @@
+import type { Edit, Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Trace } from "../lower/trace.ts";
-import { cheapestChange, type Field } from "../memory/index.ts";
+import { type Change, cheapestChange, deviceNeed, type Field } from "../memory/index.ts";
 import type { PlanLedger } from "../plan.ts";
 import { showBytes, showTokens } from "../values/show.ts";
-import { type Check, steps } from "./context.ts";
+import { type Check, type CheckContext, steps } from "./context.ts";
 
 /**
- * The ledger of each stage against the device and the host, before the first byte is loaded. Only hardware that the recipe
- * describes is held to it: without, the plan may be for another machine than the one that compiles.
+ * What each stage takes of the device and of the host, before the first byte is loaded. Only hardware that the recipe
+ * describes is held to it: without, the plan may be for another machine than the one that compiles (see `memoryHere`).
  */
-export const memoryFits: Check = ({ plan, trace, report }) => {
+export const memoryFits: Check = (context) => {
+  const { plan, trace, report } = context;
   const { hardware } = plan;
   if (!trace.exact("/hardware")) return;
   for (const { stage, pointer } of steps(plan)) {
@@ -19,21 +21,23 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
     };
     if (!device) continue;
     const shard = stage.parallel.shard === "all";
-    if (device.total > hardware.device_bytes) {
-      const [term, bytes] = largest(withoutTotal(device));
+    const need = deviceNeed(plan, stage);
+    if (need > hardware.device_bytes) {
+      const [term, bytes] = largest({ ...withoutTotal(device), cuda: need - device.total });
+      const change = cheapestChange({ ...stage, model: plan.model, hardware, shard }, stage, written(trace, pointer));
       report.add(
         "CTX7006",
         trace.nearest(`${pointer}/memory`),
         {
           stage: stage.name,
-          need: showBytes(device.total),
+          need: showBytes(need),
           name: hardware.name,
           have: showBytes(hardware.device_bytes),
           term: spoken[term] ?? term,
           termBytes: showBytes(bytes),
-          cheapest: cheapestChange({ ...stage, model: plan.model, hardware, shard }, stage, written(trace, pointer)),
+          cheapest: change.words,
         },
-        { related: related() },
+        { related: related(), fixes: changing(change, pointer, context) },
       );
       continue;
     }
@@ -57,6 +61,30 @@ export const memoryFits: Check = ({ plan, trace, report }) => {
   }
 };
 
+/** The change as an edit: other values in the place of those that stand, or one more property of `parallel`. */
+function changing({ values, add }: Change, pointer: string, { trace, firstStage }: CheckContext): Fix[] {
+  const fix = (title: string, edits: readonly Edit[]): Fix[] => [{ title, safety: "review", edits }];
+  if (values) {
+    const entries = Object.entries(values) as [Field, string][];
+    const edits = entries.flatMap(([field, text]) => {
+      const at = trace.exact(`${pointer}/${places[field]}`);
+      return at ? [{ ...at, text }] : [];
+    });
+    return fix(entries.map(([field, text]) => `${field} = ${text}`).join(" with "), edits);
+  }
+  if (!add) return [];
+  const title = `parallel { ${add} }`;
+  const after = (at: Place, text: string) => fix(title, [{ ...at, start: at.end, text }]);
+  const written = trace.exact(`${pointer}/parallel/shard`);
+  if (written) return fix(title, [{ ...written, text: "all" }]);
+  const beside = ["devices", "ring", "layout", "micro_batch"].flatMap(
+    (name) => trace.exact(`${pointer}/parallel/${name}`) ?? [],
+  );
+  if (beside[0]) return after(beside[0], `  ${add}`);
+  if (trace.exact(`${pointer}/parallel`) || !firstStage) return [];
+  return fix(title, [{ ...firstStage, end: firstStage.start, text: `${title}\n` }]);
+}
+
 /** Terms of the ledger in a sentence with "take". */
 const spoken: { readonly [term: string]: string } = {
   weights: "the weights",
@@ -67,6 +95,7 @@ const spoken: { readonly [term: string]: string } = {
   logits: "logits",
   workspace: "one layer's working buffers",
   kv_cache: "cached keys and values",
+  cuda: "CUDA and its kernels",
 };
 
 function withoutTotal({ total: _, ...terms }: PlanLedger): { [term: string]: number } {
@@ -86,17 +115,19 @@ const inHost: { readonly [term: string]: string } = {
   optimizer: "the optimizer's two moments",
 };
 
+/** Where in a stage each property of its layout stands. */
+const places: { readonly [field in Field]: string } = {
+  checkpoint: "memory/checkpoint_every",
+  offload: "memory/offload",
+  moments: "memory/moments",
+  gradients: "memory/gradients",
+  micro_batch: "parallel/micro_batch",
+  mlp_tile: "memory/mlp_tile",
+  loss_chunk: "memory/loss_chunk",
+  ring: "parallel/ring",
+};
+
 /** Which properties of a stage's layout the recipe sets. */
 function written(trace: Trace, pointer: string): Field[] {
-  const places: { readonly [field in Field]: string } = {
-    checkpoint: "memory/checkpoint_every",
-    offload: "memory/offload",
-    moments: "memory/moments",
-    gradients: "memory/gradients",
-    micro_batch: "parallel/micro_batch",
-    mlp_tile: "memory/mlp_tile",
-    loss_chunk: "memory/loss_chunk",
-    ring: "parallel/ring",
-  };
   return (Object.keys(places) as Field[]).filter((field) => trace.exact(`${pointer}/${places[field]}`));
 }

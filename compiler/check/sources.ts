@@ -67,11 +67,10 @@ export const evaluatedOnTraining: Check = ({ plan, trace, report }) => {
   const trained = new Set(
     plan.stages.flatMap((stage) => Object.keys(stage.mix).filter((name) => stage.mix[name]! > 0)),
   );
-  for (const name of [...trained]) {
-    const haystack = plan.data.sources.find((source) => source.name === name)?.synthesize?.haystack;
-    if (haystack !== undefined) trained.add(haystack);
-  }
+  const synthetic = plan.data.sources.filter(({ name }) => trained.has(name));
+  for (const { synthesize } of synthetic) if (synthesize) trained.add(synthesize.haystack);
   const look = (what: string, name: string | null | undefined, pointer: string) => {
+    if (!name) return;
     const k = plan.data.sources.findIndex((source) => source.name === name);
     const source = plan.data.sources[k];
     if (!source || source.holdout_every > 0 || !trained.has(source.name)) return;

@@ -59,6 +59,8 @@ export class Scope {
   #names: Map<string, Definition> | undefined;
   readonly #shared: Shared;
   readonly #formula: FormulaContext | "unknown" | null;
+  /** Where set, names that this scope takes from its parents; others are unknown in it. */
+  #inherits: ((name: string) => boolean) | undefined;
   #memo: Memo | undefined;
   #hypothetical: Scope | undefined;
 
@@ -204,6 +206,13 @@ export class Scope {
     return new Scope(this.file, report, this);
   }
 
+  /** Only those names that satisfy a condition. */
+  restricted(inherits: (name: string) => boolean): Scope {
+    const scope = new Scope(this.file, this.report, this);
+    scope.#inherits = inherits;
+    return scope;
+  }
+
   /**
    * The same names where what would be computed is not: mistakes of arithmetic are not reported. One for each scope, so
    * that branches within branches find each other's values.
@@ -224,6 +233,7 @@ export class Scope {
     for (let scope: Scope | null = this; scope; scope = scope.parent) {
       const definition = scope.#names?.get(name);
       if (definition) return definition;
+      if (scope.#inherits?.(name) === false) return undefined;
     }
     return undefined;
   }

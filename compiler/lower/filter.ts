@@ -18,6 +18,8 @@ export function lowerFilter(reader: Reader): LengthBounds {
   if (!setting || setting.value.kind === "error") return everything;
   const scope = reader.scope.within(setting.file);
   warnDecimalLengths(setting.value, setting.definition, scope, reader.lowering.language);
+  // Its bounds have values, though the whole has one for each document.
+  reader.lowering.workings.note(setting.value, scope);
   let min = 0;
   let max: number | null = null;
   for (const condition of conjuncts(setting.value)) {

@@ -21,7 +21,7 @@ export function holdOut(
   return sources.map((source, k) => {
     const written = lowering.trace.exact(`/data/sources/${k}/holdout_every`);
     if (written || source.holdout_every > 0 || source.kind !== "files" || !read.has(source.name)) return source;
-    lowering.note(`source ${source.name}.holdout`, "5%", "an evaluation reads this source");
+    lowering.note({ path: `source ${source.name}.holdout`, value: "5%", from: "an evaluation reads this source" });
     return { ...source, holdout_every: every };
   });
 }

@@ -15,9 +15,9 @@ import {
   trainedBy,
 } from "../memory/index.ts";
 import { isComputed } from "../model/index.ts";
-import type { PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
-import { isCall, numberArgument } from "../types/typed.ts";
-import { showBytes, showDuration } from "../values/show.ts";
+import type { PlanDefault, PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
+import { isCall, numberArgument, type Typed } from "../types/typed.ts";
+import { showBytes, showDuration, showRatio } from "../values/show.ts";
 import { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
@@ -50,8 +50,9 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
   noteIdleWaiting(memory, ground, space.devices);
-  noteChoice(parallel, memory, { choice, fits, space, ground }, step);
-  return laidOut(parallel, memory, { choice, fits, space, ground });
+  const chosen = { choice, fits, space, ground };
+  parallel.lowering.noteLater({ defaults: () => choiceNotes(parallel, memory, chosen, step) });
+  return laidOut(parallel, memory, chosen);
 }
 
 /** Properties of `parallel` and of `memory`. */
@@ -81,10 +82,17 @@ function stepLayout(parallel: Reader, memory: Reader, ground: LayoutGround, devi
 
 /** All that decides the layout of one step and is not the same for the whole recipe. */
 function writtenKey(parallel: Reader, memory: Reader, { train, length, sequences, attended }: LayoutGround): string {
-  const set = [...PARALLEL.map((name) => parallel.value(name)), ...MEMORY.map((name) => memory.value(name))];
-  const written = set.map((value) => (isCall(value) ? [value.name, numberArgument(value, "layers")] : (value ?? null)));
   const { dtype, lora } = train;
-  return JSON.stringify([length, sequences, attended ?? null, dtype, lora, ...written]);
+  const rows = attended ? `${attended.full} ${attended.windowed}` : "whole";
+  const learns = lora ? `${lora.rank} ${lora.targets} ${lora.also}` : "all";
+  let key = `${length} ${sequences} ${rows} ${dtype} ${learns}`;
+  for (const name of PARALLEL) key += ` ${written(parallel.value(name))}`;
+  for (const name of MEMORY) key += ` ${written(memory.value(name))}`;
+  return key;
+}
+
+function written(value: Typed | undefined): string {
+  return isCall(value) ? `${value.name}(${numberArgument(value, "layers")})` : String(value);
 }
 
 /** Of a model that no engine computes: nothing of what is kept in memory can be set, for nothing of it is planned. What is written changes nothing, time included. */
@@ -287,22 +295,23 @@ interface Chosen {
 }
 
 /** Why what was left open came out as it did. */
-function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen, step: StepLayout): void {
+function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: StepLayout): Generator<PlanDefault> {
   const { choice, fits, space, ground } = chosen;
   const { device_bytes: room } = ground.hardware;
   const taken = `${showBytes(totalOf(choice))} of ${showBytes(room)}`;
   const why = fits ? `fits: ${taken}` : tooTight(choice, room);
   if (parallel.number("ring") === undefined) {
     const reason = space.devices === 1 ? "one device" : `the smallest of the fastest rings; ${why}`;
-    parallel.note("ring", String(choice.ring), reason);
+    yield parallel.noteOf("ring", String(choice.ring), reason);
   }
   if (parallel.number("micro_batch") === undefined && ground.sequences > 1) {
-    parallel.note("micro_batch", String(choice.microBatch), `keeps a device busy; ${why}`);
+    yield parallel.noteOf("micro_batch", String(choice.microBatch), `keeps a device busy; ${why}`);
   }
   if (memory.value("checkpoint") === "auto") {
     const value = choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
-    memory.note("checkpoint", value, fits ? reasonToCheckpoint(chosen, step, taken) : why);
+    yield memory.noteOf("checkpoint", value, fits ? reasonToCheckpoint(chosen, step, taken) : why);
   }
+  if (choice.checkpointEvery > 0) yield recomputeNote(memory, choice, ground.model.layers);
   if (memory.value("offload") === "auto") {
     const reason =
       choice.offload === "none"
@@ -314,25 +323,34 @@ function noteChoice(parallel: Reader, memory: Reader, chosen: Chosen, step: Step
         : fits
           ? `the fastest that fits: ${taken}`
           : why;
-    memory.note("offload", choice.offload, reason);
+    yield memory.noteOf("offload", choice.offload, reason);
   }
   if (memory.value("moments") === "auto" && ground.hardware.kind === "cuda") {
-    memory.note("moments", choice.moments, fits ? momentsReason(chosen, taken) : why);
+    yield memory.noteOf("moments", choice.moments, fits ? momentsReason(chosen, taken) : why);
   }
   if (memory.value("gradients") === "auto" && space.gradients.length > 1) {
-    memory.note("gradients", choice.gradients, fits ? gradientsReason(choice, taken) : why);
+    yield memory.noteOf("gradients", choice.gradients, fits ? gradientsReason(choice, taken) : why);
   }
   const tile = memory.value("mlp_tile");
   if (tile === "auto") {
-    memory.note("mlp_tile", String(choice.mlpTile), tileReason(choice, space.tiles, why));
+    yield memory.noteOf("mlp_tile", String(choice.mlpTile), tileReason(choice, space.tiles, why));
   }
   const lossChunk = memory.number("loss_chunk");
   if (lossChunk === undefined) {
     const bytes = showBytes(4 * choice.lossChunk * ground.model.vocab_size);
-    memory.note("loss_chunk", String(choice.lossChunk), `${bytes} of logits`);
+    yield memory.noteOf("loss_chunk", String(choice.lossChunk), `${bytes} of logits`);
   } else if (lossChunk > choice.lossChunk) {
-    memory.note("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
+    yield memory.noteOf("loss_chunk", String(choice.lossChunk), "all rows that a rank holds, fewer than written");
   }
+}
+
+/** What checkpoints cost, and of what: one segment of all layers is not free either. */
+function recomputeNote(memory: Reader, { checkpointEvery: every, flops }: Choice, layers: number): PlanDefault {
+  const more = flops.recompute / (flops.total - flops.recompute);
+  const first = Math.floor((layers - 1) / every) * every;
+  const mlp = "gate and up of each MLP, which no checkpoint keeps";
+  const reason = first === 0 ? `${mlp}; nothing else` : `${mlp}, and the other work of the first ${first} layers`;
+  return memory.noteOf("recompute", `${showRatio(Number(more.toPrecision(2)))} more FLOPs`, reason);
 }
 
 /** Bytes on a device. */

@@ -10,6 +10,8 @@ export function lowerLora(call: TypedCall | undefined, model: PlanModel, reader:
   const rank = numberArgument(call, "rank") ?? 8;
   const alpha = numberArgument(call, "alpha") ?? 2 * rank;
   if (numberArgument(call, "alpha") === undefined) reader.note("method.alpha", String(alpha), "2 × rank");
+  const known = reader.lowering.adapters.get(call);
+  if (known) return known;
   const lora = {
     rank,
     alpha,
@@ -27,6 +29,7 @@ export function lowerLora(call: TypedCall | undefined, model: PlanModel, reader:
   }
   checkTargets(lora, call, model, reader);
   checkAlso(lora, call, model, reader);
+  reader.lowering.adapters.set(call, lora);
   return lora;
 }
 

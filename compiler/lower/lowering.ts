@@ -5,9 +5,9 @@ import type { Report } from "../diagnostics/report.ts";
 import type { Host } from "../host.ts";
 import type { Section, Setting } from "../names/section.ts";
 import { folderOf } from "../path.ts";
-import type { PlanDefault, PlanRope } from "../plan.ts";
+import type { PlanDefault, PlanLora, PlanRope } from "../plan.ts";
 import type { Surveys } from "../survey/index.ts";
-import type { Typed } from "../types/typed.ts";
+import type { Typed, TypedCall } from "../types/typed.ts";
 import { IdleSettings } from "./idle.ts";
 import type { StepLayout } from "./layout.ts";
 import { Trace } from "./trace.ts";
@@ -16,7 +16,7 @@ import { Workings } from "./workings.ts";
 /** Where a default comes from that stands in the language's table. */
 export const fromLanguage = "the language";
 
-/** A theta that hangs on the stages before it. */
+/** A theta that depends on the stages before it. */
 export interface PathDependence {
   /** By way of the stage before, and in one jump from the base model. */
   readonly chained: number;
@@ -29,6 +29,11 @@ export interface PathDependence {
 export interface Claim {
   readonly value: number;
   readonly at: Place;
+}
+
+/** Whoever can tell, later, which values the recipe does not set. */
+interface LateNotes {
+  defaults(): Iterable<PlanDefault>;
 }
 
 /** What lowering a recipe to a plan reads from and writes to, besides the plan itself. */
@@ -51,13 +56,15 @@ export class Lowering {
   readonly ropes = new Map<string, Section | undefined>();
   /** Values of settings and defaults that speak of nothing: every stage that has them reads the same. */
   readonly constants = new Map<Setting | PropertyDefinition, Typed>();
+  /** Adapters, by the call that describes them, which many stages may share. */
+  readonly adapters = new Map<TypedCall, PlanLora>();
   /** RoPE's tables, by what they are made of. */
   readonly tables = new Map<string, PlanRope>();
   /** Layouts of one step, by what is written of them and what they are for. */
   readonly layouts = new Map<string, StepLayout>();
   /** What the files of sources have shown so far. */
   readonly surveys: Surveys = new Map();
-  readonly #notes: PlanDefault[] = [];
+  readonly #notes: (PlanDefault | LateNotes)[] = [];
 
   constructor(
     readonly language: LanguageDefinition,
@@ -80,8 +87,13 @@ export class Lowering {
   }
 
   /** Notes a value that the recipe does not set. What was worked out counts more than the language's own default. */
-  note(path: string, value: string, from: string): void {
-    this.#notes.push({ path, value, from });
+  note(note: PlanDefault): void {
+    this.#notes.push(note);
+  }
+
+  /** Notes what only the plan, as a document, tells: it is worked out when that is asked for. */
+  noteLater(notes: LateNotes): void {
+    this.#notes.push(notes);
   }
 
   /** Forgets a stage that was lost, and whatever was noted of it. */
@@ -94,8 +106,10 @@ export class Lowering {
   /** What was noted, by path. */
   get defaults(): PlanDefault[] {
     const noted = new Map<string, PlanDefault>();
-    for (const note of this.#notes) {
-      if (note.from !== fromLanguage || !noted.has(note.path)) noted.set(note.path, note);
+    for (const notes of this.#notes) {
+      for (const note of "defaults" in notes ? notes.defaults() : [notes]) {
+        if (note.from !== fromLanguage || !noted.has(note.path)) noted.set(note.path, note);
+      }
     }
     return [...noted.keys()].sort().map((path) => noted.get(path)!);
   }

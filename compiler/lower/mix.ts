@@ -13,12 +13,13 @@ export function lowerMix(reader: Reader, sources: readonly PlanDataSource[], poi
   reader.trace("mix", pointer);
   if (!reader.has("mix") || !isMap(written)) return equalShares(reader, sources);
   const { report, trace } = reader.lowering;
-  const names = sources.map((source) => source.name);
+  const names = new Set(sources.map((source) => source.name));
   const mix: PlanDataMix = {};
   let known = true;
   for (const [name, { value, at, keyAt }] of written) {
-    if (!names.includes(name)) {
-      report.add("CTX5002", keyAt, { name, hint: hint(name, names) }, { fixes: renames(name, names, keyAt) });
+    if (!names.has(name)) {
+      const fixes = renames(name, [...names], keyAt);
+      report.add("CTX5002", keyAt, { name, hint: hint(name, [...names]) }, { fixes });
       known = false;
     }
     mix[name] = typeof value === "number" ? value : 0;

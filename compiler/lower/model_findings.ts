@@ -60,7 +60,7 @@ function report(findings: ModelFinding[], { model }: ModelReading, file: string,
     base: model ? described(model.rope) : "nothing",
     context: showTokens(model?.context ?? 0),
   };
-  // Without a theta the severity hangs on what else the file says.
+  // Without a theta the severity depends on what else the file says.
   const extras = code === "CTX8007" ? { severity: model && meansDefault(model) ? severity : ("error" as const) } : {};
   reader.lowering.report.add(code, reader.at("from"), values, extras);
 }

@@ -4,13 +4,12 @@ import { passes, surveyIn } from "../survey/index.ts";
 import { showAboutRatio } from "../values/show.ts";
 import type { Lowering } from "./lowering.ts";
 
-/** What decides how the rows of a stage are made up. */
+/** What decides how the rows of stages are made up. */
 export interface PackingGround {
-  readonly data: Pick<PlanData, "sources" | "documents" | "overflow">;
+  readonly sourceOf: ReadonlyMap<string, PlanDataSource>;
+  readonly data: Pick<PlanData, "documents" | "overflow">;
   readonly model: PlanModel;
   readonly tokenizer: PlanTokenizer;
-  /** Name of the stage. */
-  readonly stage: string;
   readonly lowering: Lowering;
 }
 
@@ -27,17 +26,18 @@ const whole = 0.95;
  */
 export function lowerAttended(
   { length, mix }: Pick<PlanStage, "length" | "mix">,
+  stage: string,
   ground: PackingGround,
 ): PlanAttended | undefined {
-  const { data, model, stage, lowering } = ground;
+  const { data, model, sourceOf, lowering } = ground;
   if (data.documents !== "mask") return undefined;
   const window = model.window?.tokens;
   const one = wholePairs(length, window);
   const attended = { full: 0, windowed: 0 };
   const known: string[] = [];
   for (const [name, share] of Object.entries(mix)) {
-    const source = data.sources.find((candidate) => candidate.name === name);
-    const lengths = source && share > 0 ? documentLengths(source, length, ground) : [];
+    const source = share > 0 ? sourceOf.get(name) : undefined;
+    const lengths = source ? documentLengths(source, length, ground) : [];
     if (lengths.length > 0) known.push(name);
     attended.full += share * (lengths.length > 0 ? packedPairs(lengths, length) : one.full);
     attended.windowed += share * (lengths.length > 0 ? packedPairs(lengths, length, window) : one.windowed);
@@ -45,7 +45,7 @@ export function lowerAttended(
   const share = attended.full / one.full;
   if (known.length === 0 || share > whole) return undefined;
   const from = `documents of ${known.join(", ")} share rows and do not see each other; of their lengths`;
-  lowering.note(`stage ${stage}.attention`, `${showAboutRatio(share)} of a whole row's`, from);
+  lowering.note({ path: `stage ${stage}.attention`, value: `${showAboutRatio(share)} of a whole row's`, from });
   return { full: Math.round(attended.full), windowed: Math.round(attended.windowed) };
 }
 

@@ -4,7 +4,7 @@ import type { Lowering } from "./lowering.ts";
 import type { Lowered } from "./recipe.ts";
 import { sha256 } from "./sha256.ts";
 
-/** A plan as far as the run hangs on it: what checks look at. The rest of the document is only for its readers. */
+/** A plan as far as the run depends on it: what checks look at. The rest of the document is only for its readers. */
 export interface PlanDraft extends Lowered {
   readonly source: Pick<PlanSource, "file">;
 }

@@ -3,17 +3,20 @@ import type { Place } from "../diagnostics/diagnostic.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import type { Section, Setting } from "../names/section.ts";
+import type { PlanDefault } from "../plan.ts";
 import { convert, showTyped } from "../types/convert.ts";
 import { warnDecimalLengths } from "../types/decimal_length.ts";
 import { defaultOf } from "../types/default.ts";
 import { isCall, type Typed, type TypedCall } from "../types/typed.ts";
-import { readBareName } from "./bare_name.ts";
+import { readBareName, takesBareName } from "./bare_name.ts";
 import { fromLanguage, type Lowering } from "./lowering.ts";
 
 /** Values of a block's properties: as set, else by default; defaults are noted under the block's path. */
 export class Reader {
-  readonly #read = new Map<string, Typed | undefined>();
-  readonly #failed = new Set<string>();
+  /** Absent while nothing is read. */
+  #read: Map<string, Typed | undefined> | undefined;
+  /** Names of properties that were set to something wrong; most readers find none. */
+  #failed: Set<string> | undefined;
 
   constructor(
     /** The block, or undefined when the recipe has none: then everything is default. */
@@ -33,12 +36,12 @@ export class Reader {
   /** Whether a property was set to something wrong, which has been reported. */
   failed(name: string): boolean {
     this.value(name);
-    return this.#failed.has(name);
+    return this.#failed?.has(name) ?? false;
   }
 
   /** Whether any of the properties read so far was wrong. */
   get anyFailed(): boolean {
-    return this.#failed.size > 0;
+    return this.#failed !== undefined;
   }
 
   setting(name: string): Setting | undefined {
@@ -70,10 +73,15 @@ export class Reader {
 
   /** The typed value; undefined when it is neither set nor has a default, or when it was wrong. */
   value(name: string): Typed | undefined {
-    if (this.#read.has(name)) return this.#read.get(name);
+    const known = this.#read?.get(name);
+    if (known !== undefined || this.#read?.has(name)) return known;
+    if (!this.#read) {
+      this.#read = new Map();
+      this.lowering.noteLater(this);
+    }
     const setting = this.setting(name);
     const value = setting ? this.#given(setting) : this.#default(this.#property(name));
-    if (setting && value === undefined) this.#failed.add(name);
+    if (setting && value === undefined) this.#fails(name);
     this.#read.set(name, value);
     return value;
   }
@@ -115,7 +123,7 @@ export class Reader {
   /** Reports that a property without a default is not set. */
   demand(name: string, hint: string): void {
     if (this.has(name)) return;
-    this.#failed.add(name);
+    this.#fails(name);
     if (this.section?.unread) return; // that may be what is meant
     const block = [this.section?.kind ?? this.path, this.section?.label].filter(Boolean).join(" ");
     this.lowering.report.add("CTX2005", this.at(name), { block, name, hint });
@@ -123,7 +131,12 @@ export class Reader {
 
   /** Notes a default that the language table can't express. */
   note(name: string, value: string, from: string): void {
-    this.lowering.note(`${this.path}.${name}`, value, from);
+    this.lowering.note(this.noteOf(name, value, from));
+  }
+
+  /** A default of the block, to be noted. */
+  noteOf(name: string, value: string, from: string): PlanDefault {
+    return { path: `${this.path}.${name}`, value, from };
   }
 
   #given(setting: Setting): Typed | undefined {
@@ -133,44 +146,56 @@ export class Reader {
     const bare = readBareName(node, definition.type, target);
     if (bare) return bare.value;
     this.lowering.workings.note(node, scope);
-    const typed = this.#constant(setting, () => {
-      const value = evaluate(node, scope);
-      const typed = value && convert(value, definition.type, node, target);
-      if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
-      return typed;
-    });
-    if (isCall(typed)) this.#noteArguments(setting.name, typed);
-    return typed;
+    const known = this.lowering.constants.get(setting);
+    if (known !== undefined) return known;
+    const { asked } = this.scope;
+    const value = evaluate(node, scope);
+    const typed = value && convert(value, definition.type, node, target);
+    if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
+    return this.#kept(setting, typed, asked);
   }
 
   #default(property: PropertyDefinition): Typed | undefined {
-    const { language } = this.lowering;
-    const value = this.#constant(property, () => defaultOf(property, { language, scope: this.scope, property }));
-    if (value === undefined) return undefined;
-    // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
-    const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");
-    if (value !== "auto") this.note(property.name, shown, fromLanguage);
-    if (isCall(value)) this.#noteArguments(property.name, value);
-    return value;
-  }
-
-  /** The value of a setting or a default, worked out only once if it is the same in every scope. */
-  #constant(of: Setting | PropertyDefinition, work: () => Typed | undefined): Typed | undefined {
-    const { constants, report } = this.lowering;
-    const known = constants.get(of);
+    const { language, constants } = this.lowering;
+    const known = constants.get(property);
     if (known !== undefined) return known;
     const { asked } = this.scope;
-    const value = work();
+    return this.#kept(property, defaultOf(property, { language, scope: this.scope, property }), asked);
+  }
+
+  /** The value of a setting or a default, kept for all stages if it is the same in every scope: if working it out asked for nothing. */
+  #kept(of: Setting | PropertyDefinition, value: Typed | undefined, asked: number): Typed | undefined {
+    const { constants, report } = this.lowering;
     // What another report was told of it, the recipe's own has still to be told.
     if (value !== undefined && this.scope.asked === asked && this.scope.report === report) constants.set(of, value);
     return value;
   }
 
-  /** Defaults inside a call: `optimizer.betas`. */
-  #noteArguments(name: string, call: TypedCall): void {
-    for (const [argument, { value, at }] of call.arguments) {
-      if (at === null) this.note(`${name}.${argument}`, showTyped(value), `the default of ${call.name}`);
+  #fails(name: string): void {
+    this.#failed ??= new Set();
+    this.#failed.add(name);
+  }
+
+  /** What was read and is not set, or not in full: for the plan, which tells what it took for granted. */
+  *defaults(): Generator<PlanDefault> {
+    for (const [name, value] of this.#read ?? []) {
+      const setting = this.setting(name);
+      // A bare `lora` has its defaults too; any other word says all.
+      if (value === undefined || (setting && !isCall(value) && this.#isBare(setting))) continue;
+      const property = setting?.definition ?? this.#property(name);
+      // What `auto` came to is noted by whoever decides it; of a formula the value tells more than the words.
+      const shown = property.type.kind === "formula" && !isCall(value) ? showTyped(value) : (property.default ?? "");
+      if (!setting && value !== "auto") yield this.noteOf(name, shown, fromLanguage);
+      if (!isCall(value)) continue;
+      // Defaults inside a call: `optimizer.betas`.
+      for (const [argument, { value: taken, at }] of value.arguments) {
+        if (at === null) yield this.noteOf(`${name}.${argument}`, showTyped(taken), `the default of ${value.name}`);
+      }
     }
+  }
+
+  #isBare({ value, definition }: Setting): boolean {
+    return value.kind === "name" && takesBareName(definition.type, value.name, this.lowering.language);
   }
 
   #property(name: string): PropertyDefinition {

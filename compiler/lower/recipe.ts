@@ -42,6 +42,8 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
   }
   const exported = read("export", "Export");
   exported.trace("merge", "/export/merge");
+  exported.trace("dtype", "/export/dtype");
+  lowering.trace.set("/export", exported.section?.at);
   const hardwareReader = read("hardware", "Hardware");
   const hardware = lowerHardware(hardwareReader, model?.parameters ?? 0, devicesAsked(root, scope, lowering));
   // A machine that is only half described is not one to hold a plan against.
@@ -52,7 +54,18 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
     return undefined;
   }
 
-  const ground: StageGround = { root, scope, model, hardware, tokenizer, sources: data.sources, data, lowering };
+  const sourceOf = new Map(data.sources.map((source) => [source.name, source]));
+  const ground: StageGround = {
+    root,
+    scope,
+    model,
+    hardware,
+    tokenizer,
+    sources: data.sources,
+    sourceOf,
+    data,
+    lowering,
+  };
   const stages = lowerStages(sources, ground);
   if (sources.length === 0) lowering.left ??= { name: "stages", at: childOf(root, "curriculum")?.at ?? root.at };
   const contexts = [...new Set([model.context, ...stages.map((stage) => stage.context)])].sort((a, b) => a - b);
@@ -80,7 +93,7 @@ export function lowerRecipe(root: Section, scope: Scope, lowering: Lowering): Lo
 }
 
 function lowerStages(sources: readonly StageSource[], ground: StageGround): PlanStage[] {
-  const { scope, lowering, model } = ground;
+  const { lowering } = ground;
   const stages: PlanStage[] = [];
   const done = new Map<string, PlanStage>();
   let before: PlanStage | null = null;
@@ -88,7 +101,7 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
     lowering.workings.stage = source.name;
     const stage = lowerStage(source, stages.length, done, before, ground);
     lowering.workings.stage = null;
-    if (!isReserved(source.name)) scope.define(source.name, stage && stageRecord(stage, model));
+    if (!isReserved(source.name)) defineStage(source.name, stage, ground);
     if (!stage) {
       lowering.left ??= { name: `stage ${source.name}`, at: source.at };
       lowering.brokenFrom = Math.min(lowering.brokenFrom, stages.length);
@@ -102,6 +115,11 @@ function lowerStages(sources: readonly StageSource[], ground: StageGround): Plan
   // What a stage that was lost would have used is unknown.
   if (!lowering.left) lowering.idle.reportTo(lowering.report);
   return stages;
+}
+
+function defineStage(name: string, stage: PlanStage | undefined, { scope, model }: StageGround): void {
+  if (stage) scope.defineLazy(name, () => stageRecord(stage, model));
+  else scope.define(name, undefined);
 }
 
 /** The stages as written, or as the curriculum makes them. */

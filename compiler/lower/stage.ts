@@ -35,6 +35,7 @@ export interface StageGround {
   readonly hardware: PlanHardware;
   readonly tokenizer: PlanTokenizer;
   readonly sources: readonly PlanDataSource[];
+  readonly sourceOf: ReadonlyMap<string, PlanDataSource>;
   readonly data: Pick<PlanData, "sources" | "documents" | "overflow">;
   readonly lowering: Lowering;
 }
@@ -60,7 +61,7 @@ export function lowerStage(
   const scope = new Scope(lowering.file, lowering.report, ground.scope);
   scope.define("d", number(model.head_dim));
   const previous = previousStage(source, done, before, ground);
-  scope.define("previous", previousRecord(previous, model));
+  scope.defineLazy("previous", () => previousRecord(previous, model));
   const shape = shapeOf(source, scope, pointer, lowering);
   if (!shape) return undefined;
 
@@ -87,7 +88,7 @@ export function lowerStage(
   refuseDataInStage(source.section, lowering);
   const mix = lowerMix(data, ground.sources, `${pointer}/mix`);
   const { length, steps, sequences } = shape;
-  const attended = lowerAttended({ length, mix }, { ...ground, stage: source.name });
+  const attended = lowerAttended({ length, mix }, source.name, ground);
   const needs = { model, hardware: ground.hardware, train: plannedTrain, length, steps, sequences, attended, pointer };
   const layout = lowerLayout(read("parallel"), read("memory"), needs);
   const evaluation = read("evaluate");
@@ -159,7 +160,7 @@ export function evaluateStage(
   return evaluate ? { ...stage, evaluate: timed(evaluate, ground.model, ground.hardware) } : stage;
 }
 
-/** Whether the base model is measured does not hang on a stage. */
+/** Whether the base model is measured does not depend on a stage. */
 function refuseBefore(own: Section | undefined, { report }: Lowering): void {
   const setting = own?.settings.get("before");
   if (!setting) return;

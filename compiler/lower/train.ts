@@ -1,3 +1,4 @@
+import { sameAdapter } from "../model/index.ts";
 import type { PlanLora, PlanModel, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
 import { numberArgument, numbersArgument } from "../types/typed.ts";
 import { showRatio } from "../values/show.ts";
@@ -61,18 +62,14 @@ function lowerOptimizer(reader: Reader): Omit<PlanTrain["optimizer"], "state"> {
 function lowerState(reader: Reader, train: PlanTrain, before: PlanTrain | null): "carry" | "reset" {
   const written = reader.text("optimizer_state") as "carry" | "reset" | undefined;
   if (reader.has("optimizer_state") || !before) return written ?? "carry";
-  const same = sameAdapter(train.lora, before.lora);
+  const same = sameParameters(train.lora, before.lora);
   if (!same) reader.note("optimizer_state", "reset", "other parameters are trained than in the stage before");
   return same ? "carry" : "reset";
 }
 
 /** Whether two stages train the same parameters: all, or those of like adapters. */
-function sameAdapter(a: PlanLora | null, b: PlanLora | null): boolean {
-  if (!a || !b) return a === b;
-  const same = (some: readonly string[], others: readonly string[]) =>
-    some.length === others.length && some.every((name, k) => name === others[k]);
-  const alike = a.rank === b.rank && a.alpha === b.alpha && a.plus_ratio === b.plus_ratio;
-  return alike && same(a.targets, b.targets) && same(a.also, b.also);
+function sameParameters(a: PlanLora | null, b: PlanLora | null): boolean {
+  return a && b ? sameAdapter(a, b) : a === b;
 }
 
 function lowerSchedule(reader: Reader, steps: number): PlanSchedule {

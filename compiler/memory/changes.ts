@@ -16,6 +16,13 @@ const fields = [
 ] as const;
 export type Field = (typeof fields)[number];
 
+/** A change to a recipe, in words. What it comes to where it is a few properties: of those that are written, the new values, or one to add. */
+export interface Change {
+  readonly words: string;
+  readonly values?: { readonly [field in Field]?: string };
+  readonly add?: "shard = all";
+}
+
 const lists: { readonly [field in Field]: keyof LayoutSpace } = {
   ...{
     checkpoint: "checkpoints",
@@ -34,7 +41,7 @@ const lists: { readonly [field in Field]: keyof LayoutSpace } = {
  *
  * @param written properties that the recipe sets; the others were free, and the search has been through them
  */
-export function cheapestChange(needs: StageNeeds, stage: PlanStage, written: readonly Field[]): string {
+export function cheapestChange(needs: StageNeeds, stage: PlanStage, written: readonly Field[]): Change {
   const { devices, layout } = stage.parallel;
   const free = freeSpace(needs, devices, layout);
   const pinned = pinnedSpace(stage);
@@ -46,7 +53,11 @@ export function cheapestChange(needs: StageNeeds, stage: PlanStage, written: rea
       return fits ? [{ freed, choice }] : [];
     });
     const best = choices.sort((a, b) => a.choice.seconds - b.choice.seconds)[0];
-    if (best) return `${changed(best.freed, best.choice)} fits${slower(best.choice, stage)}`;
+    if (best) {
+      const values = Object.fromEntries(best.freed.map((field) => [field, chosenValue(field, best.choice)]));
+      const list = best.freed.map((field) => `${field} = ${values[field]}`).join(" with ");
+      return { words: `${list} fits${slower(best.choice, stage)}`, values };
+    }
   }
   return otherChange(needs, stage);
 }
@@ -66,28 +77,25 @@ function subsets(of: readonly Field[], count: number): Field[][] {
   return of.flatMap((first, k) => subsets(of.slice(k + 1), count - 1).map((rest) => [first, ...rest]));
 }
 
-function changed(freed: readonly Field[], choice: Choice): string {
-  const value = (field: Field) => {
-    switch (field) {
-      case "checkpoint":
-        return choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
-      case "offload":
-        return choice.offload;
-      case "moments":
-        return choice.moments;
-      case "gradients":
-        return choice.gradients;
-      case "micro_batch":
-        return choice.microBatch;
-      case "mlp_tile":
-        return choice.mlpTile;
-      case "loss_chunk":
-        return choice.lossChunk;
-      case "ring":
-        return choice.ring;
-    }
-  };
-  return freed.map((field) => `${field} = ${value(field)}`).join(" with ");
+function chosenValue(field: Field, choice: Choice): string {
+  switch (field) {
+    case "checkpoint":
+      return choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
+    case "offload":
+      return choice.offload;
+    case "moments":
+      return choice.moments;
+    case "gradients":
+      return choice.gradients;
+    case "micro_batch":
+      return String(choice.microBatch);
+    case "mlp_tile":
+      return String(choice.mlpTile);
+    case "loss_chunk":
+      return String(choice.lossChunk);
+    case "ring":
+      return String(choice.ring);
+  }
 }
 
 function slower(choice: Choice, stage: PlanStage): string {
@@ -96,28 +104,29 @@ function slower(choice: Choice, stage: PlanStage): string {
 }
 
 /** What changes the run itself. */
-function otherChange(needs: StageNeeds, stage: PlanStage): string {
+function otherChange(needs: StageNeeds, stage: PlanStage): Change {
   const { train, hardware } = needs;
   const { devices, layout } = stage.parallel;
   const holds = (other: StageNeeds, on = devices) => searchLayout(other, freeSpace(other, on, layout)).fits;
   if (train.dtype === "f32" && holds({ ...needs, train: { ...train, dtype: "bf16" } })) {
-    return "train { dtype = bf16 } halves the activations, and fits";
+    return { words: "train { dtype = bf16 } halves the activations, and fits" };
   }
   if (hardware.kind === "cuda" && devices > 1 && !needs.shard && holds({ ...needs, shard: true })) {
-    return "parallel { shard = all } fits: each device holds its share of weights and gradients";
+    const words = "parallel { shard = all } fits, for planning only: no engine here divides weights and gradients";
+    return { words, add: "shard = all" };
   }
   for (let more = 2 * devices; hardware.kind === "cuda" && more <= 1024; more *= 2) {
-    if (holds(needs, more)) return `parallel { devices = ${more} } fits: a row is cut over more of them`;
+    if (holds(needs, more)) return { words: `parallel { devices = ${more} } fits: a row is cut over more of them` };
   }
   if (train.method === "full") {
     const targets = ["q_proj", "k_proj", "v_proj", "o_proj"];
     const lora = { rank: 16, alpha: 32, targets, also: [], plus_ratio: 1 };
     if (holds({ ...needs, train: { ...train, method: "lora", lora } })) {
-      return "method = lora(rank: 16) trains far fewer parameters, and fits";
+      return { words: "method = lora(rank: 16) trains far fewer parameters, and fits" };
     }
   }
   for (let length = needs.length / 2; Number.isInteger(length) && length >= 64; length /= 2) {
-    if (holds({ ...needs, length, attended: undefined })) return `rows of ${showTokens(length)} would fit`;
+    if (holds({ ...needs, length, attended: undefined })) return { words: `rows of ${showTokens(length)} would fit` };
   }
-  return "not even the shortest rows fit: take a smaller model or a larger device";
+  return { words: "not even the shortest rows fit: take a smaller model or a larger device" };
 }

@@ -1,6 +1,7 @@
 /** How much memory an engine takes, before it takes any. */
 
-export { cheapestChange, type Field } from "./changes.ts";
+export { besideArena, deviceNeed } from "./beside.ts";
+export { type Change, cheapestChange, type Field } from "./changes.ts";
 export { deviceLedger, hostGradientBytes, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
 export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
@@ -18,4 +19,4 @@ export {
   searchStep,
 } from "./search.ts";
 export { freeSpace, gradientsMayWait, segmentLengths } from "./space.ts";
-export { ledgerOf, ledgerOptions, type StageMemory, stageHostGradients, trainedBy } from "./stage.ts";
+export { ledgerOf, ledgerOptions, type StageMemory, stageMemory, trainedBy } from "./stage.ts";

@@ -15,7 +15,7 @@ import type { PlanLedger } from "../plan.ts";
  *   workspace    one layer's scratch, the RoPE table, token lists, ring buffers
  *   kv_cache     layers × 2 × kv_heads × head_dim × tokens
  *
- * Not in it: the kernels' working memory (scratch.ts; it hangs on the machine's threads) and the process itself.
+ * Not in it: the kernels' working memory (scratch.ts; it depends on the machine's threads) and the process itself.
  */
 
 /** What decides the arena's size. */
@@ -215,12 +215,7 @@ function ringBytes(model: ModelShape, options: LedgerOptions, n: number): number
 }
 
 /** A parameter as the arena holds it; `joined`: it follows the one before without a gap. */
-interface Parameter {
-  name: string;
-  numbers: number;
-  joined: boolean;
-  adapter: boolean;
-}
+type VisitParameter = (name: string, numbers: number, joined: boolean, adapter: boolean) => void;
 
 interface ParameterNumbers {
   weights: number;
@@ -230,48 +225,51 @@ interface ParameterNumbers {
   adapterWidth: number;
 }
 
-/** The last answer: a search for a layout asks hundreds of times about the same parameters. */
-let counted: { key: string; numbers: ParameterNumbers } | undefined;
+/** Of each model the last answer: a search for a layout asks hundreds of times about the same parameters. */
+const counted = new WeakMap<ModelShape, { learning: Learning; numbers: ParameterNumbers }>();
 
 /** Numbers in the arenas of weights and of trained parameters, and the widest x Aᵀ. */
 function parameterNumbers(model: ModelShape, options: Learning): ParameterNumbers {
-  const { vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings } = model;
-  const families = [model.qkv_bias, model.o_bias, model.mlp_bias, model.qk_norm];
-  const sizes = [vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, tie_word_embeddings];
-  const key = JSON.stringify([sizes, families, options.lora?.rank, options.lora?.targets, options.alsoTrain]);
-  if (counted?.key !== key) counted = { key, numbers: countNumbers(model, options) };
-  return counted.numbers;
+  const known = counted.get(model);
+  if (known && sameLearning(known.learning, options)) return known.numbers;
+  const { lora, alsoTrain } = options;
+  const learning = { ...(lora && { lora }), ...(alsoTrain && { alsoTrain }) };
+  const numbers = countNumbers(model, learning);
+  counted.set(model, { learning, numbers });
+  return numbers;
 }
 
-function countNumbers(model: ModelShape, options: Learning): ParameterNumbers {
-  const { parameters, adapterWidth } = parameterList(model, options.lora);
-  const { lora, alsoTrain = [] } = options;
-  const isTrained = ({ name, adapter }: Parameter) =>
-    !lora || adapter || alsoTrain.some((pattern) => name.includes(pattern));
+function sameLearning(a: Learning, b: Learning): boolean {
+  const same = (some: readonly string[] = [], others: readonly string[] = []) =>
+    some === others || (some.length === others.length && some.every((name, k) => name === others[k]));
+  const adapters =
+    a.lora && b.lora ? a.lora.rank === b.lora.rank && same(a.lora.targets, b.lora.targets) : a.lora === b.lora;
+  return adapters && same(a.alsoTrain, b.alsoTrain);
+}
+
+function countNumbers(model: ModelShape, { lora, alsoTrain = [] }: Learning): ParameterNumbers {
   let weights = 0;
   let trained = 0;
   const layers: number[] = [];
-  for (const parameter of parameters) {
-    if (!parameter.joined) {
+  const adapterWidth = visitParameters(model, lora, (name, numbers, joined, adapter) => {
+    if (!joined) {
       weights = aligned(weights);
       trained = aligned(trained);
     }
-    if (parameter.name.endsWith(".q_proj.weight")) layers.push(trained);
-    weights += parameter.numbers;
-    if (isTrained(parameter)) trained += parameter.numbers;
-  }
+    if (name.endsWith(".q_proj.weight")) layers.push(trained);
+    weights += numbers;
+    if (!lora || adapter || alsoTrain.some((pattern) => name.includes(pattern))) trained += numbers;
+  });
   const layer = (layers[1] ?? 0) - (layers[0] ?? 0);
   return { weights: aligned(weights), trained: aligned(trained), layer, adapterWidth };
 }
 
-function parameterList(model: ModelShape, lora: LedgerOptions["lora"]) {
+/** Visits all parameters in their order in the arena. Returns the widest x Aᵀ. */
+function visitParameters(model: ModelShape, lora: LedgerOptions["lora"], visit: VisitParameter): number {
   const { vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, kv } = widths(model);
-  const parameters: Parameter[] = [];
   const add = (name: string, numbers: number, joined = false, adapter = false) =>
-    parameters.push({ name: `${name}.weight`, numbers, joined, adapter });
-  const addBias = (name: string, numbers: number, joined: boolean) =>
-    parameters.push({ name: `${name}.bias`, numbers, joined, adapter: false });
+    visit(`${name}.weight`, numbers, joined, adapter);
   /** Linear maps that read the same input lie together: name → outputs. */
   const groups: { input: number; bias?: boolean | undefined; maps: [name: string, outputs: number][] }[] = [
     {
@@ -298,8 +296,8 @@ function parameterList(model: ModelShape, lora: LedgerOptions["lora"]) {
   for (let layer = 0; layer < model.layers; layer++) {
     const at = `model.layers.${layer}`;
     for (const { input, bias, maps } of groups) {
-      for (const [index, [name, outputs]] of maps.entries()) add(`${at}.${name}`, outputs * input, index > 0);
-      for (const [index, [name, outputs]] of maps.entries()) if (bias) addBias(`${at}.${name}`, outputs, index > 0);
+      maps.forEach(([name, outputs], index) => void add(`${at}.${name}`, outputs * input, index > 0));
+      if (bias) maps.forEach(([name, outputs], index) => void visit(`${at}.${name}.bias`, outputs, index > 0, false));
     }
     for (const norm of model.qk_norm ? ["q_norm", "k_norm"] : []) add(`${at}.self_attn.${norm}`, model.head_dim);
     add(`${at}.input_layernorm`, hidden);
@@ -308,15 +306,17 @@ function parameterList(model: ModelShape, lora: LedgerOptions["lora"]) {
   add("model.norm", hidden);
   if (!model.tie_word_embeddings) add("lm_head", vocab * hidden);
 
-  let adapterWidth = 0;
-  for (let layer = 0; lora && layer < model.layers; layer++) {
-    for (const { input, maps } of groups) {
-      const adapted = maps.filter(([name]) => lora.targets.includes(name.split(".")[1]!));
-      const at = (name: string) => `model.layers.${layer}.${name}`;
-      for (const [index, [name]] of adapted.entries()) add(`${at(name)}.lora_A`, lora.rank * input, index > 0, true);
-      for (const [name, outputs] of adapted) add(`${at(name)}.lora_B`, outputs * lora.rank, false, true);
-      adapterWidth = Math.max(adapterWidth, adapted.length * lora.rank);
+  if (!lora) return 0;
+  const adapted = groups.map(({ input, maps }) => ({
+    input,
+    maps: maps.filter(([name]) => lora.targets.includes(name.split(".")[1]!)),
+  }));
+  for (let layer = 0; layer < model.layers; layer++) {
+    const at = `model.layers.${layer}`;
+    for (const { input, maps } of adapted) {
+      maps.forEach(([name], index) => void add(`${at}.${name}.lora_A`, lora.rank * input, index > 0, true));
+      for (const [name, outputs] of maps) add(`${at}.${name}.lora_B`, outputs * lora.rank, false, true);
     }
   }
-  return { parameters, adapterWidth };
+  return model.layers > 0 ? lora.rank * Math.max(...adapted.map(({ maps }) => maps.length)) : 0;
 }

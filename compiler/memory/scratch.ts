@@ -3,7 +3,7 @@ import { type LedgerOptions, ranksTokens } from "./ledger.ts";
 
 /**
  * The working memory of the CPU's kernels, which they keep beside the engine's arena: panels of packed matrices, tiles of attention, partial
- * sums. Its size hangs on the instruction set, which a plan does not know, so this is the most that any takes; mirrors native/cpu/scratch.h.
+ * sums. Its size depends on the instruction set, which a plan does not know, so this is the most that any takes; mirrors native/cpu/scratch.h.
  * A test holds it against what engines count.
  */
 

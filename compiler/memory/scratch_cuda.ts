@@ -17,7 +17,7 @@ const [PARTS, PART_ROWS, SQUARES] = [512, 32, 16_384];
 /**
  * CUDA's context, from the first call on: about half a GiB on a data-centre GPU with its driver's stacks and heaps.
  *
- * Not exact: it hangs on the driver and the GPU.
+ * Not exact: it depends on the driver and the GPU.
  */
 export const CUDA_CONTEXT = 512 * MiB;
 

@@ -15,6 +15,7 @@ import {
   updateSeconds,
 } from "../cost/index.ts";
 import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
+import { besideArena } from "./beside.ts";
 import {
   type StageMemory,
   stageHostGradients,
@@ -77,13 +78,16 @@ export interface Found {
 export const FILLED = 0.9;
 
 /** What a choice takes of all that the device, or its host, has to give: the larger share of the two. */
-function share({ ledger, host }: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): number {
+function share(choice: Choice, { kind, device_bytes: device, host_bytes: inAll }: PlanHardware): number {
+  const { ledger, host } = choice;
   const inHost = Object.values(host).reduce((sum, part) => sum + part, 0);
-  return Math.max((ledger?.total ?? 0) / (FILLED * hardware.device_bytes), inHost / hardware.host_bytes);
+  const taken = Math.max((ledger?.total ?? 0) / (FILLED * device), inHost / inAll);
+  // Of a small GPU the tenth that stays free may be less than CUDA takes.
+  return ledger && kind === "cuda" ? Math.max(taken, (ledger.total + besideArena(choice, kind)) / device) : taken;
 }
 
 /** Whether a choice fits the device, and its host. */
-export function fits(choice: Pick<Choice, "ledger" | "host">, hardware: PlanHardware): boolean {
+export function fits(choice: Choice, hardware: PlanHardware): boolean {
   return share(choice, hardware) <= 1;
 }
 
@@ -93,7 +97,7 @@ export function searchLayout(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /**
- * The fastest layout of one step. Neither it nor its memory hangs on the number of steps: stages that differ in nothing else need one
+ * The fastest layout of one step. Neither it nor its memory depends on the number of steps: stages that differ in nothing else need one
  * search, and `ofSteps` of each.
  */
 export function searchStep(needs: StageNeeds, space: LayoutSpace): Found {
@@ -108,7 +112,7 @@ export function ofSteps(needs: StageNeeds, space: LayoutSpace, { choice, fits, l
 type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
 
 /**
- * Time hangs on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
+ * Time depends on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
  * fast to slow, and of each the most frugal layout is looked at first, so that what cannot fit costs one ledger. The first
  * that fits is therefore the answer, the same as of looking at all.
  */
@@ -158,7 +162,7 @@ interface TimedWay {
 
 /** From fast to slow; equally fast ones in the order of the space. */
 function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
-  const updating = updatingOf(needs, space.devices);
+  const updates = updatesOf(needs, space.devices);
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
@@ -166,7 +170,7 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
         space.gradients.flatMap((gradients) =>
           space.rings.map((ring) => {
             const way = { ring, checkpointEvery, offload, moments, gradients };
-            return { way, time: timeOf(needs, space, way, flops, updating) };
+            return { way, time: timeOf(needs, space, way, flops, updates) };
           }),
         ),
       ),
@@ -180,12 +184,11 @@ function timeOf(
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way,
   flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
-  updating: number = updatingOf(needs, space.devices),
+  { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
   const { ring, checkpointEvery, offload, moments, gradients } = way;
-  // All threads of a CPU compute, whatever ring the rows are cut over.
-  const devices = hardware.kind === "cpu" ? hardware.devices : space.devices;
+  const devices = computing(hardware, space.devices);
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
@@ -197,9 +200,8 @@ function timeOf(
       : 0;
   const moving = updating + passing + waiting + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
-  const computing = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
-  const parameters = { parameters: model.parameters, trained: trainedBy(model, train, devices) };
-  const saved = computing + savingSeconds(computing, parameters, hardware.kind);
+  const working = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
+  const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
   const outside = stageOffload(aRow(needs, way), "cuda") * ring;
   return { flops, seconds: saved + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
@@ -215,9 +217,22 @@ function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
   return stageFlops(model, { steps, sequences, length, checkpointEvery, attended, lora: train.lora });
 }
 
-/** Seconds of a stage's optimizer steps. */
-function updatingOf({ model, train, steps, hardware }: StageNeeds, devices: number): number {
-  return updateSeconds(trainedBy(model, train, devices), steps, hardware);
+/** All threads of a CPU compute, whatever ring the rows are cut over. */
+function computing(hardware: PlanHardware, devices: number): number {
+  return hardware.kind === "cpu" ? hardware.devices : devices;
+}
+
+/** What a stage's optimizer takes, however the rows are laid out. */
+interface Updates {
+  /** Numbers that learn, which a checkpoint saves. */
+  readonly saved: number;
+  /** Seconds of the steps. */
+  readonly seconds: number;
+}
+
+function updatesOf({ model, train, steps, hardware }: StageNeeds, devices: number): Updates {
+  const seconds = updateSeconds(trainedBy(model, train, devices), steps, hardware);
+  return { saved: trainedBy(model, train, computing(hardware, devices)), seconds };
 }
 
 /** One way to lay the stage out, with its memory and its time. */

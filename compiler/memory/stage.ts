@@ -31,6 +31,25 @@ export interface StageMemory {
   readonly shard?: boolean | undefined;
 }
 
+/** A planned stage as everything here takes it. */
+export function stageMemory({ model }: { readonly model: PlanModel }, stage: PlanStage): StageMemory {
+  const { train, length, parallel, memory } = stage;
+  return {
+    model,
+    train,
+    length,
+    ring: parallel.ring,
+    microBatch: parallel.micro_batch,
+    checkpointEvery: memory.checkpoint_every,
+    lossChunk: memory.loss_chunk,
+    mlpTile: memory.mlp_tile,
+    offload: memory.offload,
+    gradients: memory.gradients,
+    moments: memory.moments,
+    shard: parallel.shard === "all",
+  };
+}
+
 /** A stage as the engine's ledger takes it. */
 export function ledgerOptions(stage: StageMemory): LedgerOptions {
   return {

@@ -1,6 +1,6 @@
 /** Models: Hugging Face's config.json read and written, known bases, new models, parameter counts. */
 
-export { sharesEmbeddings } from "./adapter.ts";
+export { adapterOrigin, continuesAdapter, sameAdapter, sharesEmbeddings, standsOnBase } from "./adapter.ts";
 export { baseContext, isMadeForLonger, promisedContext, shownContext, trainedContext } from "./context.ts";
 export { FAMILIES, type Family, isComputed, PLANNED_FAMILIES, plannedOnlyOf } from "./family.ts";
 export type { ModelFinding, ModelFindingKind } from "./finding.ts";

@@ -8,6 +8,7 @@ import { convertCall } from "../types/call.ts";
 import type { Call, Value } from "../values/value.ts";
 import { placeNames } from "./reserved.ts";
 import type { SourceFile } from "./scope.ts";
+import type { KnownWords } from "./words.ts";
 
 /**
  * A scope for what no stage has evaluated: names that only a stage gives a value to are known there, but whatever is made
@@ -29,7 +30,7 @@ export function checkDefinitions(
   files: readonly SourceFile[],
   scope: Scope,
   language: LanguageDefinition,
-  words: ReadonlySet<string>,
+  words: KnownWords,
   report: Report,
 ): void {
   const outside = outsideStages(scope);
@@ -54,14 +55,15 @@ export function checkDefinitions(
 interface Ground {
   readonly scope: Scope;
   readonly language: LanguageDefinition;
-  readonly words: ReadonlySet<string>;
+  readonly words: KnownWords;
   readonly report: Report;
 }
 
 function checkUnused(value: Value, at: Span, ground: Ground): void {
   if (value.kind === "list") for (const item of value.items) checkUnused(item.value, item.at, ground);
   else if (value.kind === "map") for (const entry of value.entries) checkUnused(entry.value, entry.at, ground);
-  else if (value.kind === "word" && !ground.words.has(value.name)) unknownName(value, at, ground.scope, ground.words);
+  else if (value.kind === "word" && !ground.words().has(value.name))
+    unknownName(value, at, ground.scope, ground.words());
   else if (value.kind === "call") checkCall(value, at, ground);
 }
 

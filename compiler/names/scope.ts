@@ -7,6 +7,7 @@ import type { Workings } from "../lower/workings.ts";
 import { number } from "../values/value.ts";
 import { isReserved, reserved } from "./reserved.ts";
 import { settingNode, settingValue } from "./settings.ts";
+import type { KnownWords } from "./words.ts";
 
 /** A parsed file with its name. */
 export interface SourceFile {
@@ -25,7 +26,7 @@ export interface SourceFile {
 export function rootScope(
   files: readonly SourceFile[],
   settings: ReadonlyMap<string, string>,
-  words: ReadonlySet<string>,
+  words: KnownWords,
   report: Report,
   workings: Pick<Workings, "note"> = { note: () => {} },
 ): Scope {
@@ -64,7 +65,7 @@ export function rootScope(
 
 interface Given {
   readonly settings: ReadonlyMap<string, string>;
-  readonly words: ReadonlySet<string>;
+  readonly words: KnownWords;
   readonly workings: Pick<Workings, "note">;
 }
 

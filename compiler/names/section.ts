@@ -82,19 +82,31 @@ function blockSection(node: BlockNode, kind: string, definition: BlockDefinition
 
 function bodyOf(body: readonly Statement[], definition: BlockDefinition, owner: string, naming: Naming) {
   const settings = new Map<string, Setting>();
-  const children = new Map<string, Section>();
   const lines: Line[] = [];
-  const strangers: Stranger[] = [];
+  let blocks: Blocks | undefined;
   let unread = false;
   for (const node of body) {
     if (node.kind === "property") {
       if (!addSetting(node, body, definition, owner, settings, naming)) unread = true;
-    } else if (node.kind === "block") addChild(node, definition, owner, { children, strangers }, naming);
-    else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
+    } else if (node.kind === "block") {
+      blocks ??= { children: new Map(), strangers: [] };
+      addChild(node, definition, owner, blocks, naming);
+    } else if (node.kind === "assertion") addLine(node.expression, definition, owner, lines, settings, naming);
   }
   reportGroups(settings, owner, naming);
-  return { definition, settings, ...childrenIn(definition, [...children.values()]), lines, unread, strangers };
+  const { children, single } = blocks ? childrenIn(definition, [...blocks.children.values()]) : childless;
+  return { definition, settings, children, single, lines, unread, strangers: blocks?.strangers ?? childless.children };
 }
+
+/** The blocks in a block. */
+interface Blocks {
+  /** Each under what no other may have: its kind, or its kind and name. */
+  readonly children: Map<string, Section>;
+  readonly strangers: Stranger[];
+}
+
+/** Most blocks hold nothing but settings. */
+const childless = { children: [] as readonly never[], single: new Map<string, Section>() };
 
 function childrenIn(parent: BlockDefinition, children: readonly Section[]): Pick<Section, "children" | "single"> {
   const once = children.filter(({ kind }) => !parent.children[kind]?.many);
@@ -145,12 +157,12 @@ function addGuess(
   settings.set(name, { name, definition, value, file: naming.file, nameAt, guessed: true });
 }
 
-/** @param children those before it, each under what no other may have: its kind, or its kind and name */
+/** @param blocks those before it in the block */
 function addChild(
   node: BlockNode,
   parent: BlockDefinition,
   owner: string,
-  { children, strangers }: { children: Map<string, Section>; strangers: Stranger[] },
+  { children, strangers }: Blocks,
   naming: Naming,
 ): void {
   const { report, language } = naming;
@@ -266,10 +278,11 @@ function checkLabel(node: BlockNode, definition: BlockDefinition, { report, file
 
 /** Of the properties that exclude each other only one may be set; two budgets may, if they agree. */
 function reportGroups(settings: ReadonlyMap<string, Setting>, owner: string, { report }: Naming): void {
-  const first = new Map<string, Setting>();
+  let first: Map<string, Setting> | undefined;
   for (const setting of settings.values()) {
     const { group } = setting.definition;
     if (group === null || group === "budget" || setting.guessed) continue;
+    first ??= new Map();
     const other = first.get(group);
     if (!other) first.set(group, setting);
     else {
@@ -299,8 +312,9 @@ export function childOf(section: Section | undefined, kind: string): Section | u
  */
 export function overlay(base: Section | undefined, over: Section | undefined): Section | undefined {
   if (!base || !over) return over ?? base;
-  const settings = new Map([...base.settings, ...over.settings]);
+  const settings = new Map(base.settings);
   for (const setting of over.settings.values()) {
+    settings.set(setting.name, setting);
     const { group } = setting.definition;
     if (group === null || group === "budget") continue;
     for (const other of base.settings.values()) {
@@ -308,6 +322,10 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     }
   }
   const same = (a: Section, b: Section) => a.kind === b.kind && a.label === b.label;
+  const unread = Boolean(base.unread || over.unread);
+  const lines = over.lines.length > 0 ? over.lines : base.lines;
+  const strangers = [...(base.strangers ?? []), ...(over.strangers ?? [])];
+  if (base.children.length + over.children.length === 0) return { ...over, settings, lines, unread, strangers };
   const children = [
     ...base.children.map(
       (child) =>
@@ -318,8 +336,5 @@ export function overlay(base: Section | undefined, over: Section | undefined): S
     ),
     ...over.children.filter((child) => !base.children.some((other) => same(child, other))),
   ];
-  const unread = Boolean(base.unread || over.unread);
-  const lines = over.lines.length > 0 ? over.lines : base.lines;
-  const strangers = [...(base.strangers ?? []), ...(over.strangers ?? [])];
   return { ...over, settings, ...childrenIn(over.definition, children), lines, unread, strangers };
 }

@@ -7,6 +7,7 @@ import { evaluate, unknownName } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import type { Value } from "../values/value.ts";
 import type { SourceFile } from "./scope.ts";
+import type { KnownWords } from "./words.ts";
 
 /** `--set name=text`, and the place of the default that it takes the place of. */
 interface GivenSetting {
@@ -23,18 +24,14 @@ export function settingNode(text: string): Expression | undefined {
 }
 
 /** The value that `--set name=text` gives; a bare word is taken as such if any property takes it. */
-export function settingValue(
-  { name, text, at }: GivenSetting,
-  words: ReadonlySet<string>,
-  scope: Scope,
-): Value | undefined {
+export function settingValue({ name, text, at }: GivenSetting, words: KnownWords, scope: Scope): Value | undefined {
   const node = settingNode(text);
   const found = new Report();
   let reason = 'it is not an expression: write a value as in a recipe, such as 64Ki, 10% or "text"';
   if (node) {
     const quiet = scope.reportingTo(found);
     const value = evaluate(node, quiet);
-    if (value?.kind === "word" && !words.has(value.name)) unknownName(value, node, quiet, words);
+    if (value?.kind === "word" && !words().has(value.name)) unknownName(value, node, quiet, words());
     const [first] = found.list();
     if (value && !first) return value;
     if (first) reason = `${first.message}: ${first.label}`;

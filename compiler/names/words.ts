@@ -1,11 +1,21 @@
 import type { LanguageDefinition, ValueType } from "../../grammar/definition.ts";
 import { childOf, childrenOf, type Section } from "./section.ts";
 
-/** Bare words that some property of a recipe takes: those of the language, and the names of its sources and stages. */
-export function knownWords(language: LanguageDefinition, root: Section): ReadonlySet<string> {
-  const data = childOf(root, "data");
-  const named = [...(data ? childrenOf(data, "source") : []), ...childrenOf(root, "stage")];
-  return new Set([...named.flatMap(({ label }) => label ?? []), ...wordsOf(language)]);
+/** Bare words that some property of a recipe takes. */
+export type KnownWords = () => ReadonlySet<string>;
+
+/** Those of the language, and the names of the recipe's sources and stages; collected when they are first asked for, which few recipes need. */
+export function knownWords(language: LanguageDefinition, root: Section): KnownWords {
+  let words: ReadonlySet<string> | undefined;
+  const collect = () => {
+    const data = childOf(root, "data");
+    const named = [...(data ? childrenOf(data, "source") : []), ...childrenOf(root, "stage")];
+    return new Set([...named.flatMap(({ label }) => label ?? []), ...wordsOf(language)]);
+  };
+  return () => {
+    words ??= collect();
+    return words;
+  };
 }
 
 /** Words that any property or argument takes: choices, and functions written without arguments. */

@@ -71,9 +71,9 @@ export function surveyIn(
 function survey(source: PlanDataSource, ground: SurveyGround, host: Host): Survey | undefined {
   if (source.kind !== "files") return undefined;
   const folder = folderOf(ground.source.file);
-  const perToken = bytesPerToken(ground);
   const files = [...new Set(source.files.flatMap((pattern) => host.list(pattern, folder) ?? []))];
   if (files.length === 0 || files.length > mostSizes) return undefined;
+  const perToken = bytesPerToken(ground);
   const documents: SurveyedDocument[] = [];
   const chats = { seen: 0, silent: [] as number[], file: "" };
   const looked = spread(files.filter((file) => formatOf(file, source.format)?.startsWith("jsonl")));

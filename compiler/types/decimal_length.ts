@@ -1,5 +1,5 @@
 import type { CallNode, Expression, NumberNode } from "../../grammar/ast.ts";
-import type { LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import type { FunctionDefinition, LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
 import { childrenOf } from "../../grammar/index.ts";
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
 import type { Scope } from "../evaluate/scope.ts";
@@ -18,19 +18,47 @@ export function warnDecimalLengths(
   const { type } = property;
   if (property.group === "budget") return;
   warnInCalls(node, scope, language);
-  if (type.kind === "condition") {
-    for (const side of sidesOf(node)) for (const found of literals(side, scope)) warn(found, scope);
-  } else if (isLength(type)) {
-    for (const found of literals(node, scope)) warn(found, scope);
-  }
+  if (type.kind === "condition") warnInSides(node, scope);
+  else if (isLength(type)) warnOf(node, scope);
 }
 
 /** Lengths among the arguments of calls, wherever in the value these stand. */
 function warnInCalls(node: Expression, scope: Scope, language: LanguageDefinition): void {
-  if (node.kind === "call") {
-    for (const argument of lengthsOf(node, language)) for (const found of literals(argument, scope)) warn(found, scope);
-  }
+  if (node.kind === "call") warnInArguments(node, scope, language);
   for (const child of childrenOf(node)) warnInCalls(child, scope, language);
+}
+
+/** The arguments of a call that are lengths. */
+function warnInArguments({ callee, arguments: list }: CallNode, scope: Scope, language: LanguageDefinition): void {
+  if (callee.kind !== "name") return;
+  const definition = functionOf(callee.name, language);
+  for (let k = 0; definition && k < list.length; k++) {
+    const { name, value } = list[k]!;
+    const parameter = name
+      ? definition.parameters.find((candidate) => candidate.name === name.name)
+      : definition.parameters[k];
+    if (parameter && isLength(parameter.type)) warnOf(value, scope);
+  }
+}
+
+/** The first function of that name, of whatever set. */
+function functionOf(name: string, { functions }: LanguageDefinition): FunctionDefinition | undefined {
+  for (const set in functions) if (Object.hasOwn(functions[set]!, name)) return functions[set]![name];
+  return undefined;
+}
+
+/** What a condition compares: `tokens >= 4Ki and tokens < 1Mi`. */
+function warnInSides(node: Expression, scope: Scope): void {
+  if (node.kind === "group") warnInSides(node.inner, scope);
+  else if (node.kind !== "binary") warnOf(node, scope);
+  else {
+    warnInSides(node.left, scope);
+    warnInSides(node.right, scope);
+  }
+}
+
+function warnOf(node: Expression, scope: Scope): void {
+  literals(node, scope, (found) => warn(found, scope));
 }
 
 /** A literal in the place of a length. */
@@ -74,74 +102,51 @@ function isLength(type: PropertyDefinition["type"]): boolean {
   }
 }
 
-/** The arguments of a call that are lengths. */
-function* lengthsOf({ callee, arguments: list }: CallNode, language: LanguageDefinition): Generator<Expression> {
-  if (callee.kind !== "name") return;
-  const sets = Object.values(language.functions);
-  const definition = sets.find((set) => Object.hasOwn(set, callee.name))?.[callee.name];
-  for (const [k, { name, value }] of list.entries()) {
-    const parameter = name
-      ? definition?.parameters.find((candidate) => candidate.name === name.name)
-      : definition?.parameters[k];
-    if (parameter && isLength(parameter.type)) yield value;
-  }
-}
-
-/** What a condition compares: `tokens >= 4Ki and tokens < 1Mi`. */
-function* sidesOf(node: Expression): Generator<Expression> {
-  if (node.kind === "group") yield* sidesOf(node.inner);
-  else if (node.kind !== "binary") yield node;
-  else {
-    yield* sidesOf(node.left);
-    yield* sidesOf(node.right);
-  }
-}
-
 /** Functions whose arguments are lengths where their value is one. */
 const transparent = new Set(["min", "max", "floor", "ceil", "round"]);
 
-/** Literals that are the value, parts of it, or go into its arithmetic. */
-function* literals(
+/** Visits the literals that are the value, parts of it, or go into its arithmetic. */
+function literals(
   node: Expression,
   scope: Scope,
+  visit: (found: Found) => void,
   safety: Fix["safety"] = "safe",
   seen: readonly string[] = [],
-): Generator<Found> {
-  const all = function* (nodes: readonly Expression[], as = safety): Generator<Found> {
-    for (const each of nodes) yield* literals(each, scope, as, seen);
-  };
+): void {
+  const look = (part: Expression, as = safety) => literals(part, scope, visit, as, seen);
   switch (node.kind) {
     case "number":
-      yield { literal: node, at: scope.place(node), safety };
+      visit({ literal: node, at: scope.place(node), safety });
       break;
     case "group":
-      yield* all([node.inner]);
+      look(node.inner);
       break;
     case "list":
-      yield* all(node.items);
+      for (const item of node.items) look(item);
       break;
     case "range":
-      yield* all([node.from, node.to]);
+      look(node.from);
+      look(node.to);
       break;
     case "if":
-      yield* all([node.consequent, node.alternative]);
+      look(node.consequent);
+      look(node.alternative);
       break;
     case "binary":
-      if (["+", "-", "*"].includes(node.operator)) yield* all([node.left, node.right], "review");
+      if (node.operator !== "+" && node.operator !== "-" && node.operator !== "*") break;
+      look(node.left, "review");
+      look(node.right, "review");
       break;
     case "call":
-      if (node.callee.kind === "name" && transparent.has(node.callee.name))
-        yield* all(
-          node.arguments.map(({ value }) => value),
-          "review",
-        );
+      if (node.callee.kind !== "name" || !transparent.has(node.callee.name)) break;
+      for (const { value } of node.arguments) look(value, "review");
       break;
     case "name": {
       const origin = scope.originOf(node.name);
       if (!origin || seen.includes(node.name)) break;
       const within = scope.within(origin.file ?? scope.file);
-      for (const found of literals(origin.node, within, "review", [...seen, node.name]))
-        yield origin.file === null ? { ...found, at: scope.place(node), safety: null } : found;
+      const given = (found: Found) => visit({ ...found, at: scope.place(node), safety: null });
+      literals(origin.node, within, origin.file === null ? given : visit, "review", [...seen, node.name]);
       break;
     }
     default:

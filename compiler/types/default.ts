@@ -2,13 +2,14 @@ import type { Expression } from "../../grammar/ast.ts";
 import type { PropertyDefinition } from "../../grammar/definition.ts";
 import { parse } from "../../grammar/index.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
+import { isReserved } from "../names/reserved.ts";
 import { convert, type Target } from "./convert.ts";
 import type { Typed } from "./typed.ts";
 
 const parsed = new Map<string, Expression | null>();
 
 /**
- * The default of a property, evaluated in the scope that asks: the language table holds it as recipe text, such as
+ * The default of a property, evaluated in the scope that asks, of which it sees only what every recipe has: the language table holds it as recipe text, such as
  * `adamw(lr: 2e-5)` or `scale`. Undefined when there is none, or when the table only describes it in parentheses.
  */
 export function defaultOf(property: PropertyDefinition, target: Target): Typed | undefined {
@@ -16,8 +17,9 @@ export function defaultOf(property: PropertyDefinition, target: Target): Typed |
   if (text === null || text.startsWith("(")) return undefined;
   const expression = expressionOf(text);
   if (!expression) return undefined;
-  // A default has no place in the recipe: what it speaks of is either there or has been reported where it is missing.
-  const scope = target.scope.reportingTo({ add: () => {} });
+  // A default has no place in the recipe: what it speaks of is either there or has been reported where it is missing. Nor does
+  // it see the recipe's own names: `let auto = 3` leaves a default of auto what it is.
+  const scope = target.scope.reportingTo({ add: () => {} }).restricted(isReserved);
   const value = evaluate(expression, scope);
   return value && convert(value, property.type, expression, { ...target, scope, property });
 }

@@ -54,12 +54,20 @@ export function showBytes(value: number): string {
   return `${k === 0 ? size : Number(size.toPrecision(size >= 100 ? 4 : 3))} ${names[k]}`;
 }
 
-/** Seconds as "12 s", "3.4 min", "5.1 h" or "2.3 days". */
+/** Units of time, each up to where the next one says it better. */
+const TIMES = [
+  { below: 120, size: 1, name: "s" },
+  { below: 7200, size: 60, name: "min" },
+  { below: 172_800, size: 3600, name: "h" },
+  { below: 2 * 31_557_600, size: 86_400, name: "days" },
+  { below: Number.POSITIVE_INFINITY, size: 31_557_600, name: "years" },
+] as const;
+
+/** Seconds as "12 s", "3.4 min", "5.1 h", "2.3 days" or "14 years". */
 export function showDuration(seconds: number): string {
-  const [size, name] =
-    seconds < 120 ? [1, "s"] : seconds < 7200 ? [60, "min"] : seconds < 172_800 ? [3600, "h"] : [86_400, "days"];
+  const { size, name } = TIMES.find(({ below }) => seconds < below) ?? TIMES.at(-1)!;
   const value = seconds / size;
-  return `${value < 10 ? Number(value.toPrecision(2)) : Math.round(value)} ${name}`;
+  return `${value < 10 ? Number(value.toPrecision(2)) : showNumber(Math.round(value))} ${name}`;
 }
 
 /** A value in a message. */

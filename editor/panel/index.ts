@@ -8,11 +8,11 @@
 
 import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { Plan, PlanEvaluate } from "../../compiler/plan.ts";
-import { showCount } from "../../compiler/values/amounts.ts";
-import { showBytes, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
+import { showCount, showFlops } from "../../compiler/values/amounts.ts";
+import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
 import { frequencySection } from "./frequencies.ts";
 import { memorySection } from "./memory.ts";
-import { stagesSection } from "./stages.ts";
+import { commonFact, stagesSection, sum } from "./stages.ts";
 import { thetaSection } from "./theta.ts";
 
 export { panelStyle } from "./style.ts";
@@ -32,18 +32,64 @@ export function renderPlan(plan: Plan): string {
 }
 
 function head(plan: Plan): string {
-  const { model, hardware, data } = plan;
-  const longest = Math.max(model.context, ...plan.stages.map((stage) => stage.context));
-  const devices = hardware.devices > 1 ? `${showNumber(hardware.devices)} × ${hardware.name}` : hardware.name;
+  const { model, data } = plan;
   const sources = data.sources.map(({ name, kind }) => (kind === "synthetic" ? `${name} (made up)` : name));
+  const trains = commonFact(plan, "trains");
   const facts = [
     ["model", `${model.from ?? "a new model"}, ${showCount(model.parameters)} parameters`],
-    ["context", `${showTokens(model.context)} → ${showTokens(longest)} tokens`],
-    ["reads", sources.join(", ") || "nothing"],
-    ["on", `${devices}, ${showBytes(hardware.device_bytes)} each (${hardware.origin})`],
+    ["reads", commonFact(plan, "reads") ?? (sources.join(", ") || "nothing")],
+    ...(trains === undefined ? [] : [["trains", trains]]),
+    ["on", machine(plan)],
   ];
   const rows = facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeText(value!)}</dd>`);
-  return `<header><h1>${escapeText(plan.recipe)}</h1><dl>${rows.join("")}</dl></header>`;
+  return `<header><h1>${escapeText(plan.recipe)}</h1>${figures(plan)}<dl>${rows.join("")}</dl></header>`;
+}
+
+/** "512 × H100, 79 GiB each, in 8 rings of 64 (where the figures come from)". */
+function machine(plan: Plan): string {
+  const { hardware, stages } = plan;
+  const many = hardware.devices > 1;
+  const name = many ? `${showNumber(hardware.devices)} × ${hardware.name}` : hardware.name;
+  const ring = stages.some(({ parallel }) => parallel.ring > 1) ? commonFact(plan, "devices") : undefined;
+  const memory = `${showBytes(hardware.device_bytes)}${many ? " each" : ""}`;
+  return `${name}, ${memory}${ring === undefined ? "" : `, in ${ring.replace(/^\d+: /, "")}`} (${hardware.origin})`;
+}
+
+/** What one asks first, as large as it is asked for. */
+function figures(plan: Plan): string {
+  const { model, stages, hardware } = plan;
+  if (stages.length === 0) return "";
+  const longest = Math.max(model.context, ...stages.map((stage) => stage.context));
+  const steps = sum(plan, (stage) => stage.steps);
+  const held = Math.max(...stages.map(({ memory }) => memory.device?.total ?? 0));
+  const over = held > hardware.device_bytes;
+  const where = hardware.kind === "cpu" ? "memory" : hardware.devices > 1 ? "memory a device" : "device memory";
+  const tiles = [
+    { name: "context", value: `${showTokens(model.context)} → ${showTokens(longest)}`, more: "tokens" },
+    {
+      ...{ name: "training", value: showCount(sum(plan, (stage) => stage.tokens)) },
+      more: `tokens in ${showNumber(steps)} ${steps === 1 ? "step" : "steps"}`,
+    },
+    {
+      ...{ name: "operations", value: showFlops(sum(plan, ({ flops }) => flops.total)) },
+      more: stages.length === 1 ? "one stage" : `${stages.length} stages`,
+    },
+    { name: "time", value: showDuration(sum(plan, ({ seconds }) => seconds)), more: "estimated" },
+    ...(held === 0
+      ? []
+      : [
+          {
+            name: where,
+            value: showBytes(held),
+            more: `${over ? "more than the" : "of"} ${showBytes(hardware.device_bytes)}${over ? " that there are" : ""}`,
+          },
+        ]),
+  ];
+  const items = tiles.map(
+    ({ name, value, more }) =>
+      `<li${over && name === where ? ' class="warn"' : ""}><span>${name}</span> <b>${escapeText(value)}</b> <span>${escapeText(more)}</span></li>`,
+  );
+  return `<ul class="figures">${items.join("")}</ul>`;
 }
 
 function measured({ before, stages }: Plan): string {

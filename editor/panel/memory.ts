@@ -1,4 +1,5 @@
 import { element, escapeText } from "../../compiler/drawing/svg.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanLedger, PlanStage } from "../../compiler/plan.ts";
 import { showBytes, showRatio } from "../../compiler/values/show.ts";
 
@@ -16,6 +17,12 @@ const TERMS: readonly Term[] = [
   "kv_cache",
 ];
 
+/** The share of a host's memory from which on there is something to see of it in a bar. */
+const LEAST_DRAWN = 0.01;
+
+/** What CUDA takes beside the ledger has the colour of the cache, which training has none of. */
+const BESIDE = TERMS.indexOf("kv_cache");
+
 interface Part {
   readonly name: string;
   readonly bytes: number;
@@ -28,13 +35,16 @@ export function memorySection(plan: Plan): string {
   if (stages.length === 0) return "";
   const ledgers = stages.flatMap(({ memory }) => memory.device ?? []);
   if (ledgers.length < stages.length) {
-    const why = `Not counted: what a model of ${plan.model.family} keeps in memory hangs on an engine that computes it.`;
+    const why = `Not counted: what a model of ${plan.model.family} keeps in memory depends on an engine that computes it.`;
     return `<section><h2>Memory</h2>\n<p class="note">${escapeText(why)}</p></section>`;
   }
   const devices = stages.map((stage, k) => ({
     stage,
-    parts: TERMS.map((term, colour): Part => ({ name: wording(term), bytes: ledgers[k]![term], colour })),
-    total: ledgers[k]!.total,
+    parts: [
+      ...TERMS.map((term, colour): Part => ({ name: wording(term), bytes: ledgers[k]![term], colour })),
+      { name: "CUDA and its kernels", bytes: deviceNeed(plan, stage) - ledgers[k]!.total, colour: BESIDE },
+    ],
+    total: deviceNeed(plan, stage),
   }));
   const hosts = stages.map((stage) => {
     const parts = Object.entries(stage.memory.host).map(
@@ -44,9 +54,16 @@ export function memorySection(plan: Plan): string {
   });
   const each = hardware.devices > 1 ? `Each of ${hardware.devices} devices` : "The device";
   const alike = hardware.devices > 1 ? "; all hold the same" : "";
-  const host = hosts.some(({ total }) => total > 0)
-    ? `<h3>Each host: ${showBytes(hardware.host_bytes)}</h3>${bars(hosts, hardware.host_bytes)}`
-    : "";
+  const most = Math.max(...hosts.map(({ total }) => total));
+  // A CPU's memory is the host's: nothing is said twice.
+  const same = hardware.kind === "cpu" && hosts.every(({ total }, k) => total <= ledgers[k]!.total);
+  const host = same
+    ? ""
+    : most >= LEAST_DRAWN * hardware.host_bytes
+      ? `<h3>Each host: ${showBytes(hardware.host_bytes)}</h3>${bars(hosts, hardware.host_bytes)}`
+      : most > 0
+        ? `<p class="note">Each host holds at most ${showBytes(most)} of its ${showBytes(hardware.host_bytes)} besides.</p>`
+        : "";
   return `<section><h2>Memory</h2>
 <h3>${each}: ${showBytes(hardware.device_bytes)}${alike}</h3>
 ${bars(devices, hardware.device_bytes)}

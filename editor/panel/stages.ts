@@ -1,4 +1,5 @@
 import { escapeText } from "../../compiler/drawing/svg.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanPairs, PlanPlace, PlanStage } from "../../compiler/plan.ts";
 import { showFlops } from "../../compiler/values/amounts.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
@@ -14,7 +15,8 @@ interface Column {
   readonly warns?: (stage: PlanStage, plan: Plan) => boolean;
 }
 
-const sum = ({ stages }: Plan, value: (stage: PlanStage) => number) =>
+/** What the stages come to together. */
+export const sum = ({ stages }: Plan, value: (stage: PlanStage) => number) =>
   stages.reduce((total, stage) => total + value(stage), 0);
 
 const COLUMNS: readonly Column[] = [
@@ -22,7 +24,7 @@ const COLUMNS: readonly Column[] = [
   { head: "theta", cell: showTheta },
   { head: "pairs", cell: ({ pairs }) => showPairs(pairs), words: true, warns: ({ pairs }) => pairs.extrapolated > 0 },
   { head: "steps", cell: ({ steps }) => showNumber(steps), total: (plan) => showNumber(sum(plan, (s) => s.steps)) },
-  { head: "rows a step", cell: ({ sequences }) => showNumber(sequences) },
+  { head: "rows", cell: ({ sequences }) => showNumber(sequences) },
   { head: "tokens", cell: ({ tokens }) => showNumber(tokens), total: (plan) => showNumber(sum(plan, (s) => s.tokens)) },
   {
     head: "operations",
@@ -37,26 +39,41 @@ const COLUMNS: readonly Column[] = [
   {
     head: "a device",
     cell: ({ memory }) => (memory.device ? showBytes(memory.device.total) : "not counted"),
-    warns: ({ memory }, { hardware }) => (memory.device?.total ?? 0) > hardware.device_bytes,
+    warns: (stage, plan) => deviceNeed(plan, stage) > plan.hardware.device_bytes,
   },
-  { head: "reads", cell: showMix, words: true },
+];
+
+/** Sources of a stage that are told in a cell: of more, the largest and how many others. */
+const MOST_SOURCES = 4;
+
+/** What most recipes say once for all stages: a column only where stages differ. */
+const COMMON: readonly Column[] = [
+  { head: "reads", cell: (stage, plan) => showMix(stage, plan, MOST_SOURCES), words: true },
   { head: "trains", cell: showMethod, words: true },
   { head: "devices", cell: showParallel, words: true },
 ];
 
+/** What `reads`, `trains` or `devices` says of every stage; undefined where they differ. */
+export function commonFact(plan: Plan, name: string): string | undefined {
+  const cell = name === "reads" ? showMix : COMMON.find(({ head }) => head === name)!.cell;
+  const [first, ...others] = plan.stages.map((stage) => cell(stage, plan));
+  return others.every((other) => other === first) ? first : undefined;
+}
+
 /** A row for each stage and one for all; in a narrow panel each row becomes a card. */
 export function stagesSection(plan: Plan): string {
   const { stages } = plan;
-  const head = ["stage", ...COLUMNS.map(({ head }) => head)];
+  const columns = [...COLUMNS, ...COMMON.filter(({ head }) => commonFact(plan, head) === undefined)];
+  const head = ["stage", ...columns.map(({ head }) => head)];
   // The roles are named because a card is laid out as no table, which takes them away.
   const rows = stages.map((stage, index) => {
-    const cells = COLUMNS.map(({ head, cell, words, warns }) => {
+    const cells = columns.map(({ head, cell, words, warns }) => {
       const classes = [...(words ? ["words"] : []), ...(warns?.(stage, plan) ? ["warn"] : [])].join(" ");
       return `<td role="cell" data-name="${head}"${classes && ` class="${classes}"`}>${escapeText(cell(stage, plan))}</td>`;
     });
     return `<tr role="row"><th role="rowheader" scope="row">${stageName(plan, index)}</th>${cells.join("")}</tr>`;
   });
-  const totals = COLUMNS.map(
+  const totals = columns.map(
     ({ head, total }) =>
       `<td role="cell"${total ? ` data-name="${head}"` : ' class="none"'}>${total ? escapeText(total(plan)) : ""}</td>`,
   );
@@ -93,9 +110,12 @@ export function showTheta({ rope }: Pick<PlanStage, "rope">): string {
 }
 
 /** In the order of the sources: a plan as JSON has its keys sorted. */
-function showMix({ mix }: PlanStage, { data }: Plan): string {
+function showMix({ mix }: PlanStage, { data }: Plan, most = Number.POSITIVE_INFINITY): string {
   const sources = data.sources.filter(({ name }) => (mix[name] ?? 0) > 0).map(({ name }) => name);
-  return sources.length === 1 ? sources[0]! : sources.map((name) => `${name} ${showRatio(mix[name]!)}`).join(", ");
+  if (sources.length === 1) return sources[0]!;
+  const shown = sources.length > most ? [...sources].sort((a, b) => mix[b]! - mix[a]!).slice(0, most - 1) : sources;
+  const left = sources.length - shown.length;
+  return [...shown.map((name) => `${name} ${showRatio(mix[name]!)}`), ...(left > 0 ? [`${left} more`] : [])].join(", ");
 }
 
 function showMethod({ train }: PlanStage): string {
@@ -122,7 +142,8 @@ const PAIR_WORDS = [
 ] as const;
 
 function showPairs(pairs: PlanPairs): string {
-  const changed = PAIR_WORDS.filter(([name]) => pairs[name] > 0).map(([name, word]) => `${pairs[name]} ${word}`);
+  // A number stays with its word.
+  const changed = PAIR_WORDS.filter(([name]) => pairs[name] > 0).map(([name, word]) => `${pairs[name]}\u00a0${word}`);
   return changed.join(", ") || `${pairs.unchanged} same`;
 }
 

@@ -17,7 +17,7 @@ export function thetaSection(plan: Plan): string {
   if (stages.length === 0) return "";
   const columns = [
     {
-      name: model.initialize ? "at the start" : "base model",
+      name: model.initialize ? "start" : "base",
       context: model.context,
       theta: model.rope.theta,
       text: showTheta(model),
@@ -63,11 +63,13 @@ export function thetaSection(plan: Plan): string {
       }),
     ],
   });
-  const values = columns.map(({ name, text }) => `<li><b>${escapeText(name)}</b> ${escapeText(text)}</li>`);
+  const values = columns.map(
+    ({ name, text }) => `<li><b>${escapeText(name)}</b> <span>${escapeText(text)}</span></li>`,
+  );
   const key = shaded
     ? `<p class="note">Shaded: with a theta from here on, plain RoPE turns no pair past the angles that the base model was trained on.</p>`
     : "";
-  return `<section><h2>theta</h2><figure class="chart">${chart}</figure><ul class="values">${values.join("")}</ul>${key}</section>`;
+  return `<section><h2>theta</h2><div class="beside"><figure class="chart">${chart}</figure><ul class="values">${values.join("")}</ul></div>${key}</section>`;
 }
 
 function shade(frame: Frame, x: number, half: number, bound: number): string {

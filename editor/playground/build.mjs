@@ -10,7 +10,7 @@ import { iconSvg } from "../vscode/icon.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
 
-/** Recipes that come along, and the files that they name and a browser can hold: configurations of models. */
+/** Recipes that come along, and the files that a recipe may name and a browser can hold: those recipes, and configurations of models. */
 export function examples() {
   const recipes = join(root, "recipes");
   const names = recipeNames(recipes);
@@ -29,7 +29,10 @@ export function examples() {
     })),
     // Of a tokenizer only that it is there.
     files: Object.fromEntries(
-      files.map((name) => [name, name.endsWith("tokenizer.json") ? "{}" : readFileSync(join(recipes, name), "utf8")]),
+      [...ordered, ...files].map((name) => [
+        name,
+        name.endsWith("tokenizer.json") ? "{}" : readFileSync(join(recipes, name), "utf8"),
+      ]),
     ),
   };
 }

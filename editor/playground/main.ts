@@ -3,7 +3,9 @@ import type { EditorView } from "@codemirror/view";
 import { escapeText } from "../../compiler/drawing/svg.ts";
 import type { Finding, Look } from "./answers.ts";
 import { Client } from "./client.ts";
-import { applyEdits, offsetOf, recipeEditor, replaceText } from "./recipe_editor.ts";
+import { showView, startLayout } from "./layout.ts";
+import { offsetOf } from "./places.ts";
+import { applyEdits, recipeEditor, replaceText, showCursor } from "./recipe_editor.ts";
 import { hashOf, textOf } from "./share.ts";
 
 /** Recipes to begin with, put in when the page is built; the first one is shown. */
@@ -36,7 +38,10 @@ function show(found: Look | Error): void {
     showPlan(null);
     return;
   }
+  const height = view.dom.clientHeight;
   showFindings(found.findings);
+  // A longer list leaves less room to the text: the line that is written on stays in sight.
+  if (view.hasFocus && view.dom.clientHeight < height) showCursor(view);
   showPlan(found.plan);
   void keep();
 }
@@ -45,11 +50,17 @@ function show(found: Look | Error): void {
 function showPlan(plan: string | null): void {
   const picture = element("plan");
   if (plan !== null) picture.innerHTML = plan;
-  else if (another) picture.innerHTML = "<p>The plan appears here once the recipe has no errors.</p>";
+  else if (another) picture.innerHTML = `<p class="empty">${whyNoPlan()}</p>`;
   if (plan !== null) another = false;
   const old = plan === null && !another;
   picture.classList.toggle("old", old);
   element("stale").hidden = !old;
+}
+
+function whyNoPlan(): string {
+  return view.state.doc.toString().trim() === ""
+    ? "An empty recipe has no plan. Choose one of the list above, or begin with <code>model { from = … }</code>."
+    : "The plan appears here once the recipe has no errors.";
 }
 
 const WORDS = { 1: "error", 2: "warning", 3: "note" } as const;
@@ -60,14 +71,16 @@ function showFindings(findings: readonly Finding[]): void {
     return count === 0 ? [] : [`${count} ${WORDS[severity]}${count === 1 ? "" : "s"}`];
   });
   const errors = findings.some(({ severity }) => severity === 1);
-  element("count").textContent = [...(errors ? [] : ["No errors"]), ...counts].join(", ");
-  const items = findings.map(({ severity, code, message, range, fixes }, index) => {
+  const count = element("count");
+  count.textContent = [...(errors ? [] : ["No errors"]), ...counts].join(", ");
+  count.className = errors ? "error" : findings.some(({ severity }) => severity === 2) ? "warning" : "fine";
+  const items = findings.map(({ severity, code, message, range, fixes, aside }, index) => {
     const buttons = fixes.map(
       ({ title }, fix) =>
         `<button type="button" data-finding="${index}" data-fix="${fix}">${escapeText(title)}</button>`,
     );
     return `<li class="${WORDS[severity]}"><button type="button" class="place" data-line="${range.start.line}" data-character="${range.start.character}">${WORDS[severity]} ${escapeText(code)}, line ${range.start.line + 1}</button>${SITE ? ` <a href="../errors/${escapeText(code)}.html">what it means</a>` : ""}
-<span>${escapeText(message)}</span>${buttons.length > 0 ? `<div class="fixes">${buttons.join("")}</div>` : ""}</li>`;
+<span>${escapeText(message)}</span>${aside ? `<p class="aside">${escapeText(aside)}</p>` : ""}${buttons.length > 0 ? `<div class="fixes">${buttons.join("")}</div>` : ""}</li>`;
   });
   const list = element("findings");
   list.innerHTML = items.join("");
@@ -99,6 +112,18 @@ async function share(): Promise<void> {
   }
 }
 
+/** The recipe as a file, named as the recipe names itself. */
+function download(): void {
+  const text = view.state.doc.toString();
+  const name = /^[ \t]*recipe[ \t]+(\w+)/m.exec(text)?.[1] ?? "recipe";
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  link.download = `${name}.ctx`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  say(`Saved as ${name}.ctx.`);
+}
+
 async function format(): Promise<void> {
   const { doc } = view.state;
   const edits = await client.ask({ kind: "format", text: doc.toString() });
@@ -128,6 +153,13 @@ function choose(name: string): void {
   shown = name;
 }
 
+/** The examples of a folder, in the list. */
+function optionsIn(folder: string): string {
+  return EXAMPLES.filter(({ name }) => name.slice(0, name.lastIndexOf("/") + 1) === folder)
+    .map(({ name }) => `<option value="${escapeText(name)}">${escapeText(name.slice(folder.length))}</option>`)
+    .join("");
+}
+
 let replacing = false;
 
 /** Puts another text in place of the whole. */
@@ -138,10 +170,8 @@ function put(text: string): void {
 }
 
 async function start(): Promise<void> {
-  examples.innerHTML = [
-    `<option value="">your own</option>`,
-    ...EXAMPLES.map(({ name }) => `<option value="${escapeText(name)}">${escapeText(name)}</option>`),
-  ].join("");
+  startLayout();
+  examples.innerHTML = `<option value="">your own</option>${optionsIn("")}<optgroup label="after published runs">${optionsIn("published/")}</optgroup>`;
   view = recipeEditor(element("recipe"), await fromAddress(), client, show, (whole) => {
     another ||= whole;
     // An example that is changed is one's own from then on.
@@ -159,10 +189,20 @@ async function start(): Promise<void> {
     choose(examples.value);
     const text = example ? example.text : own;
     if (text !== null) put(text);
+    document.querySelector(".right")!.scrollTo(0, 0);
     say(text === null ? "There is no text of your own yet: change this one." : "");
   });
   element("share").addEventListener("click", () => void share());
   element("format").addEventListener("click", () => void format());
+  element("download").addEventListener("click", download);
+  document.addEventListener("keydown", (event) => {
+    const save = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "s";
+    const layOut = event.shiftKey && event.altKey && event.code === "KeyF";
+    if (!save && !layOut) return;
+    event.preventDefault();
+    if (save) download();
+    else void format();
+  });
   window.addEventListener("hashchange", async () => {
     if (shown === "") own = view.state.doc.toString();
     put(await fromAddress());
@@ -171,6 +211,7 @@ async function start(): Promise<void> {
   document.addEventListener("click", ({ target }) => {
     const place = target instanceof Element ? target.closest<HTMLElement>(".place") : null;
     if (!place) return;
+    showView("recipe");
     const at = { line: Number(place.dataset.line), character: Number(place.dataset.character) };
     view.dispatch({ selection: { anchor: offsetOf(view.state.doc, at) }, scrollIntoView: true });
     view.focus();

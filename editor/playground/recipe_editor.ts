@@ -11,37 +11,16 @@ import {
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
 import { type Diagnostic, forceLinting, linter, lintGutter, lintKeymap } from "@codemirror/lint";
-import { EditorState, StateEffect, StateField, type Text } from "@codemirror/state";
-import {
-  Decoration,
-  type DecorationSet,
-  drawSelection,
-  EditorView,
-  highlightActiveLine,
-  hoverTooltip,
-  keymap,
-  lineNumbers,
-  WidgetType,
-} from "@codemirror/view";
-import type { CompletionItem, InlayHint, Position, Range, TextEdit } from "../service/protocol.ts";
+import { EditorState, type Text } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
+import type { CompletionItem, TextEdit } from "../service/protocol.ts";
 import type { Finding, Look } from "./answers.ts";
+import { besideText, hangingLines, setBeside } from "./beside_text.ts";
 import type { Client } from "./client.ts";
 import { htmlOf } from "./markdown.ts";
 import { recipeMode } from "./mode.ts";
-
-/** The place of a position; one that the text does not have is taken to the nearest that it has. */
-export function offsetOf(doc: Text, { line, character }: Position): number {
-  if (line >= doc.lines) return doc.length;
-  const { from, to } = doc.line(line + 1);
-  return Math.min(from + character, to);
-}
-
-export function positionOf(doc: Text, offset: number): Position {
-  const { number, from } = doc.lineAt(offset);
-  return { line: number - 1, character: offset - from };
-}
-
-const spanOf = (doc: Text, { start, end }: Range) => ({ from: offsetOf(doc, start), to: offsetOf(doc, end) });
+import { offsetOf, positionOf, spanOf } from "./places.ts";
+import { signatures } from "./signature.ts";
 
 /** Applies edits that were made for this very text. */
 export function applyEdits(view: EditorView, edits: readonly TextEdit[]): void {
@@ -74,9 +53,10 @@ export function recipeEditor(
         // A long comment goes on below.
         EditorView.lineWrapping,
         [lineNumbers(), lintGutter(), history(), drawSelection(), highlightActiveLine(), bracketMatching()],
-        [indentOnInput(), indentUnit.of("  "), closeBrackets(), recipeMode, hintField],
+        [indentOnInput(), indentUnit.of("  "), closeBrackets(), recipeMode, besideText, hangingLines],
         autocompletion({ override: [(context) => complete(context, client)] }),
         hoverTooltip((view, offset) => hover(view, offset, client)),
+        signatures(client),
         EditorView.updateListener.of(({ docChanged, changes, startState, transactions }) => {
           if (!docChanged) return;
           let whole = false;
@@ -97,6 +77,11 @@ export function recipeEditor(
   });
 }
 
+/** Scrolls to where one writes. */
+export function showCursor(view: EditorView): void {
+  view.dispatch({ effects: EditorView.scrollIntoView(view.state.selection.main.head) });
+}
+
 /** Another text in place of the whole, which is looked at without delay. */
 export function replaceText(view: EditorView, text: string): void {
   view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: 0 } });
@@ -109,7 +94,7 @@ async function look(view: EditorView, client: Client, looked: (look: Look | Erro
     const found = await client.ask({ kind: "look", text: doc.toString() });
     if (view.state.doc !== doc) return [];
     looked(found);
-    view.dispatch({ effects: setHints.of(found.hints) });
+    view.dispatch({ effects: setBeside.of(found) });
     return found.findings.map((finding) => diagnosticOf(finding, doc));
   } catch (error) {
     looked(error as Error);
@@ -196,41 +181,3 @@ function elementOf(name: string, className: string, html: string): HTMLElement {
   element.innerHTML = html;
   return element;
 }
-
-/** What the compiler works out, in the text but not of it. */
-class HintWidget extends WidgetType {
-  constructor(private readonly hint: InlayHint) {
-    super();
-  }
-  override eq(other: HintWidget): boolean {
-    return other.hint.label === this.hint.label;
-  }
-  override toDOM(): HTMLElement {
-    const element = document.createElement("span");
-    element.className = "hint";
-    element.textContent = this.hint.label;
-    if (this.hint.tooltip) element.title = this.hint.tooltip;
-    return element;
-  }
-}
-
-const setHints = StateEffect.define<readonly InlayHint[]>();
-
-const hintField = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(shown, transaction) {
-    let hints = shown.map(transaction.changes);
-    for (const effect of transaction.effects) {
-      if (!effect.is(setHints)) continue;
-      const { doc } = transaction.state;
-      hints = Decoration.set(
-        effect.value.map((hint) =>
-          Decoration.widget({ widget: new HintWidget(hint), side: 1 }).range(offsetOf(doc, hint.position)),
-        ),
-        true,
-      );
-    }
-    return hints;
-  },
-  provide: (field) => EditorView.decorations.from(field),
-});

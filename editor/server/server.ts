@@ -2,13 +2,16 @@ import {
   type CancellationToken,
   type Connection,
   createConnection,
+  type Diagnostic,
   DidChangeWatchedFilesNotification,
   ErrorCodes,
   FileChangeType,
   type InitializeParams,
   LSPErrorCodes,
   MessageType,
+  type Position,
   ProposedFeatures,
+  type Range,
   ResponseError,
   ShowMessageNotification,
   type WorkspaceFolder,
@@ -177,7 +180,10 @@ class Server {
       this.#now(({ range }, at) => ({ data: service.semanticTokens(at, range) }), { data: [] }, "background"),
     );
     connection.onCodeAction(
-      this.#analysed(({ range, context }, at) => service.codeActions(at, range, context.only) as never[], []),
+      this.#analysed(
+        ({ range, context }, at) => service.codeActions(at, asked(range, context.diagnostics), context.only) as never[],
+        [],
+      ),
     );
     connection.onCodeLens(this.#analysed((_, at) => service.codeLenses(at), []));
     languages.inlayHint.on(this.#analysed(({ range }, at) => service.inlayHints(at, range), []));
@@ -245,3 +251,16 @@ function refusing<T extends object>(answer: T | service.Refusal): T {
   if ("refused" in answer) throw new ResponseError(ErrorCodes.InvalidRequest, answer.refused);
   return answer;
 }
+
+/** What a question about a cursor means: some editors send along the diagnostics of its line, wherever on it they stand. */
+function asked(range: Range, diagnostics: readonly Diagnostic[]): Range {
+  let { start, end } = range;
+  for (const { range: at } of diagnostics) {
+    if (at.start.line > range.end.line || at.end.line < range.start.line) continue;
+    if (isBefore(at.start, start)) start = at.start;
+    if (isBefore(end, at.end)) end = at.end;
+  }
+  return { start, end };
+}
+
+const isBefore = (a: Position, b: Position) => a.line < b.line || (a.line === b.line && a.character < b.character);

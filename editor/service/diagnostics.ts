@@ -1,6 +1,8 @@
 import type { Diagnostic, Place } from "../../compiler/diagnostics/diagnostic.ts";
 import { Report } from "../../compiler/diagnostics/report.ts";
 import { reportSyntax } from "../../compiler/diagnostics/syntax.ts";
+import { folderOf, joinPath } from "../../compiler/path.ts";
+import type { FileNode, Span } from "../../grammar/ast.ts";
 import { type EditorDiagnostic, SEVERITIES } from "./protocol.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -17,8 +19,53 @@ export function diagnosticsOf(snapshot: Snapshot): Map<string, EditorDiagnostic[
     const list = found.get(uri);
     if (list) list.push(shown);
     else found.set(uri, [shown]);
+    const passedOn = throughImport(diagnostic, shown, snapshot);
+    if (passedOn) found.get(snapshot.workspace.uri(snapshot.file))!.push(passedOn);
   }
   return found;
+}
+
+/**
+ * An error of an imported file, at the import that leads there: whoever has the recipe alone before them would not see why there is no
+ * plan. Undefined of what stands in the recipe itself, or is no error.
+ */
+function throughImport(
+  { at, severity }: Diagnostic,
+  shown: EditorDiagnostic,
+  snapshot: Snapshot,
+): EditorDiagnostic | undefined {
+  if (severity !== "error" || at.file === snapshot.file) return undefined;
+  const path = importLeadingTo(at.file, snapshot);
+  const location = snapshot.location(at);
+  if (!path || !location) return undefined;
+  const home = `${folderOf(snapshot.file)}/`;
+  const name = at.file.startsWith(home) ? at.file.slice(home.length) : at.file;
+  const { tags: _, relatedInformation: others = [], ...rest } = shown;
+  return {
+    ...rest,
+    range: snapshot.range(path),
+    message: `in ${name}: ${shown.message}`,
+    relatedInformation: [{ location, message: "here" }, ...others],
+  };
+}
+
+/** The path of the recipe's own import through which a file is read. */
+function importLeadingTo(file: string, { file: own, tree, sources }: Snapshot): Span | undefined {
+  const trees = new Map(sources.files.map(({ name, tree }) => [name, tree]));
+  const seen = new Set([own]);
+  const leads = (from: string): boolean => {
+    if (from === file) return true;
+    if (seen.has(from)) return false;
+    seen.add(from);
+    return importsOf(trees.get(from), from).some(({ target }) => leads(target));
+  };
+  return importsOf(tree, own).find(({ target }) => leads(target))?.path;
+}
+
+function importsOf(tree: FileNode | undefined, file: string) {
+  return (tree?.body ?? []).flatMap((node) =>
+    node.kind === "import" && node.path ? [{ path: node.path, target: joinPath(folderOf(file), node.path.value) }] : [],
+  );
 }
 
 /** A diagnostic as the protocol has it; undefined of a file that was not read. */

@@ -35,8 +35,11 @@ function aboutWord(word: Meaning, snapshot: Snapshot): string[] | undefined {
       return role.of === "stage" ? aboutStage(name, snapshot) : aboutNamed(word, snapshot);
     case "property": {
       if (!role.definition) return undefined;
-      const own = valuesIn(role.node.value, role.node.value, snapshot);
-      return [...aboutProperty(role.definition), literal(role.node.value) ? "" : own, ...numbersOf(word, snapshot)];
+      const numbers = numbersOf(word, snapshot);
+      // Their table has the thetas of the stages already.
+      const told = role.definition.name === "theta" && numbers.some((text) => text !== "");
+      const own = told || literal(role.node.value) ? "" : valuesIn(role.node.value, role.node.value, snapshot);
+      return [...aboutProperty(role.definition), own, ...numbers];
     }
     case "measure":
       return aboutProperty(role.definition);

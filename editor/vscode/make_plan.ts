@@ -22,10 +22,12 @@ export function makePlan(
 ): Promise<Planned> {
   const set = Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${String(value)}`]);
   const words = [...program.args, "plan", "--json", ...set, "--", recipe.file];
+  // What it says is shown as text. FORCE_COLOR, which editors set for their own sake, wins over NO_COLOR in Node, even when it is empty.
+  const { FORCE_COLOR: _, ...surroundings } = process.env;
   return new Promise((answer) => {
     const child = spawn(program.command, words, {
       cwd: recipe.folder,
-      env: { ...process.env, ...program.env, NO_COLOR: "1", FORCE_COLOR: "" },
+      env: { ...surroundings, ...program.env, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
       signal,
     });

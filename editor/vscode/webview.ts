@@ -7,7 +7,9 @@ const STYLE = `
 body { margin: 0; padding: 16px 20px 40px; }
 .fault { margin: 0 0 16px; padding: 10px 12px; border-left: 3px solid var(--vscode-editorError-foreground, #b3261e); background: var(--vscode-textBlockQuote-background, transparent); }
 .fault p { margin: 0 0 6px; font-weight: 600; }
-.fault pre { margin: 0; overflow-x: auto; font-family: var(--vscode-editor-font-family, monospace); font-size: 12px; }
+.fault pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-family: var(--vscode-editor-font-family, monospace); font-size: 12px; }
+.fault .place { padding: 0; border: 0; background: none; color: var(--vscode-textLink-foreground, #1f628e); font: inherit; cursor: pointer; }
+.fault .place:hover { text-decoration: underline; }
 .old { opacity: .5; }
 `;
 
@@ -40,5 +42,14 @@ export function panelPage(options: { nonce: string; script: string; recipe: stri
 export function panelBody(latest: Planned, last: Planned | undefined): string {
   if ("plan" in latest) return renderPlan(latest.plan);
   const before = last && "plan" in last ? `<div class="old">${renderPlan(last.plan)}</div>` : "";
-  return `<div class="fault" role="alert"><p>There is no plan${before ? "; below stands the one before" : ""}.</p><pre>${escapeText(latest.fault)}</pre></div>${before}`;
+  return `<div class="fault" role="alert"><p>There is no plan${before ? "; below stands the one before" : ""}.</p><pre>${faultText(latest.fault)}</pre></div>${before}`;
+}
+
+/** What is said against a recipe, with buttons that lead to the places it names. */
+function faultText(fault: string): string {
+  return escapeText(fault).replace(
+    /^( *┌─ )(.+):(\d+):(\d+)$/gm,
+    (_, frame, file, line, column) =>
+      `${frame}<button type="button" class="place" data-file="${file}" data-line="${line - 1}" data-character="${column - 1}">${file}:${line}:${column}</button>`,
+  );
 }

@@ -3827,7 +3827,7 @@ export const language: LanguageDefinition = {
     "checkpoint": {
       "every": {
         "name": "every",
-        "doc": "The input of every n-th layer is kept, the rest computed again.",
+        "doc": "The input of every n-th layer is kept, the rest computed again, but for the last segment, whose activations are still there. Of an MLP its gate and up are computed again in every layer: as many layers as the model has still cost that, and save as much memory.",
         "status": "ready",
         "since": 1,
         "deprecated": null,

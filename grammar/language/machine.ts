@@ -123,7 +123,12 @@ export interface Memory extends Block {
   gradients?: "auto" | "device" | "host";
 }
 
-/** The input of every n-th layer is kept, the rest computed again. @example checkpoint = every(2) */
+/**
+ * The input of every n-th layer is kept, the rest computed again, but for the last segment, whose activations are still there. Of an MLP its
+ * gate and up are computed again in every layer: as many layers as the model has still cost that, and save as much memory.
+ *
+ * @example checkpoint = every(2)
+ */
 export interface Every extends Settings<"checkpoint"> {
   /** 1 keeps every layer's input. @min 1 */
   layers: Count;

@@ -2,6 +2,8 @@
 #include "attention.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 
 #include "attention_sm80.h"
 #include "elements.cuh"
@@ -12,8 +14,27 @@
 namespace ctx_cuda {
 namespace {
 
+// Kernels that compute attention, the fastest first, and their names.
+enum class Kernels { SM90, SM80, PLAIN };
+constexpr const char *NAMES[] = {"sm90", "sm80", "plain"};
+
+// The fastest that may be taken: those that CTX_ATTENTION names, so that others can be held against them or done without. Null: it names none.
+const Kernels *fastest() {
+  static const Kernels all[] = {Kernels::SM90, Kernels::SM80, Kernels::PLAIN};
+  static const Kernels *const found = []() -> const Kernels * {
+    const char *const named = std::getenv("CTX_ATTENTION");
+    if (!named) return all;
+    for (const Kernels &k : all)
+      if (!std::strcmp(named, NAMES[int(k)])) return &k;
+    return nullptr;
+  }();
+  return found;
+}
+bool allowed(Kernels k) { return fastest() && *fastest() <= k; }
+
 // Shapes and strides of everything that forward and backward share; `name` is the operation.
 ctx_status check(ctx_device *device, const char *name, const ctx_attention &a) {
+  if (!fastest()) return fail(device, CTX_ERR_ARGUMENT, "%s: CTX_ATTENTION is %s, expected sm90, sm80 or plain", name, std::getenv("CTX_ATTENTION"));
   if (a.heads < 1 || a.kv_heads < 1 || a.heads % a.kv_heads != 0)
     return fail(device, CTX_ERR_ARGUMENT, "%s: heads (%d) must be a positive multiple of kv_heads (%d)", name, a.heads, a.kv_heads);
   if (a.head_dim < 1 || a.head_dim > MAX_HEAD_DIM)
@@ -43,16 +64,10 @@ template <class G, class O> __global__ void delta_kernel(float *delta, Rows<G> d
   if (there && threadIdx.x % WARP == 0) delta[h * rows + i] = sum;
 }
 
-} // namespace
+Kernels chosen(bool hopper, bool ampere) { return hopper && allowed(Kernels::SM90) ? Kernels::SM90 : ampere && allowed(Kernels::SM80) ? Kernels::SM80 : Kernels::PLAIN; }
+Kernels kernels_for(const ctx_device *device, const ctx_attention &a) { return chosen(hopper_can(device, a), ampere_can(a)); }
+Kernels kernels_for(const ctx_device *device, const ctx_attention_grad &g) { return chosen(hopper_can(device, g.fwd), ampere_can(g)); }
 
-namespace {
-
-// Names as ctx_cuda_attention returns them.
-enum class Kernels { SM90, SM80, PLAIN };
-Kernels kernels_for(const ctx_device *device, const ctx_attention &a) { return hopper_can(device, a) ? Kernels::SM90 : ampere_can(a) ? Kernels::SM80 : Kernels::PLAIN; }
-Kernels kernels_for(const ctx_device *device, const ctx_attention_grad &g) { return hopper_can(device, g.fwd) ? Kernels::SM90 : ampere_can(g) ? Kernels::SM80 : Kernels::PLAIN; }
-
-constexpr const char *NAMES[] = {"sm90", "sm80", "plain"};
 constexpr decltype(&plain_forward) FORWARD[] = {hopper_forward, ampere_forward, plain_forward};
 constexpr decltype(&plain_backward) BACKWARD[] = {hopper_backward, ampere_backward, plain_backward};
 

@@ -45,6 +45,7 @@ template <int D, int COLS_> struct Backward {
 
   static constexpr uint32_t TILE_BYTES = 2 * Owned::BYTES + 2 * STAGES * Passing::BYTES;
   static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES;
+  static_assert(BYTES <= BLOCK_SHARED);
 
   __device__ explicit Backward(char *memory) {
     const uint32_t start = shared_address(memory), first = (start + ATOM_BYTES - 1) / ATOM_BYTES * ATOM_BYTES;
@@ -73,11 +74,20 @@ struct BackwardCall {
   const float *lse, *delta;
 };
 
-// sum[row] += factor * x, for a thread's rows that are there.
-template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, const Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
+// sum[row] += factor * x, for a thread's rows that are there. A row is read as a whole before it is written: the reads then wait for memory
+// together, and not each for the one before, since for all that the compiler knows they may be of what was just written.
+template <int N> __device__ __forceinline__ void add_to(const Rows<float> &sum, Accumulator<N> &x, float factor, const int (&row)[2], int rows, int column, int lane) {
 #pragma unroll
-  for (int i = 0; i < N / 2; i++)
-    if (row[i / 2 % 2] < rows) *sum.at(row[i / 2 % 2], column + fragment_column(lane, i)) += factor * x.at[i];
+  for (int h = 0; h < 2; h++) {
+    if (row[h] >= rows) continue;
+    float *const to = sum.at(row[h], column + fragment_column(lane, 0));
+#pragma unroll
+    for (int i = 0; i < N / 2; i++)
+      if (i / 2 % 2 == h) x.at[i] = fmaf(factor, x.at[i], to[fragment_column(0, i)]);
+#pragma unroll
+    for (int i = 0; i < N / 2; i++)
+      if (i / 2 % 2 == h) to[fragment_column(0, i)] = x.at[i];
+  }
 }
 
 // Queries that pass by a block of keys.
@@ -131,7 +141,7 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
     }
   } else { // compute
     more_registers<COMPUTING>();
-    const int w = int(threadIdx.x) / WARPGROUP - 1, lane = int(threadIdx.x) % WARPGROUP;
+    const int w = computing_warpgroup(), lane = int(threadIdx.x) % WARPGROUP;
     const float scale = a.scale * LOG2_E;
     int row[2];
     Span seen[2];
@@ -159,13 +169,19 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
       wgmma_wait<1>(); // S^T
       hold(p.at);
 #pragma unroll
-      for (int i = 0; i < B::COLS / 2; i++) p.at[i] = exp2_fast(fmaf(p.at[i], scale, -lse[fragment_column(0, i)]));
+      for (int i = 0; i < B::COLS / 2; i += 2) {
+        const Floats<2> of = get<2>(lse + fragment_column(0, i));
+        p.at[i] = exp2_fast(fmaf(p.at[i], scale, -of[0])), p.at[i + 1] = exp2_fast(fmaf(p.at[i + 1], scale, -of[1]));
+      }
       if (!tiles.full(tile_of(n))) mask(p, seen, tile_of(n) * B::COLS, 0);
       p_bf16.round(p);
       wgmma_wait<0>(); // dP^T
       hold(ds.at);
 #pragma unroll
-      for (int i = 0; i < B::COLS / 2; i++) ds.at[i] = p.at[i] * (ds.at[i] - delta[fragment_column(0, i)]);
+      for (int i = 0; i < B::COLS / 2; i += 2) {
+        const Floats<2> of = get<2>(delta + fragment_column(0, i));
+        ds.at[i] = p.at[i] * (ds.at[i] - of[0]), ds.at[i + 1] = p.at[i + 1] * (ds.at[i + 1] - of[1]);
+      }
       ds_bf16.round(ds);
 
       mma_AB(dv, p_bf16, d_o);
@@ -217,7 +233,7 @@ __global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT 
     }
   } else { // compute
     more_registers<COMPUTING>();
-    const int w = int(threadIdx.x) / WARPGROUP - 1, lane = int(threadIdx.x) % WARPGROUP;
+    const int w = computing_warpgroup(), lane = int(threadIdx.x) % WARPGROUP;
     const float scale = a.scale * LOG2_E;
     int row[2];
     Span seen[2];
@@ -291,13 +307,13 @@ template <int D> ctx_status run(ctx_device *device, const ctx_attention_grad &g)
   };
   TensorMap m[4];
   using Keys = ForKeys<D>;
-  CTX_TRY(maps(Keys::COLS, OWN, m));
   CTX_TRY(allow(device, dkv_kernel<D>, Keys::BYTES));
+  CTX_TRY(maps(Keys::COLS, OWN, m));
   launch(device, dkv_kernel<D>, dim3(unsigned(key_blocks * a.kv_heads)), dim3(THREADS), Keys::BYTES, m[0], m[1], m[2], m[3], call, Rows<float>(g.dk), Rows<float>(g.dv));
   call.blocks = query_blocks;
   using Queries = ForQueries<D>;
-  CTX_TRY(maps(OWN, Queries::COLS, m));
   CTX_TRY(allow(device, dq_kernel<D>, Queries::BYTES));
+  CTX_TRY(maps(OWN, Queries::COLS, m));
   launch(device, dq_kernel<D>, dim3(unsigned(query_blocks * a.heads)), dim3(THREADS), Queries::BYTES, m[0], m[1], m[2], m[3], call, Rows<float>(g.dq));
   return CTX_OK;
 }

@@ -38,6 +38,7 @@ template <int D> struct Forward {
   Stages<STAGES> k_stages, v_stages;
 
   static constexpr uint32_t TILE_BYTES = Queries::BYTES + 2 * STAGES * Keys::BYTES, BYTES = ATOM_BYTES + TILE_BYTES + 8 + 2 * Stages<STAGES>::BYTES;
+  static_assert(BYTES <= BLOCK_SHARED);
 
   // `memory`: BYTES of the block's shared memory, of which tiles begin at the first multiple of ATOM_BYTES.
   __device__ explicit Forward(uint32_t memory) {
@@ -95,7 +96,7 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
     }
   } else { // compute
     more_registers<F::COMPUTING>();
-    const int w = int(threadIdx.x) / WARPGROUP - 1, lane = int(threadIdx.x) % WARPGROUP;
+    const int w = computing_warpgroup(), lane = int(threadIdx.x) % WARPGROUP;
     const float scale = a.scale * LOG2_E; // of exponents of two
     int row[2];                           // this thread's two
     Span seen[2];
@@ -158,6 +159,7 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
         hold(s.at);
         at.k_stages.release(n);
         softmax(n);
+        wait_after(sum[0] + sum[1], at.q_full);
         wgmma_wait<0>(); // O
         hold(o.at);
         at.v_stages.release(n - 1);
@@ -188,14 +190,18 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
       }
       __syncwarp(); // the threads of the row have read its lse
       if (there && lane % 4 == 0) *lse_at = lse;
+      if (!there) continue;
+      O *const to = out.at(row[h], head * D + fragment_column(lane, 0));
 #pragma unroll
-      for (int i = 2 * h; i < D / 2; i += 4) {
-        if (!there) continue;
-        O *const to = out.at(row[h], head * D + fragment_column(lane, i));
-        float x = o.at[i] * own, y = o.at[i + 1] * own;
-        if (before != 0) x += before * to_float(to[0]), y += before * to_float(to[1]);
-        write(to, x, y, a.pairs);
+      for (int i = 0; i < D / 2; i++)
+        if (i / 2 % 2 == h) o.at[i] *= own;
+      if (before != 0) { // all of the row's reads before its first write, so that they wait for memory together
+#pragma unroll
+        for (int i = 0; i < D / 2; i++)
+          if (i / 2 % 2 == h) o.at[i] = fmaf(before, to_float(to[fragment_column(0, i)]), o.at[i]);
       }
+#pragma unroll
+      for (int i = 2 * h; i < D / 2; i += 4) write(to + fragment_column(0, i), o.at[i], o.at[i + 1], a.pairs);
     }
   }
 #endif
@@ -211,13 +217,13 @@ ctx_status hopper_forward(ctx_device *device, const ctx_attention &a) {
       using F = Forward<decltype(d)::value>;
       const auto kernel = forward_kernel<decltype(d)::value, O>;
       const auto run = [&]() -> ctx_status {
+        CTX_TRY(allow(device, kernel, F::BYTES));
         TensorMap q, k, v;
         CTX_TRY(make_map(device, "attention_forward: q", a.q, F::ROWS, &q));
         CTX_TRY(make_map(device, "attention_forward: k", a.k, F::KEYS, &k));
         CTX_TRY(make_map(device, "attention_forward: v", a.v, F::KEYS, &v));
         const int blocks = tile_count(int(a.q.rows), F::ROWS);
         const bool pairs = reinterpret_cast<uintptr_t>(a.o.data) % (2 * sizeof(O)) == 0 && a.o.ld % 2 == 0;
-        CTX_TRY(allow(device, kernel, F::BYTES));
         launch(device, kernel, dim3(unsigned(blocks * a.heads)), dim3(F::THREADS), F::BYTES, q, k, v,
                ForwardCall{Visibility(a), a.heads, a.heads / a.kv_heads, blocks, a.scale, a.lse, a.merge != 0, pairs}, Rows<O>(a.o));
         return CTX_OK;

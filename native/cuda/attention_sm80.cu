@@ -146,14 +146,29 @@ template <int D, class O> __global__ void __launch_bounds__(THREADS) forward_ker
     __syncwarp(); // the row's lanes have read its lse
     if (!there) continue;
     if (lane % 4 == 0) *lse_at = lse;
+    O *const to = out.at(i, column + 2 * (lane % 4));
 #pragma unroll
-    for (int n = 0; n < D / 8; n++)
+    for (int n = 0; n < D / 8; n++) o.at[n][2 * h] *= own, o.at[n][2 * h + 1] *= own;
+    if (before != 0) { // all of the row's reads before its first write, so that they wait for memory together
 #pragma unroll
-      for (int e = 0; e < 2; e++) {
-        O *const to = out.at(i, column + 8 * n + 2 * (lane % 4) + e);
-        store(*to, o.at[n][2 * h + e] * own + (before == 0 ? 0.0f : before * to_float(*to)));
-      }
+      for (int n = 0; n < D / 8; n++)
+#pragma unroll
+        for (int e = 0; e < 2; e++) o.at[n][2 * h + e] = fmaf(before, to_float(to[8 * n + e]), o.at[n][2 * h + e]);
+    }
+#pragma unroll
+    for (int n = 0; n < D / 8; n++) store(to[8 * n], o.at[n][2 * h]), store(to[8 * n + 1], o.at[n][2 * h + 1]);
   }
+}
+
+// to[row] += factor * half h of sum. The row is read as a whole before it is written: the reads then wait for memory together, and not each for
+// the one before, since for all that the compiler knows they may be of what was just written.
+template <int D> __device__ __forceinline__ void add_to(float *to, Sum<D> &sum, int h, float factor) {
+#pragma unroll
+  for (int n = 0; n < D / 8; n++)
+#pragma unroll
+    for (int e = 0; e < 2; e++) sum.at[n][2 * h + e] = fmaf(factor, sum.at[n][2 * h + e], to[8 * n + e]);
+#pragma unroll
+  for (int n = 0; n < D / 8; n++) to[8 * n] = sum.at[n][2 * h], to[8 * n + 1] = sum.at[n][2 * h + 1];
 }
 
 constexpr int STEP = 32; // rows of the tiles that the backward's blocks go through, two of each at a time
@@ -213,11 +228,7 @@ template <int D, class G> __global__ void __launch_bounds__(THREADS) dq_kernel(C
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     const int64_t i = i0 + warp_row + 8 * h + lane / 4;
-    if (i >= a.q_rows) continue;
-#pragma unroll
-    for (int n = 0; n < D / 8; n++)
-#pragma unroll
-      for (int e = 0; e < 2; e++) *dq.at(i, column + 8 * n + 2 * (lane % 4) + e) += a.scale * sum.at[n][2 * h + e];
+    if (i < a.q_rows) add_to(dq.at(i, column + 2 * (lane % 4)), sum, h, a.scale);
   }
 }
 
@@ -296,14 +307,8 @@ template <int D, class G> __global__ void __launch_bounds__(THREADS) dkv_kernel(
   for (int h = 0; h < 2; h++) {
     const int64_t j = j0 + warp_row + 8 * h + lane / 4;
     if (j >= a.k_rows) continue;
-#pragma unroll
-    for (int n = 0; n < D / 8; n++)
-#pragma unroll
-      for (int e = 0; e < 2; e++) {
-        const int64_t at = kv_column + 8 * n + 2 * (lane % 4) + e;
-        *dk.at(j, at) += a.scale * sum_k.at[n][2 * h + e];
-        *dv.at(j, at) += sum_v.at[n][2 * h + e];
-      }
+    add_to(dk.at(j, kv_column + 2 * (lane % 4)), sum_k, h, a.scale);
+    add_to(dv.at(j, kv_column + 2 * (lane % 4)), sum_v, h, 1);
   }
 }
 

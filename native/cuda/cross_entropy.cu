@@ -47,7 +47,6 @@ __device__ Part whole_row(const float *z, int64_t vocab, Part *warps) {
   }
   p.sum = sum;
   for (int mask = WARP / 2; mask > 0; mask /= 2) p = merged(p, shuffled(p, mask));
-  __syncthreads();
   if (threadIdx.x % WARP == 0) warps[threadIdx.x / WARP] = p;
   __syncthreads();
   p = warps[0];
@@ -55,29 +54,28 @@ __device__ Part whole_row(const float *z, int64_t vocab, Part *warps) {
   return p;
 }
 
-__global__ void __launch_bounds__(THREADS) cross_entropy_kernel(Rows<float> logits, const int32_t *targets, const float *weights, float *nll, uint8_t *correct, int64_t rows, int64_t vocab) {
-  Part *const warps = shared_memory<Part>();
-  for (int64_t i = blockIdx.x; i < rows; i += gridDim.x) {
-    float *const z = logits.at(i);
-    const int32_t target = targets[i];
-    if (target < 0) {
-      if (threadIdx.x == 0) {
-        nll[i] = 0;
-        if (correct) correct[i] = 0;
-      }
-      for (int64_t j = threadIdx.x; weights && j < vocab; j += THREADS) z[j] = 0;
-      continue;
-    }
-    const float chosen = z[target];
-    const Part row = whole_row(z, vocab, warps);
+// Block (row).
+__global__ void __launch_bounds__(THREADS) cross_entropy_kernel(Rows<float> logits, const int32_t *targets, const float *weights, float *nll, uint8_t *correct, int64_t vocab) {
+  const int64_t i = blockIdx.x;
+  float *const z = logits.at(i);
+  const int32_t target = targets[i];
+  if (target < 0) {
     if (threadIdx.x == 0) {
-      nll[i] = float(log(row.sum) + (double(row.max) - double(chosen)));
-      if (correct) correct[i] = row.first == target;
+      nll[i] = 0;
+      if (correct) correct[i] = 0;
     }
-    if (!weights) continue;
-    const float weight = weights[i], factor = float(double(weight) / row.sum);
-    for (int64_t j = threadIdx.x; j < vocab; j += THREADS) z[j] = expf(z[j] - row.max) * factor - (j == target ? weight : 0.0f);
+    for (int64_t j = threadIdx.x; weights && j < vocab; j += THREADS) z[j] = 0;
+    return;
   }
+  const float chosen = z[target];
+  const Part row = whole_row(z, vocab, shared_memory<Part>());
+  if (threadIdx.x == 0) {
+    nll[i] = float(log(row.sum) + (double(row.max) - double(chosen)));
+    if (correct) correct[i] = row.first == target;
+  }
+  if (!weights) return;
+  const float weight = weights[i], factor = float(double(weight) / row.sum);
+  for (int64_t j = threadIdx.x; j < vocab; j += THREADS) z[j] = expf(z[j] - row.max) * factor - (j == target ? weight : 0.0f);
 }
 
 } // namespace
@@ -89,8 +87,7 @@ ctx_status cross_entropy(ctx_device *device, ctx_mat logits, const int32_t *targ
   if (index >= 0)
     return fail(device, CTX_ERR_ARGUMENT, "cross_entropy: targets[%d] is %d, the vocabulary has %lld tokens", index, target, (long long)logits.cols);
   if (logits.rows > 0)
-    launch(device, cross_entropy_kernel, dim3(unsigned(logits.rows < 65536 ? logits.rows : 65536)), dim3(THREADS), THREADS / WARP * sizeof(Part), Rows<float>(logits), targets,
-           weights, nll, correct, logits.rows, logits.cols);
+    launch(device, cross_entropy_kernel, dim3(unsigned(logits.rows)), dim3(THREADS), THREADS / WARP * sizeof(Part), Rows<float>(logits), targets, weights, nll, correct, logits.cols);
   return finish(device, "cross_entropy");
 }
 

@@ -93,16 +93,18 @@ inline bool wide(const ctx_mat &x) {
 inline bool wide(const float *p) { return reinterpret_cast<uintptr_t>(p) % (WIDE * sizeof(float)) == 0; }
 
 template <int N, class Op> __global__ void __launch_bounds__(256) for_each_kernel(Op op, int64_t rows, int64_t packs) {
-  for (int64_t i = blockIdx.y; i < rows; i += gridDim.y)
+  for (int64_t i = int64_t(blockIdx.y) * blockDim.y + threadIdx.y; i < rows; i += int64_t(gridDim.y) * blockDim.y)
     for (int64_t p = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; p < packs; p += int64_t(gridDim.x) * blockDim.x) op.template at<N>(i, p * N);
 }
 
 template <int N, class Op> void for_each_of(ctx_device *device, int64_t rows, int64_t cols, const Op &op) {
   const int64_t packs = cols / N;
   if (rows == 0 || packs == 0) return;
-  const int64_t threads = packs >= 256 ? 256 : ceil_div(packs, 32) * 32;
-  const dim3 blocks(unsigned(ceil_div(packs, threads) < 65536 ? ceil_div(packs, threads) : 65536), unsigned(rows < 65535 ? rows : 65535));
-  launch(device, for_each_kernel<N, Op>, blocks, dim3(unsigned(threads)), 0, op, rows, packs);
+  int64_t across = 1; // threads of a row; where rows are short, such as a head's, a block takes several
+  while (across < packs && across < 256) across *= 2;
+  const int64_t down = 256 / across < rows ? 256 / across : rows, columns = ceil_div(packs, across), lines = ceil_div(rows, down);
+  const dim3 blocks(unsigned(columns < 65536 ? columns : 65536), unsigned(lines < 65535 ? lines : 65535));
+  launch(device, for_each_kernel<N, Op>, blocks, dim3(unsigned(across), unsigned(down)), 0, op, rows, packs);
 }
 
 // `is_wide`: wide(x) of every matrix, with rows of `cols` numbers.

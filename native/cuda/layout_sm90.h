@@ -11,7 +11,7 @@
 // Written after the PTX ISA (matrix descriptor, wgmma fragments, tensor map swizzle); no part of it has been run on a GPU yet. Checked on
 // the CPU: test/cuda/layout_test.cc, and every kernel over host/sm90.h.
 //
-// defines: swizzled, Tile, Descriptor, descriptor, operand_address, fragment_row, fragment_column, K_STEP
+// defines: swizzled, Tile, Descriptor, descriptor, operand_address, fragment_row, fragment_column, K_STEP, BOX_ROWS, BLOCK_SHARED
 #pragma once
 #include <cstdint>
 
@@ -28,6 +28,9 @@ constexpr int ROW_BYTES = 128;   // of a block
 constexpr int ATOM_ROWS = 8;     // rows after which the swizzle repeats
 constexpr int ATOM_BYTES = ATOM_ROWS * ROW_BYTES;
 constexpr int K_STEP = 16;       // k of one wgmma of bf16
+constexpr int BOX_ROWS = 256;    // that TMA brings at once, at most
+constexpr uint32_t BLOCK_SHARED = 227 * 1024; // a block's shared memory, at most
+static_assert(BLOCK * 2 == ROW_BYTES, "with a swizzle of 128 bytes a box is 128 bytes wide, at most");
 
 CTX_HD constexpr uint32_t swizzled(uint32_t address) { return address ^ (address >> 7 & 7) << 4; }
 
@@ -36,6 +39,7 @@ template <int ROWS_, int COLS_> struct Tile {
   static constexpr int ROWS = ROWS_, COLS = COLS_, BLOCKS = COLS / BLOCK;
   static constexpr uint32_t BLOCK_BYTES = ROWS * ROW_BYTES, BYTES = BLOCKS * BLOCK_BYTES;
   static_assert(ROWS % ATOM_ROWS == 0 && COLS % BLOCK == 0);
+  static_assert(BLOCK_BYTES / 16 <= 0x3fff, "from block to block is a field of a descriptor");
   uint32_t address; // a multiple of ATOM_BYTES
 
   // The i-th of tiles that follow each other.

@@ -10,7 +10,7 @@
 //
 // Written after the PTX ISA; assembled by nvcc 13.0, run only as host/sm90.h.
 //
-// defines: TensorMap, barrier_*, prefetch, tma_load, wgmma_*, hold, named_sync, named_arrive, more_registers, fewer_registers, one_of_warp,
+// defines: TensorMap, barrier_*, prefetch, tma_load, wgmma_*, wait_after, hold, named_sync, named_arrive, more_registers, fewer_registers, one_of_warp,
 //          pack, exp2_fast, shared_address
 #pragma once
 #include "layout_sm90.h"
@@ -67,6 +67,12 @@ __device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_grou
 // All groups but the last N are done.
 template <int N> __device__ __forceinline__ void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory"); }
 
+// Before a wgmma_wait: x, which is never below 0, is computed first. ptxas moves a wait ahead of whatever needs none of the products, also of what
+// was to run beside them; it does not move it ahead of a store. The store here never happens; `place`: of four bytes in shared memory.
+__device__ __forceinline__ void wait_after(float x, uint32_t place) {
+  asm volatile("{\n.reg .pred p;\nsetp.lt.f32 p, %0, 0f00000000;\n@p st.shared.f32 [%1], %0;\n}" ::"f"(x), "r"(place) : "memory");
+}
+
 // Keeps the compiler from moving what it does with these registers across this line.
 template <int N> __device__ __forceinline__ void hold(float (&x)[N]) {
 #pragma unroll
@@ -116,8 +122,15 @@ __device__ __forceinline__ void named_sync(int id, int threads) { asm volatile("
 __device__ __forceinline__ void named_arrive(int id, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 
 // Registers of each thread of this warpgroup from here on: what some give up others can have; asking for more waits until they are free.
-template <int N> __device__ __forceinline__ void more_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N)); }
-template <int N> __device__ __forceinline__ void fewer_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N)); }
+template <int N> constexpr bool REGISTERS = N % 8 == 0 && 24 <= N && N <= 256; // what the instructions take
+template <int N> __device__ __forceinline__ void more_registers() {
+  static_assert(REGISTERS<N>);
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N));
+}
+template <int N> __device__ __forceinline__ void fewer_registers() {
+  static_assert(REGISTERS<N>);
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
+}
 
 // True for one thread of the warp, always the same.
 __device__ __forceinline__ bool one_of_warp() {

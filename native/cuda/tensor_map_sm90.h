@@ -13,7 +13,8 @@ inline bool mappable(const ctx_mat &x) {
   return x.dtype == CTX_BF16 && x.rows > 0 && x.cols > 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld % 8 == 0;
 }
 
-// A map of a mappable x whose boxes have `box_rows` rows, at most 256, and 64 columns; `name` is for the message.
+// A map of a mappable x whose boxes have `box_rows` rows, at most 256, and 64 columns; `name` is for the message. The driver's function needs a
+// context, which a thread of the host has from its first call of CUDA's runtime on: the kernel's `allow` comes before its maps.
 ctx_status make_map(ctx_device *device, const char *name, const ctx_mat &x, int box_rows, TensorMap *map);
 
 } // namespace ctx_cuda::sm90

@@ -1,7 +1,7 @@
 // tiles_sm90.cuh: the words in which the Hopper kernels are written: tiles in shared memory, what a warpgroup holds of a [64][N] matrix in its
 // registers, products between them, and the full and empty barriers between the thread that loads and the warpgroups that compute.
 //
-// defines: load, Accumulator, Operand, mma_ABt, mma_AB, mask, quad_max, quad_sum, Turns, Stages, load_next, with_head_dim
+// defines: computing_warpgroup, load, Accumulator, Operand, mma_ABt, mma_AB, mask, quad_max, quad_sum, Turns, Stages, load_next, with_head_dim
 #pragma once
 #include "attention_spans.h"
 #include "ptx_sm90.cuh"
@@ -24,8 +24,13 @@ namespace ctx_cuda::sm90 {
 constexpr int WARPGROUP = 128;
 inline constexpr float LOG2_E = 1.4426950408889634f, LN_2 = 0.6931471805599453f;
 
+// Which of the computing warpgroups this thread is in, from 0; the first of the block loads. By a shuffle, from which the compiler knows that a
+// warp's threads agree: descriptors then are made once for a warp, not by each thread.
+__device__ __forceinline__ int computing_warpgroup() { return __shfl_sync(ALL_LANES, int(threadIdx.x) / WARPGROUP - 1, 0); }
+
 // Rows [row, row + R) and columns [col, col + C) of the matrix that `map` describes.
 template <int R, int C> __device__ __forceinline__ void load(Tile<R, C> to, const TensorMap *map, uint32_t bar, int row, int col, uint64_t keep) {
+  static_assert(R <= BOX_ROWS);
 #pragma unroll
   for (int b = 0; b < to.BLOCKS; b++) tma_load(to.block(b), map, bar, col + b * BLOCK, row, keep);
 }
@@ -92,6 +97,7 @@ __device__ __forceinline__ float quad_sum(float x) {
 // Warpgroups take turns to issue their products, in order, so that one's exponentials run beside another's products: barrier 1 + w is
 // warpgroup w's leave to go.
 template <int WARPGROUPS> struct Turns {
+  static_assert(WARPGROUPS < 16, "a block has 16 barriers, and 0 is __syncthreads");
   int w;
   __device__ __forceinline__ Turns(int w) : w(w) {
     if (w == 0) named_arrive(1, 2 * WARPGROUP);

@@ -175,7 +175,7 @@ async function main(): Promise<void> {
 
 const today = () => new Date().toISOString().slice(0, 10);
 
-/** The compiler has a page of its own: what it takes hangs on Node, not on the engine. */
+/** The compiler has a page of its own: what it takes depends on Node, not on the engine. */
 function compilerPart(made: string, write: boolean): void {
   process.stderr.write("compiler …\n");
   const text = compilerPage(made, benchCompiler());

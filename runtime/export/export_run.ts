@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { promisedContext, sharesEmbeddings } from "../../compiler/model/index.ts";
+import { adapterOrigin, promisedContext, sharesEmbeddings, standsOnBase } from "../../compiler/model/index.ts";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
@@ -146,10 +146,12 @@ async function writeAdapter(
   const { addon, stop, dtype, base } = options;
   const adapter = join(from, "adapter", "adapter_model.safetensors");
   const { lora } = stage.train;
-  if (!lora || !existsSync(adapter)) {
+  if (!lora || !standsOnBase(plan, plan.stages.indexOf(stage))) {
+    const origin = adapterOrigin(plan.stages, plan.stages.indexOf(stage));
+    const made = origin > 0 ? "that an earlier stage trained" : "that this run began with, from nothing";
     throw new Failure(
       "input",
-      `the adapter of stage ${stage.name} stands on weights that an earlier stage trained, so it is of no use by itself`,
+      `the adapter of stage ${stage.name} stands on weights ${made}, so it is of no use by itself`,
       "export the merged weights with --merge",
     );
   }

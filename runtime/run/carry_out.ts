@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { promisedContext, shownContext } from "../../compiler/model/index.ts";
+import { promisedContext, shownContext, standsOnBase } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
 import type { NativeEngine } from "../engine/addon.ts";
@@ -27,7 +27,7 @@ import { lockFolder } from "./lock.ts";
 import { refusePlanned } from "./refuse_planned.ts";
 import { planHash } from "./resume.ts";
 import { readEvaluation } from "./shapes.ts";
-import { adapterOrigin, baseFolder, baseName, loadStart } from "./start_weights.ts";
+import { baseFolder, baseName, loadStart } from "./start_weights.ts";
 
 export interface CarryOutOptions {
   plan: Plan;
@@ -268,8 +268,7 @@ class Run {
           tokenizer: data.tokenizer.folder,
           baseConfig,
         });
-        // An adapter is of use by itself only on the base model; one that stands on a trained stage is not.
-        if (stage.train.lora && adapterOrigin(this.#plan, index) === 0) {
+        if (stage.train.lora && standsOnBase(this.#plan, index)) {
           mkdirSync(join(aside, "adapter"));
           await fillAdapterFolder(join(aside, "adapter"), engine, stage.train.lora, "f32", baseName(this.#plan, base));
         }

@@ -1,11 +1,11 @@
-import { cheapestChange, deviceLedger, ledgerOf, ledgerOptions } from "../../compiler/memory/index.ts";
+import { cheapestChange, deviceLedger, ledgerOf, ledgerOptions, stageMemory } from "../../compiler/memory/index.ts";
 import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import { groupsOf, type Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
-import { type Machine, processBytes, scoringBytes, stageMemory, THREADS } from "../train/stage_engine.ts";
+import { type Machine, processBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
 import {
@@ -124,7 +124,7 @@ function expectFree(plan: Plan, stage: PlanStage, machine: Machine, root: string
 function change(plan: Plan, stage: PlanStage, left: number): string {
   const hardware = { ...plan.hardware, kind: "cpu" as const, device_bytes: left, host_bytes: left };
   const fields = ["checkpoint", "offload", "micro_batch", "mlp_tile", "loss_chunk"] as const;
-  return cheapestChange({ ...stage, model: plan.model, hardware }, stage, fields);
+  return cheapestChange({ ...stage, model: plan.model, hardware }, stage, fields).words;
 }
 
 function tooLarge(what: string, need: MemoryNeed, limit: MemoryLimit, hint: string | null): Failure {

@@ -9,10 +9,11 @@ import {
   ledgerOptions,
   offloadedBytes,
   scratchBytes,
+  stageMemory,
 } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import type { Job } from "../ranks/job.ts";
-import { type Machine, processBytes, scoringOptions, stageMemory } from "../train/stage_engine.ts";
+import { type Machine, processBytes, scoringOptions } from "../train/stage_engine.ts";
 
 /** Bytes by what takes them, as a phrase. */
 export interface MemoryNeed {

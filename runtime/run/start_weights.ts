@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import type { Plan, PlanLora } from "../../compiler/plan.ts";
+import { adapterOrigin, continuesAdapter } from "../../compiler/model/index.ts";
+import type { Plan } from "../../compiler/plan.ts";
 import type { NativeEngine, NativeTensorSource } from "../engine/addon.ts";
 import { loadWeights } from "../engine/load_weights.ts";
 import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
@@ -35,27 +36,6 @@ export function baseName(plan: Plan, base: string): string | null {
 export function weightsBefore(folder: RunFolder, plan: Plan, index: number, base: string): string | null {
   const before = plan.stages[index - 1];
   return before ? join(folder.stages, before.name) : baseFolder(plan, base);
-}
-
-/** Whether stage `index` trains the same adapter further instead of merging it and beginning a new one. */
-export function continuesAdapter(plan: Plan, index: number): boolean {
-  const lora = plan.stages[index]?.train.lora;
-  const before = plan.stages[index - 1]?.train.lora;
-  return lora != null && before != null && sameAdapter(lora, before);
-}
-
-function sameAdapter(a: PlanLora, b: PlanLora): boolean {
-  const words = (list: string[]) => [...list].sort().join(" ");
-  return (
-    a.rank === b.rank && a.alpha === b.alpha && words(a.targets) === words(b.targets) && words(a.also) === words(b.also)
-  );
-}
-
-/** First stage of the unbroken line of stages that train the adapter of stage `index`. */
-export function adapterOrigin(plan: Plan, index: number): number {
-  let first = index;
-  while (continuesAdapter(plan, first)) first--;
-  return first;
 }
 
 /**
@@ -95,7 +75,7 @@ export async function loadStart(options: StartOptions): Promise<{ done: number; 
   const adapts = stage.train.lora !== null;
   // Everything a full stage trains is in its checkpoint; adapters stand on weights that are not.
   if (!resumed || adapts) {
-    const from = weightsBefore(folder, plan, adapterOrigin(plan, index), base);
+    const from = weightsBefore(folder, plan, adapterOrigin(plan.stages, index), base);
     if (from === null) await engine.initialize(plan.seed, plan.model.initialize!.std);
     else await loadWeights(engine, await ownWeights(engine, from), "value", adapts);
   }
@@ -104,7 +84,7 @@ export async function loadStart(options: StartOptions): Promise<{ done: number; 
     return { done: resumed.state.step, adamStep: resumed.state.adam_step };
   }
   const carries = stage.train.optimizer.state === "carry";
-  if (index > 0 && (carries || continuesAdapter(plan, index))) {
+  if (index > 0 && (carries || continuesAdapter(plan.stages, index))) {
     if (!before) throw lastCheckpointGone(folder, plan, index);
     await loadCheckpoint(before, engine, carries);
   }

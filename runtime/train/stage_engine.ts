@@ -5,7 +5,7 @@ import {
   type LedgerOptions,
   ledgerOptions,
   offloadedBytes,
-  type StageMemory,
+  stageMemory,
 } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
 import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } from "../engine/addon.ts";
@@ -87,23 +87,6 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
   const engine = createEngine(machine, options, machine.job);
   engine.setRope(Float64Array.from(stage.rope.inv_freq), stage.rope.attention_factor);
   return engine;
-}
-
-/** A stage as the compiler's ledger takes it. */
-export function stageMemory({ model }: Plan, { train, length, parallel, memory }: PlanStage): StageMemory {
-  return {
-    model,
-    train,
-    length,
-    ring: parallel.ring,
-    microBatch: parallel.micro_batch,
-    checkpointEvery: memory.checkpoint_every,
-    lossChunk: memory.loss_chunk,
-    mlpTile: memory.mlp_tile,
-    offload: memory.offload,
-    gradients: memory.gradients,
-    moments: memory.moments,
-  };
 }
 
 /** Bytes that `trainingEngine` takes in the memory of each process of a job, what waits in the host's memory included. */

@@ -44,3 +44,14 @@ test("values point back into the recipe", () => {
   expect(plan.model.path).toBe("models/tiny");
   expect(plan.tokenizer).toEqual({ kind: "file", path: "models/tiny/tokenizer.json", vocab: null });
 });
+
+test("a bare lora says its defaults as one with arguments does", () => {
+  const noted = (method: string) => {
+    const { defaults } = planOf(`${recipe}train { method = ${method} }\n`);
+    return defaults.filter(({ path }) => path.startsWith("train.method"));
+  };
+  expect(noted("lora").map(({ path }) => path)).toEqual(
+    ["alpha", "also", "plus_ratio", "rank", "targets"].map((name) => `train.method.${name}`),
+  );
+  expect(noted("lora")).toEqual(noted("lora()"));
+});

@@ -11,7 +11,7 @@ export function memoryHost(files: Record<string, string> = {}): Host {
     },
     size: (path) => files[path]?.length,
     hubFolder: () => undefined,
-    machine: () => ({ cores: 2, isa: "avx2", memoryBytes: 16 * 2 ** 30 }),
+    machine: () => ({ cores: 2, isa: "avx2", memoryBytes: 2 ** 42 }),
   };
 }
 

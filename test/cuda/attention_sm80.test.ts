@@ -13,12 +13,28 @@ describe.skipIf(process.arch !== "x64")("attention on Ampere's tensor cores, on 
     expect(made.status, made.stdout + made.stderr).toBe(0);
   });
 
-  test.each(["rising", "reverse"])("threads in %s order", (order) => {
-    // CTX_SHIM_SM: a GPU for which there are no kernels of its own.
-    const env = { ...process.env, CTX_SHIM_ORDER: order, CTX_SHIM_SM: "80" };
-    const program = "native/build/ctx_test_attention_sm80";
-    const run = spawnSync(program, ["native/build/libctx_cuda_on_host.so"], { encoding: "utf8", env });
-    expect(run.status, run.stdout + run.stderr).toBe(0);
-    expect(run.stdout).toMatch(/^\d+ checks, 0 failures\n$/);
+  function run(setting: Record<string, string>, ...args: string[]) {
+    return spawnSync("native/build/ctx_test_attention_sm80", ["native/build/libctx_cuda_on_host.so", ...args], {
+      encoding: "utf8",
+      env: { ...process.env, ...setting },
+    });
+  }
+
+  test.each([
+    [
+      "rising order, on a GPU for which there are no kernels of its own",
+      { CTX_SHIM_ORDER: "rising", CTX_SHIM_SM: "80" },
+    ],
+    ["reverse order, with Hopper's kernels left out", { CTX_SHIM_ORDER: "reverse", CTX_ATTENTION: "sm80" }],
+  ])("threads in %s", (_, setting) => {
+    const { status, stdout, stderr } = run(setting);
+    expect(status, stdout + stderr).toBe(0);
+    expect(stdout).toMatch(/^\d+ checks, 0 failures\n$/);
+  });
+
+  test("kernels that there are not are refused", () => {
+    const { status, stdout } = run({ CTX_ATTENTION: "sm70" }, "few");
+    expect(status).toBe(1);
+    expect(stdout).toContain("attention_forward: CTX_ATTENTION is sm70, expected sm90, sm80 or plain");
   });
 });

@@ -38,19 +38,51 @@ template <int R, int C> void tile() {
   check(seen.size() == size_t(R) * C, "tile %dx%d: two numbers in one place", R, C);
 }
 
-// What wgmma reads as number (outer, k) of an operand is that number of the tile.
+// Where TMA puts number (row, column) of a box of 64 columns of bf16 at a multiple of 1024 bytes, with its 128-byte swizzle: the row is 128 bytes,
+// and its 16-byte pieces are exchanged by its number (CUDA's table of CU_TENSOR_MAP_SWIZZLE_128B, row for row).
+uint32_t by_tma(uint32_t box, int row, int column) {
+  static constexpr int PIECES[8][8] = {{0, 1, 2, 3, 4, 5, 6, 7}, {1, 0, 3, 2, 5, 4, 7, 6}, {2, 3, 0, 1, 6, 7, 4, 5}, {3, 2, 1, 0, 7, 6, 5, 4},
+                                       {4, 5, 6, 7, 0, 1, 2, 3}, {5, 4, 7, 6, 1, 0, 3, 2}, {6, 7, 4, 5, 2, 3, 0, 1}, {7, 6, 5, 4, 3, 2, 1, 0}};
+  return box + 128 * uint32_t(row) + 16 * uint32_t(PIECES[row % 8][column / 8]) + 2 * uint32_t(column % 8);
+}
+
+// Where wgmma looks for number (outer, k) of an operand, from the bits of a descriptor alone, by the PTX ISA (9.7.15.5.1: matrix descriptor, canonical
+// layouts): shapes and strides in numbers of 16 bits, T = 8 of which are 128 bits, then Swizzle<3, 4, 3> of the address.
+//   K-major   ((8, m), (T, 2)) : ((8T, SBO), (1, T))          MN-major   ((T, 8, m), (8, 2)) : ((1, T, LBO), (8T, SBO))
+uint32_t by_isa(uint64_t bits, bool mn_major, int outer, int k) {
+  constexpr int T = 8;
+  const uint32_t start = uint32_t(bits & 0x3fff) * 16;
+  const int leading = int(bits >> 16 & 0x3fff) * 8, stride = int(bits >> 32 & 0x3fff) * 8; // 16 bytes are 8 numbers
+  const int at = mn_major ? outer % T + outer / T % 8 * T + outer / T / 8 * leading + k % 8 * 8 * T + k / 8 * stride : outer % 8 * 8 * T + outer / 8 * stride + k % T + k / T * T;
+  const uint32_t address = start + 2 * uint32_t(at), bits_7_to_9 = address / 128 % 8;
+  return address ^ bits_7_to_9 * 16;
+}
+
+// The fields that are not used are zero, the base offset among them, which is right since the swizzle's pattern begins where addresses are
+// multiples of 1024; the mode is 128-byte swizzle.
+void check_fields(uint64_t bits) {
+  check((bits & ~(0x3fffull | 0x3fffull << 16 | 0x3fffull << 32)) == 1ull << 62, "descriptor %llx has bits beside its fields", (unsigned long long)bits);
+}
+
+// What wgmma reads as number (outer, k) of an operand is that number of the tile: as layout_sm90.h has it, and where TMA puts it and the ISA looks.
 template <int R, int C> void operands() {
   for (const uint32_t address : {1024u, 200u * 1024}) {
     const Tile<R, C> t = {address};
+    const auto agree = [&](Descriptor d, bool mn_major, int outer, int k, int row, int col) {
+      const uint32_t there = by_tma(address + uint32_t(col / 64) * R * 128, row, col % 64);
+      check(by_isa(d.bits, mn_major, outer, k) == there, "%s-major %dx%d at %u: (%d, %d) of the operand is not (%d, %d) of the tile", mn_major ? "MN" : "K", R, C, address, outer, k, row, col);
+      check(operand_address(d, mn_major, outer, k) == there && t.at(row, col) == there, "layout_sm90.h has (%d, %d) of %dx%d elsewhere", row, col, R, C);
+      check_fields(d.bits);
+    };
     for (int step = 0; step < C / K_STEP; step++)
       for (int from = 0; from < R; from += 64)
         for (int row = from; row < R; row++)
           for (int k = 0; k < K_STEP; k++)
-            check(operand_address(k_major(t, from, step), false, row - from, k) == t.at(row, step * K_STEP + k), "K-major %dx%d: row %d, step %d, k %d", R, C, row, step, k);
+            agree(k_major(t, from, step), false, row - from, k, row, step * K_STEP + k);
     for (int step = 0; step < R / K_STEP; step++)
       for (int col = 0; col < C; col++)
         for (int k = 0; k < K_STEP; k++)
-          check(operand_address(mn_major(t, step), true, col, k) == t.at(step * K_STEP + k, col), "MN-major %dx%d: column %d, step %d, k %d", R, C, col, step, k);
+          agree(mn_major(t, step), true, col, k, step * K_STEP + k, col);
   }
 }
 

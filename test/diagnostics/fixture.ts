@@ -13,8 +13,8 @@ import { SourceText } from "../../grammar/index.ts";
  * empty text) is told at the end: `#@ base.ctx:1:1 error …`.
  *
  * Lines at the top set the scene: `# file PATH TEXT` is a file that the recipe can read (`\n` for a line break),
- * `# set NAME=VALUE` is `--set`, `# size PATH BYTES` a file of that size without text, and in a file's text `«x*1000»` stands for
- * a thousand times `x`.
+ * `# set NAME=VALUE` is `--set`, `# size PATH BYTES` a file of that size without text, `# memory 16` a machine with 16 GiB instead of one
+ * that everything fits, and in a file's text `«x*1000»` stands for a thousand times `x`.
  */
 const expectation = /^#(?:@ | *\^+ )/;
 
@@ -40,6 +40,7 @@ export function hostOf(recipe: string): Host {
     sizes.set(path!, content.length);
   }
   for (const [, path, bytes] of recipe.matchAll(/^# size (\S+) (\d+)$/gm)) sizes.set(path!, Number(bytes));
+  const memory = Number(/^# memory (\d+)$/m.exec(recipe)?.[1] ?? 4096);
   return {
     readText: (path) => files.get(path),
     list: (pattern) => {
@@ -56,7 +57,7 @@ export function hostOf(recipe: string): Host {
       return text === undefined ? undefined : new TextEncoder().encode(text).subarray(from, from + bytes);
     },
     hubFolder: () => undefined,
-    machine: () => ({ cores: 2, isa: "avx2", memoryBytes: 16 * 2 ** 30 }),
+    machine: () => ({ cores: 2, isa: "avx2", memoryBytes: memory * 2 ** 30 }),
   };
 }
 

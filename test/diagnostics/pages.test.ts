@@ -9,7 +9,7 @@ import { analyzeFixture } from "./fixture.ts";
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "docs", "errors");
 const pages = readdirSync(folder).filter((name) => name.startsWith("CTX"));
 
-/** Codes whose severity hangs on what is found: the usual one first. */
+/** Codes whose severity depends on what is found: the usual one first. */
 const several: { readonly [code: string]: string } = {
   CTX3020: "warning or info",
   CTX4011: "error or warning",

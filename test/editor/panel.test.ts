@@ -6,6 +6,7 @@ import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { nodeHost } from "../../cli/host.ts";
 import { analyze } from "../../compiler/analyze.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
 import { baseFrequencies, classifyPairs } from "../../compiler/rope/index.ts";
 import { seen } from "../../editor/panel/frequencies.ts";
@@ -84,17 +85,19 @@ describe.each(recipes)("%s", (name) => {
     expect(html).not.toMatch(/<script|<img|<link|\sstyle=|\son[a-z]+=|https?:|url\(/i);
   });
 
-  test("memory bars are the ledger to scale", () => {
+  test("memory bars are the ledger, and what CUDA takes beside it, to scale", () => {
     const bars = tags(html, /<div class="bar">[\s\S]*?<\/div>\n<svg[\s\S]*?<\/svg><\/div>/g);
     const { device_bytes } = plan.hardware;
     const ledgers = plan.stages.flatMap(({ memory }) => memory.device ?? []);
     // Of a model that no engine computes there is no ledger, and that is said.
-    expect(html.includes("hangs on an engine that computes it")).toBe(ledgers.length === 0);
+    expect(html.includes("depends on an engine that computes it")).toBe(ledgers.length === 0);
     if (ledgers.length === 0) return expect(bars).toEqual([]);
-    const end = Math.max(device_bytes, ...ledgers.map(({ total }) => total));
-    for (const [index, { total, ...terms }] of ledgers.entries()) {
+    const needs = plan.stages.map((stage) => deviceNeed(plan, stage));
+    const end = Math.max(device_bytes, ...needs);
+    for (const [index, { total: arena, ...terms }] of ledgers.entries()) {
+      const total = needs[index]!;
       const parts = tags(bars[index]!, /<rect[^>]*class="m\d"/g);
-      const expected = Object.values(terms).filter((bytes) => bytes > 0);
+      const expected = [...Object.values(terms), total - arena].filter((bytes) => bytes > 0);
       expect(parts.map((part) => number(part, "width")).sort((a, b) => a - b)).toEqual(
         expected.map((bytes) => Number(((bytes / end) * 100).toFixed(5))).sort((a, b) => a - b),
       );
@@ -103,8 +106,13 @@ describe.each(recipes)("%s", (name) => {
       const [limit] = tags(bars[index]!, /<line[^>]*class="limit[^>]*/g);
       expect(number(limit!, "x1")).toBeCloseTo((device_bytes / end) * 100, 4);
     }
-    const hosts = plan.stages.some(({ memory }) => Object.values(memory.host).some((bytes) => bytes > 0));
-    expect(bars.length).toBe(plan.stages.length * (hosts ? 2 : 1));
+    // Of a host that holds next to nothing, or what the CPU's bar shows already, there is nothing to see.
+    const held = plan.stages.map(({ memory }) => Object.values(memory.host).reduce((sum, bytes) => sum + bytes, 0));
+    const most = Math.max(...held);
+    const same = plan.hardware.kind === "cpu" && held.every((bytes, k) => bytes <= ledgers[k]!.total);
+    const drawn = !same && most >= 0.01 * plan.hardware.host_bytes;
+    expect(bars.length).toBe(plan.stages.length * (drawn ? 2 : 1));
+    if (!same && !drawn && most > 0) expect(html).toContain("Each host holds at most");
   });
 
   test("theta stands where the axis says", () => {
@@ -181,15 +189,47 @@ test("what does not fit is said, and drawn past the line", () => {
 
 test("the table says what the plan says", () => {
   const cells = tags(renderPlan(recipe("gradient-llama3-1m.ctx")), /<tr role="row">[\s\S]*?<\/tr>/g).map((row) =>
-    tags(row, /<t[hd][^>]*>[\s\S]*?<\/t[hd]>/g).map((cell) => cell.replace(/<[^>]*>/g, "")),
+    tags(row, /<t[hd][^>]*>[\s\S]*?<\/t[hd]>/g).map((cell) => cell.replace(/<[^>]*>/g, "").replaceAll("\u00a0", " ")),
   );
   expect(cells[1]).toEqual([
     ...["s64k", "64Ki", "15,296,098", "59 slower, 4 out", "30", "32", "62,914,560", "6.62 EFLOP", "97 s", "66 GiB"],
-    ...["pajama 90%, chat 10%", "all weights, f32, lr 2e-5", "512: 8 rings of 64"],
   ]);
-  expect(cells.at(-1)).toEqual([
-    ...["all", "", "", "", "154", "", "1,421,869,056", "1.32 ZFLOP", "99 min", "", "", "", ""],
+  expect(cells.at(-1)).toEqual(["all", "", "", "", "154", "", "1,421,869,056", "1.32 ZFLOP", "99 min", ""]);
+});
+
+test("what all stages have in common stands above them, and what differs in columns", () => {
+  const facts = (html: string) =>
+    Object.fromEntries([...html.matchAll(/<dt>(\w+)<\/dt><dd>([^<]*)<\/dd>/g)].map(([, name, value]) => [name, value]));
+  const plan = recipe("gradient-llama3-1m.ctx");
+  expect(facts(renderPlan(plan))).toMatchObject({
+    ...{ reads: "pajama 90%, chat 10%", trains: "all weights, f32, lr 2e-5" },
+    on: expect.stringContaining("512 × H100, 79 GiB each, in 8 rings of 64 ("),
+  });
+  const [first, ...others] = plan.stages;
+  const html = renderPlan({ ...plan, stages: [{ ...first!, mix: { pajama: 0.5, chat: 0.5 } }, ...others] });
+  expect(html).toContain('data-name="reads" class="words">pajama 50%, chat 50%<');
+  expect(html).not.toContain('data-name="trains"');
+  expect(facts(html)).toMatchObject({ reads: "pajama, chat" });
+  // Of many sources a cell tells the largest.
+  expect(renderPlan(recipe("published/prolong-llama3-512k.ctx"))).toMatch(
+    /data-name="reads" class="words">(?:\w+ [\d.]+%, ){3}\d+ more</,
+  );
+});
+
+test("the figures above all are those of the plan", () => {
+  const figures = (html: string) =>
+    tags(html, /<ul class="figures">[\s\S]*?<\/ul>/g)[0]!
+      .split("<li")
+      .slice(1)
+      .map((item) => item.replace(/^[^>]*>|<[^>]*>/g, ""));
+  const plan = recipe("gradient-llama3-1m.ctx");
+  expect(figures(renderPlan(plan))).toEqual([
+    ...["context 8Ki → 1Mi tokens", "training 1.42 B tokens in 154 steps", "operations 1.32 ZFLOP 4 stages"],
+    ...["time 99 min estimated", "memory a device 71.1 GiB of 79 GiB"],
   ]);
+  const small = { ...plan, hardware: { ...plan.hardware, device_bytes: 40 * 2 ** 30 } };
+  expect(figures(renderPlan(small)).at(-1)).toBe("memory a device 71.1 GiB more than the 40 GiB that there are");
+  expect(renderPlan(small)).toContain('<li class="warn"><span>memory a device');
 });
 
 test("a stage's name leads to its place in the recipe", () => {

@@ -112,6 +112,13 @@ test("a session: open, type letter by letter, complete, undo, hover, rename, for
     context: { diagnostics: found },
   })) as { title: string; edit: WorkspaceEdit }[];
   const [fix] = actions.filter(({ title }) => title === "steps instead of stesp");
+  // Some editors ask about the cursor, and send along what is found on its line.
+  const atCursor = await editor.ask("textDocument/codeAction", {
+    textDocument: { uri },
+    range: { start: { line: 3, character: 1 }, end: { line: 3, character: 1 } },
+    context: { diagnostics: found },
+  });
+  expect(atCursor).toContainEqual(fix);
   await editor.change(
     uri,
     fix!.edit.changes[uri]!.map(({ range, newText }) => ({ range, text: newText })),

@@ -5,7 +5,8 @@
 //   CTX_FAULT_OPS     which: comma list of open-read, open-write, read, write, truncate, sync, close, rename, link, mkdir, remove
 //   CTX_FAULT_AT      number of the operation that fails, from 1; 0: none, they are only listed
 //   CTX_FAULT_ERROR   errno that it fails with (ENOSPC, EIO, EROFS, EDQUOT, EACCES, EMFILE), or SHORT: a write takes half of its bytes,
-//                     once, which is no error; or KILL: the process is killed there; or INT: it gets SIGINT there, as from Ctrl-C
+//                     once, which is no error; or KILL: the process is killed there; or INT: it gets SIGINT there, as from Ctrl-C;
+//                     or STOP: it stands still there until it gets SIGCONT
 //   CTX_FAULT_STICKY  1: every later operation of these kinds fails too, as on a disk that stays full
 //   CTX_FAULT_LOG     file outside the folder that gets one line for each failed (or listed) operation: number, kind, path
 //   CTX_FAULT_THREADS text in the path of a library whose attempts to start a thread are counted (libstdc++: those of C++ code);
@@ -102,6 +103,10 @@ static int fault(const char *kind, const char *path) {
   say(number, kind, path);
   const char *error = setting("CTX_FAULT_ERROR");
   if (strcmp(error, "KILL") == 0) kill(getpid(), SIGKILL);
+  if (strcmp(error, "STOP") == 0) {
+    kill(getpid(), SIGSTOP);
+    return 0;
+  }
   if (strcmp(error, "INT") == 0) {
     kill(getpid(), SIGINT);
     usleep(200000); // so that on another thread than the event loop's the operation is under way when the key is heard

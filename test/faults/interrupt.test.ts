@@ -104,14 +104,20 @@ test.skipIf(library === null)(
     for (const stage of plan.stages) stage.evaluate = null;
     writeFileSync(join(place, "plan.json"), JSON.stringify(plan));
     const { kill, ended } = launch(["run", "plan.json", "--out", "run"], place);
-    await new Promise((wake) => setTimeout(wake, 2500));
-    expect(existsSync(join(place, ".ctx-cache"))).toBe(true);
-    expect(readdirSync(join(place, ".ctx-cache")).some((name) => /^tokenizer-.*\.tmp-/.test(name))).toBe(true);
+    let over = false;
+    ended.then(() => {
+      over = true;
+    });
+    const cached = join(place, ".ctx-cache");
+    const training = () => existsSync(cached) && readdirSync(cached).some((name) => /^tokenizer-.*\.tmp-/.test(name));
+    while (!over && !training()) await new Promise((wake) => setTimeout(wake, 5));
+    // Well into the training, which takes many times as long.
+    await new Promise((wake) => setTimeout(wake, 500));
     kill("SIGINT");
     const { status, stderr } = await ended;
     expect(status).toBe(130);
     expect(stderr).toMatch(/stopped as asked\n {2}→ go on with: ctx run --resume run\n$/);
-    expect(readdirSync(join(place, ".ctx-cache"))).toEqual([".gitignore"]);
+    expect(readdirSync(cached)).toEqual([".gitignore"]);
   },
 );
 

@@ -41,7 +41,7 @@ export interface Fault {
   path?: string;
   /** Number of the operation that fails, from 1; 0: none, all are listed. */
   at: number;
-  /** Name of an errno, SHORT or KILL. */
+  /** Name of an errno, SHORT, KILL, INT or STOP. */
   error: string;
   /** All later ones fail too. */
   sticky?: boolean;

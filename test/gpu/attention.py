@@ -10,6 +10,7 @@ on the CPU. Ours may be twice that; the rule is FlashAttention's own.
 import argparse
 import ctypes
 import math
+import os
 import sys
 
 import torch
@@ -21,6 +22,7 @@ from report import Cases, say
 F32, BF16 = torch.float32, torch.bfloat16
 ALLOWED = {F32: 2e-5, BF16: 8e-3}  # bf16: P, dS and dO are rounded too
 generator = torch.Generator()
+used = set()  # kernels
 
 
 class Problem:
@@ -90,7 +92,9 @@ def solve(b, p, blocks, o_type, g_type, pad):
         )
 
     for first, end in zip(cuts, cuts[1:]):
-        b.attention_forward(ctypes.byref(call(first, end, first > 0)))
+        part = call(first, end, first > 0)
+        used.add(b.attention_kernel(part))
+        b.attention_forward(ctypes.byref(part))
     b.attention_delta(delta.pointer, d_o.mat(), o.mat(), p.heads, p.head_dim)
     for first, end in zip(cuts, cuts[1:]):
         part = dict(first=first, count=end - first)
@@ -132,7 +136,8 @@ def problems(size):
 
 
 def correct(b, size):
-    cases = Cases(b, f"attention against float64 ({size})")
+    named = os.environ.get("CTX_ATTENTION")
+    cases = Cases(b, f"attention against float64 ({size}{f', CTX_ATTENTION={named}' if named else ''})")
     for p, blocks, o_type, g_type, pad in problems(size):
         name = p.describe() + (f", {blocks} blocks" if blocks > 1 else "")
         try:
@@ -146,6 +151,7 @@ def correct(b, size):
         except Failed as failure:
             cases.fail(name, str(failure))
         b.free()
+    say("kernels of attention", "INFO", ", ".join(sorted(used)))
     return cases.close()
 
 
@@ -205,6 +211,7 @@ def main():
     generator.manual_seed(options.seed)
     b = Backend(options.library)
     tokens = {"tiny": (50,), "small": (64, 200), "large": (512, 4096)}[options.size]
+    say("seed of attention", "INFO", str(options.seed))
     good = beside(b, options.beside, tokens) if options.beside else correct(b, options.size)
     b.close()
     return 0 if good else 1

@@ -2,7 +2,7 @@
 
     python3 test/gpu/bench.py LIBRARY attention|gemm|memory [--on cuda|cpu] [--seconds N]
 
-Times are of the host's clock from an idle GPU to an idle GPU over as many calls as take a quarter of a second, the median of five such spans, after a
+Times are of the host's clock from an idle GPU to an idle GPU over as many calls as take a tenth of a second, the median of five such spans, after a
 first call that does not count; ours and PyTorch's in the same way, on random numbers. FLOP counts: forward 4 T^2 heads head_dim, half of it
 causal; backward 2.5 times that. With --on cpu the sizes are tiny and the figures mean nothing: that is for testing this file.
 """
@@ -228,7 +228,7 @@ def main():
         if options.on == "cuda":
             torch.cuda.synchronize()
 
-    timer = Timer(wait, 0.25 if options.on == "cuda" else 1e-4, time.monotonic() + options.seconds)
+    timer = Timer(wait, 0.1 if options.on == "cuda" else 1e-4, time.monotonic() + options.seconds)
     {"attention": attention, "gemm": gemm, "memory": memory}[options.what](b, options.on, timer)
     b.close()
     return 0

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """All that only a GPU can show, in one command of at most ten minutes: `npm run gpu:check`, or `python3 test/gpu/check.py` where there is no Node.
 
-    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--seconds N]
+    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--seconds N] [--pack FILE]
 
 Parts, in this order: build, operations, attention, beside, parity, bench, quickstart, sanitize. Each runs as a process of its own with a limit, so that
-one that hangs or crashes costs its own time alone; what is left of --seconds goes to the parts in turn. Ends with one table, and writes it as JSON
-with everything behind it (gpu-check.json). Exit status 1 if anything failed.
+one that hangs or crashes costs its own time alone; what is left of --seconds goes to the parts in turn. A row is printed, and written as JSON with
+everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table. Exit status 1 if
+anything failed.
 
 Needs Python 3.10 with PyTorch; for building, CMake and nvcc, or the pack that `npm run gpu:pack` makes (.gpu/pack.tar.xz: a built libctx_cuda.so,
 Node and what the model's parts need). --dry goes through all of it on the CPU with the kernels' host build and tiny sizes, to test this script:
@@ -13,6 +14,7 @@ its figures mean nothing.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -34,14 +37,15 @@ LIMITS = {"build": 240, "operations": 120, "attention": 90, "beside": 60, "parit
 
 
 class Rows:
-    """The table so far."""
+    """The table so far. `changed` is called after each row."""
 
     def __init__(self):
-        self.rows = []
+        self.rows, self.changed = [], lambda: None
 
     def add(self, part, what, outcome, figures="", **more):
         self.rows.append({"part": part, "what": what, "outcome": outcome, "figures": figures, **more})
         print(f"{outcome:4}  {part}: {what}  {figures}"[:300], flush=True)
+        self.changed()
 
     def failed(self):
         return sum(row["outcome"] == "FAIL" for row in self.rows)
@@ -80,8 +84,21 @@ class Check:
         return self.end - time.monotonic()
 
     def run(self, part, command, limit, environment=None, cwd=ROOT):
-        """The command's exit status and output; None for the status where it had to be ended. Rows that it prints go into the table."""
+        """The command's exit status and output; None for the status where it had to be ended. Rows that it prints go into the table at once."""
         limit = min(limit, max(1.0, self.left()))
+        rest = []
+
+        def read(stream):
+            for line in stream:
+                try:
+                    row = json.loads(line[len(MARK) :]) if line.startswith(MARK) else None
+                except ValueError:  # cut off by the end of its program
+                    row = None
+                if row is None:
+                    rest.append(line.rstrip("\n"))
+                else:
+                    self.rows.add(part, **row)
+
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=cwd,
@@ -92,46 +109,42 @@ class Check:
             errors="replace",
             start_new_session=True,
         )
+        reader = threading.Thread(target=read, args=(process.stdout,), daemon=True)
+        reader.start()
         try:
-            output, _ = process.communicate(timeout=limit)
-            status = process.returncode
+            status = process.wait(limit)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             status = None
-        rest = []
-        for line in output.splitlines():
-            if line.startswith(MARK):
-                row = json.loads(line[len(MARK) :])
-                self.rows.add(part, **row)
-            else:
-                rest.append(line)
+        reader.join(20)  # a process that waits for the driver may outlive its end: it is left behind
         if status is None:
             self.rows.add(part, "time", "FAIL", f"ended after {limit:.0f} s", output="\n".join(rest[-40:]))
         return status, "\n".join(rest)
 
-    def python(self, part, script, *arguments, prefix=(), limit=None, expect_rows=True):
+    def python(self, part, script, *arguments, environment=None, limit=None):
         """A part in Python: it must print rows, and a status other than 0 or 1 is a crash."""
         before = len(self.rows.rows)
-        status, output = self.run(part, [*prefix, sys.executable, HERE / script, *arguments], limit or LIMITS[part])
+        status, output = self.run(part, [sys.executable, HERE / script, *arguments], limit or LIMITS[part], environment)
         said = self.rows.rows[before:]
         quiet = status == 1 and not any(row["outcome"] == "FAIL" for row in said)
-        if status is not None and (status not in (0, 1) or quiet or (expect_rows and not said)):
+        if status is not None and (status not in (0, 1) or quiet or not said):
             self.rows.add(part, f"{script} {' '.join(map(str, arguments[1:]))}".strip(), "FAIL", f"status {status}: {last_line(output)}", output=output[-4000:])
 
     # ---- parts ----
 
     def unpack(self):
-        """The pack beside the repository, if there is one: Node and a built tree of their own folder."""
-        if self.options.dry or not PACK.exists():
+        """The pack beside the repository, if there is one, or that of --pack: Node and a built tree of their own folder."""
+        pack_file = Path(self.options.pack or PACK)
+        if not self.options.pack and (self.options.dry or not PACK.exists()):
             return
         target = Path(self.options.build) / "app"
         shutil.rmtree(target, ignore_errors=True)
         try:
-            with tarfile.open(PACK) as pack:
+            with tarfile.open(pack_file) as pack:
                 pack.extractall(target, filter="data")
         except (OSError, tarfile.TarError, EOFError) as problem:
-            self.rows.add("build", "the pack", "FAIL", f"{PACK}: {problem}")
+            self.rows.add("build", "the pack", "FAIL", f"{pack_file}: {problem}")
             return
         self.app = target
         if (target / "node").exists():
@@ -171,6 +184,7 @@ class Check:
     def attention(self):
         self.program("attention", "ctx_test_attention_bf16")
         self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "large")
+        self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "small", environment={"CTX_ATTENTION": "sm80"})
 
     def program(self, part, name):
         """A test in C++ that takes the library: it ends with 0, with 77 where that cannot run, or has failed."""
@@ -196,20 +210,24 @@ class Check:
         if self.options.dry or not tool:
             self.rows.add("sanitize", "compute-sanitizer", "SKIP", "nothing to watch in a dry run" if self.options.dry else "compute-sanitizer is not here")
             return
-        limit = LIMITS["sanitize"] / (2 * len(SANITIZERS))
-        for kind in SANITIZERS:
-            for script in ("operations.py", "attention.py"):
-                size = ["--size", "tiny" if script == "attention.py" else "small"]
-                command = [tool, "--tool", kind, "--error-exitcode", "9", "--print-limit", "5", sys.executable, HERE / script, self.library, *size]
+        end = time.monotonic() + min(LIMITS["sanitize"], self.left())
+        for script, size in (("attention.py", "tiny"), ("operations.py", "small")):
+            for kind in SANITIZERS:
+                what, limit = f"{kind}, {script}", min(60, end - time.monotonic())
+                if limit < 10:
+                    self.rows.add("sanitize", what, "SKIP", "out of time")
+                    continue
+                command = [tool, "--tool", kind, "--error-exitcode", "9", "--print-limit", "5", sys.executable, HERE / script, self.library, "--size", size]
                 inner = len(self.rows.rows)
                 status, output = self.run("sanitize", command, limit)
-                # Whether the numbers are right is told above: here only what the tool saw.
-                self.rows.rows[inner:] = [row for row in self.rows.rows[inner:] if row["what"] == "time"]
+                del self.rows.rows[inner:]  # whether the numbers are right is told above: here only what the tool saw
                 summary = next((line for line in reversed(output.splitlines()) if "SUMMARY" in line), last_line(output)).replace("=========", "").strip()
-                if "not supported" in output.lower() and status != 0:
-                    self.rows.add("sanitize", f"{kind}, {script}", "SKIP", summary)
-                elif status is not None:
-                    self.rows.add("sanitize", f"{kind}, {script}", "FAIL" if status == 9 or "SUMMARY" not in output else "PASS", summary, output=output[-4000:] if status else "")
+                if status is None:
+                    self.rows.add("sanitize", what, "SKIP", f"no verdict in {limit:.0f} s")
+                elif "not supported" in output.lower() and status != 0:
+                    self.rows.add("sanitize", what, "SKIP", summary)
+                else:
+                    self.rows.add("sanitize", what, "FAIL" if status == 9 or "SUMMARY" not in output else "PASS", summary, output=output[-4000:] if status else "")
 
     def ctx(self, part, arguments, limit):
         """Runs the command line; None where it cannot."""
@@ -219,7 +237,7 @@ class Check:
             return None
         if self.app != ROOT and self.library and self.library.parent != self.app / "native/build":
             shutil.copy(self.library, self.app / "native/build/libctx_cuda.so")
-        return self.run(part, [self.node, program, *arguments], limit, cwd=self.app)
+        return self.run(part, [self.node, program, *arguments], limit, torch_cublaslt(), cwd=self.app)
 
     def parity(self):
         """The same short training on the CPU and on the GPU: losses step by step."""
@@ -277,6 +295,14 @@ class Check:
                 getattr(self, part)()
 
 
+def torch_cublaslt():
+    """The environment in which ctx finds the cuBLASLt of this Python's PyTorch, wherever that is installed."""
+    if os.environ.get("CTX_CUBLASLT"):
+        return {}
+    files = (file for folder in sys.path if folder for pattern in ("nvidia/*/lib", "torch/lib") for file in sorted(Path(folder).glob(f"{pattern}/libcublasLt.so.1[23]")))
+    return {"CTX_CUBLASLT": str(file) for file in [next(files, None)] if file}
+
+
 def read_losses(folder):
     """Training losses of a run, in order."""
     losses = []
@@ -309,6 +335,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], choices=LIMITS)
     parser.add_argument("--skip", action="append", default=[], choices=LIMITS)
     parser.add_argument("--out", default="gpu-check.json")
+    parser.add_argument("--pack", help="what `npm run gpu:pack` made; otherwise .gpu/pack.tar.xz, if it is there")
     parser.add_argument("--build", default=str(Path(tempfile.gettempdir()) / "ctx-gpu-check"), help="folder for what is built and run")
     parser.add_argument("--seconds", type=float, default=560)
     options = parser.parse_args()
@@ -318,12 +345,18 @@ def main():
     begin = time.monotonic()
     check = Check(options)
     facts = machine()
+    print(f"{facts['torch and device']}; {facts['nvidia-smi']}\n", flush=True)
+
+    def save():
+        Path(options.out).write_text(json.dumps({"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "rows": check.rows.rows}, indent=1))
+
+    check.rows.changed = save
     try:
         check.everything()
     finally:
-        seconds = time.monotonic() - begin
-        Path(options.out).write_text(json.dumps({"dry": options.dry, "machine": facts, "seconds": seconds, "rows": check.rows.rows}, indent=1))
-    print(f"\n{facts['torch and device']}; {facts['nvidia-smi']}\n")
+        save()
+    seconds = time.monotonic() - begin
+    print()
     print(check.rows.table())
     count = {outcome: sum(row["outcome"] == outcome for row in check.rows.rows) for outcome in ("PASS", "FAIL", "SKIP")}
     print(f"\n{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped, in {seconds:.0f} s{', a dry run' if options.dry else ''}; all of it in {options.out}")

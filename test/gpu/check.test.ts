@@ -72,6 +72,8 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     expect(rows.filter((row) => row.outcome === "FAIL")).toEqual([]);
     const passed = rows.filter((row) => row.outcome === "PASS").map((row) => row.part);
     expect([...new Set(passed)]).toEqual(["build", "operations", "attention", "beside", "parity"]);
+    const kernels = rows.filter((row) => row.what === "kernels of attention").map((row) => row.figures);
+    expect(kernels).toEqual(["plain, sm90", "plain, sm80"]);
     const measured = rows.filter((row) => row.part === "bench" && /GB\/s|TFLOP\/s/.test(row.figures));
     expect(measured.length).toBeGreaterThan(25);
     expect(printed).toMatch(/passed, 0 failed, 2 skipped, in \d+ s, a dry run/);

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { CUDA_CONTEXT, deviceNeed, stageMemory } from "../../compiler/memory/index.ts";
+import { stageLedger } from "../../compiler/memory/stage.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { checkEvaluation, checkMachine } from "../../runtime/run/check_machine.ts";
 import { type Machine, scoringBytes, scoringEngine } from "../../runtime/train/stage_engine.ts";
@@ -62,6 +64,20 @@ test("a device that is not there is refused; of the first what is free counts", 
     /the GPU \(test, 1 B\) has free 1 B/,
   );
   expect(() => checkMachine(given, machine(2 ** 40, "cuda", [2 ** 40], 100), null)).toThrow(/has free 100 B/);
+});
+
+test("a GPU that is found too small before a run is one that was found too small when the recipe was checked (CTX7006)", () => {
+  const given = plan();
+  const stages = given.stages.map((stage) => {
+    const device = stageLedger(stageMemory(given, stage), "cuda", 1);
+    return { ...stage, evaluate: null, memory: { ...stage.memory, device } };
+  });
+  const alone = { ...given, before: null, stages, hardware: { ...given.hardware, kind: "cuda" as const } };
+  const need = Math.max(...stages.map((stage) => deviceNeed(alone, stage)));
+  // Of what the device has, the context of the process that asks is gone already.
+  const free = need - CUDA_CONTEXT;
+  expect(() => checkMachine(alone, machine(2 ** 40, "cuda", [need], free), null)).not.toThrow();
+  expect(() => checkMachine(alone, machine(2 ** 40, "cuda", [need], free - 1), null)).toThrow(/needs .* of memory/);
 });
 
 test("a plan that keeps layer inputs on a disk is not for a GPU", () => {

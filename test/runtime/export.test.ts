@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
-import { readModelConfig } from "../../compiler/model/index.ts";
+import { readModelConfig, standsOnBase } from "../../compiler/model/index.ts";
 import type { Plan } from "../../compiler/plan.ts";
 import { Engine } from "../../runtime/engine/engine.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
@@ -13,6 +13,7 @@ import { type ExportOptions, exportRun } from "../../runtime/export/export_run.t
 import { configJson } from "../../runtime/export/model_folder.ts";
 import { tensorHeader } from "../../runtime/export/tensor_header.ts";
 import { StopSignal } from "../../runtime/run/events.ts";
+import { readPlan } from "../../runtime/run/folder.ts";
 import { plainRope, samplePlan, sampleStage } from "./sample_run.ts";
 import { corpus, start } from "./tiny_run.ts";
 
@@ -196,6 +197,29 @@ test("an adapter is written as PEFT reads it, and its merged weights are base + 
   expect(await tensor(join(adapted, "stages", "two", "model.safetensors"), still)).toEqual(
     await tensor(join(base, "stages", "only", "model.safetensors"), still),
   );
+});
+
+test("an adapter on weights that no base model has is refused unless it is merged, and checking says so before (CTX8029)", async () => {
+  const folder = corpus();
+  const adapting = (name: string, rank: number) => {
+    const stage = sampleStage(name);
+    stage.train = { ...stage.train, method: "lora", lora: { ...lora, rank } };
+    stage.train.optimizer = { ...stage.train.optimizer, state: "reset" };
+    return stage;
+  };
+  const plan = samplePlan({ stages: [adapting("first", 2), adapting("second", 4)] });
+  expect(plan.stages.map((_, index) => standsOnBase(plan, index))).toEqual([false, false]);
+  const { root } = await start(plan, folder);
+  for (const [stage, weights] of [
+    ["first", "this run began with, from nothing"],
+    ["second", "an earlier stage trained"],
+  ] as const) {
+    const refused = exportRun(root, fresh(), options({ stage }));
+    await expect(refused).rejects.toThrow(`the adapter of stage ${stage} stands on weights that ${weights}`);
+    expect(await exportRun(root, fresh(), options({ stage, merge: true }))).toMatchObject({ kind: "model" });
+  }
+  const before = readPlan(join(adapted, "plan.json"));
+  expect(before.stages.map((_, index) => standsOnBase(before, index))).toEqual([true, true]);
 });
 
 test("an adapter is written in the dtype that was asked for, and what it was saved as is not touched", async () => {

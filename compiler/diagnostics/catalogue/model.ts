@@ -149,4 +149,10 @@ export const model = {
     message`context = ${"context"} is beyond ${"known"}, where ${"source"}`,
     message`the table's checks count from it, so what is untrained passes for trained; to train there, give a stage that length`,
   ),
+  CTX8029: entry(
+    "info",
+    "adapter without its base",
+    message`the adapter of stage ${"stage"} can be exported only merged: it stands on ${"weights"}, which only this run has`,
+    message`write export { merge = true }, or ctx export --merge`,
+  ),
 } as const;

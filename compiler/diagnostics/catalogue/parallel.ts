@@ -80,4 +80,10 @@ export const parallel = {
     message`stage ${"stage"} in ${"time"} on ${"devices"} would be an MFU of ${"mfu"}`,
     message`training reaches 5% to 70%: the time, the work or the hardware is not what it was`,
   ),
+  CTX7015: entry(
+    "info",
+    "no room on this machine",
+    message`stage ${"stage"} needs ${"need"}, and ${"machine"}`,
+    message`no hardware is named: write what it is to run on, such as hardware { preset = h100  devices = 8 }`,
+  ),
 } as const;

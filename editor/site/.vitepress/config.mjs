@@ -142,9 +142,14 @@ export default defineConfig({
       { text: "Reference", link: "/reference" },
       { text: "Recipes", link: "/recipes/", activeMatch: "^/recipes/" },
       { text: "Diagnostics", link: "/errors/", activeMatch: "^/errors/" },
-      { text: "Benchmarks", link: "/benchmarks/", activeMatch: "^/benchmarks/" },
-      { text: "Library", link: "/api/index.html", target: "_self" },
       { text: "Playground", link: "/playground/index.html", target: "_self" },
+      {
+        text: "More",
+        items: [
+          { text: "Benchmarks", link: "/benchmarks/", activeMatch: "^/benchmarks/" },
+          { text: "Library", link: "/api/index.html", target: "_self" },
+        ],
+      },
     ],
     sidebar: {
       "/errors/": [{ text: "Diagnostics", link: "/errors/", items: errors() }],

@@ -202,6 +202,9 @@ template <int N, bool B_MN> void wgmma_rs(float (&d)[N / 2], const uint32_t *a, 
   if (!queue().fenced) ctx_shim::broken("wgmma without a fence");
   queue().open.push_back({d, N, add, false, B_MN, a, {}, b});
 }
+inline void wait_after(float x, uint32_t) {
+  if (x < 0) ctx_shim::broken("wait_after a number below 0");
+}
 template <class T, int N> void hold(T (&)[N]) {}
 
 // ---- the rest ----

@@ -1,20 +1,14 @@
 /** The playground in a real browser, handed out by a plain file server. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPlayground } from "../../../editor/playground/build.mjs";
 import { hashOf, textOf } from "../../../editor/playground/share.ts";
+import { type Shown, show, whyNot } from "../browser.ts";
 
-const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-if (!program) console.warn("no Chromium here: the playground is not tried in a browser");
-
-const TYPES: { [ending: string]: string } = {
-  ...{ ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" },
-};
+if (whyNot) console.warn(`${whyNot}: the playground is not tried in a browser`);
 
 /** The whale stands for characters that take two units of UTF-16. */
 const BROKEN = [
@@ -28,46 +22,30 @@ const BROKEN = [
 const MENDED = BROKEN.replace("texts", "text");
 const hashes = { unix: await hashOf(BROKEN), windows: await hashOf(BROKEN.replaceAll("\n", "\r\n")) };
 
-describe.runIf(program)("the playground", () => {
+describe.runIf(!whyNot)("the playground", () => {
   const folder = mkdtempSync(join(tmpdir(), "ctx-playground-"));
-  let server: Server;
-  let browser: Browser;
-  let address: string;
+  let shown: Shown;
 
   beforeAll(async () => {
     await buildPlayground(folder);
-    server = createServer(({ url }, response) => {
-      const file = join(folder, new URL(url!, "http://x").pathname.replace(/\/$/, "/index.html"));
-      if (!existsSync(file)) return void response.writeHead(404).end();
-      response.writeHead(200, { "content-type": TYPES[extname(file)]! }).end(readFileSync(file));
-    });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    browser = await chromium.launch({ executablePath: program!, args: ["--no-sandbox", "--disable-gpu"] });
+    shown = await show(folder);
   });
 
   afterAll(async () => {
-    await browser?.close();
-    server?.close();
+    await shown?.end();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Runs in a fresh page; what it says on its console and asks of other servers are faults. */
-  async function inPage(hash: string, use: (page: Page) => Promise<void>, width = 1200): Promise<void> {
-    const page = await browser.newPage({ viewport: { width, height: 900 } });
-    page.setDefaultTimeout(15_000);
-    const faults: string[] = [];
-    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-    page.on("pageerror", ({ message }) => void faults.push(message));
-    page.on("request", (request) => {
-      if (!request.url().startsWith(address) && !request.url().startsWith("data:")) faults.push(request.url());
-    });
-    await page.goto(address + hash);
-    await page.locator("#count").filter({ hasNotText: "on its way" }).waitFor();
-    await use(page);
-    expect(faults).toEqual([]);
-    await page.close();
-  }
+  /** Runs in a fresh page, once the compiler has looked at its recipe. */
+  const inPage = (hash: string, use: (page: Page) => Promise<void>, width?: number) =>
+    shown.inPage(
+      hash,
+      async (page) => {
+        await page.locator("#count").filter({ hasNotText: "on its way" }).waitFor();
+        await use(page);
+      },
+      width,
+    );
 
   const marked = (page: Page, severity: string) => page.locator(`.cm-lintRange-${severity}`).allTextContents();
   const sharedText = async (page: Page) => {
@@ -81,6 +59,10 @@ describe.runIf(program)("the playground", () => {
       expect(await page.locator("#count").textContent()).toMatch(/^No errors(?:, \d+ \w+)*$/);
       expect(await page.locator(".ctx-plan h1").textContent()).toBe("llama3_8b_1m");
       expect(await page.locator(".ctx-plan figure.chart svg").count()).toBe(5);
+      expect((await page.locator(".lens").allTextContents()).length).toBeGreaterThan(0);
+      const [saved] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Control+s")]);
+      expect(saved.suggestedFilename()).toBe("llama3_8b_1m.ctx");
+      expect(readFileSync(await saved.path(), "utf8")).toBe(readFileSync("recipes/gradient-llama3-1m.ctx", "utf8"));
       await page.locator("#examples").selectOption("quickstart");
       await page.locator(".ctx-plan h1").filter({ hasText: "quickstart" }).waitFor();
       // A stage of the plan leads to its line.
@@ -197,14 +179,75 @@ describe.runIf(program)("the playground", () => {
       1280,
     ));
 
-  test("fits a narrow screen", () =>
+  test("the parameters of a call are told while it is written, however fast; recipes of the list can be imported", () =>
+    inPage(hashes.unix, async (page) => {
+      await page.locator(".cm-content").click();
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type("\ntrain { optimizer = adamw(lr: 2e-5, ");
+      const told = page.locator(".signature");
+      await told.locator("mark").filter({ hasText: "betas" }).waitFor();
+      // The list of completions, where it is open, goes first.
+      await page.keyboard.press("Escape");
+      await page.waitForTimeout(100);
+      await page.keyboard.press("Escape");
+      await told.waitFor({ state: "detached" });
+      // A recipe of the list is imported; of others it is said what can be had.
+      await page.keyboard.press("Control+a");
+      await page.keyboard.insertText('import "gradient-llama3-1m.ctx"\nparallel { ring = 128 }');
+      await page.locator(".ctx-plan dd").filter({ hasText: "4 rings of 128" }).waitFor();
+      await page.keyboard.press("Control+a");
+      await page.keyboard.insertText('import "mine.ctx"');
+      await page.locator("#findings .aside").filter({ hasText: "This page has no disk" }).waitFor();
+    }));
+
+  test("colours and widths are those that were chosen, also after a reload", () =>
+    inPage("", async (page) => {
+      const look = () =>
+        page.evaluate(() => [
+          getComputedStyle(document.body).backgroundColor,
+          getComputedStyle(document.querySelector(".ctx-plan")!).color,
+          document.querySelector(".left")!.getBoundingClientRect().width,
+        ]);
+      const [light, ink, width] = await look();
+      await page.getByRole("button", { name: "Dark colours" }).click();
+      await page.locator("#split").focus();
+      for (let k = 0; k < 3; k++) await page.keyboard.press("ArrowRight");
+      const chosen = await look();
+      expect(chosen[0]).not.toBe(light);
+      expect(chosen[1]).not.toBe(ink);
+      expect(chosen[2]).toBeCloseTo((width as number) + 0.06 * 1200, 0);
+      await page.reload();
+      await page.locator(".ctx-plan").waitFor();
+      expect(await look()).toEqual(chosen);
+    }));
+
+  test("fits a narrow screen, one half at a time", () =>
     inPage(
       "",
       async (page) => {
-        expect(await page.locator("table.stages").evaluate((table) => getComputedStyle(table).display)).toBe("block");
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(400);
+        expect(await page.locator(".right").isVisible()).toBe(false);
         await page.getByRole("button", { name: "Format" }).click();
         await page.locator("#said").filter({ hasText: "ormatted" }).waitFor();
+        await page.getByRole("button", { name: "Plan", exact: true }).click();
+        expect(await page.locator(".left").isVisible()).toBe(false);
+        expect(await page.locator("table.stages").evaluate((table) => getComputedStyle(table).display)).toBe("block");
+        expect(await page.locator(".right").evaluate(({ clientWidth, scrollWidth }) => scrollWidth - clientWidth)).toBe(
+          0,
+        );
+        await page.locator(".ctx-plan .stages .place").first().click();
+        expect(await page.locator(".cm-activeLine").textContent()).toContain("stage s64k");
+        // The line that is written on stays in sight when findings come up under it.
+        await page.keyboard.press("Control+End");
+        await page.keyboard.type("\nnothing = 1");
+        await page.locator("#findings .error").first().waitFor();
+        const below = () =>
+          page.evaluate(
+            () =>
+              document.querySelector(".cm-activeLine")!.getBoundingClientRect().bottom -
+              document.querySelector("#recipe")!.getBoundingClientRect().bottom,
+          );
+        await expect.poll(below).toBeLessThanOrEqual(1);
       },
       400,
     ));

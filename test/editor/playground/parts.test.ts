@@ -39,6 +39,40 @@ test("a mistake has no plan, stands at its place, and its fix mends it", () => {
   expect(answers.answer({ kind: "format", text: "rope{theta=1M}" }).length).toBeGreaterThan(0);
 });
 
+test("a recipe of the list can be imported and overridden; of another it is said what can be had", () => {
+  const answers = new Answers(files);
+  const text = 'import "published/gradient-llama3-4m.ctx"\nparallel { ring = 128 }\n';
+  const { findings, plan } = answers.answer({ kind: "look", text });
+  expect(findings.filter(({ severity }) => severity === 1)).toEqual([]);
+  expect(plan).toContain('<article class="ctx-plan">');
+  const names = answers.answer({ kind: "complete", text: 'import "pub"', at: { line: 0, character: 11 } });
+  expect(names.map(({ label }) => label)).toEqual(["published/"]);
+  const inside = answers.answer({ kind: "complete", text: 'import "published/pro"', at: { line: 0, character: 21 } });
+  expect(inside.map(({ label }) => label)).toEqual(["prolong-llama3-512k.ctx"]);
+  const missing = answers.answer({ kind: "look", text: text.replace("4m", "5m") });
+  expect(missing.plan).toBeNull();
+  expect(missing.findings[0]).toMatchObject({ code: "CTX2301", aside: expect.stringContaining("by their names") });
+});
+
+test("over each stage stands its line of the ledger, and behind its name nothing that this says", () => {
+  const { text } = recipes.find(({ name }) => name === "gradient-llama3-1m")!;
+  const { lenses, hints } = new Answers(files).answer({ kind: "look", text });
+  expect(lenses.map(({ command }) => command.title)).toEqual(
+    Array.from({ length: 4 }, () => expect.stringMatching(/GiB of 79 GiB on each device · .* tokens · theta/)),
+  );
+  expect(hints.filter(({ label }) => label.includes("GiB"))).toEqual([]);
+  expect(hints.map(({ label }) => label)).toContain("= 62,914,560 tokens");
+});
+
+test("a call's parameters are told while it is written", () => {
+  const text = "train { optimizer = adamw(lr: 2e-5, betas: ) }";
+  const help = new Answers().answer({ kind: "signature", text, at: { line: 0, character: 43 } })!;
+  const [signature] = help.signatures;
+  const [from, to] = signature!.parameters[help.activeParameter]!.label;
+  expect(signature!.label.slice(from, to)).toContain("betas");
+  expect(new Answers().answer({ kind: "signature", text, at: { line: 0, character: 3 } })).toBeNull();
+});
+
 describe("addresses", () => {
   test("hold any text, and nothing that an address may not", async () => {
     await fc.assert(

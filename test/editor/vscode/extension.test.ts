@@ -234,11 +234,17 @@ test("the plan is drawn beside the recipe, follows it, and leads back to it", as
   expect(panel!.webview.posted.length).toBe(2);
   panel!.webview.say({ type: "place", file: "books.ctx", line: 5, character: 6 });
   expect(editor.shown).toEqual([{ file: document.uri.fsPath, line: 5, character: 6 }]);
-  // A mistake shows what is wrong, and the plan before it.
+  // A mistake shows what is wrong, as plain text that leads to its place, and the plan before it.
+  vi.stubEnv("FORCE_COLOR", "1");
   writeFileSync(document.uri.fsPath, RECIPE.replace("64Ki", "64Kj"));
   for (const handler of editor.onSave) handler({ languageId: "ctx" } as never);
   await settled(() => latest().includes('role="alert"'));
-  expect(latest()).toContain("error CTX");
+  vi.unstubAllEnvs();
+  expect(latest()).toContain("<pre>error CTX");
+  expect(latest()).not.toContain("\x1b");
+  expect(latest()).toMatch(
+    /class="place" data-file="books\.ctx" data-line="\d+" data-character="\d+">books\.ctx:\d+:\d+</,
+  );
   expect(latest()).toContain('<div class="old"><article class="ctx-plan">');
   writeFileSync(document.uri.fsPath, RECIPE.replace("s64k", "mended"));
   for (const handler of editor.onSave) handler({ languageId: "ctx" } as never);

@@ -1,0 +1,58 @@
+import { hardwarePreset } from "../cost/index.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import { deviceNeed, freeSpace, searchLayout } from "../memory/index.ts";
+import type { PlanHardware, PlanStage } from "../plan.ts";
+import { showBytes } from "../values/show.ts";
+import { type Check, type CheckContext, steps } from "./context.ts";
+
+/**
+ * A recipe that names no hardware is planned for the machine that compiles, or, where it asks for several devices, for GPUs that are assumed.
+ * Where it fits neither it is surely meant for another machine, which it can name: nothing is wrong with it, but none of the plan's layout, times
+ * and bytes are those of the run.
+ */
+export const memoryHere: Check = (context) => {
+  const { plan, trace, host, report } = context;
+  const { hardware } = plan;
+  // Of a recipe with an error, what its layout would be is not known yet.
+  if (trace.exact("/hardware") || report.hasErrors) return;
+  const assumed = hardware.kind === "cuda" && host.gpu?.()?.name !== hardware.name;
+  // Who can't tell what it compiles on has planned for a small machine that is nowhere.
+  if (!assumed && !host.machine()) return;
+  const [most] = steps(plan)
+    .map((step) => ({ ...step, need: deviceNeed(plan, step.stage) }))
+    .sort((a, b) => b.need - a.need);
+  if (!most || most.need <= hardware.device_bytes) return;
+  const have = showBytes(hardware.device_bytes);
+  report.add(
+    "CTX7015",
+    trace.nearest(`${most.pointer}/name`),
+    {
+      stage: most.stage.name,
+      need: `${showBytes(most.need)}${assumed ? " on each device" : ""}`,
+      machine: assumed
+        ? `the ${hardware.devices} ${hardware.name}s that are assumed have ${have} each`
+        : hardware.kind === "cuda"
+          ? `this machine's GPU has ${have}`
+          : `this machine has ${have}`,
+    },
+    { fixes: naming(context, most.stage) },
+  );
+};
+
+/** Devices of the largest machine that is offered. */
+const mostDevices = 64;
+
+/** The fewest H100s that the stage fits; none where the recipe itself says how it is laid out, or not even many do. */
+function naming({ plan, firstStage, trace }: CheckContext, stage: PlanStage): Fix[] {
+  const preset = hardwarePreset("h100");
+  if (!preset || !firstStage || trace.exact("/stages/0/parallel")) return [];
+  const { layout } = stage.parallel;
+  for (let devices = 1; devices <= mostDevices; devices *= 2) {
+    const hardware: PlanHardware = { ...preset, devices };
+    const needs = { ...stage, model: plan.model, hardware, shard: false };
+    if (!searchLayout(needs, freeSpace(needs, devices, layout)).fits) continue;
+    const text = `hardware { preset = h100${devices > 1 ? `  devices = ${devices}` : ""} }`;
+    return [{ title: text, safety: "review", edits: [{ ...firstStage, end: firstStage.start, text: `${text}\n` }] }];
+  }
+  return [];
+}
