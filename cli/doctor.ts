@@ -96,6 +96,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
       { name: "speed", needed: false, ...speed() },
       { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
       ...cudaProducts(native),
+      ...cudaWays(native),
       mpi(),
     );
   }
@@ -138,7 +139,7 @@ function cuda(native: NativeDescription): string {
   const list = devices.map(
     ({ name, memoryBytes, capability }) => `${name}, ${bytes(memoryBytes)}, compute capability ${capability}`,
   );
-  return `${list.join("; ")} (driver for CUDA ${devices[0]?.driver}; ctx run uses ${devices.length > 1 ? "the first: CUDA_VISIBLE_DEVICES chooses" : "it"} with --device cuda)`;
+  return `${list.join("; ")} (driver for CUDA ${devices[0]?.driver}; ctx run uses ${devices.length > 1 ? "as many as parallel { devices = … } says: CUDA_VISIBLE_DEVICES chooses" : "it"} with --device cuda)`;
 }
 
 /** What multiplies matrices on the GPU: without cuBLASLt it is many times slower. */
@@ -146,6 +147,13 @@ function cudaProducts(native: NativeDescription): Finding[] {
   if (!native.cuda.available) return [];
   const value = loadAddon().cudaProducts();
   return [{ name: "CUDA products", ok: value.startsWith("cuBLASLt"), needed: false, value }];
+}
+
+/** How several GPUs pass keys and values on. */
+function cudaWays({ cuda }: NativeDescription): Finding[] {
+  if (!cuda.available || cuda.devices.length < 2) return [];
+  const value = loadAddon().cudaWays();
+  return [{ name: "CUDA transfers", ok: value.startsWith("each"), needed: false, value }];
 }
 
 /** The MPI that ctx was built with, for runs by several processes. */

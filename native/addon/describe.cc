@@ -131,16 +131,26 @@ Napi::Value cuda_free_memory(const Napi::CallbackInfo &info) {
   const Backend &cuda = cuda_backend();
   if (!cuda.table || !cuda.table->free_memory) throw Napi::Error::New(info.Env(), "cudaFreeMemory: " + cuda.problem);
   int64_t free = 0, total = 0;
-  if (cuda.table->free_memory(&free, &total) != CTX_OK) throw Napi::Error::New(info.Env(), std::string("cudaFreeMemory: ") + cuda.table->last_error(nullptr));
+  const double index = info[0].IsUndefined() ? 0 : info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+  if (cuda.table->free_memory(index >= 0 && index < 4096 ? (int32_t)index : -1, &free, &total) != CTX_OK) throw Napi::Error::New(info.Env(), std::string("cudaFreeMemory: ") + cuda.table->last_error(nullptr));
   return Napi::Number::New(info.Env(), (double)free);
 }
 
-Napi::Value cuda_products(const Napi::CallbackInfo &info) {
+namespace {
+
+// What the CUDA library says by a function of its own beside the table; nothing where there is none.
+Napi::Value cuda_words(Napi::Env env, const char *function) {
   const Backend &cuda = cuda_backend();
   void *const library = cuda.table ? dlopen(cuda.file.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr; // which is open already
-  const auto products = library ? reinterpret_cast<const char *(*)()>(dlsym(library, "ctx_cuda_products")) : nullptr;
-  return Napi::String::New(info.Env(), products ? products() : "");
+  const auto words = library ? reinterpret_cast<const char *(*)()>(dlsym(library, function)) : nullptr;
+  return Napi::String::New(env, words ? words() : "");
 }
+
+} // namespace
+
+Napi::Value cuda_products(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_products"); }
+
+Napi::Value cuda_ways(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_ways"); }
 
 Napi::Value startable_threads(const Napi::CallbackInfo &info) {
   const double count = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;

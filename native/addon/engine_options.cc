@@ -106,6 +106,17 @@ EngineOptions parse_engine_options(Napi::Value value) {
     if (!e.processes) type_error(value.Env(), "createEngine: options.processes is true, but this process has joined no job (joinRanks)");
     if (device == "cuda") type_error(value.Env(), "createEngine: ranks as processes compute on the CPU: options.device must be \"cpu\"");
   }
+  if (o.has("devices")) {
+    const Napi::Array devices = o.array("devices");
+    for (uint32_t i = 0; i < devices.Length(); i++) {
+      const Napi::Value index = devices[i];
+      const double number = index.IsNumber() ? index.As<Napi::Number>().DoubleValue() : -1;
+      if (!(number >= 0 && number < 4096)) type_error(value.Env(), o.at("devices") + " must be an array of numbers of devices");
+      e.devices.push_back((int)number);
+    }
+    if (e.processes && e.devices.size() > 1) type_error(value.Env(), "createEngine: ranks are processes, or devices of one process: options.processes and options.devices don't go together");
+    if (e.devices.size() == 1) e.device = e.devices[0];
+  }
   e.model = parse_shape(o.object("model"));
   if (o.has("training")) e.training = parse_training(o.object("training"));
   e.memory = parse_memory(value.Env(), o.object("memory"));

@@ -19,7 +19,7 @@ void stop(const std::string &what, const char *error) {
 
 Bench::Bench(const ctx_backend *backend, int threads, std::string filter, double seconds)
     : backend(backend), threads(threads), filter_(std::move(filter)), seconds_(seconds) {
-  if (backend->create(threads, &device) != CTX_OK) stop("create", backend->last_error(nullptr));
+  if (backend->create(0, threads, &device) != CTX_OK) stop("create", backend->last_error(nullptr));
 }
 
 Bench::~Bench() {

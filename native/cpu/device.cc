@@ -64,7 +64,8 @@ ctx_status check_f32(ctx_device *device, const char *name, const ctx_mat &x, int
   return CTX_OK;
 }
 
-ctx_status create(int32_t threads, ctx_device **out) {
+ctx_status create(int32_t index, int32_t threads, ctx_device **out) {
+  if (index != 0) return fail(nullptr, CTX_ERR_ARGUMENT, "create: a CPU is device 0, and there is no %d", index);
   if (threads < 1 || threads > 1024) return fail(nullptr, CTX_ERR_ARGUMENT, "create: threads must be between 1 and 1024, got %d", threads);
   try {
     *out = new ctx_device(threads);
@@ -126,6 +127,8 @@ ctx_status alloc_host(ctx_device *device, size_t bytes, void **out) { return all
 void release_host(ctx_device *device, void *p, size_t bytes) { release(device, p, bytes); }
 
 ctx_status transfer(ctx_device *device, void *to, const void *from, size_t bytes, ctx_direction) { return upload(device, to, from, bytes); }
+
+ctx_status transfer_from(ctx_device *device, void *to, ctx_device *, const void *from, size_t bytes) { return upload(device, to, from, bytes); }
 
 ctx_status create_event(ctx_device *, ctx_event **out) {
   *out = nullptr;

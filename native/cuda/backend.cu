@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "operations.h"
 
@@ -70,6 +71,7 @@ ctx_status device_info(int32_t index, ctx_device_info *out) {
   *out = {};
   std::snprintf(out->name, sizeof out->name, "%s", device.name);
   out->memory = int64_t(device.totalGlobalMem);
+  CTX_CUDA(nullptr, "device_info", cudaDeviceGetPCIBusId(out->bus, sizeof out->bus, index));
   out->major = device.major;
   out->minor = device.minor;
   CTX_CUDA(nullptr, "device_info", cudaDriverGetVersion(&out->driver));
@@ -78,8 +80,9 @@ ctx_status device_info(int32_t index, ctx_device_info *out) {
 
 } // namespace
 
-ctx_status free_memory(int64_t *free, int64_t *total) {
+ctx_status free_memory(int32_t index, int64_t *free, int64_t *total) {
   size_t left = 0, all = 0;
+  CTX_CUDA(nullptr, "free_memory", cudaSetDevice(index));
   CTX_CUDA(nullptr, "free_memory", cudaMemGetInfo(&left, &all));
   *free = int64_t(left);
   *total = int64_t(all);
@@ -88,9 +91,43 @@ ctx_status free_memory(int64_t *free, int64_t *total) {
 
 namespace {
 
-const ctx_backend TABLE = table_of(NAME, score, problem, device_info, free_memory);
+ctx_status create_timer(ctx_device *device, ctx_event **out) {
+  *out = nullptr;
+  cudaEvent_t event = nullptr;
+  CTX_CUDA(device, "create_timer", cudaEventCreateWithFlags(&event, cudaEventDefault));
+  *out = reinterpret_cast<ctx_event *>(event);
+  return CTX_OK;
+}
+
+ctx_status elapsed(ctx_event *from, ctx_event *to, double *seconds) {
+  float milliseconds = 0;
+  CTX_CUDA(nullptr, "elapsed", cudaEventElapsedTime(&milliseconds, reinterpret_cast<cudaEvent_t>(from), reinterpret_cast<cudaEvent_t>(to)));
+  *seconds = double(milliseconds) / 1000;
+  return CTX_OK;
+}
+
+const ctx_backend TABLE = table_of(NAME, score, problem, {device_info, free_memory, OnOwnGpu<create_timer>::call, elapsed});
 
 } // namespace
 } // namespace ctx_cuda
 
 extern "C" __attribute__((visibility("default"))) const ctx_backend *ctx_backend_v1(void) { return &ctx_cuda::TABLE; }
+
+// How the GPUs of this machine reach each other's memory, in words; nothing where there is one. Beside the table: the CPU has nothing to tell here.
+extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_ways(void) {
+  static const std::string words = [] {
+    int gpus = 0, can = 0, direct = 0;
+    if (cudaGetDeviceCount(&gpus) != cudaSuccess || gpus < 2) return std::string();
+    std::string others;
+    for (int a = 0; a < gpus; a++)
+      for (int b = 0; b < a; b++) {
+        if (cudaDeviceCanAccessPeer(&can, a, b) == cudaSuccess && can) direct++;
+        else others += (others.empty() ? "" : ", ") + std::to_string(b) + "-" + std::to_string(a);
+      }
+    cudaGetLastError();
+    if (others.empty()) return "each of the " + std::to_string(gpus) + " GPUs reads the others' memory directly";
+    if (direct == 0) return "the " + std::to_string(gpus) + " GPUs copy to each other through the host's memory, which is slower";
+    return "these GPUs copy to each other through the host's memory, which is slower: " + others + "; the others read each other's directly";
+  }();
+  return words.c_str();
+}

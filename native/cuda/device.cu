@@ -5,7 +5,10 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <set>
+#include <utility>
 
 #include "gemm_lt.h"
 #include "operations.h"
@@ -24,8 +27,21 @@ ctx_status check(ctx_device *device, const char *name, const ctx_mat &x) {
 // CTX_ERR_MEMORY, with what there is: another program may have taken it.
 ctx_status no_memory(ctx_device *device, size_t bytes, const char *what) {
   int64_t free = 0, total = 0;
-  if (free_memory(&free, &total) != CTX_OK) return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes%s on the GPU", bytes, what);
+  int index = 0;
+  if (cudaGetDevice(&index) != cudaSuccess || free_memory(index, &free, &total) != CTX_OK) return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes%s on the GPU", bytes, what);
   return fail(device, CTX_ERR_MEMORY, "no memory for %zu bytes%s on the GPU: %lld of its %lld bytes are free", bytes, what, (long long)free, (long long)total);
+}
+
+// Lets the current GPU `here` read the memory of GPU `there` directly, where the machine can, from the first copy on. Otherwise, and should the
+// driver refuse, it copies through the host.
+void open_way(int here, int there) {
+  static std::mutex mutex;
+  static std::set<std::pair<int, int>> asked;
+  const std::lock_guard lock(mutex);
+  if (!asked.insert({here, there}).second) return;
+  int can = 0;
+  if (cudaDeviceCanAccessPeer(&can, here, there) == cudaSuccess && can) cudaDeviceEnablePeerAccess(there, 0);
+  cudaGetLastError(); // it may have been opened by another library
 }
 
 } // namespace
@@ -67,18 +83,27 @@ ctx_status check_f32(ctx_device *device, const char *name, const ctx_mat &x) {
   return check(device, name, x);
 }
 
-ctx_status create(int32_t threads, ctx_device **out) {
+ctx_status use_own_gpu(ctx_device *device) {
+  CTX_CUDA(device, "device", cudaSetDevice(device->index));
+  return CTX_OK;
+}
+
+ctx_status create(int32_t index, int32_t threads, ctx_device **out) {
   *out = nullptr;
+  int gpus = 0;
+  CTX_CUDA(nullptr, "create", cudaGetDeviceCount(&gpus));
+  if (index < 0 || index >= gpus) return fail(nullptr, CTX_ERR_ARGUMENT, "create: there are %d GPUs, and none with index %d", gpus, index);
   if (threads < 1 || threads > 1024) return fail(nullptr, CTX_ERR_ARGUMENT, "create: threads must be between 1 and 1024, got %d", threads);
   ctx_device *device = new (std::nothrow) ctx_device;
   if (!device) return fail(nullptr, CTX_ERR_MEMORY, "create: out of memory");
-  cudaError_t error = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
+  device->index = index;
+  cudaError_t error = cudaSetDevice(index);
+  if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
   if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&device->transfers, cudaStreamNonBlocking);
   if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
-  int ordinal = 0, major = 0, minor = 0;
-  if (error == cudaSuccess) error = cudaGetDevice(&ordinal);
-  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, ordinal);
-  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, ordinal);
+  int major = 0, minor = 0;
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index);
   device->sm = 10 * major + minor;
   if (error != cudaSuccess) {
     destroy(device);
@@ -90,6 +115,7 @@ ctx_status create(int32_t threads, ctx_device **out) {
 
 void destroy(ctx_device *device) {
   if (!device) return;
+  cudaSetDevice(device->index);
   for (const cudaStream_t stream : {device->stream, device->transfers})
     if (stream) cudaStreamSynchronize(stream);
   release_products(device->products);
@@ -118,6 +144,7 @@ ctx_status alloc(ctx_device *device, size_t bytes, void **out) {
 
 void release(ctx_device *device, void *p, size_t) {
   if (!p) return;
+  cudaSetDevice(device->index);
   synchronize(device); // work in flight may still read it
   cudaFree(p);
 }
@@ -159,6 +186,13 @@ void release_host(ctx_device *device, void *p, size_t) {
 ctx_status transfer(ctx_device *device, void *to, const void *from, size_t bytes, ctx_direction direction) {
   constexpr cudaMemcpyKind kinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice};
   if (bytes) CTX_CUDA(device, "transfer", cudaMemcpyAsync(to, from, bytes, kinds[direction], device->transfers));
+  return CTX_OK;
+}
+
+ctx_status transfer_from(ctx_device *device, void *to, ctx_device *owner, const void *from, size_t bytes) {
+  if (device->index == owner->index) return transfer(device, to, from, bytes, CTX_ON_DEVICE);
+  open_way(device->index, owner->index);
+  if (bytes) CTX_CUDA(device, "transfer_from", cudaMemcpyPeerAsync(to, device->index, from, owner->index, bytes, device->transfers));
   return CTX_OK;
 }
 

@@ -19,6 +19,7 @@ struct Products; // gemm_lt.h
 }
 
 struct ctx_device {
+  int32_t index = 0; // of its GPU
   cudaStream_t stream = nullptr;
   cudaStream_t transfers = nullptr; // runs beside it
   void *scratch = nullptr; // grows; contents are not kept
@@ -40,8 +41,8 @@ namespace ctx_cuda {
 // Writes the message (printf style) for last_error and returns `status`. `device` may be null.
 __attribute__((format(printf, 3, 4))) ctx_status fail(ctx_device *device, ctx_status status, const char *format, ...);
 
-// Bytes of the GPU that nobody has taken, and all of them (backend.cu).
-ctx_status free_memory(int64_t *free, int64_t *total);
+// Bytes of a GPU that nobody has taken, and all of them (backend.cu).
+ctx_status free_memory(int32_t index, int64_t *free, int64_t *total);
 
 // CTX_ERR_MEMORY or CTX_ERR_DEVICE with CUDA's words.
 ctx_status cuda_failed(ctx_device *device, const char *what, cudaError_t error);

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define CTX_BACKEND_VERSION 3
+#define CTX_BACKEND_VERSION 4
 
 typedef enum {
   CTX_OK = 0,
@@ -45,6 +45,7 @@ typedef enum { CTX_TO_DEVICE = 0, CTX_TO_HOST = 1, CTX_ON_DEVICE = 2 } ctx_direc
 // A device with memory of its own, as `ctx doctor` tells it.
 typedef struct {
   char name[256];
+  char bus[32];         // where it is plugged in: the same GPU under another number is told by it
   int64_t memory;       // bytes
   int32_t major, minor; // compute capability
   int32_t driver;       // 1000 major + 10 minor of the newest CUDA that the driver runs
@@ -100,11 +101,11 @@ typedef struct {
   const char *(*problem)(void); // why score is 0; "" where it is not
 
   // ---- of a device with memory of its own; NULL: this one has none but the host's ----
-  ctx_status (*device_info)(int32_t index, ctx_device_info *out);         // CTX_ERR_ARGUMENT: there are not so many. Operations use device 0
-  ctx_status (*free_memory)(int64_t *free, int64_t *total);               // bytes of device 0, whoever took the rest
+  ctx_status (*device_info)(int32_t index, ctx_device_info *out);         // CTX_ERR_ARGUMENT: there are not so many
+  ctx_status (*free_memory)(int32_t index, int64_t *free, int64_t *total); // bytes, whoever took the rest
 
   // ---- device and memory ----
-  ctx_status (*create)(int32_t threads, ctx_device **out);
+  ctx_status (*create)(int32_t index, int32_t threads, ctx_device **out);  // index: of a device with memory of its own; others: 0
   void (*destroy)(ctx_device *);
   const char *(*last_error)(ctx_device *);
   void (*set_cancel)(ctx_device *, const volatile int32_t *flag); // polled between tiles; non-zero -> CTX_ERR_CANCELLED
@@ -117,11 +118,15 @@ typedef struct {
 
   // ---- transfers beside the operations ----
   // A device has two queues, each in order, and nothing else is: what one must not do before the other has come so far is told by events.
-  // An event may be waited for from any device of the backend. Host memory must be that of alloc_host and stay as it is until then.
+  // An event is recorded by the device that it was created for; any device of the backend may wait for it. Host memory must be that of alloc_host and stay as it is until then.
   ctx_status (*alloc_host)(ctx_device *, size_t bytes, void **out);        // page-locked where the device can reach into it
   void (*release_host)(ctx_device *, void *, size_t bytes);
   ctx_status (*transfer)(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction); // enqueued on CTX_TRANSFERS
+  // The same from memory of another device of this process, by the shortest way that there is between the two.
+  ctx_status (*transfer_from)(ctx_device *, void *to, ctx_device *owner, const void *from, size_t bytes);
   ctx_status (*create_event)(ctx_device *, ctx_event **out);
+  ctx_status (*create_timer)(ctx_device *, ctx_event **out);               // an event that also tells when it came; NULL: all is done as it is asked for
+  ctx_status (*elapsed)(ctx_event *from, ctx_event *to, double *seconds);  // between two timers of one device, which have come; NULL as create_timer
   void (*destroy_event)(ctx_event *);
   ctx_status (*record)(ctx_device *, ctx_queue, ctx_event *);              // comes when what is enqueued by now is done
   ctx_status (*wait)(ctx_device *, ctx_queue, ctx_event *);                // what is enqueued from now on begins after it, as it was last recorded

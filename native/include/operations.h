@@ -3,10 +3,15 @@
 #pragma once
 #include "ctx_backend.h"
 
+// What the table holds for an operation: itself, or what a backend wraps it into.
+#if !defined(CTX_OPERATION)
+#define CTX_OPERATION(f) f
+#endif
+
 namespace CTX_BACKEND_NAMESPACE {
 
 // device
-ctx_status create(int32_t threads, ctx_device **out);
+ctx_status create(int32_t index, int32_t threads, ctx_device **out);
 void destroy(ctx_device *);
 const char *last_error(ctx_device *);
 void set_cancel(ctx_device *, const volatile int32_t *flag);
@@ -21,6 +26,7 @@ int64_t scratch(ctx_device *);
 ctx_status alloc_host(ctx_device *, size_t bytes, void **out);
 void release_host(ctx_device *, void *, size_t bytes);
 ctx_status transfer(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction);
+ctx_status transfer_from(ctx_device *, void *to, ctx_device *owner, const void *from, size_t bytes);
 ctx_status create_event(ctx_device *, ctx_event **out);
 void destroy_event(ctx_event *);
 ctx_status record(ctx_device *, ctx_queue, ctx_event *);
@@ -68,54 +74,64 @@ ctx_status cross_entropy(ctx_device *, ctx_mat logits, const int32_t *targets, c
 ctx_status sum_squares(ctx_device *, ctx_mat x, double *out);
 ctx_status adamw(ctx_device *, float *param, float *m, float *v, const float *grad, int64_t n, const ctx_adamw *h);
 
+// Of a backend whose devices have memory and clocks of their own.
+struct OwnMemory {
+  ctx_status (*device_info)(int32_t, ctx_device_info *) = nullptr;
+  ctx_status (*free_memory)(int32_t, int64_t *, int64_t *) = nullptr;
+  ctx_status (*create_timer)(ctx_device *, ctx_event **) = nullptr;
+  ctx_status (*elapsed)(ctx_event *, ctx_event *, double *) = nullptr;
+};
+
 // All of them as the table of a backend.
-constexpr ctx_backend table_of(const char *name, int32_t (*score)(void), const char *(*problem)(void), ctx_status (*device_info)(int32_t, ctx_device_info *) = nullptr,
-                               ctx_status (*free_memory)(int64_t *, int64_t *) = nullptr) {
+constexpr ctx_backend table_of(const char *name, int32_t (*score)(void), const char *(*problem)(void), OwnMemory own = {}) {
   return {
       .version = CTX_BACKEND_VERSION,
       .name = name,
       .score = score,
       .problem = problem,
-      .device_info = device_info,
-      .free_memory = free_memory,
+      .device_info = own.device_info,
+      .free_memory = own.free_memory,
       .create = create,
       .destroy = destroy,
       .last_error = last_error,
       .set_cancel = set_cancel,
-      .alloc = alloc,
+      .alloc = CTX_OPERATION(alloc),
       .release = release,
-      .upload = upload,
-      .download = download,
-      .synchronize = synchronize,
+      .upload = CTX_OPERATION(upload),
+      .download = CTX_OPERATION(download),
+      .synchronize = CTX_OPERATION(synchronize),
       .scratch = scratch,
-      .alloc_host = alloc_host,
+      .alloc_host = CTX_OPERATION(alloc_host),
       .release_host = release_host,
-      .transfer = transfer,
-      .create_event = create_event,
+      .transfer = CTX_OPERATION(transfer),
+      .transfer_from = CTX_OPERATION(transfer_from),
+      .create_event = CTX_OPERATION(create_event),
+      .create_timer = own.create_timer,
+      .elapsed = own.elapsed,
       .destroy_event = destroy_event,
-      .record = record,
-      .wait = wait,
-      .zero = zero,
-      .copy = copy,
-      .add = add,
-      .scale = scale,
-      .add_row = add_row,
-      .sum_rows = sum_rows,
-      .gemm = gemm,
-      .embed_forward = embed_forward,
-      .embed_backward = embed_backward,
-      .rmsnorm_forward = rmsnorm_forward,
-      .rmsnorm_backward = rmsnorm_backward,
-      .rope_table = rope_table,
-      .rope = rope,
-      .attention_forward = attention_forward,
-      .attention_delta = attention_delta,
-      .attention_backward = attention_backward,
-      .swiglu_forward = swiglu_forward,
-      .swiglu_backward = swiglu_backward,
-      .cross_entropy = cross_entropy,
-      .sum_squares = sum_squares,
-      .adamw = adamw,
+      .record = CTX_OPERATION(record),
+      .wait = CTX_OPERATION(wait),
+      .zero = CTX_OPERATION(zero),
+      .copy = CTX_OPERATION(copy),
+      .add = CTX_OPERATION(add),
+      .scale = CTX_OPERATION(scale),
+      .add_row = CTX_OPERATION(add_row),
+      .sum_rows = CTX_OPERATION(sum_rows),
+      .gemm = CTX_OPERATION(gemm),
+      .embed_forward = CTX_OPERATION(embed_forward),
+      .embed_backward = CTX_OPERATION(embed_backward),
+      .rmsnorm_forward = CTX_OPERATION(rmsnorm_forward),
+      .rmsnorm_backward = CTX_OPERATION(rmsnorm_backward),
+      .rope_table = CTX_OPERATION(rope_table),
+      .rope = CTX_OPERATION(rope),
+      .attention_forward = CTX_OPERATION(attention_forward),
+      .attention_delta = CTX_OPERATION(attention_delta),
+      .attention_backward = CTX_OPERATION(attention_backward),
+      .swiglu_forward = CTX_OPERATION(swiglu_forward),
+      .swiglu_backward = CTX_OPERATION(swiglu_backward),
+      .cross_entropy = CTX_OPERATION(cross_entropy),
+      .sum_squares = CTX_OPERATION(sum_squares),
+      .adamw = CTX_OPERATION(adamw),
   };
 }
 

@@ -17,14 +17,14 @@ std::atomic<int> Crew::unfinished_{0};
 
 bool Crew::all_done() { return unfinished_ == 0; }
 
-Crew::Crew(const Processes &processes, int ring, uint64_t layout) : processes(processes), everyone(processes, 0), ring_(ring) {
+Crew::Crew(const Job &processes, int ring, uint64_t layout) : processes(processes), everyone(processes.ring(0)), ring_(ring) {
   if (ring < 1 || processes.size() % ring != 0) fail(CTX_ERR_ARGUMENT, "ring is %d, which does not divide the %d ranks of the job", ring, processes.size());
   layout ^= (uint64_t)Order::last; // the orders are part of what both must know
   uint64_t leaders = layout;
   processes.broadcast(&leaders, sizeof leaders);
   if (layout != leaders)
-    fail(CTX_ERR_ARGUMENT, "rank %d on %s lays its engine out otherwise than rank 0: they do not run the same build of ctx", processes.rank(), processes.table->host());
-  if (ring > 1) sequence = std::make_unique<ProcessRing>(processes, group());
+    fail(CTX_ERR_ARGUMENT, "rank %d on %s lays its engine out otherwise than rank 0: they do not run the same build of ctx", processes.rank(), processes.host().c_str());
+  if (ring > 1) sequence = processes.ring(group());
   unfinished_++;
 }
 
@@ -39,6 +39,7 @@ Crew::~Crew() {
 
 void Crew::tell(Order order, const Message &arguments) {
   if (!leads()) return;
+  if (in_order_ && order != Order::end) fail(CTX_ERR_DEVICE, "an earlier operation was left in its middle, where the other ranks wait: close this engine");
   in_order_ = true;
   Header header{order, (uint64_t)arguments.bytes.size()};
   processes.broadcast(&header, sizeof header);

@@ -1,4 +1,4 @@
-// crew.h: an engine that several processes make up. Rank 0 leads: it alone is called. What concerns the others it tells them, as an
+// crew.h: an engine that several ranks make up, processes of a job or threads of this process (team.h). Rank 0 leads: it alone is called. What concerns the others it tells them, as an
 // order with its arguments, and they carry the same thing out (Engine::follow).
 //
 // Rank w of the job is rank w mod ring of the ring with number w / ring; each ring is a data-parallel group of its own.
@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "../ring/processes.h"
+#include "../ring/job.h"
 
 namespace ctx {
 
@@ -59,7 +59,7 @@ class Crew {
  public:
   // All ranks of the job at the same time. `ring` divides their number. `layout`: a number for how the engine is laid out, which
   // must be the same on all, as what ranks send each other is plain bytes.
-  Crew(const Processes &processes, int ring, uint64_t layout);
+  Crew(const Job &processes, int ring, uint64_t layout);
   ~Crew(); // of the leader: tells the others that this engine is done with
 
   bool leads() const { return processes.rank() == 0; }
@@ -79,9 +79,9 @@ class Crew {
   // No engine of several processes is there, and none was left in the middle of an operation: the job can end in good order.
   static bool all_done();
 
-  const Processes &processes;
-  ProcessRing everyone;                   // all ranks
-  std::unique_ptr<ProcessRing> sequence;  // those that a sequence is cut over; null when that is one
+  const Job &processes;
+  std::unique_ptr<Transport> everyone; // all ranks
+  std::unique_ptr<Transport> sequence; // those that a sequence is cut over; null when that is one
 
  private:
   const int ring_;

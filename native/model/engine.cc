@@ -6,16 +6,18 @@
 #include <thread>
 
 #include "initialize.h"
+#include "team.h"
 
 namespace ctx {
 
 Engine::Engine(const EngineOptions &options)
-    : options_(options), parameters_(options.model, options.training, options.memory.train),
+    : team_(options.devices.size() > 1 ? std::make_unique<Team>(options) : nullptr), options_(team_ ? team_->leaders() : options),
+      parameters_(options.model, options.training, options.memory.train),
       layout_(lay_out(options_.model, parameters_, options.memory,
-                      {options.ring, options.processes ? 1 : options.ring, options.processes ? options.processes->size() : 1})),
-      crew_(options.processes ? std::make_unique<Crew>(*options.processes, options.ring, fingerprint(layout_)) : nullptr), ring_(std::make_unique<LocalRing>(options.ring)) {
+                      {options.ring, options_.processes ? 1 : options.ring, options_.processes ? options_.processes->size() : 1})),
+      crew_(options_.processes ? std::make_unique<Crew>(*options_.processes, options.ring, fingerprint(layout_)) : nullptr), ring_(std::make_unique<LocalRing>(options.ring)) {
   const int here = crew_ ? 1 : options.ring;
-  if (options.threads < 1 || options.threads > 4096) fail(CTX_ERR_ARGUMENT, "threads is %d, expected 1 … 4096", options.threads);
+  if (options_.threads < 1 || options_.threads > 4096) fail(CTX_ERR_ARGUMENT, "threads is %d, expected 1 … 4096", options_.threads);
   for (int r = 0; r < here; r++) {
     auto rank = std::make_unique<Rank>();
     rank->index = r;
@@ -23,8 +25,8 @@ Engine::Engine(const EngineOptions &options)
     rank->ring.world = options.ring;
     if (options.ring > 1) rank->ring.transport = crew_ ? static_cast<Transport *>(crew_->sequence.get()) : &ring_->end(r);
     rank->ops.table = options.backend;
-    const ctx_status created = options.backend->create(std::max(1, options.threads / here), &rank->ops.device);
-    if (created != CTX_OK) fail(created, "cannot create a %s device with %d threads: %s", options.backend->name, options.threads, options.backend->last_error(nullptr));
+    const ctx_status created = options.backend->create(options_.device, std::max(1, options_.threads / here), &rank->ops.device);
+    if (created != CTX_OK) fail(created, "cannot create a %s device with %d threads: %s", options.backend->name, options_.threads, options.backend->last_error(nullptr));
     // The flag is read through a volatile int by kernels; a lock-free atomic int has the same representation.
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t) && std::atomic<int32_t>::is_always_lock_free);
     options.backend->set_cancel(rank->ops.device, reinterpret_cast<const volatile int32_t *>(options.cancelled));
@@ -47,13 +49,23 @@ Engine::Engine(const EngineOptions &options)
                                           own + layout_.gradient_block, options.memory.kv_cache_tokens > 0 ? arena_ + layout_.kv_cache : nullptr,
                                           options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get(), waiting_.get());
   }
+  if (!team_) return;
+  try {
+    team_->ready();
+  } catch (...) {
+    ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
+    throw;
+  }
 }
 
 Engine::~Engine() {
   for (auto &rank : ranks_) rank->store.reset(); // before the memory that it reads and writes
+  const bool broken = crew_ && crew_->broken();
+  crew_.reset(); // which tells the others that this engine is done with
+  for (auto &rank : ranks_) rank->ops.table->synchronize(rank->ops.device);
   moments_.reset();
   waiting_.reset();
-  if (crew_ && crew_->broken()) return; // MPI may still read and write the arena; the job ends now anyway
+  if (options_.processes && !options_.processes->leave(broken)) return; // others may still read and write the arena; the job ends now anyway
   if (arena_) ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
 }
 
@@ -134,7 +146,12 @@ std::vector<Score> Engine::accumulate(const std::vector<Batch> &batches) {
   need_training("accumulate");
   need_rope("accumulate");
   for (const Batch &batch : batches) check_batch("accumulate", batch, options_.model, options_.memory.max_tokens, true, true);
-  if (crew_) return accumulate_together(batches);
+  if (crew_) try {
+      return accumulate_together(batches);
+    } catch (const Failure &) {
+      check_cancelled(); // what a cancelled rank leaves undone comes to the others as a failure
+      throw;
+    }
   std::vector<Score> scores;
   for (const Batch &batch : batches) scores.push_back(accumulate_one(batch));
   return scores;

@@ -15,11 +15,15 @@
 
 namespace ctx {
 
+class Team;
+
 struct EngineOptions {
   const ctx_backend *backend = nullptr;
   int threads = 1; // shared out over the ranks
   int ring = 1;    // ranks that a sequence is cut over, as threads of this process
-  const Processes *processes = nullptr; // or as processes: those of a job, in rings (crew.h)
+  const Job *processes = nullptr; // or as processes: those of a job, in rings (crew.h)
+  std::vector<int> devices;       // or as threads, each on a device of its own: its number for each rank, in rings too (team.h). Fewer than 2: none
+  int device = 0;                 // that this process, or rank, computes on
   const std::atomic<int32_t> *cancelled = nullptr; // non-zero: the running call fails with CTX_ERR_CANCELLED at its next tile
   ModelShape model;
   Training training;
@@ -81,6 +85,7 @@ class Engine {
 
  private:
   struct Rank;
+  std::unique_ptr<Team> team_; // of the ranks on the other devices; null: there are none
   EngineOptions options_;
   ParameterTable parameters_;
   ArenaLayout layout_;

@@ -1,4 +1,4 @@
-// engine_processes.cc: an engine of several processes (crew.h). The gradients of all ranks are summed by shares, each rank updates its
+// engine_processes.cc: an engine of several processes, or of several devices of one (crew.h). The gradients of all ranks are summed by shares, each rank updates its
 // share of the trained parameters with its share of the moments, and all gather the new values (ZeRO stage 1).
 //
 //   accumulate   group g takes batch g, g + groups …; scores come back to the leader
@@ -83,9 +83,9 @@ std::vector<Score> Engine::accumulate_together(const std::vector<Batch> &batches
   return scores;
 }
 
-// The score of a group's batch: its ranks gather theirs, its first one hands them to the leader. Others have nothing to do.
+// The score of a group's batch: its first rank gathers it, and hands it to the leader. Others have nothing to do.
 void Engine::gather_score(const Batch &batch, const LocalTargets &mine, int group, Score &score) {
-  const Processes &job = crew_->processes;
+  const Job &job = crew_->processes;
   const size_t tokens = (size_t)batch.tokens();
   if (group != crew_->group() && !crew_->leads()) return;
   score = {std::vector<float>(tokens), std::vector<uint8_t>(tokens)};
@@ -100,8 +100,9 @@ void Engine::gather_score(const Batch &batch, const LocalTargets &mine, int grou
   const auto packet = [&](int rank) { return packets.data() + bytes * (size_t)rank; };
   std::copy(mine.correct.begin(), mine.correct.end(), packet(crew_->ring_rank()) + most * sizeof(float));
   if (!mine.nll.empty()) std::memcpy(packet(crew_->ring_rank()), mine.nll.data(), mine.nll.size() * sizeof(float));
-  if (ring > 1) all_gather(ops(), *crew_->sequence, packets.data(), bytes);
-  if (crew_->ring_rank() != 0) return;
+  const int first = group * ring;
+  if (crew_->ring_rank() != 0) return job.send(packet(crew_->ring_rank()), bytes, first);
+  for (int r = 1; r < ring; r++) job.receive(packet(r), bytes, first + r);
   for (int r = 0; r < ring; r++) {
     LocalTargets theirs = local_targets(batch, ring, r, false);
     theirs.nll.resize(theirs.rows.size());
@@ -118,12 +119,12 @@ double Engine::step_together(const AdamWOptions &hyper) {
   crew_->tell(Order::step, Message().put(hyper));
   const Ops &ops = this->ops();
   float *const sums = gradients(0), *const block = sums + layout_.gradient_floats;
-  reduce_scatter(ops, crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
+  reduce_scatter(ops, *crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
 
   const int self = crew_->processes.rank(), ranks = crew_->processes.size();
   std::vector<double> squares((size_t)ranks, 0.0);
   for (const Overlap &held : overlaps(self)) squares[(size_t)self] += ops.sum_squares(matrix(sums + held.parameter->gradient + held.first, 1, held.count));
-  all_gather(ops, crew_->everyone, squares.data(), sizeof(double));
+  crew_->processes.all_gather(squares.data(), sizeof(double));
   double sum = 0;
   for (const double square : squares) sum += square;
   const double norm = std::sqrt(sum);
@@ -141,7 +142,7 @@ void Engine::apply_share(const AdamWOptions &hyper, float scale) {
   update_share(hyper, scale);
   for (const Overlap &held : overlaps(self))
     ops.copy(matrix(sums + held.parameter->gradient + held.first, 1, held.count), matrix(arena_ + held.parameter->offset + held.first, 1, held.count));
-  all_gather(ops, crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));
+  all_gather(ops, *crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));
   for (int rank = 0; rank < ranks; rank++)
     for (const Overlap &held : overlaps(rank))
       if (rank != self)

@@ -11,6 +11,7 @@ namespace {
 
 // What a rank has put out for rank + 1. `posted` and `taken` count transfers; the buffer is the sender's own while they are equal.
 struct Mailbox {
+  ctx_device *device = nullptr; // the sender's
   const void *data = nullptr;
   size_t bytes = 0;
   uint64_t posted = 0, taken = 0;
@@ -46,6 +47,7 @@ public:
     if (!shared.error.empty()) return failed(lock);
     if (!done(on, prepare(on, channel)) || !done(on, on.backend.record(on.device, CTX_OPERATIONS, ready_[channel]))) return failed(lock);
     Mailbox &mine = box(rank_, channel);
+    mine.device = on.device;
     mine.data = send;
     mine.bytes = bytes;
     mine.ready = ready_[channel];
@@ -105,7 +107,7 @@ private:
     const ctx_backend &b = on.backend;
     if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, from.ready)) return s;
     if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, own.ready)) return s;
-    if (const ctx_status s = b.transfer(on.device, into[channel], from.data, own.bytes, CTX_ON_DEVICE)) return s;
+    if (const ctx_status s = b.transfer_from(on.device, into[channel], from.device, from.data, own.bytes)) return s;
     if (const ctx_status s = b.record(on.device, CTX_TRANSFERS, copied_[channel])) return s;
     return b.wait(on.device, CTX_OPERATIONS, copied_[channel]);
   }
@@ -147,6 +149,12 @@ LocalRing::LocalRing(int world) : shared(new Shared(world)), ends(new std::uniqu
 LocalRing::~LocalRing() = default;
 
 Transport &LocalRing::end(int rank) { return *ends[rank]; }
+
+void LocalRing::fail(const std::string &message) {
+  std::lock_guard lock(shared->mutex);
+  if (shared->error.empty()) shared->error = message;
+  shared->changed.notify_all();
+}
 
 void LocalRing::reset() {
   std::lock_guard lock(shared->mutex);

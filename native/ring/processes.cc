@@ -9,6 +9,8 @@ void Processes::check(ctx_status status, const char *operation) const {
   if (status != CTX_OK) fail(status, "rank %d on %s: %s: %s", rank(), table->host(), operation, table->last_error());
 }
 
+std::unique_ptr<Transport> Processes::ring(int colour) const { return std::make_unique<ProcessRing>(*this, colour); }
+
 ProcessRing::ProcessRing(const Processes &processes, int colour) : table_(processes.table) {
   const ctx_status status = table_->split(processes.world, colour, &group_);
   if (status != CTX_OK) fail(status, "rank %d on %s: cannot form a ring: %s", processes.rank(), table_->host(), table_->last_error());

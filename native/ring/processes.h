@@ -1,22 +1,25 @@
-// processes.h: ranks as processes of a job (include/ctx_ranks.h): a group of them as a Transport for the ring, and calls that throw.
+// processes.h: the ranks of a Job as processes (include/ctx_ranks.h), and a group of them as a Transport.
 //
 // defines: Processes, ProcessRing
 #pragma once
 #include "../include/ctx_ranks.h"
-#include "transport.h"
+#include "job.h"
 
 namespace ctx {
 
 // The job that this process belongs to. Calls throw a Failure that names this rank and its host.
-class Processes {
+class Processes final : public Job {
  public:
   Processes(const ctx_ranks *table, ctx_group *world) : table(table), world(world) {}
 
-  int rank() const { return table->rank(world); }
-  int size() const { return table->size(world); }
-  void broadcast(void *data, size_t bytes, int from = 0) const { check(table->broadcast(world, data, bytes, from), "broadcast"); }
-  void send(const void *data, size_t bytes, int to) const { check(table->send(world, data, bytes, to), "send"); }
-  void receive(void *data, size_t bytes, int from) const { check(table->receive(world, data, bytes, from), "receive"); }
+  int rank() const override { return table->rank(world); }
+  int size() const override { return table->size(world); }
+  std::string host() const override { return table->host(); }
+  void broadcast(void *data, size_t bytes, int from = 0) const override { check(table->broadcast(world, data, bytes, from), "broadcast"); }
+  void send(const void *data, size_t bytes, int to) const override { check(table->send(world, data, bytes, to), "send"); }
+  void receive(void *data, size_t bytes, int from) const override { check(table->receive(world, data, bytes, from), "receive"); }
+  std::unique_ptr<Transport> ring(int colour) const override;
+  bool leave(bool broken) const override { return !broken; } // MPI may still read and write what a rank leaves
 
   const ctx_ranks *const table;
   ctx_group *const world;

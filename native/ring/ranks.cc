@@ -17,7 +17,7 @@ struct Device {
   const ctx_backend &backend;
   ctx_device *handle = nullptr;
   Device(const Ranks &ranks) : backend(*ranks.backend) {
-    if (const ctx_status status = backend.create(std::max(1, ranks.threads / ranks.world), &handle))
+    if (const ctx_status status = backend.create(0, std::max(1, ranks.threads / ranks.world), &handle))
       throw Failure(status, backend.last_error(nullptr));
     backend.set_cancel(handle, ranks.cancel);
   }

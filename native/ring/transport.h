@@ -51,6 +51,9 @@ public:
   ~LocalRing();
   Transport &end(int rank);
 
+  // All ranks fail, with this message.
+  void fail(const std::string &message);
+
   // Forgets a failure, for the next step. No rank may be inside a ring call, and their queues must be empty.
   void reset();
 

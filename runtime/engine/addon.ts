@@ -76,6 +76,11 @@ export interface NativeEngineOptions {
    * the same time; rank 0 calls it, the others `follow`.
    */
   processes?: boolean;
+  /**
+   * Ranks are devices of this process instead: the number of each rank's GPU, rank by rank, in rings side by side of `ring` ranks. Fewer
+   * than two: one device with that number (default: 0), whose ring of `ring` ranks shares it.
+   */
+  devices?: number[];
 }
 
 /**
@@ -178,7 +183,7 @@ export interface NativeEngine {
   save(path: string, header: Uint8Array, sinks: NativeTensorSink[]): Promise<void>;
   /** Forward and backward of one micro batch; gradients add up until `step`. */
   accumulate(batch: NativeBatch): Promise<NativeScore>;
-  /** The same for several, which the rings of an engine of several processes share between them. */
+  /** The same for several, which the rings of an engine of several processes or devices share between them. */
   accumulateAll(batches: NativeBatch[]): Promise<NativeScore[]>;
   /** Clips, applies AdamW and clears the gradients. Returns the gradient norm before clipping. */
   step(hyper: NativeAdamW): Promise<{ gradNorm: number }>;
@@ -267,15 +272,17 @@ export interface NativeAddon {
    */
   cpuPeak(dtype: "f32" | "bf16", threads: number): number;
   /**
-   * Bytes of the first GPU that nobody has taken. Starts CUDA on it, which takes half a second and some of its memory.
+   * Bytes of a GPU (default: the first) that nobody has taken. Starts CUDA on it, which takes half a second and some of its memory.
    * @throws Error where there is none
    */
-  cudaFreeMemory(): number;
+  cudaFreeMemory(index?: number): number;
   /**
    * What computes matrix products on the GPU: "cuBLASLt 13.1.1 (/path)", or that it is ctx's own plain kernel and why; empty
    * where there is no CUDA backend. Opens cuBLASLt, which takes a moment.
    */
   cudaProducts(): string;
+  /** How this machine's GPUs reach each other's memory, in words; empty where there are not several. */
+  cudaWays(): string;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */

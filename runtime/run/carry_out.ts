@@ -9,12 +9,12 @@ import { evaluateModel } from "../evaluate/evaluate_model.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { fillAdapterFolder } from "../export/adapter_folder.ts";
 import { fillModelFolder, readBaseConfig } from "../export/model_folder.ts";
-import { groupsOf } from "../ranks/job.ts";
 import { resultSentence } from "../report/headline.ts";
 import { writeReport } from "../report/write.ts";
 import { MetricsFile, truncateMetrics } from "../track/metrics.ts";
 import { EventWriter } from "../track/tensorboard.ts";
 import { type Checkpoint, newestCheckpoint, saveCheckpoint } from "../train/checkpoint.ts";
+import { describeGpus, gpusOf, groupsHere } from "../train/gpus.ts";
 import { type Machine, trainingEngine } from "../train/stage_engine.ts";
 import { trainStage } from "../train/train_stage.ts";
 import { checkMachine } from "./check_machine.ts";
@@ -87,12 +87,7 @@ class Run {
     refusePlanned(this.#plan);
     const origin = baseFolder(this.#plan, base);
     if (!this.#options.machineChecked) checkMachine(this.#plan, this.#options.machine, origin);
-    const { hardware } = this.#plan;
-    const { device } = this.#options.machine;
-    if (hardware.kind === "cuda" && (device === "cpu" || hardware.devices > 1)) {
-      const here = device === "cpu" ? "one process does all of it on the CPU" : "one GPU does all of it";
-      listen({ kind: "note", text: `the plan is for ${hardware.devices} × ${hardware.name}; here ${here}` });
-    }
+    this.#noteDevices();
     const data = await this.#openData();
     try {
       await checkText(this.#plan, data, origin);
@@ -108,7 +103,7 @@ class Run {
       }
       for (const [index, stage] of this.#plan.stages.entries()) {
         if (!existsSync(join(this.#folder.stages, stage.name))) await this.#train(index, stage, data);
-        stop.throwIfRequested();
+        if (stop.requested) throw new Failure("interrupted", `stopped after stage ${stage.name}; the state is saved`);
         if (!stage.evaluate) continue;
         const result = await this.#evaluate(
           stage.name,
@@ -127,6 +122,19 @@ class Run {
     } finally {
       data.close();
     }
+  }
+
+  /** Tells where other devices compute than those that the plan is for. */
+  #noteDevices(): void {
+    const { machine, listen } = this.#options;
+    const { hardware, stages } = this.#plan;
+    const largest = stages.reduce((most, stage) => (stage.parallel.devices > most.parallel.devices ? stage : most));
+    const { devices } = largest.parallel;
+    if (hardware.kind !== "cuda") return;
+    if (machine.device === "cuda" && new Set(gpusOf(machine, largest)).size === devices) return;
+    if (machine.device === "cuda" && hardware.devices === 1) return;
+    const here = machine.device === "cpu" ? "one process does all of it on the CPU" : describeGpus(machine, largest);
+    listen({ kind: "note", text: `the plan is for ${hardware.devices} × ${hardware.name}; here ${here}` });
   }
 
   /** Tokenises what is not in the cache yet. */
@@ -180,7 +188,7 @@ class Run {
       const resumed = globalBefore + done > 0 ? globalBefore + done + 1 : null;
       const events = new EventWriter(this.#folder.events, Date.now() / 1000, resumed);
       tracks.push(events);
-      const groups = groupsOf(machine.job, stage.parallel.ring, name);
+      const groups = groupsHere(machine, stage);
       const stream = data.stage(index, groups);
       const adamBefore = adamStep - done;
       const finished = await trainStage({

@@ -3,13 +3,15 @@ import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
-import { groupsOf, type Job } from "../ranks/job.ts";
+import type { Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
-import { type Machine, processBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
+import { gpusOf, groupsHere } from "../train/gpus.ts";
+import { type Machine, processBytes, rankBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
 import {
   besideArena,
+  besideRanks,
   besideScoringArena,
   hostNeed,
   largest,
@@ -32,16 +34,19 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
   refuseWaitingGradients(plan, machine);
   const memory = machineMemory(machine);
   for (const [index, stage] of plan.stages.entries()) {
-    groupsOf(machine.job, stage.parallel.ring, stage.name);
+    const groups = groupsHere(machine, stage);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
-    else expectHost(plan, stage, root);
-    expectMemory(
-      `stage ${stage.name}`,
-      (machine.job ? bytesHere(plan, stage, machine.job) : engineBytes(plan, stage)) +
-        (machine.device === "cuda" ? besideArena(plan, stage, machine.job) : 0),
-      memory,
-      "shorten the rows, lower the micro batch, or checkpoint activations in the recipe",
-    );
+    else expectHost(plan, stage, groups, root);
+    const gpus = gpusOf(machine, stage);
+    for (const gpu of new Set(gpus)) expectGpu(plan, stage, machine, gpus, gpu);
+    if (gpus.length === 0)
+      expectMemory(
+        `stage ${stage.name}`,
+        (machine.job ? bytesHere(plan, stage, machine.job) : engineBytes(plan, stage)) +
+          (machine.device === "cuda" ? besideArena(plan, stage, machine.job) : 0),
+        memory,
+        SMALLER,
+      );
     provenConfig(plan, stage.rope, promisedContext(plan, index), "f32", readBaseConfig(baseModel));
   }
   if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine, root);
@@ -49,7 +54,18 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
     if (evaluate) checkEvaluation(`the evaluation after stage ${name}`, evaluate, plan.model, machine, root);
   }
   // Last: a limit on memory may leave no room for the threads' stacks, and it is then the limit that has to be told.
-  checkThreads(machine, Math.max(1, ...plan.stages.map((stage) => stage.parallel.ring)));
+  const ranks = plan.stages.map((stage) => Math.max(stage.parallel.ring, gpusOf(machine, stage).length));
+  checkThreads(machine, Math.max(1, ...ranks));
+}
+
+const SMALLER = "shorten the rows, lower the micro batch, or checkpoint activations in the recipe";
+
+/** Refuses a stage whose ranks do not fit on one of the GPUs. */
+function expectGpu(plan: Plan, stage: PlanStage, machine: Machine, gpus: number[], gpu: number): void {
+  const ranks = gpus.filter((other) => other === gpu).length;
+  const needed = ranks * rankBytes(plan, stage, gpus.length) + besideRanks(plan, stage, gpus.length, ranks);
+  const subject = ranks === 1 ? `stage ${stage.name}` : `stage ${stage.name}, with ${ranks} ranks on a GPU,`;
+  expectMemory(subject, needed, machineMemory(machine, gpu), SMALLER);
 }
 
 /** Weights and gradients that GPUs divide are for plans: an engine on a GPU would hold them whole. */
@@ -142,14 +158,14 @@ function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
 }
 
 /** Refuses what a GPU's stage needs of its host, and what is not there for GPUs. */
-function expectHost(plan: Plan, stage: PlanStage, root: string): void {
+function expectHost(plan: Plan, stage: PlanStage, groups: number, root: string): void {
   const { offload, moments } = stage.memory;
   if (offload === "disk") {
     const hint =
       "compile the recipe for the GPU (ctx run recipe.ctx --device cuda, or a hardware block), or write memory { offload = host }";
     throw new Failure("run", `the plan's stage ${stage.name} keeps layer inputs on a disk, which is for a CPU`, hint);
   }
-  const need = hostNeed(plan, stage);
+  const need = hostNeed(plan, stage, groups);
   const limit = memoryLimit(root);
   if (limit && sum(need) > limit.bytes)
     throw tooLarge(
@@ -182,14 +198,14 @@ export function expectCuda(addon: Machine["addon"]): void {
     throw new Failure("run", `CUDA is not available here: ${cuda.reason}`, "run with --device cpu, or see ctx doctor");
 }
 
-/** What the device has: of a GPU what is free of the one that is used. @throws Failure when the device is not there */
-function machineMemory({ addon, device }: Machine): Memory {
-  const { cuda, memoryBytes } = addon.describe();
-  if (device === "cpu") return { bytes: memoryBytes, owner: "this machine has" };
+/** What the device has: of a GPU what is free of it. @throws Failure when the device is not there */
+function machineMemory({ addon, device }: Machine, gpu?: number): Memory {
+  const { cuda, memoryBytes: whole } = addon.describe();
+  if (device === "cpu") return { bytes: whole, owner: "this machine has" };
   expectCuda(addon);
-  const [first] = cuda.devices;
-  const free = addon.cudaFreeMemory();
-  return { bytes: free, owner: `the GPU (${first!.name}, ${bytes(first!.memoryBytes)}) has free` };
+  const { name, memoryBytes } = cuda.devices[gpu ?? 0]!;
+  const which = gpu === undefined ? "the GPU" : `GPU ${gpu}`;
+  return { bytes: addon.cudaFreeMemory(gpu ?? 0), owner: `${which} (${name}, ${bytes(memoryBytes)}) has free` };
 }
 
 /** Bytes of the one arena that this process makes for a stage, whatever number of devices the plan is for. */

@@ -13,7 +13,7 @@ import {
 } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import type { Job } from "../ranks/job.ts";
-import { type Machine, processBytes, scoringOptions } from "../train/stage_engine.ts";
+import { type Machine, processBytes, rankMemory, scoringOptions } from "../train/stage_engine.ts";
 
 /** Bytes by what takes them, as a phrase. */
 export interface MemoryNeed {
@@ -56,16 +56,16 @@ export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machin
   return { ...named(terms), gradients, [MOMENTS]: moments, "offloaded layer inputs": waiting(stage), ...beside };
 }
 
-/** What a stage on a GPU takes of its host's memory. */
-export function hostNeed(plan: Plan, stage: PlanStage): MemoryNeed {
+/** What a stage on GPUs takes of its host's memory, where `groups` rings compute side by side. */
+export function hostNeed(plan: Plan, stage: PlanStage, groups: number): MemoryNeed {
   const { model } = plan;
   const { sequences, length, parallel, memory } = stage;
   const options = ledgerOptions(stageMemory(plan, stage));
   return {
-    "offloaded layer inputs": memory.offload === "host" ? offloadedBytes(model, options) : 0,
+    "offloaded layer inputs": memory.offload === "host" ? groups * offloadedBytes(model, options) : 0,
     gradients: hostGradientBytes(model, options),
-    [MOMENTS]: hostMomentBytes(model, options),
-    "the rows of a step": sequences * length * STEP_TOKEN + parallel.micro_batch * length * BATCH_TOKEN,
+    [MOMENTS]: hostMomentBytes(model, options), // of all ranks together, whatever shares they hold
+    "the rows of a step": sequences * length * STEP_TOKEN + groups * parallel.micro_batch * length * BATCH_TOKEN,
     "a tensor on its way to a file": largestTensor(model),
     "the program itself": PROGRAM,
   };
@@ -81,6 +81,11 @@ export function besideArena(plan: Plan, stage: PlanStage, job: Job | null | unde
   const { here } = job.ranks;
   const each = cudaScratchBytes(plan.model, { ...options, ranksHere: 1 }) + CUDA_CODE;
   return here * each + (here - 1) * CUDA_CONTEXT;
+}
+
+/** The same for `here` of a stage's `ranks` on one of this process's GPUs. Its context is there, too. */
+export function besideRanks(plan: Plan, stage: PlanStage, ranks: number, here: number): number {
+  return here * cudaScratchBytes(plan.model, rankMemory(plan, stage, ranks)) + CUDA_CODE;
 }
 
 /** The same while a model is scored on up to `tokens` tokens at once. */

@@ -12,6 +12,7 @@ import type { NativeAddon, NativeEngine, NativeEngineOptions, NativeTraining } f
 import { modelShape } from "../engine/model_shape.ts";
 import { crewEngine, type Job } from "../ranks/job.ts";
 import { Failure, messageOf } from "../run/failure.ts";
+import { gpusOf } from "./gpus.ts";
 
 /** Where and on how much of the machine a run computes. */
 export interface Machine {
@@ -67,6 +68,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, f
 
 function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
   const { offload, gradients, moments } = stage.memory;
+  const gpus = gpusOf(machine, stage);
   const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
     training: training(stage.train, plan.seed),
@@ -83,16 +85,27 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
       dtype: stage.train.dtype,
     },
     ring: stage.parallel.ring,
+    ...(gpus.length > 0 && { devices: gpus }),
   };
   const engine = createEngine(machine, options, machine.job);
   engine.setRope(Float64Array.from(stage.rope.inv_freq), stage.rope.attention_factor);
   return engine;
 }
 
+/** A rank with weights of its own, a process or a GPU; `ranks` divide the moments among them. */
+export function rankMemory(plan: Plan, stage: PlanStage, ranks: number): LedgerOptions {
+  return { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks };
+}
+
+/** Bytes of such a rank's arena. */
+export function rankBytes(plan: Plan, stage: PlanStage, ranks: number): number {
+  return deviceLedger(plan.model, rankMemory(plan, stage, ranks)).total;
+}
+
 /** Bytes that `trainingEngine` takes in the memory of each process of a job, what waits in the host's memory included. */
 export function processBytes(plan: Plan, stage: PlanStage, { ranks }: Job): number {
   const { model } = plan;
-  const options = { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks.size };
+  const options = rankMemory(plan, stage, ranks.size);
   const inputs = stage.memory.offload === "host" ? offloadedBytes(model, options) : 0;
   return (
     deviceLedger(model, options).total + inputs + hostGradientBytes(model, options) + hostMomentBytes(model, options)

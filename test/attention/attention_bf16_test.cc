@@ -152,7 +152,7 @@ void expect(const Problem &p, const std::vector<int64_t> &cuts, const Mix &mix) 
         dv(p.k_rows, kv_width, nullptr, initial);
     std::vector<float> lse(p.heads * p.q_rows, NAN), delta(p.heads * p.q_rows, NAN);
     ctx_device *device = nullptr;
-    if (backend->create(threads, &device) != CTX_OK) std::exit(2);
+    if (backend->create(0, threads, &device) != CTX_OK) std::exit(2);
     std::string what = "bf16 " + describe(p) + (mix.half_o ? " bf16 o" : "") + (mix.half_d_o ? " bf16 d_o" : "");
     if (cuts.size() > 1) what += " merged from " + std::to_string(cuts.size());
     {
@@ -265,7 +265,7 @@ void nan_is_seen() {
     Strided o(200, 128, nullptr, 7);
     std::vector<float> lse(400, 7);
     ctx_device *device = nullptr;
-    if (backend->create(1, &device) != CTX_OK) std::exit(2);
+    if (backend->create(0, 1, &device) != CTX_OK) std::exit(2);
     {
       OnDevice at_q(device, q.data), at_k(device, k.data), at_v(device, v.data);
       OnDevice at_o(device, o.data), at_lse(device, lse);

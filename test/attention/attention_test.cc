@@ -14,7 +14,7 @@ std::mt19937 rng(20240601);
 struct Device {
   ctx_device *handle = nullptr;
   explicit Device(int threads) {
-    if (backend->create(threads, &handle) != CTX_OK) std::exit(2);
+    if (backend->create(0, threads, &handle) != CTX_OK) std::exit(2);
   }
   ~Device() { backend->destroy(handle); }
 };

@@ -1,10 +1,14 @@
 // ring_test.cc: zigzag blocks by their properties; ring attention over threads against one rank and against float64.
 // Usage: ring_test <backend library>
 #include "../../native/ring/collectives.h"
+#include "../../native/model/failure.h"
 #include "../../native/ring/ring.h"
+#include "../../native/ring/threads.h"
 #include "backend.h"
 #include "reference.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -107,7 +111,7 @@ struct RingRun {
     Slow delayed(end, slow + r);
     ctx::RingContext context{r, world, slow ? &delayed : &end, ""};
     ctx_device *device = nullptr;
-    if (backend->create(1 + r % 2, &device) != CTX_OK) return {CTX_ERR_DEVICE, "create"};
+    if (backend->create(0, 1 + r % 2, &device) != CTX_OK) return {CTX_ERR_DEVICE, "create"};
     const volatile int32_t cancelled = 1;
     if (fails) backend->set_cancel(device, &cancelled);
 
@@ -205,7 +209,7 @@ void ring_of_one() {
   a.heads = p.heads, a.kv_heads = p.kv_heads, a.head_dim = p.head_dim, a.scale = (float)p.scale, a.causal = p.causal;
   a.start = p.start.empty() ? nullptr : p.start.data();
   ctx_device *device;
-  backend->create(2, &device);
+  backend->create(0, 2, &device);
   backend->attention_forward(device, &a);
   backend->destroy(device);
   bool same = lse == run.lse;
@@ -237,6 +241,67 @@ void failure_reaches_all() {
     }
 }
 
+// A job's ranks as threads: words, rings, a rank that fails, leaving.
+void ranks_as_threads() {
+  for (const int size : {2, 3, 6}) {
+    ctx::ThreadRanks all(size);
+    std::vector<std::thread> threads;
+    std::vector<std::string> wrong((size_t)size); // `check` is not for threads
+    std::atomic<int> leaving{0};
+    for (int r = 0; r < size; r++)
+      threads.emplace_back([&, r] {
+        const ctx::Job &self = all.end(r);
+        const auto expect = [&](bool ok, const char *what) {
+          if (!ok) wrong[(size_t)r] = what;
+        };
+        ctx_device *device = nullptr;
+        backend->create(0, 1, &device);
+        const ctx::Queue queue{*backend, device};
+        try {
+          expect(self.rank() == r && self.size() == size, "place");
+          for (int turn = 0; turn < 20; turn++) {
+            std::vector<int> word(turn * 1000 + 1, r == turn % size ? turn : -1);
+            self.broadcast(word.data(), word.size() * sizeof(int), turn % size);
+            expect(std::count(word.begin(), word.end(), turn) == (long)word.size(), "broadcast");
+            int next = r, before = -1; // round by round: a message waits for its receiver
+            if (r == 0) self.send(&next, sizeof next, 1);
+            self.receive(&before, sizeof before, (r + size - 1) % size);
+            if (r > 0) self.send(&next, sizeof next, (r + 1) % size);
+            expect(before == (r + size - 1) % size, "send and receive");
+            std::vector<int> gathered((size_t)size, -1);
+            gathered[(size_t)r] = 10 * r + turn;
+            self.all_gather(gathered.data(), sizeof(int));
+            for (int other = 0; other < size; other++) expect(gathered[(size_t)other] == 10 * other + turn, "all_gather");
+          }
+          for (const int groups : {1, 2}) {
+            if (size % groups) continue;
+            const std::unique_ptr<ctx::Transport> ring = self.ring(r % groups);
+            expect(ring->world() == size / groups && ring->rank() == r / groups, "a ring's place");
+            float mine = float(r), theirs = -1;
+            for (int turn = 0; turn < 5 && ring->world() > 1; turn++, mine = theirs) {
+              expect(ring->start(queue, 0, &mine, &theirs, sizeof mine) == CTX_OK && ring->wait(queue, 0) == CTX_OK, "a transfer");
+              expect(int(theirs) == ((r - groups * (turn + 1)) % size + size) % size, "what came around");
+            }
+          }
+          std::vector<char> here((size_t)size);
+          self.all_gather(here.data(), 1); // a failure ends the rings too: not before all are through
+          if (r == size - 1) all.fail("the last one fell over");
+          char word = 0;
+          self.broadcast(&word, 1, r == size - 1 ? 0 : size - 1); // nobody says anything
+          self.broadcast(&word, 1, size - 1);
+          expect(false, "a failure comes to all");
+        } catch (const ctx::Failure &failure) {
+          expect(std::string(failure.what()) == "the last one fell over", failure.what());
+        }
+        leaving++;
+        expect(self.leave(false) && leaving == size, "leaves with the others");
+        backend->destroy(device);
+      });
+    for (std::thread &thread : threads) thread.join();
+    for (const std::string &what : wrong) check(what.empty(), "%d ranks as threads: %s", size, what.c_str());
+  }
+}
+
 } // namespace
 
 // Shares of a sum, and everybody's shares, against float64; the same bits whatever the timing.
@@ -255,7 +320,7 @@ void sums_and_gatherings() {
         threads.emplace_back([&, r] {
           ctx::Ops ops;
           ops.table = backend;
-          if (backend->create(1, &ops.device) != CTX_OK) return;
+          if (backend->create(0, 1, &ops.device) != CTX_OK) return;
           Slow slow(ring.end(r), r + repeat * 100);
           std::vector<float> scratch(room);
           ctx::reduce_scatter(ops, slow, data[r].data(), floats, scratch.data(), room);
@@ -289,6 +354,7 @@ int main(int argc, char **argv) {
   timing_does_not_show();
   failure_reaches_all();
   sums_and_gatherings();
+  ranks_as_threads();
   std::printf("%s: %d checks, %d failures\n", backend->name, checks, failures);
   return failures ? 1 : 0;
 }

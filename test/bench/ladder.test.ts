@@ -9,7 +9,7 @@ function ladder(...options: string[]) {
   return spawnSync(program, ["--ladder", "--json", "--seconds", "0.01", ...options], { encoding: "utf8" });
 }
 
-it("every rung of the ladder computes the same", { timeout: 120_000 }, () => {
+it("every rung of the ladder computes the same", { timeout: 240_000 }, () => {
   const { status, stdout, stderr } = ladder("--filter", "rope table");
   expect(status, stderr).toBe(0);
   const names = (JSON.parse(stdout).cases as { name: string }[]).map(({ name }) => name);

@@ -71,7 +71,7 @@ test("compiles every recipe in a context that has nothing but the language, to t
 const CHROMIUMS = [process.env.CHROME_PATH, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const chromium = CHROMIUMS.find((name) => name && spawnSync(name, ["--version"]).status === 0);
 
-test.runIf(chromium)("compiles every recipe in Chromium, to the same plan", { timeout: 120_000 }, () => {
+test.runIf(chromium)("compiles every recipe in Chromium, to the same plan", { timeout: 240_000 }, () => {
   const page = join(folder, "page.html");
   writeFileSync(join(folder, "ctx.js"), bundle);
   writeFileSync(join(folder, "recorded.js"), `const recorded = ${JSON.stringify(recorded)};${REPLAY}`);

@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const SLIPS = `ctx 1
 recipe slips
 parm rate = 2e-5
-model { from = "meta-llama/Meta-Llama-3-8B" }
+model { from = "meta-llama/Meta-Llama-3-8B" }  hardware { preset = h100  devices = 8 }
 data { source books { files: "books/*.jsonl" } }
 rope { theta = critcal_base(length) }  # ctx-allow CTX3003: no longer raised
 train { optimizer = adamw(learning_rate: rate)  max_grad_norm = 1 }
@@ -25,7 +25,7 @@ stage s64k { seq_len = 64K  steps = 50  batch = 16 }
 const MENDED = `ctx 1
 recipe slips
 param rate = 2e-5
-model { from = "meta-llama/Meta-Llama-3-8B" }
+model { from = "meta-llama/Meta-Llama-3-8B" }  hardware { preset = h100  devices = 8 }
 data { source books { files = "books/*.jsonl" } }
 rope { theta = critical_base(length) }  
 train { optimizer = adamw(lr: rate)  clip = 1 }

@@ -244,7 +244,7 @@ export const theta: number = plan.stages.find(({ name }) => name === stage)!.rop
     });
   }
 
-  test("the module passes tsc --strict, and its names are those of the plan", { timeout: 120_000 }, () => {
+  test("the module passes tsc --strict, and its names are those of the plan", { timeout: 240_000 }, () => {
     const source = planModule(planOf(RING));
     expect(typeCheck("right", source)).toMatchObject({ stdout: "", status: 0 });
     const wrong = typeCheck("wrong", source.replace('name: "s64k"', "name: 64"));

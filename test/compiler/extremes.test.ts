@@ -56,7 +56,7 @@ test("a prime ring is answered as quickly as any", () => {
 });
 
 test("heads of 100,000 dimensions over two billion tokens do not hold the checks of RoPE up", () => {
-  const begin = performance.now();
+  const begin = process.cpuUsage();
   const codes = codesOf(`model {
   new = llama(layers: 1, hidden: 1000, heads: 1, head_dim: 100_000, context: 2_147_483_646, theta: 1M)
   tokenizer = bpe(vocab: 512)
@@ -67,5 +67,5 @@ stage a { length = 2_147_483_646  steps = 10  batch = 2 }
 stage b { length = 2_147_483_646  steps = 10  batch = 2  rope { theta = 2M } }
 `);
   expect(codes).toContain("CTX3024");
-  expect(performance.now() - begin).toBeLessThan(30_000);
+  expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(30);
 });

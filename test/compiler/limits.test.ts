@@ -81,7 +81,7 @@ test("a chain of lets that no stack would carry is refused", () => {
 
 test("thousands of mistakes of one kind take seconds", () => {
   const lines = (line: (k: number) => string) => Array.from({ length: 20_000 }, (_, k) => `${line(k)}\n`).join("");
-  const begin = performance.now();
+  const begin = process.cpuUsage();
   expect(
     codes(
       lines((k) => `let a${k} = b${k}`),
@@ -89,5 +89,5 @@ test("thousands of mistakes of one kind take seconds", () => {
     ),
   ).toContain("CTX2007");
   analyze(`${lines((k) => `# ctx-allow CTX3001: because ${k}`)}${ground}`, emptyHost);
-  expect(performance.now() - begin).toBeLessThan(30_000);
+  expect(process.cpuUsage(begin).user / 1e6).toBeLessThan(30);
 });

@@ -64,7 +64,7 @@ void solve_and_compare(const Problem &p, bool half_o, bool half_g, int blocks) {
   Rounded dq(p.q_rows, width, false, &starts), dk(p.k_rows, kv_width, false, &starts), dv(p.k_rows, kv_width, false, &starts);
   std::vector<float> lse(size_t(p.heads * p.q_rows), NAN), delta(lse.size(), NAN);
   ctx_device *device = nullptr;
-  if (backend->create(1, &device) != CTX_OK) std::exit(2);
+  if (backend->create(0, 1, &device) != CTX_OK) std::exit(2);
   const auto call = [&](int64_t first, int64_t end) {
     ctx_attention a{};
     a.q = q.mat(), a.k = k.mat(first, end - first), a.v = v.mat(first, end - first), a.o = o.mat(), a.lse = lse.data();

@@ -13,7 +13,7 @@ import { caseFolder, FAMILY_CASES, type GoldenSequence, norm, readGolden } from 
 import { digest, goldenEngine, HYPER, lossAndGradients, type Overrides, readAll, toBatch } from "../engine/native.ts";
 import { buildShim, SHIM } from "./shim.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 400_000 });
 Object.assign(process.env, SHIM); // before the engine looks for the library
 
 /** The first tokens of a sequence, as two documents. */

@@ -101,7 +101,7 @@ int main(int argc, char **argv) {
   std::printf("%s\n", reinterpret_cast<const char *(*)()>(dlsym(library, "ctx_cuda_products"))());
   const std::string what = argv[3];
   ctx_device *device = nullptr;
-  if (backend->create(1, &device) != CTX_OK) return 2;
+  if (backend->create(0, 1, &device) != CTX_OK) return 2;
 
   long products = 0;
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 5, 8}, {17, 64, 33}, {64, 48, 96}, {130, 70, 20}};

@@ -8,7 +8,7 @@ import { corpus } from "../runtime/tiny_plan.ts";
 import { ctx } from "../soak/tiny_cli.ts";
 import { buildShim, SHIM } from "./shim.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 400_000 });
 
 const RECIPE = `recipe shim
 model {
@@ -74,6 +74,32 @@ describe.skipIf(process.arch !== "x64")("ctx run --device cuda", () => {
     expect(memory.host.optimizer).toBeGreaterThan(memory.host.gradients);
     expect(learnt[1]!.losses).toEqual(learnt[0]!.losses);
     expect(learnt[1]!.weights.equals(learnt[0]!.weights)).toBe(true);
+  });
+
+  test("trains on all GPUs that there are, and with fewer the same", async () => {
+    const given = RECIPE.replace("stage first", "parallel { devices = 4  ring = 2 }\nstage first");
+    writeFileSync(join(folder, "four.ctx"), given);
+    const four = await run({ CTX_SHIM_GPUS: "4" }, "four.ctx", "--out", "four");
+    expect(four.status, four.stderr).toBe(0);
+    expect(four.stderr).not.toContain("the plan is for");
+    const { hardware } = JSON.parse(readFileSync(join(folder, "four", "plan.json"), "utf8"));
+    expect(hardware).toMatchObject({ kind: "cuda", devices: 4 });
+    losses("four").forEach((loss, step) => {
+      expect(Math.abs(loss / losses("gpu")[step]! - 1)).toBeLessThan(1e-3);
+    });
+    const plan = join("four", "plan.json");
+    const three = await run({ CTX_SHIM_GPUS: "3", CTX_SHIM_PEERS: "0" }, plan, "--out", "three");
+    expect(three.stderr).toContain("the plan is for 4 × CUDA kernels on the host; here 2 GPUs do all of it");
+    losses("three").forEach((loss, step) => {
+      expect(Math.abs(loss / losses("four")[step]! - 1)).toBeLessThan(1e-3);
+    });
+    const broken = await run({ CTX_SHIM_GPUS: "4", CTX_SHIM_FULL: "3" }, plan, "--out", "broken");
+    expect(broken.stderr).toMatch(/rank 3 on device 3: .*no memory for \d+ bytes on the GPU/);
+    expect(broken.status).toBe(3);
+    const doctor = await ctx(["doctor"], folder, { ...SHIM, CTX_SHIM_GPUS: "2" });
+    expect(doctor.stdout).toMatch(/CUDA transfers +each of the 2 GPUs reads the others' memory directly/);
+    const apart = await ctx(["doctor"], folder, { ...SHIM, CTX_SHIM_GPUS: "2", CTX_SHIM_PEERS: "0" });
+    expect(apart.stdout).toMatch(/CUDA transfers +the 2 GPUs copy to each other through the host's memory/);
   });
 
   // The third allocation is the kernels' scratch, in the first step; the fifth is the evaluation's arena, after the last.

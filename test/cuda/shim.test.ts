@@ -42,6 +42,28 @@ describe.skipIf(process.arch !== "x64")("device memory apart", () => {
     expect(run("without an event").stdout).toBe("moved 2\n");
   });
 
+  const two = { ...SHIM, CTX_SHIM_GPUS: "2" };
+
+  test("another GPU's memory is no kernel's", () => {
+    const { signal, stderr } = run("kernel reads another GPU", two);
+    expect(stderr).toMatch(
+      /CUDA shim: a kernel touches address 0x\w+, at byte 0 of 256 of device memory of GPU 1, on GPU 0/,
+    );
+    expect(signal).toBe("SIGSEGV");
+  });
+
+  test("a copy from another GPU says so", () => {
+    const { stdout } = run("copy from another GPU", two);
+    expect(stdout).toMatch(/as on the device: 3 transfer: invalid argument/);
+    expect(stdout).toMatch(/under a wrong owner: 3 transfer: invalid argument/);
+    expect(stdout).toMatch(/under its own: 0 \ncame 1\n/);
+  });
+
+  test("an event is recorded by its own GPU, and waited for by any", () => {
+    const { stdout } = run("event of another GPU", two);
+    expect(stdout).toMatch(/recorded: 3 record: failed\nwaited for: 0/);
+  });
+
   test("without CTX_SHIM_APART all of it is plain memory", () => {
     expect(run("host reads device", {}).stdout).toBe("0\n");
   });

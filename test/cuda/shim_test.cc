@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   b = entry();
-  if (b->create(1, &device) != CTX_OK) return 2;
+  if (b->create(0, 1, &device) != CTX_OK) return 2;
   const std::string wanted = argv[2];
   static float host[64];
   float *const x = on_device(), *const y = on_device();
@@ -61,6 +61,31 @@ int main(int argc, char **argv) {
     std::printf("moved %g\n", double(static_cast<float *>(pinned)[0]));
     b->release_host(device, pinned, sizeof host);
     b->destroy_event(event);
+  } else if (wanted == "kernel reads another GPU" || wanted == "copy from another GPU" || wanted == "event of another GPU") {
+    ctx_device *other = nullptr;
+    ctx_event *event = nullptr;
+    if (b->create(1, 1, &other) != CTX_OK) return 2;
+    void *theirs = nullptr;
+    if (b->alloc(other, sizeof host, &theirs) != CTX_OK || b->create_event(other, &event) != CTX_OK) return 2;
+    if (wanted == "kernel reads another GPU") {
+      print("enqueued", b->add(device, mat(x), 1, mat(static_cast<float *>(theirs))));
+      b->synchronize(device);
+    } else if (wanted == "copy from another GPU") {
+      print("as on the device", b->transfer(device, x, theirs, sizeof host, CTX_ON_DEVICE));
+      print("under a wrong owner", b->transfer_from(device, x, device, theirs, sizeof host));
+      b->upload(other, theirs, host, sizeof host);
+      print("under its own", b->transfer_from(device, x, other, theirs, sizeof host));
+      b->synchronize(device);
+      float back[64] = {};
+      b->download(device, back, x, sizeof back);
+      std::printf("came %g\n", double(back[63]));
+    } else {
+      print("recorded", b->record(device, CTX_OPERATIONS, event));
+      print("waited for", b->wait(device, CTX_OPERATIONS, event));
+    }
+    b->destroy_event(event);
+    b->release(other, theirs, sizeof host);
+    b->destroy(other);
   } else {
     return 2;
   }

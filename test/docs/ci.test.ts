@@ -34,6 +34,8 @@ model { from = "meta-llama/Meta-Llama-3-8B" }
 data  { source books { files = "books/*.jsonl" } }
 rope  { theta = critical_base(length) }
 
+hardware { preset = h100  devices = 8 }
+
 stage s64k { length = 64Ki  steps = 50  batch = 16 }
 `;
 
@@ -109,7 +111,7 @@ describe("the workflow", () => {
       expect(commit("recipes/late.ctx", GOOD.replace("steps", "stesp")).status).toBe(1); // staged: git lists it
       const checked = shell(step("check"));
       expect(checked.status).not.toBe(0);
-      expect(checked.stdout).toMatch(/^::error file=recipes\/late\.ctx,line=7,/);
+      expect(checked.stdout).toMatch(/^::error file=recipes\/late\.ctx,line=9,/);
       expect(shell(step("report")).status).toBe(0);
       expect(JSON.parse(readFileSync(join(repository, "ctx.sarif"), "utf8")).runs[0].results).toHaveLength(1);
     },

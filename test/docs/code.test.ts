@@ -71,7 +71,7 @@ describe("TypeScript", () => {
     for (const [k, { text }] of programs.entries()) writeFileSync(join(folder, `program${k}.ts`), text);
   });
 
-  test("there are programs, and all pass tsc --strict", { timeout: 120_000 }, () => {
+  test("there are programs, and all pass tsc --strict", { timeout: 240_000 }, () => {
     expect(programs.length).toBeGreaterThan(3);
     const options = [
       "--strict",
@@ -101,7 +101,7 @@ describe("TypeScript", () => {
   for (const [k, { where, words, text, printed }] of programs.entries()) {
     if (!words.includes("run")) continue;
     const needsEngine = /\b(Engine|attention)\b/.test(text);
-    test.runIf(native || !needsEngine)(`${where} prints what it says`, { timeout: 120_000 }, async () => {
+    test.runIf(native || !needsEngine)(`${where} prints what it says`, { timeout: 240_000 }, async () => {
       const { code } = await transform(text, { loader: "ts", format: "esm", target: "node20" });
       const file = join(folder, `program${k}.mjs`);
       writeFileSync(file, code);

@@ -81,7 +81,7 @@ describe.runIf(existsSync(cli)).each(withCommands)("commands of %s", (page) => {
     const name = block.words.find((word) => word.endsWith(".ctx"));
     if (block.language !== "sh" && !name) continue;
     if (block.language === "sh" && !block.words.includes("run")) continue;
-    test(`line ${block.line}: ${name ?? block.text.trim()}`, { timeout: 120_000 }, () => {
+    test(`line ${block.line}: ${name ?? block.text.trim()}`, { timeout: 240_000 }, () => {
       if (name) return writeFileSync(join(folder, name), block.text);
       const printed = block.text
         .trim()

@@ -39,7 +39,7 @@ export async function show(folder: string): Promise<Shown> {
     address,
     async inPage(path, use, width = 1200) {
       const page = await browser.newPage({ viewport: { width, height: 900 } });
-      page.setDefaultTimeout(15_000);
+      page.setDefaultTimeout(60_000);
       const faults: string[] = [];
       page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
       page.on("pageerror", ({ message }) => void faults.push(message));

@@ -97,7 +97,7 @@ export class Editor {
         const timer = setTimeout(() => {
           const last = JSON.stringify(this.#published.get(uri)?.at(-1));
           reject(new Error(`no such diagnostics of ${uri} version ${version}; the last are ${last}\n${this.#stderr}`));
-        }, 20_000);
+        }, 120_000);
         const look = () => {
           clearTimeout(timer);
           this.#waiting.delete(look);

@@ -41,11 +41,11 @@ function run(command: string, words: readonly string[]): string {
     XDG_CACHE_HOME: folder,
     PATH: join(folder, "bin") + delimiter + process.env.PATH,
   };
-  const { stdout, stderr } = spawnSync(command, words, { cwd: folder, env, encoding: "utf8", timeout: 100_000 });
+  const { stdout, stderr } = spawnSync(command, words, { cwd: folder, env, encoding: "utf8", timeout: 240_000 });
   return stdout + stderr;
 }
 
-test.runIf(installed("nvim", "--version"))("Neovim", { timeout: 120_000 }, () => {
+test.runIf(installed("nvim", "--version"))("Neovim", { timeout: 240_000 }, () => {
   writeFileSync(join(folder, "init.lua"), configuration("lua"));
   writeFileSync(
     join(folder, "probe.lua"),
@@ -71,7 +71,7 @@ vim.cmd("qa!")
 
 const eglot = ["-q", "--batch", "--eval", "(require 'eglot)"];
 
-test.runIf(installed("emacs", ...eglot))("Emacs", { timeout: 120_000 }, () => {
+test.runIf(installed("emacs", ...eglot))("Emacs", { timeout: 240_000 }, () => {
   writeFileSync(
     join(folder, "init.el"),
     `${configuration("elisp")}

@@ -93,7 +93,7 @@ function askAll(snapshot: service.Snapshot, offset: number): void {
   for (const each of edits) applied(snapshot.text.text, each ?? []);
 }
 
-test.each(recipes)("%s", { timeout: 120_000 }, async (name) => {
+test.each(recipes)("%s", { timeout: 240_000 }, async (name) => {
   const file = resolve(name).replaceAll("\\", "/");
   const uri = pathToFileURL(file).href;
   const start = readFileSync(file, "utf8");

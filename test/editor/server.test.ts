@@ -36,7 +36,7 @@ afterEach(() => {
 const uriOf = (name: string) => pathToFileURL(join(folder, name)).href;
 const codes = (list: readonly EditorDiagnostic[]) => list.map(({ code }) => code);
 
-const HEAD = `model { from = "meta-llama/Meta-Llama-3-8B" }
+const HEAD = `model { from = "meta-llama/Meta-Llama-3-8B" }  hardware { preset = h100  devices = 8 }
 data { source books { files = "books/*.txt" } }
 rope { theta = critical_base(length) }
 `;

@@ -5,7 +5,7 @@ import { scratchBytes } from "../../compiler/memory/index.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { given, kept, runs, shapes } from "./kept.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const isas = loadAddon()
   .describe()

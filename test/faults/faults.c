@@ -91,6 +91,12 @@ static void say(long number, const char *kind, const char *path) {
   real_close(log);
 }
 
+static volatile int heard; // that a key was pressed
+
+static void listen_to(int file, const char *text, size_t bytes) {
+  if (file == STDERR_FILENO && memmem(text, bytes, "stopping", 8)) heard = 1;
+}
+
 // 0: go on. -1: fail, errno is set. 1: a short write.
 static int fault(const char *kind, const char *path) {
   if (!*path || !listed(kind) || !strstr(path, setting("CTX_FAULT_PATH"))) return 0;
@@ -109,7 +115,10 @@ static int fault(const char *kind, const char *path) {
   }
   if (strcmp(error, "INT") == 0) {
     kill(getpid(), SIGINT);
-    usleep(200000); // so that on another thread than the event loop's the operation is under way when the key is heard
+    // So that on another thread than the event loop's the operation is under way when the key is heard, which the command tells. The event
+    // loop itself hears nothing as long as it is its own operation.
+    usleep(200000);
+    for (int times = 0; times < 1000 && !heard && gettid() != getpid(); times++) usleep(10000);
     return 0;
   }
   if (strcmp(error, "SHORT") == 0) return strcmp(kind, "write") == 0;
@@ -206,6 +215,7 @@ READ(preadv64, (int file, const struct iovec *to, int pieces, off64_t at), (file
   ssize_t name parameters {                                      \
     static ssize_t (*real) parameters;                           \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);        \
+    listen_to(file, from, bytes);                                \
     const int failed = fault_file("write", file);                \
     if (failed < 0) return -1;                                   \
     if (failed && bytes > 1) bytes /= 2;                         \
@@ -220,6 +230,7 @@ WRITE(pwrite64, (int file, const void *from, size_t bytes, off64_t at), (file, f
   ssize_t name parameters {                                      \
     static ssize_t (*real) parameters;                           \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);        \
+    for (int i = 0; i < pieces; i++) listen_to(file, from[i].iov_base, from[i].iov_len); \
     const int failed = fault_file("write", file);                \
     if (failed < 0) return -1;                                   \
     if (!failed) return real whole;                              \

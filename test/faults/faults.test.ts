@@ -7,7 +7,7 @@ import { ctx, differences, halfWritten, outcomeOf, runOrResume, tinyFolder } fro
 import { buildShim, type Fault, type FaultKind, faultEnvironment } from "./shim.ts";
 import { failExport, failRun, type Subject } from "./walk.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const library = buildShim();
 let subject: Subject;

@@ -17,7 +17,7 @@ import { loadAddon } from "../../runtime/engine/load.ts";
 import { ctx, differences, launch, outcomeOf, runOrResume, tinyFolder } from "../soak/tiny_cli.ts";
 import { buildShim, type Fault, faultEnvironment } from "./shim.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const library = buildShim();
 const onLinux = test.skipIf(process.platform !== "linux");

@@ -80,15 +80,15 @@ class Failed(Exception):
 
 
 class Backend:
-    """One device of the backend in `library`. `called`: the operations used so far."""
+    """Device `index` of the backend in `library`. `called`: the operations used so far."""
 
-    def __init__(self, library):
+    def __init__(self, library, index=0):
         version, table, fields = read_header()
         for name, struct in STRUCTS.items():
             mine = [field for field, _ in struct._fields_]
             if mine != fields[name]:
                 raise Failed(f"test/gpu/backend.py has {name} as {mine}, ctx_backend.h as {fields[name]}")
-        self.library = ctypes.CDLL(str(library))
+        self.path, self.library = library, ctypes.CDLL(str(library))
         layout = [(name, (ctypes.c_int32 if name == "version" else ctypes.c_char_p if name == "name" else ctypes.c_void_p)) for name, _, _ in table]
         struct = type("Table", (ctypes.Structure,), {"_fields_": layout})
         self.library.ctx_backend_v1.restype = ctypes.POINTER(struct)
@@ -106,7 +106,7 @@ class Backend:
         if score <= 0:
             raise Failed(f"{library} cannot run here: {self.functions['problem']().decode()}")
         self.device = ctypes.c_void_p()
-        if self.functions["create"](4, ctypes.byref(self.device)) != 0:
+        if self.functions["create"](index, 4, ctypes.byref(self.device)) != 0:
             raise Failed(self.functions["last_error"](None).decode())
 
     def close(self):
@@ -153,6 +153,14 @@ class Backend:
         for array in self.arrays:
             array.free()
         self.arrays.clear()
+
+    def devices(self):
+        """How many there are."""
+        self.called.add("device_info")
+        room, count = (ctypes.c_char * 1024)(), 0
+        while self.functions["device_info"](count, room) == 0:
+            count += 1
+        return count
 
     def array(self, values, pad=0, fill=None):
         return Array(self, values, pad, fill)

@@ -3,7 +3,7 @@
 
     python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--seconds N] [--pack FILE]
 
-Parts, in this order: build, operations, attention, beside, parity, bench, quickstart, sanitize. Each runs as a process of its own with a limit, so that
+Parts, in this order: build, operations, attention, beside, parity, ring, bench, quickstart, sanitize. Each runs as a process of its own with a limit, so that
 one that hangs or crashes costs its own time alone; what is left of --seconds goes to the parts in turn. A row is printed, and written as JSON with
 everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table. Exit status 1 if
 anything failed.
@@ -33,7 +33,7 @@ ROOT = HERE.parents[1]
 PACK = ROOT / ".gpu" / "pack.tar.xz"
 MARK = "@ctx "
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
-LIMITS = {"build": 240, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "bench": 180, "quickstart": 90, "sanitize": 150}
+LIMITS = {"build": 240, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "ring": 40, "bench": 180, "quickstart": 90, "sanitize": 150}
 
 
 class Rows:
@@ -171,7 +171,7 @@ class Check:
         configure = ["cmake", "-S", ROOT / "native", "-B", folder, *generator, "-DCTX_CUDA=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CUDA_COMPILER={nvcc}"]
         status, output = self.run("build", configure, 60)
         if status == 0:
-            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16"], LIMITS["build"])
+            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16", "--target", "ctx_bench_ring"], LIMITS["build"])
         if status == 0:
             self.library = folder / "libctx_cuda.so"
             self.rows.add("build", "library", "PASS", f"built here in {time.monotonic() - begin:.0f} s")
@@ -191,15 +191,39 @@ class Check:
         if self.options.dry:
             self.rows.add(part, name, "INFO", "takes minutes on the host build; test/cuda runs it")
             return
-        beside = (self.library.parent, self.app / "native/build", Path(self.options.build))
-        file = next((folder / name for folder in beside if (folder / name).exists()), None)
+        file = self.built(part, name)
         if file is None:
-            self.rows.add(part, name, "SKIP", "not built here, and not in the pack")
             return
         status, output = self.run(part, [file, self.library], LIMITS[part])
         outcome = {0: "PASS", 77: "SKIP"}.get(status, "FAIL")
         if status is not None:
             self.rows.add(part, name, outcome, last_line(output), output=output[-4000:] if outcome == "FAIL" else "")
+
+    def built(self, part, name):
+        """A program of native/build; None, and a row that says so, where there is none."""
+        folders = (self.library.parent, self.app / "native/build", Path(self.options.build))
+        file = next((folder / name for folder in folders if (folder / name).exists()), None)
+        if file is None:
+            self.rows.add(part, name, "SKIP", "not built here, and not in the pack")
+        return file
+
+    def ring(self):
+        """The timeline of ring attention over all GPUs; dry: over four of the host build, whose times are none."""
+        file = self.built("ring", "ctx_bench_ring")
+        if file is None:
+            return
+        sizes = ["--tokens", 64, "--heads", 2, "--head-dim", 16] if self.options.dry else []
+        status, output = self.run("ring", [file, "--library", self.library, "--json", *sizes], LIMITS["ring"], {"CTX_SHIM_GPUS": "4"} if self.options.dry else {})
+        if status != 0:
+            if status is not None:
+                self.rows.add("ring", "timeline", "FAIL", last_line(output), output=output[-4000:])
+            return
+        found = json.loads(output[output.index("{") :])
+        what = f"{found['tokens']} tokens, {found['ranks']} ranks on {found['devices']} devices"
+        for name in ("forward", "backward"):
+            one = found[name]
+            figures = f"{one['seconds'] * 1e3:.3f} ms; transfers {one['transfer_seconds'] * 1e3:.3f} ms, {one['hidden']:.0%} hidden"
+            self.rows.add("ring", f"{name}, {what}", "INFO", figures, timeline=one["ranks"])
 
     def beside(self):
         on = ("cpu", "tiny") if self.options.dry else ("cuda", "large")

@@ -43,7 +43,7 @@ import sys; sys.path.insert(0, "test/gpu")
 import argparse, check
 c = check.Check(argparse.Namespace(library=None, seconds=60, dry=True))
 program = "from report import say; say('half', 'PASS'); import time; time.sleep(60)"
-status, _ = c.run("attention", [sys.executable, "-c", program], 2, {"PYTHONPATH": "test/gpu"})
+status, _ = c.run("attention", [sys.executable, "-c", program], 8, {"PYTHONPATH": "test/gpu"})
 print(status)
 for row in c.rows.rows: print(row["outcome"], row["part"], row["what"] + (": " if row["figures"] else "") + row["figures"])
 `;
@@ -53,7 +53,9 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
   afterAll(() => rmSync(folder, { recursive: true }));
 
   beforeAll(() => {
-    const made = spawnSync(process.execPath, ["native/build.mjs", "ctx_cuda_on_host"], { encoding: "utf8" });
+    const made = spawnSync(process.execPath, ["native/build.mjs", "ctx_cuda_on_host", "ctx_bench_ring"], {
+      encoding: "utf8",
+    });
     expect(made.status, made.stdout + made.stderr).toBe(0);
   });
 
@@ -76,6 +78,11 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     expect(kernels).toEqual(["plain, sm90", "plain, sm80"]);
     const measured = rows.filter((row) => row.part === "bench" && /GB\/s|TFLOP\/s/.test(row.figures));
     expect(measured.length).toBeGreaterThan(25);
+    const timelines = rows.filter((row) => row.part === "ring").map((row) => row.what);
+    expect(timelines).toEqual([
+      "forward, 64 tokens, 4 ranks on 4 devices",
+      "backward, 64 tokens, 4 ranks on 4 devices",
+    ]);
     expect(printed).toMatch(/passed, 0 failed, 2 skipped, in \d+ s, a dry run/);
   });
 
@@ -89,7 +96,7 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
 
   test("a part that outlasts its time is ended and told", () => {
     const { stdout, stderr } = spawnSync(python, ["-c", hanging], { encoding: "utf8" });
-    const rows = ["PASS attention half", "FAIL attention time: ended after 2 s"];
+    const rows = ["PASS attention half", "FAIL attention time: ended after 8 s"];
     expect(stdout, stderr).toContain(`None\n${rows.join("\n")}\n`);
   });
 

@@ -332,6 +332,58 @@ def transfers(b, counts):
     return cases.close()
 
 
+def passed_on(b, counts):
+    """What another rank has computed comes to this one, as in a ring: from a second handle on the same device, and from every other device."""
+    cases = Cases(b, "passed on between ranks")
+    for owner in range(b.devices()):
+        other = Backend(b.path, owner)
+        for count in counts:
+            values = normal(1, count)
+
+            def passed():
+                x, y = other.array(values), b.output(1, count)
+                ready, copied = other.event(), b.event()
+                for _ in range(3):
+                    other.scale(x.mat(), 2.0)
+                    other.record(OPERATIONS, ready)
+                    b.wait(TRANSFERS, ready)
+                    b.transfer_from(y.pointer, other.device, x.pointer, 4 * count)
+                    b.record(TRANSFERS, copied)
+                    b.wait(OPERATIONS, copied)
+                    b.scale(y.mat(), 0.5)  # not before it has come
+                    other.wait(OPERATIONS, copied)  # x changes next
+                b.synchronize()
+                return [(y.get(), 4 * values.double()), (x.get(), 8 * values.double())]
+
+            attempt(cases, f"{count} numbers from device {owner}", 0, passed)
+            other.free()
+        other.close()
+    return cases.close()
+
+
+def clocks(b):
+    """Timers of a device: a copy takes time, and time does not run backwards."""
+    cases = Cases(b, "timers")
+    before, after = ctypes.c_void_p(), ctypes.c_void_p()
+    for timer in (before, after):
+        b.create_timer(ctypes.byref(timer))
+    x, y = b.array(normal(1024, 1024)), b.output(1024, 1024)
+    b.record(OPERATIONS, before)
+    b.copy(y.mat(), x.mat())
+    b.record(OPERATIONS, after)
+    b.synchronize()
+    seconds = ctypes.c_double(-1)
+    b.called.add("elapsed")
+    if b.functions["elapsed"](before, after, ctypes.byref(seconds)) != 0 or not 0 <= seconds.value < 60:
+        cases.fail("a copy", f"took {seconds.value} s")
+    else:
+        cases.check("a copy", 0.0, 0.0)
+    for timer in (before, after):
+        b.functions["destroy_event"](timer)
+    b.free()
+    return cases.close()
+
+
 # (rows, columns, padding), and for products (M, N, K, padding); for RoPE (tokens, heads, head_dim, padding).
 SIZES = {
     "small": {
@@ -373,6 +425,8 @@ def main():
         cross_entropy(b, sizes["loss"]),
         optimizer(b, shapes),
         transfers(b, sizes["transfers"]),
+        passed_on(b, sizes["transfers"]),
+        clocks(b),
     ]
     b.synchronize()
     say("seed", "INFO", str(options.seed), scratch=b.scratch())
@@ -382,8 +436,8 @@ def main():
     return 0 if all(good) and not unknown else 1
 
 
-# Called by Backend itself or by attention.py; device_info and free_memory are ctx doctor's concern.
-NOT_HERE = {"score", "problem", "create", "destroy", "destroy_event", "release_host", "last_error", "set_cancel", "device_info", "free_memory"} | {
+# Called by Backend itself or by attention.py; free_memory is ctx doctor's concern.
+NOT_HERE = {"score", "problem", "create", "destroy", "destroy_event", "release_host", "last_error", "set_cancel", "free_memory"} | {
     "attention_forward",
     "attention_delta",
     "attention_backward",

@@ -49,13 +49,16 @@ function sources() {
 
 const nvcc = spawnSync("nvcc", ["--version"], { stdio: "ignore" }).status === 0;
 run(process.execPath, ["cli/setup.mjs"]);
-if (nvcc) run(process.execPath, ["native/build.mjs", "--cuda", "ctx_cuda", "ctx_test_attention_bf16"]);
+if (nvcc)
+  run(process.execPath, ["native/build.mjs", "--cuda", "ctx_cuda", "ctx_test_attention_bf16", "ctx_bench_ring"]);
 else console.error("gpu:pack: no nvcc here: check.py will have to build the kernels there");
 
 const files = [
   "native/build/ctx.node",
   ...["portable", "avx2", "avx512", "avx512bf16"].map((isa) => `native/build/libctx_cpu_${isa}.so`),
-  ...(nvcc ? ["native/build/libctx_cuda.so", "native/build/ctx_test_attention_bf16"] : []),
+  ...(nvcc
+    ? ["native/build/libctx_cuda.so", "native/build/ctx_test_attention_bf16", "native/build/ctx_bench_ring"]
+    : []),
   "dist/cli",
   "package.json",
   "recipes",

@@ -76,7 +76,7 @@ void every_mix(Harness &h, const char *name, const std::vector<Shape> &shapes, i
     std::vector<Either> plain;
     std::vector<float> plain_extra;
     ctx_device *device = nullptr;
-    if (h.backend->create(1, &device) != CTX_OK) return;
+    if (h.backend->create(0, 1, &device) != CTX_OK) return;
     run(0, device, plain, plain_extra);
     h.backend->destroy(device);
 

@@ -46,5 +46,7 @@ void test_errors(Harness &h) {
       b->release(d, p, bytes);
     });
   ctx_device *none = nullptr;
-  if (b->create(0, &none) != CTX_ERR_ARGUMENT) h.expect("create with 0 threads is refused", 0, {1}, [](ctx_device *, Output &out) { out.add(0.0f); });
+  if (b->create(0, 0, &none) != CTX_ERR_ARGUMENT) h.expect("create with 0 threads is refused", 0, {1}, [](ctx_device *, Output &out) { out.add(0.0f); });
+  for (const int32_t index : {-1, 1000})
+    if (b->create(index, 1, &none) != CTX_ERR_ARGUMENT) h.expect("create on a device that is not there is refused", 0, {1}, [](ctx_device *, Output &out) { out.add(0.0f); });
 }

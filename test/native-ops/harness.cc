@@ -53,7 +53,7 @@ void Harness::expect(const std::string &name, double tolerance, const Reference 
   for (int threads : cpu ? std::vector<int>{1, 2, 4} : std::vector<int>{1, 1}) {
     ctx_device *device = nullptr;
     error_.clear();
-    if (backend->create(threads, &device) != CTX_OK) return report(name, backend->last_error(nullptr));
+    if (backend->create(0, threads, &device) != CTX_OK) return report(name, backend->last_error(nullptr));
     Output output;
     run(device, output);
     backend->destroy(device);
@@ -75,7 +75,7 @@ void Harness::expect_status(const std::string &name, ctx_status status, const st
                             const std::function<ctx_status(ctx_device *)> &call) {
   if (!wanted(name)) return;
   ctx_device *device = nullptr;
-  if (backend->create(2, &device) != CTX_OK) return report(name, backend->last_error(nullptr));
+  if (backend->create(0, 2, &device) != CTX_OK) return report(name, backend->last_error(nullptr));
   const ctx_status got = call(device);
   const std::string message = backend->last_error(device);
   backend->destroy(device);

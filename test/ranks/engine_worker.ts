@@ -87,7 +87,7 @@ ranks?.leave();
 
 /** Again and again until it happens inside an attention block, with keys and values on their way. */
 async function giveUp(batches: NativeBatch[]): Promise<void> {
-  const many = Array.from({ length: 50 }, () => batches).flat();
+  const many = Array.from({ length: 1000 }, () => batches).flat();
   setTimeout(() => engine.cancel(), 100);
   const error = await engine.accumulateAll(many).catch((reason) => reason as { code?: string });
   await engine.close();

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { hasMpi, ranks } from "./mpirun.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const program = resolve("native", "build", "ctx_test_ranks");
 const library = resolve("native", "build", "libctx_mpi.so");

@@ -28,12 +28,12 @@ export const STOP: NodeJS.Signals = isOpenMpi ? "SIGUSR2" : "SIGINT";
 export const STRANGER = (isOpenMpi ? ["mpirun.mpich"] : ["mpirun.openmpi", ...OPEN]) as [string, ...string[]];
 export const hasStranger = version(STRANGER[0]) !== "";
 
-/** A program and its output, in a process group of its own. */
+/** A program and its output; `said` is what it has written to stderr so far. */
 export function start(
   words: string[],
   cwd: string,
   env: NodeJS.ProcessEnv = {},
-): { child: ChildProcess; ended: Promise<Ended> } {
+): { child: ChildProcess; ended: Promise<Ended>; said(): string } {
   const { FORCE_COLOR: _, ...own } = process.env;
   const child = spawn(words[0]!, words.slice(1), { cwd, env: { ...own, ...env } });
   let stdout = "";
@@ -41,7 +41,7 @@ export function start(
   child.stdout!.on("data", (data) => (stdout += data));
   child.stderr!.on("data", (data) => (stderr += data));
   const ended = new Promise<Ended>((done) => child.on("close", (status) => done({ status, stdout, stderr })));
-  return { child, ended };
+  return { child, ended, said: () => stderr };
 }
 
 /** `program` by `count` ranks. */

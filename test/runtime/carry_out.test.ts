@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { EvaluationResult } from "../../runtime/evaluate/result.ts";
@@ -84,6 +85,16 @@ test.each([2, 6, 9])("stopped after step %i and resumed, it ends with the same b
   const steps = (root: string) =>
     readMetrics(join(root, "metrics.jsonl")).map((line) => [line.global_step, line.loss, line.grad_norm]);
   expect(steps(cut)).toEqual(steps(whole.root));
+});
+
+test("stopped as a stage ends, it is that stage that is told as saved", async () => {
+  const base = corpus();
+  const root = mkdtempSync(join(tmpdir(), "ctx-run-"));
+  await expect(start(plan(), base, { root, stopAfter: 6 })).rejects.toMatchObject({
+    kind: "interrupted",
+    message: "stopped after stage first; the state is saved",
+  });
+  expect(readdirSync(join(root, "stages"))).toEqual(["first"]);
 });
 
 test("only the last two checkpoints are kept, and a damaged one is passed over", async () => {

@@ -7,7 +7,7 @@ import { readMetrics } from "../../runtime/track/metrics.ts";
 import { ctx } from "../soak/tiny_cli.ts";
 import { corpus, plan } from "./tiny_plan.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let folder: string;
 

@@ -13,7 +13,7 @@ import { readPlan } from "../../runtime/run/folder.ts";
 import { trainingEngine } from "../../runtime/train/stage_engine.ts";
 import { ctx, differences, outcomeOf, runOrResume, tinyFolder } from "../soak/tiny_cli.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const old = resolve("test/runtime/plans/version_1.json");
 

@@ -8,7 +8,7 @@ import { Engine } from "../../runtime/engine/engine.ts";
 import { refusePlanned } from "../../runtime/run/refuse_planned.ts";
 import { ctx } from "../soak/tiny_cli.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const recipe = "recipes/published/deepseek-v3-128k.ctx";
 const folder = "recipes/models/deepseek-v3-4k";

@@ -12,7 +12,7 @@ export const curriculum = {
   CTX4002: entry(
     "warning",
     "jump too large",
-    message`${"before"} to ${"length"} is a jump of ${"times"} times on ${"tokens"} tokens`,
+    message`${"before"} to ${"length"} is a jump of ${"times"} times in ${"tokens"} tokens`,
     message`published jumps beyond 8 times used at least ${"needed"} for a model of this size`,
   ),
   CTX4003: entry(
@@ -24,7 +24,7 @@ export const curriculum = {
   CTX4004: entry(
     "error",
     "no budget",
-    message`stage ${"stage"} says neither steps nor tokens`,
+    message`stage ${"stage"} sets neither steps nor tokens`,
     message`give one of them`,
   ),
   CTX4005: entry(

@@ -110,7 +110,7 @@ export const model = {
   CTX8022: entry(
     "warning",
     "exported context shrinks",
-    message`the exported model will say that it reads ${"length"} tokens, where ${"before"} were trained before`,
+    message`the exported model will claim ${"length"} tokens, though ${"before"} were trained before`,
     message`the last stage's table was trained with no longer rows`,
   ),
   CTX8023: entry(

@@ -25,8 +25,8 @@ export const names = {
   CTX2010: entry("error", "missing argument", message`${"call"} needs ${"argument"}`, message`${"hint"}`),
   CTX2011: entry(
     "error",
-    "not carried out yet",
-    message`${"name"} is part of the language but this version does not carry it out yet`,
+    "not supported yet",
+    message`this version does not support ${"name"} yet`,
     message`remove it; it would have no effect`,
   ),
   CTX2012: entry("error", "unknown member", message`${"owner"} has no ${"member"}`, message`${"hint"}`),
@@ -69,7 +69,7 @@ export const names = {
     "error",
     "too much to evaluate",
     message`this is made of more than ${"limit"} ${"of"}`,
-    message`write it with fewer lets and lists within one another`,
+    message`nest fewer lets and lists`,
   ),
   CTX2201: entry("error", "requirement failed", message`${"why"}`, message`${"operands"}`),
   CTX2202: entry(

@@ -24,7 +24,7 @@ export const rope = {
   CTX3004: entry(
     "error",
     "scaled twice",
-    message`the base model already scales RoPE by ${"base"}, and this replaces it unsaid`,
+    message`the base model already scales RoPE by ${"base"}, and this silently replaces that`,
     message`original = ${"original"} says that the new table starts from the unscaled one`,
     { lowerable: true },
   ),
@@ -69,7 +69,7 @@ export const rope = {
     "error",
     "frequency not usable",
     message`the frequency of pair ${"pair"} is ${"value"}`,
-    message`frequencies are finite, not negative, and radians per token`,
+    message`a frequency is finite, not negative, and in radians per token`,
   ),
   CTX3012: entry(
     "error",
@@ -77,7 +77,7 @@ export const rope = {
     message`${"name"} has ${"given"} factors, the model has ${"pairs"} rotary pairs`,
     message`give one factor for each pair`,
   ),
-  CTX3013: entry("error", "no table", message`no frequency table can be made of this`, message`${"problem"}`),
+  CTX3013: entry("error", "no table", message`no frequency table can be made from this`, message`${"problem"}`),
   CTX3014: entry(
     "error",
     "original length missing",
@@ -106,7 +106,7 @@ export const rope = {
   CTX3018: entry(
     "warning",
     "window hides the context",
-    message`at ${"length"} tokens every layer still attends to the last ${"window"} alone`,
+    message`at ${"length"} tokens every layer still attends only to the last ${"window"}`,
     message`sliding_window = none in the model block trains attention over the whole length`,
   ),
   CTX3019: entry(
@@ -118,7 +118,7 @@ export const rope = {
   CTX3020: entry(
     "warning",
     "near and far alike",
-    message`similar tokens stand out from random ones up to ${"reach"} of ${"length"} tokens`,
+    message`attention tells similar tokens from random ones only up to ${"reach"} of ${"length"} tokens`,
     message`from there on the sum of cos(m·θ) over the pairs is negative; ${"compare"}`,
   ),
   CTX3021: entry(
@@ -130,7 +130,7 @@ export const rope = {
   CTX3022: entry(
     "warning",
     "theta and method both stretch",
-    message`the slowest pair turns ${"times"} times slower, where the length grows ${"scale"} times`,
+    message`the slowest pair turns ${"times"} times slower, though the length grows ${"scale"} times`,
     message`a raised theta stretches by itself, and ${"method"} stretches its result once more`,
   ),
   CTX3023: entry(
@@ -148,7 +148,7 @@ export const rope = {
   CTX3025: entry(
     "info",
     "pairs stand still in bfloat16",
-    message`the cosine of ${"pairs"} of ${"all"} pairs rounds to 1 all over ${"length"} tokens in bfloat16`,
+    message`the cosine of ${"pairs"} of ${"all"} pairs rounds to 1 throughout ${"length"} tokens in bfloat16`,
     message`transformers and vLLM keep tables in the model's type; this engine keeps them in float32`,
   ),
   CTX3026: entry(

@@ -29,12 +29,12 @@ export const syntax = {
     message`write ${"name"} = …`,
   ),
   CTX1006: entry("error", "missing =", message`= is missing after ${"name"}`, message`write ${"name"} = …`),
-  CTX1007: entry("error", "name alone", message`${"name"} alone says nothing`, message`expected = or { after it`),
+  CTX1007: entry("error", "name alone", message`nothing follows ${"name"}`, message`expected = or { after it`),
   CTX1008: entry(
     "error",
     "text not closed",
     message`this text has no closing quote`,
-    message`texts end on the line they begin on`,
+    message`a text must end on the line where it begins`,
   ),
   CTX1009: entry("error", "unknown unit", message`${"unit"} is not a unit`, message`${"hint"}`),
   CTX1010: entry(
@@ -95,7 +95,7 @@ export const syntax = {
   CTX1020: entry(
     "error",
     "range not readable",
-    message`${"found"} does not fit into a range`,
+    message`${"found"} can't stand in a range`,
     message`a range is written 4Ki..1Mi x2 or 0%..100% +10%`,
   ),
   CTX1021: entry(

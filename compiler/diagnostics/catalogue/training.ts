@@ -37,7 +37,7 @@ export const training = {
   CTX6007: entry(
     "warning",
     "learning rate jumps",
-    message`lr rises ${"times"} times from ${"previous"} to ${"stage"} without warmup`,
+    message`lr rises ${"times"}-fold from ${"previous"} to ${"stage"} without warmup`,
     message`add warmup to the schedule or lower lr`,
   ),
   CTX6008: entry("error", "adapter does not fit", message`${"problem"}`, message`${"hint"}`),
@@ -45,18 +45,18 @@ export const training = {
     "warning",
     "warmup of no step",
     message`a warmup of ${"share"} of ${"steps"} steps is no step at all`,
-    message`the first step takes the whole lr`,
+    message`the first step takes the full lr`,
   ),
   CTX6010: entry(
     "warning",
     "restart without warmup",
-    message`stage ${"stage"} starts with moments at zero and the whole lr of ${"lr"}`,
+    message`stage ${"stage"} starts with moments at zero and the full lr of ${"lr"}`,
     message`add warmup: runs that did without had at most ${"calm"} at this size`,
   ),
   CTX6011: entry(
     "warning",
     "rank below published ones",
-    message`rank ${"rank"} is little for ${"change"}`,
+    message`rank ${"rank"} is low for ${"change"}`,
     message`published adapters for longer contexts have rank ${"least"} or more`,
   ),
   CTX6012: entry(

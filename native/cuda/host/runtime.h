@@ -8,8 +8,12 @@
 //             host's memory, are errors.
 //   streams   work runs as late as it may: when somebody waits for it. What was not ordered by an event then reads the future or the past.
 //             With CTX_SHIM_EARLY=1 besides, every second stream that is made runs as early as it may instead.
+//   GPUs      a kernel or a copy has the memory of its own GPU before it alone; cudaMemcpyPeerAsync has that of two. What is asked of a
+//             stream, or recorded into an event, of another GPU than the thread's current one is an error.
 //
-// CTX_SHIM_MEMORY=<bytes>: what the GPU has. CTX_SHIM_FAIL_MALLOC=<n>: the n-th cudaMalloc finds none. CTX_SHIM_DRIVER=<version>: the
+// CTX_SHIM_GPUS=<n>: how many there are, 1 unless set. CTX_SHIM_PEERS=0: none reads another's memory directly. CTX_SHIM_MEMORY=<bytes>:
+// what each GPU has. CTX_SHIM_FAIL_MALLOC=<n>: the n-th cudaMalloc finds none; CTX_SHIM_FULL=<i>:
+// none does on GPU i. CTX_SHIM_BROKEN=<i>: GPU i refuses kernels. CTX_SHIM_DRIVER=<version>: the
 // driver's, as 1000 major + 10 minor; 0: there is none. CTX_SHIM_SM: its compute capability times ten; 90 unless set.
 //
 // defines: the runtime's functions that native/cuda uses; ctx_shim::enqueue, ctx_shim::check_arguments
@@ -34,11 +38,15 @@ enum : cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400,
+  cudaErrorPeerAccessAlreadyEnabled = 704,
+  cudaErrorLaunchFailure = 719,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
-constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
 constexpr int CUDART_VERSION = 12000;
 
 struct cudaDeviceProp {
@@ -53,11 +61,13 @@ struct Stream {
   std::deque<std::function<void()>> waiting;
   uint64_t enqueued = 0, done = 0;
   bool early = false;
+  int gpu = 0;
 };
 
 struct Event {
   Stream *stream = nullptr; // null: never recorded
   uint64_t after = 0;       // it has come when so much of the stream is done
+  int gpu = 0;
 };
 
 inline uint64_t setting(const char *name, uint64_t otherwise) {
@@ -70,20 +80,26 @@ inline bool apart() {
   return set;
 }
 
-// All of the GPU. One piece of work runs at a time, whatever thread waits for it.
+inline int gpus() { return int(setting("CTX_SHIM_GPUS", 1)); }
+
+// All of the GPUs. One piece of work runs at a time, whatever thread waits for it.
 struct Gpu {
+  static constexpr int MOST = 16;
   struct Block {
     size_t bytes; // asked for
     char *mapped; // begin of its pages
     size_t pages; // their bytes
+    int gpu;      // whose memory it is
   };
   std::recursive_mutex mutex;
   std::map<char *, Block> blocks; // by the address that was given out
   std::set<Stream *> streams;
-  size_t used = 0, total = setting("CTX_SHIM_MEMORY", uint64_t(1) << 34);
+  size_t used[MOST] = {}, total = setting("CTX_SHIM_MEMORY", uint64_t(1) << 34);
   uint64_t made = 0; // streams
   uint64_t mallocs = 0, fail_at = setting("CTX_SHIM_FAIL_MALLOC", 0);
-  int open = 0;
+  int open[MOST] = {};
+  std::set<std::pair<int, int>> peers; // the first reads the second's memory
+  int working = -1;                    // the GPU whose work runs
 
   // The block that [p, p + bytes) lies in, or none; its end is in it for no bytes.
   const Block *find(const void *p, size_t bytes = 1) {
@@ -98,12 +114,14 @@ struct Gpu {
     const auto next = blocks.lower_bound(at + bytes);
     return next != blocks.begin() && std::prev(next)->first + std::prev(next)->second.bytes > at;
   }
-  void protect(int access) {
-    for (const auto &[_, block] : blocks) mprotect(block.mapped, block.pages, access);
+  void protect(int index, int access) {
+    for (const auto &[_, block] : blocks)
+      if (block.gpu == index) mprotect(block.mapped, block.pages, access);
   }
 };
 
 inline thread_local cudaError_t last_error = cudaSuccess;
+inline thread_local int current = 0; // GPU of the calling thread
 
 inline Gpu &gpu() {
   static Gpu &one = *new Gpu; // threads may outlive main
@@ -117,9 +135,11 @@ inline void told(int signal, siginfo_t *info, void *) {
   char *const at = static_cast<char *>(info->si_addr);
   for (const auto &[first, block] : gpu().blocks)
     if (at >= block.mapped - 4096 && at < block.mapped + block.pages + 4096) {
-      char text[160];
-      const int length = std::snprintf(text, sizeof text, "CUDA shim: %s touches address %p, at byte %td of %zu of device memory\n",
-                                       gpu().open ? "a kernel" : "the host", static_cast<void *>(at), at - first, block.bytes);
+      char text[160], whose[32] = "";
+      const int working = gpu().working;
+      if (working >= 0 && working != block.gpu) std::snprintf(whose, sizeof whose, " of GPU %d, on GPU %d", block.gpu, working);
+      const int length = std::snprintf(text, sizeof text, "CUDA shim: %s touches address %p, at byte %td of %zu of device memory%s\n",
+                                       working >= 0 ? "a kernel" : "the host", static_cast<void *>(at), at - first, block.bytes, whose);
       if (write(2, text, size_t(length)) < 0) break;
       break;
     }
@@ -137,13 +157,16 @@ inline void watch() {
   (void)once;
 }
 
-// Device memory is open as long as one of these is there.
+// A GPU's memory is open as long as one of these is there.
 struct Opened {
-  Opened() {
-    if (apart() && gpu().open++ == 0) gpu().protect(PROT_READ | PROT_WRITE);
+  const int index, before;
+  explicit Opened(int index) : index(index), before(gpu().working) {
+    gpu().working = index;
+    if (apart() && gpu().open[index]++ == 0) gpu().protect(index, PROT_READ | PROT_WRITE);
   }
   ~Opened() {
-    if (apart() && --gpu().open == 0) gpu().protect(PROT_NONE);
+    gpu().working = before;
+    if (apart() && --gpu().open[index] == 0) gpu().protect(index, PROT_NONE);
   }
 };
 
@@ -165,8 +188,11 @@ inline void enqueue(Stream *stream, std::function<void()> work) {
 }
 
 inline void enqueue_touching(Stream *stream, std::function<void()> work) {
-  enqueue(stream, [work = std::move(work)] {
-    const Opened opened;
+  if (stream->gpu != current) last_error = cudaErrorInvalidResourceHandle;
+  else if (setting("CTX_SHIM_BROKEN", 99) == uint64_t(current)) last_error = cudaErrorLaunchFailure;
+  if (last_error != cudaSuccess) return;
+  enqueue(stream, [stream, work = std::move(work)] {
+    const Opened opened(stream->gpu);
     work();
   });
 }
@@ -200,7 +226,10 @@ template <class... T> bool check_arguments(const T &...arguments) {
 // May a copy of this kind go from here to there?
 inline bool allowed(const void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
   if (!apart() || bytes == 0) return true;
-  const auto right = [&](const void *p, bool device) { return device ? gpu().find(p, bytes) != nullptr : !gpu().overlaps(p, bytes); };
+  const auto right = [&](const void *p, bool device) {
+    const Gpu::Block *const block = device ? gpu().find(p, bytes) : nullptr;
+    return device ? block && block->gpu == current : !gpu().overlaps(p, bytes);
+  };
   return right(to, kind != cudaMemcpyDeviceToHost) && right(from, kind != cudaMemcpyHostToDevice);
 }
 
@@ -210,7 +239,7 @@ using cudaStream_t = ctx_shim::Stream *;
 using cudaEvent_t = ctx_shim::Event *;
 
 inline const char *cudaGetErrorString(cudaError_t e) {
-  return e == cudaSuccess ? "no error" : e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaErrorInvalidValue ? "invalid argument" : "failed";
+  return e == cudaSuccess ? "no error" : e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaErrorInvalidValue ? "invalid argument" : e == cudaErrorLaunchFailure ? "unspecified launch failure" : "failed";
 }
 inline cudaError_t cudaGetLastError() { return std::exchange(ctx_shim::last_error, cudaSuccess); }
 
@@ -221,16 +250,27 @@ inline cudaError_t cudaRuntimeGetVersion(int *version) { return *version = CUDAR
 inline cudaError_t cudaGetDeviceCount(int *n) {
   int driver = 0;
   cudaDriverGetVersion(&driver);
-  *n = driver >= CUDART_VERSION ? 1 : 0;
+  *n = driver >= CUDART_VERSION ? ctx_shim::gpus() : 0;
   return *n ? cudaSuccess : cudaErrorInsufficientDriver;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int index) {
-  if (index != 0) return cudaErrorInvalidValue;
+  if (index < 0 || index >= ctx_shim::gpus()) return cudaErrorInvalidDevice;
   const int sm = int(ctx_shim::setting("CTX_SHIM_SM", 90));
   *p = {"CUDA kernels on the host", ctx_shim::gpu().total, sm / 10, sm % 10};
   return cudaSuccess;
 }
-inline cudaError_t cudaGetDevice(int *device) { return *device = 0, cudaSuccess; }
+inline cudaError_t cudaGetDevice(int *device) { return *device = ctx_shim::current, cudaSuccess; }
+inline cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= std::min(ctx_shim::gpus(), ctx_shim::Gpu::MOST)) return ctx_shim::last_error = cudaErrorInvalidDevice;
+  return ctx_shim::current = device, cudaSuccess;
+}
+inline cudaError_t cudaDeviceGetPCIBusId(char *to, int bytes, int device) { return std::snprintf(to, size_t(bytes), "0000:%02x:00.0", device), cudaSuccess; }
+inline cudaError_t cudaDeviceCanAccessPeer(int *can, int, int) { return *can = int(ctx_shim::setting("CTX_SHIM_PEERS", 1)), cudaSuccess; }
+inline cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  if (!ctx_shim::gpu().peers.insert({ctx_shim::current, peer}).second) return ctx_shim::last_error = cudaErrorPeerAccessAlreadyEnabled;
+  return cudaSuccess;
+}
 inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr which, int) {
   const int sm = int(ctx_shim::setting("CTX_SHIM_SM", 90));
   *value = which == cudaDevAttrComputeCapabilityMajor ? sm / 10 : sm % 10;
@@ -239,7 +279,7 @@ inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr which, int)
 inline cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   *total = ctx_shim::gpu().total;
-  return *free = *total - ctx_shim::gpu().used, cudaSuccess;
+  return *free = *total - ctx_shim::gpu().used[ctx_shim::current], cudaSuccess;
 }
 
 // ---- memory ----
@@ -248,9 +288,9 @@ inline cudaError_t cudaMalloc(void **p, size_t bytes) {
   ctx_shim::Gpu &gpu = ctx_shim::gpu();
   const std::lock_guard lock(gpu.mutex);
   *p = nullptr;
-  if (++gpu.mallocs == gpu.fail_at || bytes > gpu.total - gpu.used) return ctx_shim::last_error = cudaErrorMemoryAllocation;
+  if (++gpu.mallocs == gpu.fail_at || ctx_shim::setting("CTX_SHIM_FULL", 99) == uint64_t(ctx_shim::current) || bytes > gpu.total - gpu.used[ctx_shim::current]) return ctx_shim::last_error = cudaErrorMemoryAllocation;
   const size_t size = (bytes + 255) / 256 * 256;
-  ctx_shim::Gpu::Block block{bytes, nullptr, 0};
+  ctx_shim::Gpu::Block block{bytes, nullptr, 0, ctx_shim::current};
   if (ctx_shim::apart()) {
     ctx_shim::watch();
     block.pages = (size + 4095) / 4096 * 4096; // with closed pages around them
@@ -258,12 +298,12 @@ inline cudaError_t cudaMalloc(void **p, size_t bytes) {
     if (map == MAP_FAILED) return ctx_shim::last_error = cudaErrorMemoryAllocation;
     block.mapped = static_cast<char *>(map) + 4096;
     *p = block.mapped + block.pages - size;
-    if (gpu.open) mprotect(block.mapped, block.pages, PROT_READ | PROT_WRITE);
+    if (gpu.open[block.gpu]) mprotect(block.mapped, block.pages, PROT_READ | PROT_WRITE);
   } else {
     *p = std::aligned_alloc(256, size);
     if (!*p) return ctx_shim::last_error = cudaErrorMemoryAllocation;
   }
-  gpu.used += bytes;
+  gpu.used[block.gpu] += bytes;
   gpu.blocks[static_cast<char *>(*p)] = block;
   return cudaSuccess;
 }
@@ -276,7 +316,7 @@ inline cudaError_t cudaFree(void *p) {
   for (ctx_shim::Stream *stream : gpu.streams) ctx_shim::advance(*stream, stream->enqueued);
   const auto found = gpu.blocks.find(static_cast<char *>(p));
   if (found == gpu.blocks.end()) return cudaErrorInvalidValue;
-  gpu.used -= found->second.bytes;
+  gpu.used[found->second.gpu] -= found->second.bytes;
   if (ctx_shim::apart()) munmap(found->second.mapped - 4096, found->second.pages + 8192);
   else std::free(p);
   gpu.blocks.erase(found);
@@ -294,6 +334,7 @@ inline cudaError_t cudaFreeHost(void *p) { return std::free(p), cudaSuccess; }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   *s = new ctx_shim::Stream;
+  (*s)->gpu = ctx_shim::current;
   (*s)->early = ctx_shim::gpu().made++ % 2 == 1 && ctx_shim::setting("CTX_SHIM_EARLY", 0) != 0;
   return ctx_shim::gpu().streams.insert(*s), cudaSuccess;
 }
@@ -306,11 +347,17 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
   ctx_shim::advance(*s, s->enqueued);
   return ctx_shim::gpu().streams.erase(s), delete s, cudaSuccess;
 }
-inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return *e = new ctx_shim::Event, cudaSuccess; }
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return *e = new ctx_shim::Event{nullptr, 0, ctx_shim::current}, cudaSuccess; }
 inline cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
-  return *e = {s, s->enqueued}, cudaSuccess;
+  if (s->gpu != e->gpu || s->gpu != ctx_shim::current) return cudaErrorInvalidResourceHandle;
+  return *e = {s, s->enqueued, e->gpu}, cudaSuccess;
+}
+// Nothing here takes the time that it takes on a GPU.
+inline cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  if (from->gpu != to->gpu) return cudaErrorInvalidResourceHandle;
+  return *milliseconds = 0, cudaSuccess;
 }
 // Of the event as it was last recorded, whatever becomes of it later.
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned = 0) {
@@ -340,6 +387,19 @@ inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from
   if (!ctx_shim::allowed(to, from, std::min(to_bytes, from_bytes), kind)) return cudaErrorInvalidValue;
   ctx_shim::enqueue_touching(s, [=] {
     for (size_t i = 0; i < height; i++) std::memcpy(static_cast<char *>(to) + i * to_pitch, static_cast<const char *>(from) + i * from_pitch, width);
+  });
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyPeerAsync(void *to, int to_gpu, const void *from, int from_gpu, size_t bytes, cudaStream_t s) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  const auto lies_on = [&](const void *p, int index) {
+    const auto *const block = ctx_shim::gpu().find(p, bytes);
+    return !ctx_shim::apart() || (block && block->gpu == index);
+  };
+  if (!lies_on(to, to_gpu) || !lies_on(from, from_gpu)) return cudaErrorInvalidValue;
+  ctx_shim::enqueue_touching(s, [=] {
+    const ctx_shim::Opened first(to_gpu), second(from_gpu);
+    std::memcpy(to, from, bytes);
   });
   return cudaSuccess;
 }

@@ -77,7 +77,7 @@ function start(path = join(root, "dist/cli/ctx.js")): void {
 
 const run = (command: string, ...words: unknown[]) => editor.commands.get(command)!(...words);
 const settled = (condition: () => unknown) =>
-  vi.waitFor(() => expect(condition()).toBeTruthy(), { timeout: 30_000, interval: 20 });
+  vi.waitFor(() => expect(condition()).toBeTruthy(), { timeout: 120_000, interval: 20 });
 const latest = () => editor.panels[0]!.webview.posted.at(-1)?.html ?? "";
 
 test("every command of the manifest exists, and no other", () => {

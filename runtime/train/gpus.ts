@@ -1,0 +1,32 @@
+import type { PlanStage } from "../../compiler/plan.ts";
+import { groupsOf } from "../ranks/job.ts";
+import type { Machine } from "./stage_engine.ts";
+
+/**
+ * The GPU of each rank that computes a stage in this process, as `NativeEngineOptions.devices` has it; none where one GPU, or no GPU, does all of it.
+ * Of the plan's rings as many are made as the GPUs hold. A ring of more ranks than there are GPUs has several ranks on each, neighbours
+ * together.
+ */
+export function gpusOf({ addon, device, job }: Machine, { parallel }: PlanStage): number[] {
+  if (device !== "cuda" || job) return [];
+  const gpus = addon.describe().cuda.devices.length;
+  const { ring, data_parallel: rings } = parallel;
+  const ranks = ring * Math.min(rings, Math.max(1, Math.floor(gpus / ring)));
+  if (gpus < 2 || ranks < 2) return [];
+  return Array.from({ length: ranks }, (_, rank) => Math.floor((rank * Math.min(gpus, ranks)) / ranks));
+}
+
+/** Data-parallel groups that take micro batches of a stage side by side. @throws Failure when a job's ranks do not divide into its rings */
+export function groupsHere(machine: Machine, stage: PlanStage): number {
+  const { ring } = stage.parallel;
+  if (machine.job) return groupsOf(machine.job, ring, stage.name);
+  return Math.max(1, gpusOf(machine, stage).length / ring);
+}
+
+/** Who carries a stage out, for "here …". */
+export function describeGpus(machine: Machine, stage: PlanStage): string {
+  const gpus = gpusOf(machine, stage);
+  if (gpus.length === 0) return "one GPU does all of it";
+  const used = new Set(gpus).size;
+  return used === gpus.length ? `${used} GPUs do all of it` : `${used} GPUs do all of it, as ${gpus.length} ranks`;
+}

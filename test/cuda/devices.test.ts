@@ -1,0 +1,186 @@
+// Rings whose ranks are GPUs of one process, over the CUDA backend that runs on the host: four GPUs, each with memory of its own, which
+// neither the host nor another GPU's kernels and copies may touch (native/cuda/host/runtime.h).
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import type { NativeBatch, NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.ts";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import { loadCheckpoint, newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
+import { norm } from "../engine/golden.ts";
+import { digest, HYPER, readAll } from "../engine/native.ts";
+import { buildShim, SHIM } from "./shim.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
+Object.assign(process.env, SHIM, { CTX_SHIM_GPUS: "4" }); // before the engine looks for the library
+
+const MEMORY = { maxTokens: 48, train: true, checkpointEvery: 1, lossChunk: 16, kvCacheTokens: 0 };
+
+/** Of a small layer, or of several. */
+const options = (ring: number, layers = 1) => ({
+  ...{ device: "cuda" as const, threads: 4, ring },
+  model: {
+    ...{ vocabSize: 61, hiddenSize: 16, intermediateSize: 24, layers, heads: 2, kvHeads: 1, headDim: 8 },
+    ...{ rmsNormEps: 1e-5, tieWordEmbeddings: true },
+  },
+  memory: MEMORY,
+});
+
+/** On GPUs with these numbers, in rings of `ring`. */
+async function made(
+  devices: number[],
+  ring: number,
+  memory: Partial<NativeMemoryPlan> = {},
+  layers = 1,
+): Promise<NativeEngine> {
+  const engine = loadAddon().createEngine({ ...options(ring, layers), devices, memory: { ...MEMORY, ...memory } });
+  engine.setRope(
+    Float64Array.from({ length: 4 }, (_, pair) => 10_000 ** (-pair / 4)),
+    1,
+  );
+  await engine.initialize(5, 0.3);
+  return engine;
+}
+
+function tokens(count: number, shift: number): NativeBatch {
+  const ids = Int32Array.from({ length: count }, (_, t) => (t * t + shift) % 61);
+  return {
+    ids,
+    positions: ids.map((_, t) => t),
+    starts: ids.map((_, t) => (t < count / 3 ? 0 : Math.ceil(count / 3))),
+    targets: ids.map((_, t) => ids[t + 1] ?? -100),
+    weights: new Float32Array(count).fill(0.5 / count),
+  };
+}
+
+/** Steps of two micro batches each; losses and norms. */
+async function steps(engine: NativeEngine, from: number, to: number): Promise<number[]> {
+  const told = [];
+  for (let step = from; step <= to; step++) {
+    const batches = [tokens(16, step), tokens(12, 2 * step)];
+    const scores = await engine.accumulateAll(batches);
+    for (const { nll } of scores) told.push(nll.reduce((sum, value) => sum + value));
+    told.push((await engine.step({ ...HYPER, step })).gradNorm);
+  }
+  return told;
+}
+
+const apart = (ours: number[], theirs: number[]) => Math.max(...ours.map((x, i) => Math.abs(x / theirs[i]! - 1)));
+
+/** Mean distance of all weights, in steps of the learning rate: Adam turns the sign of a tiny gradient into a whole one. */
+async function drift(ours: NativeEngine, theirs: NativeEngine): Promise<number> {
+  const [a, b] = [await readAll(ours, "value"), await readAll(theirs, "value")];
+  return Math.max(
+    ...[...b].map(([name, data]) => norm(a.get(name)!.map((x, i) => x - data[i]!)) / Math.sqrt(data.length) / HYPER.lr),
+  );
+}
+
+describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
+  beforeAll(buildShim);
+  afterEach(() => vi.unstubAllEnvs());
+
+  // The second step shows that all ranks have what the first one learned.
+  test.each<[string, number[], number, "early" | "late"]>([
+    ["a ring of two", [0, 1], 2, "late"],
+    ["a ring of four", [0, 1, 2, 3], 4, "early"],
+    ["two rings of two", [0, 1, 2, 3], 2, "late"],
+    ["three that share no sequence", [3, 0, 2], 1, "early"],
+    ["a ring of four on three", [0, 0, 1, 2], 4, "late"],
+  ])("learn as one GPU does: %s", async (_, devices, ring, transfers) => {
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "1" : "0");
+    const one = await made([], 1);
+    const many = await made(devices, ring);
+    expect(apart(await steps(many, 1, 2), await steps(one, 1, 2))).toBeLessThan(1e-3);
+    expect(await drift(many, one)).toBeLessThan(0.05);
+    await Promise.all([one.close(), many.close()]);
+  });
+
+  test("the same bits every time, with and without direct access, in bf16 and with layer inputs in the host's memory", async () => {
+    const bits = async (devices: number[], memory: Partial<NativeMemoryPlan>) => {
+      const engine = await made(devices, 2, memory, "offload" in memory ? 3 : 1);
+      const told = await steps(engine, 1, 1);
+      const values = digest(await readAll(engine, "value"));
+      await engine.close();
+      return [values, ...told];
+    };
+    for (const memory of [{ dtype: "bf16" as const }, { offload: { to: "host" } as const }]) {
+      const first = await bits([0, 1, 2, 3].slice(0, "offload" in memory ? 2 : 4), memory);
+      vi.stubEnv("CTX_SHIM_PEERS", "0");
+      vi.stubEnv("CTX_SHIM_EARLY", "1");
+      expect(await bits([3, 2, 1, 0].slice(0, "offload" in memory ? 2 : 4), memory)).toEqual(first);
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test("a checkpoint goes on with other GPUs", async () => {
+    const four = await made([0, 1, 2, 3], 2);
+    await steps(four, 1, 1);
+    const folder = mkdtempSync(join(tmpdir(), "ctx-gpus-"));
+    const at = { stage: "s", stage_index: 0, step: 1, global_step: 1, adam_step: 1, plan_sha256: "" };
+    await saveCheckpoint(folder, four, at);
+    const expected = await steps(four, 2, 2);
+    for (const [devices, ring, tolerance] of [
+      [[0, 1, 2, 3], 2, 0],
+      [[1, 0], 2, 1e-3],
+    ] as const) {
+      const again = await made([...devices], ring);
+      await loadCheckpoint((await newestCheckpoint(folder, () => {}))!, again, true);
+      expect(apart(await steps(again, 2, 2), expected)).toBeLessThanOrEqual(tolerance);
+      await again.close();
+    }
+    await four.close();
+  });
+
+  test("each GPU gives its ranks what the ledger says, and gets it back", async () => {
+    const addon = loadAddon();
+    const free = () => [0, 1, 2, 3].map((gpu) => addon.cudaFreeMemory(gpu));
+    const before = free();
+    const engine = await made([0, 2, 2, 3], 4);
+    const { total } = engine.memory();
+    const taken = free().map((bytes, gpu) => before[gpu]! - bytes);
+    expect(taken).toEqual([1, 0, 2, 1].map((ranks) => ranks * (total + 4))); // 4: where kernels tell of a token that is none
+    await engine.close();
+    expect(free()).toEqual(before);
+  });
+
+  test("a rank whose GPU has no memory is named, and nothing is left behind", async () => {
+    const addon = loadAddon();
+    const before = addon.cudaFreeMemory(0);
+    vi.stubEnv("CTX_SHIM_FULL", "2");
+    expect(() => addon.createEngine({ ...options(3), devices: [0, 1, 2] })).toThrow(
+      /createEngine: rank 2 on device 2: .*no memory for \d+ bytes on the GPU/,
+    );
+    vi.unstubAllEnvs();
+    expect(addon.cudaFreeMemory(0)).toBe(before);
+    expect(() => addon.createEngine({ ...options(3), devices: [0, 1, 4] })).toThrow(
+      /rank 2 on device 4: .*there are 4 GPUs, and none with index 4/,
+    );
+    expect(addon.cudaFreeMemory(0)).toBe(before);
+  });
+
+  test("a rank that fails in the middle of a step ends it everywhere with its own words", async () => {
+    const engine = await made([0, 1, 2], 3);
+    await steps(engine, 1, 1);
+    const bad = tokens(24, 1);
+    vi.stubEnv("CTX_SHIM_BROKEN", "2");
+    await expect(engine.accumulate(bad)).rejects.toThrow(/rank 2.*: unspecified launch failure/);
+    vi.unstubAllEnvs();
+    await expect(engine.accumulate(bad)).rejects.toThrow(/an earlier operation was left in its middle/);
+    await engine.close();
+    const again = await made([0, 1, 2], 3);
+    expect(await steps(again, 1, 1)).toHaveLength(3);
+    await again.close();
+  });
+
+  test("a cancelled step ends on all ranks", async () => {
+    for (const delay of [0, 5, 30]) {
+      const engine = await made([0, 1, 2, 3], 4);
+      const running = engine.accumulate(tokens(48, 7)).catch((error: Error & { code?: string }) => error.code);
+      await new Promise((wake) => setTimeout(wake, delay));
+      engine.cancel();
+      const ended = await running;
+      if (typeof ended === "string") expect(ended).toBe("CTX_CANCELLED");
+      await engine.close();
+    }
+  });
+});

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { loadAddon } from "../../runtime/engine/load.ts";
+import { checkMachine } from "../../runtime/run/check_machine.ts";
+import { describeGpus, gpusOf, groupsHere } from "../../runtime/train/gpus.ts";
+import { type Machine, rankBytes } from "../../runtime/train/stage_engine.ts";
+import { plan } from "./tiny_run.ts";
+
+/** This machine with GPUs that have so many bytes free each. */
+function machine(free: number[], device: "cpu" | "cuda" = "cuda"): Machine {
+  const addon = loadAddon();
+  const devices = free.map(() => ({ name: "test", memoryBytes: 2 ** 40, capability: "9.0", driver: "13.0" }));
+  const describe = () => ({ ...addon.describe(), cuda: { available: true, reason: "", devices } });
+  const cudaFreeMemory = (gpu = 0) => free[gpu]!;
+  return { addon: { ...addon, describe, cudaFreeMemory } as Machine["addon"], device, threads: 1 };
+}
+
+/** The tiny plan in rings of `ring`, `rings` of them. */
+function planned(ring: number, rings: number) {
+  const given = plan();
+  for (const stage of given.stages)
+    stage.parallel = { ...stage.parallel, ring, data_parallel: rings, devices: ring * rings };
+  return given;
+}
+
+const GPUS = (count: number, bytes = 2 ** 40) => new Array<number>(count).fill(bytes);
+
+test.each([
+  // GPUs, ring, rings: the GPU of each rank
+  [1, 4, 2, [], "one GPU does all of it"],
+  [4, 1, 1, [], "one GPU does all of it"],
+  [4, 4, 1, [0, 1, 2, 3], "4 GPUs do all of it"],
+  [4, 2, 2, [0, 1, 2, 3], "4 GPUs do all of it"],
+  [4, 2, 16, [0, 1, 2, 3], "4 GPUs do all of it"],
+  [5, 2, 16, [0, 1, 2, 3], "4 GPUs do all of it"],
+  [2, 4, 8, [0, 0, 1, 1], "2 GPUs do all of it, as 4 ranks"],
+  [3, 4, 1, [0, 0, 1, 2], "3 GPUs do all of it, as 4 ranks"],
+  [8, 2, 1, [0, 1], "2 GPUs do all of it"],
+])("%i GPUs, rings of %i, %i of them", (gpus, ring, rings, expected, words) => {
+  const [stage] = planned(ring, rings).stages;
+  expect(gpusOf(machine(GPUS(gpus)), stage!)).toEqual(expected);
+  expect(describeGpus(machine(GPUS(gpus)), stage!)).toBe(words);
+  expect(groupsHere(machine(GPUS(gpus)), stage!)).toBe(Math.max(1, expected.length / ring));
+  expect(gpusOf(machine(GPUS(gpus), "cpu"), stage!)).toEqual([]);
+});
+
+test("each GPU must have room for its ranks, and the one that has not is named", () => {
+  const given = planned(4, 1);
+  const most = Math.max(...given.stages.map((stage) => rankBytes(given, stage, 4)));
+  const beside = 2 ** 30;
+  expect(() => checkMachine(given, machine(GPUS(4, most + beside)), null)).not.toThrow();
+  const [a, b, c] = GPUS(3);
+  expect(() => checkMachine(given, machine([a!, b!, c!, 1000]), null)).toThrow(
+    /stage \w+ needs .* of memory, and GPU 3 \(test, 1 TiB\) has free 1,000 B/,
+  );
+  expect(() => checkMachine(given, machine([a!, 1000]), null)).toThrow(
+    /stage \w+, with 2 ranks on a GPU, needs .* of memory, and GPU 1 /,
+  );
+});
