@@ -347,6 +347,10 @@ export interface PlanMemory {
   offload: "none" | "disk" | "host";
   /** Bytes of them in a file of the run's folder; 0 unless `offload` is `disk`. */
   disk: number;
+  /** `host`: the layers' gradients add up in the host's memory. Absent: on the device. */
+  gradients?: "host";
+  /** `host`: the optimizer's moments wait in the host's memory and pass the device at each step. Absent: they lie on the device. */
+  moments?: "host";
   /** Bytes on one device by term; `total` is the arena's size. null: of a family that no engine computes, so there is none to count. */
   device: PlanLedger | null;
   /** Bytes in one host's memory by term. */

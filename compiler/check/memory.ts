@@ -111,12 +111,16 @@ const inHost: { readonly [term: string]: string } = {
   engine: "the engine's buffers",
   batch: "the rows of a step",
   offload: "offloaded layer inputs",
+  gradients: "the layers' gradients",
+  optimizer: "the optimizer's two moments",
 };
 
 /** Where in a stage each property of its layout stands. */
 const places: { readonly [field in Field]: string } = {
   checkpoint: "memory/checkpoint_every",
   offload: "memory/offload",
+  moments: "memory/moments",
+  gradients: "memory/gradients",
   micro_batch: "parallel/micro_batch",
   mlp_tile: "memory/mlp_tile",
   loss_chunk: "memory/loss_chunk",

@@ -15,6 +15,10 @@ export interface HostNeeds {
   device: number;
   /** Bytes of layer inputs that wait in the host's memory for one device. */
   offloaded: number;
+  /** Bytes of gradients that wait there. */
+  gradients: number;
+  /** Bytes of the optimizer's moments that wait there for one device. */
+  moments: number;
 }
 
 /**
@@ -22,15 +26,22 @@ export interface HostNeeds {
  *
  * - `engine`: on a CPU the arena itself lies in the host's memory, and what grows beside it is small;
  * - `batch`: of GPUs, the rows of an optimizer step that are for this host's devices;
- * - `offload`: layer inputs that do not wait on the devices.
+ * - `offload`: layer inputs that do not wait on the devices;
+ * - `gradients`: those of layers, where they do not lie on the device;
+ * - `optimizer`: its moments, where they do not lie on the devices.
  */
 export function hostBytes(
   needs: HostNeeds,
   hardware: Pick<PlanHardware, "kind" | "devices_per_host">,
 ): { [term: string]: number } {
-  const { sequences, length, devices, device, offloaded } = needs;
-  if (hardware.kind === "cpu") return offloaded > 0 ? { engine: device, offload: offloaded } : { engine: device };
+  const { sequences, length, devices, device, offloaded, gradients, moments } = needs;
+  const cpu = hardware.kind === "cpu";
   const hosts = Math.ceil(devices / hardware.devices_per_host);
-  const batch = Math.ceil((sequences * length * BATCH_BYTES) / hosts);
-  return offloaded > 0 ? { batch, offload: Math.ceil(devices / hosts) * offloaded } : { batch };
+  const here = cpu ? 1 : Math.ceil(devices / hosts);
+  return {
+    ...(cpu ? { engine: device } : { batch: Math.ceil((sequences * length * BATCH_BYTES) / hosts) }),
+    ...(offloaded > 0 && { offload: here * offloaded }),
+    ...(gradients > 0 && { gradients }),
+    ...(moments > 0 && { optimizer: here * moments }),
+  };
 }

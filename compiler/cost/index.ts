@@ -27,6 +27,8 @@ export {
   exchangeSeconds,
   expectedRate,
   gatherSeconds,
+  gradientSeconds,
+  momentSeconds,
   movingSeconds,
   offloadSeconds,
   type ScoredRows,

@@ -196,7 +196,7 @@ export function gatherSeconds(
 
 /**
  * Bytes per second that layer inputs move at, assumed: of a CPU's disk what an ordinary NVMe drive sustains, of each GPU
- * what PCIe 4.0 x16 brings to the host and back.
+ * what PCIe 4.0 x16 brings to the host and back: about 80% of the 31.5 GB/s that its data rate allows one direction.
  */
 const OFFLOAD_RATE = { cpu: DISK_RATE, cuda: 25e9 } as const;
 
@@ -209,4 +209,27 @@ const OFFLOAD_RATE = { cpu: DISK_RATE, cuda: 25e9 } as const;
  */
 export function offloadSeconds(bytes: number, kind: PlanHardware["kind"], devices: number): number {
   return (2 * bytes) / (OFFLOAD_RATE[kind] * (kind === "cpu" ? 1 : devices));
+}
+
+/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and take back: two of fp32 each way. */
+const PASSING_BYTES = 16;
+
+/**
+ * Seconds that moments in the host's memory take to pass a GPU at its optimizer steps. Nothing hides them: an update begins when the norm
+ * of all gradients is known. In and out go one after the other (native/optim/host_moments.h).
+ *
+ * @param parameters whose moments one device keeps
+ */
+export function momentSeconds(parameters: number, steps: number): number {
+  return (PASSING_BYTES * parameters * steps) / OFFLOAD_RATE.cuda;
+}
+
+/**
+ * Seconds that gradients in the host's memory take on their way: to the host and back for each row, and to the device twice at a step, for
+ * the norm and for the update. As if nothing were computed meanwhile and every row were a micro batch of its own: an upper bound.
+ *
+ * @param bytes of gradients that wait
+ */
+export function gradientSeconds(bytes: number, { rows, steps }: { rows: number; steps: number }): number {
+  return (2 * bytes * (rows + steps)) / OFFLOAD_RATE.cuda;
 }

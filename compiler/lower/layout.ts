@@ -1,19 +1,23 @@
+import { momentSeconds } from "../cost/index.ts";
 import {
   type Choice,
   FILLED,
   type Found,
   freeSpace,
+  gradientsMayWait,
   type LayoutSpace,
+  type Lying,
   ofSteps,
   type StageNeeds,
   searchLayout,
   searchStep,
   segmentLengths,
+  trainedBy,
 } from "../memory/index.ts";
 import { isComputed } from "../model/index.ts";
 import type { PlanDefault, PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
 import { isCall, numberArgument, type Typed } from "../types/typed.ts";
-import { showBytes, showRatio } from "../values/show.ts";
+import { showBytes, showDuration, showRatio } from "../values/show.ts";
 import { Reader } from "./reader.ts";
 
 /** What the layout of a stage is chosen for. */
@@ -45,6 +49,7 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
   refuseIdleOffload(memory, choice, ground);
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
+  noteIdleWaiting(memory, ground, space.devices);
   const chosen = { choice, fits, space, ground };
   parallel.lowering.noteLater({ defaults: () => choiceNotes(parallel, memory, chosen, step) });
   return laidOut(parallel, memory, chosen);
@@ -52,7 +57,7 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
 
 /** Properties of `parallel` and of `memory`. */
 const PARALLEL = ["devices", "ring", "layout", "shard", "micro_batch"] as const;
-const MEMORY = ["checkpoint", "offload", "mlp_tile", "loss_chunk"] as const;
+const MEMORY = ["checkpoint", "offload", "moments", "gradients", "mlp_tile", "loss_chunk"] as const;
 
 /** What there is to choose from, and what was chosen for one step. */
 export interface StepLayout {
@@ -127,6 +132,8 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
       mlp_tile: choice.mlpTile,
       offload: choice.offload,
       disk: choice.disk,
+      ...(choice.gradients === "host" && { gradients: "host" as const }),
+      ...(choice.moments === "host" && { moments: "host" as const }),
       device: choice.ledger,
       host: { ...choice.host },
     },
@@ -143,6 +150,8 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
   const chunk = memory.number("loss_chunk");
   const tile = memory.value("mlp_tile") === "none" ? 0 : memory.number("mlp_tile");
   const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
+  const moments = (memory.text("moments") ?? "auto") as Lying | "auto";
+  const gradients = (memory.text("gradients") ?? "auto") as Lying | "auto";
   const free = freeSpace(ground, devices, layout);
   return {
     ...free,
@@ -153,7 +162,14 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
     ...(chunk !== undefined && { chunks: [chunk] }),
     ...(tile !== undefined && { tiles: [tile] }),
     ...(offload !== "auto" && { offloads: [offload] }),
+    ...(moments !== "auto" && { moments: only(moments, free.moments) }),
+    ...(gradients !== "auto" && { gradients: only(gradients, free.gradients) }),
   };
+}
+
+/** What is written, where it can be; `noteIdleWaiting` tells where it can't. */
+function only(written: Lying, possible: readonly Lying[]): readonly Lying[] {
+  return possible.includes(written) ? [written] : possible;
 }
 
 /** The rings whose groups have rows that a written micro batch divides; all if there is none. */
@@ -198,7 +214,7 @@ function refuseIdleOffload(memory: Reader, choice: Choice, { hardware, model }: 
   const at = memory.exact("offload");
   if (!at || offload === "none" || memory.text("offload") === "auto") return;
   const refuse = (problem: string, hint: string) =>
-    memory.lowering.report.add("CTX7011", at, { offload, problem, hint });
+    memory.lowering.report.add("CTX7011", at, { setting: `offload = ${offload}`, problem, hint });
   const inputs = checkpointEvery === 0 ? 0 : Math.ceil(model.layers / checkpointEvery);
   if (hardware.kind === "cpu" && offload === "host") {
     refuse("frees nothing on a CPU, whose memory is the host's", "offload = disk frees it");
@@ -226,6 +242,40 @@ function noteIdleShard(parallel: Reader, { shard, hardware }: LayoutGround, devi
     const hint = "ranks of one process share its memory; processes over MPI divide moments alone";
     report.add("CTX7010", at, { name: "shard = all", hint });
   } else idle.note("shard", at, devices === 1 ? "one device holds everything" : undefined);
+}
+
+/** Of a CPU the device's memory is the host's; gradients wait for one device that trains all weights. */
+function noteIdleWaiting(memory: Reader, ground: LayoutGround, devices: number): void {
+  const { report } = memory.lowering;
+  for (const name of ["moments", "gradients"] as const) {
+    const at = memory.exact(name);
+    if (!at || memory.text(name) !== "host") continue;
+    const setting = `${name} = host`;
+    if (ground.hardware.kind === "cpu") {
+      report.add("CTX7010", at, { name: setting, hint: "its memory is the host's: they lie there as they are" });
+    } else if (name === "gradients" && !gradientsMayWait(ground, devices)) {
+      report.add("CTX7011", at, { setting, ...whyTheyStay(ground, devices) });
+    }
+  }
+}
+
+function whyTheyStay({ train, model }: LayoutGround, devices: number): { problem: string; hint: string } {
+  if (train.method !== "full")
+    return { problem: "moves nothing: an adapter's gradients stay on the device", hint: "they are few; leave it out" };
+  if (devices > 1)
+    return {
+      problem: "is for one device: several sum their gradients",
+      hint: "they divide moments, and with shard = all gradients too",
+    };
+  if (model.layers <= 2)
+    return {
+      problem: `moves nothing: there are ${model.layers} layers`,
+      hint: "two layers' gradients never leave the device",
+    };
+  return {
+    problem: "is for a device that holds all weights",
+    hint: "leave shard = all out, which one device has no use for",
+  };
 }
 
 /** A tile that no stage has the rows for. */
@@ -275,6 +325,12 @@ function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: St
           : why;
     yield memory.noteOf("offload", choice.offload, reason);
   }
+  if (memory.value("moments") === "auto" && ground.hardware.kind === "cuda") {
+    yield memory.noteOf("moments", choice.moments, fits ? momentsReason(chosen, taken) : why);
+  }
+  if (memory.value("gradients") === "auto" && space.gradients.length > 1) {
+    yield memory.noteOf("gradients", choice.gradients, fits ? gradientsReason(choice, taken) : why);
+  }
   const tile = memory.value("mlp_tile");
   if (tile === "auto") {
     yield memory.noteOf("mlp_tile", String(choice.mlpTile), tileReason(choice, space.tiles, why));
@@ -309,6 +365,19 @@ function tooTight(choice: Choice, room: number): string {
     : `the most frugal, and more than the ${showBytes(FILLED * room)} of ${showBytes(room)} that a plan fills`;
 }
 
+/** What it costs that the moments do not fit: the host's memory, and their way at each step. */
+function momentsReason({ choice, space, ground }: Chosen, taken: string): string {
+  if (choice.moments === "device") return "they fit on the device";
+  const { model, train } = ground;
+  const seconds = momentSeconds(trainedBy(model, train, space.devices) / space.devices, 1);
+  return `the fastest that fits, ${taken}: they take ${showBytes(choice.host.optimizer ?? 0)} of the host, and ${showDuration(seconds)} of each step on their way`;
+}
+
+function gradientsReason({ gradients, host }: Choice, taken: string): string {
+  if (gradients === "device") return "they fit on the device";
+  return `the fastest that fits, ${taken}: they take ${showBytes(host.gradients ?? 0)} of the host`;
+}
+
 function tileReason(choice: Choice, tiles: readonly number[], why: string): string {
   const most = tiles[0]!;
   if (choice.mlpTile === most) return "larger ones are no faster";
@@ -338,6 +407,8 @@ function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
   memory.trace("loss_chunk", `${pointer}/memory/loss_chunk`);
   memory.trace("mlp_tile", `${pointer}/memory/mlp_tile`);
   memory.trace("offload", `${pointer}/memory/offload`);
+  memory.trace("moments", `${pointer}/memory/moments`);
+  memory.trace("gradients", `${pointer}/memory/gradients`);
   const { trace } = parallel.lowering;
   trace.set(`${pointer}/parallel`, parallel.section?.at);
   trace.set(`${pointer}/memory`, memory.section?.at);

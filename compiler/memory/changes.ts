@@ -4,7 +4,16 @@ import { type Choice, type LayoutSpace, type StageNeeds, searchLayout } from "./
 import { freeSpace } from "./space.ts";
 
 /** Properties that a recipe may have set, and what frees each. */
-const fields = ["checkpoint", "offload", "micro_batch", "mlp_tile", "loss_chunk", "ring"] as const;
+const fields = [
+  "checkpoint",
+  "offload",
+  "moments",
+  "gradients",
+  "micro_batch",
+  "mlp_tile",
+  "loss_chunk",
+  "ring",
+] as const;
 export type Field = (typeof fields)[number];
 
 /** A change to a recipe, in words. What it comes to where it is a few properties: of those that are written, the new values, or one to add. */
@@ -15,7 +24,13 @@ export interface Change {
 }
 
 const lists: { readonly [field in Field]: keyof LayoutSpace } = {
-  ...{ checkpoint: "checkpoints", offload: "offloads", micro_batch: "micros" },
+  ...{
+    checkpoint: "checkpoints",
+    offload: "offloads",
+    moments: "moments",
+    gradients: "gradients",
+    micro_batch: "micros",
+  },
   ...{ mlp_tile: "tiles", loss_chunk: "chunks", ring: "rings" },
 };
 
@@ -52,6 +67,7 @@ function pinnedSpace({ memory, parallel }: PlanStage): LayoutSpace {
   return {
     ...{ devices: parallel.devices, layout: parallel.layout },
     ...{ checkpoints: [memory.checkpoint_every], offloads: [memory.offload], rings: [parallel.ring] },
+    ...{ moments: [memory.moments ?? "device"], gradients: [memory.gradients ?? "device"] },
     ...{ micros: () => [parallel.micro_batch], tiles: [memory.mlp_tile], chunks: [memory.loss_chunk] },
   };
 }
@@ -67,6 +83,10 @@ function chosenValue(field: Field, choice: Choice): string {
       return choice.checkpointEvery === 0 ? "none" : `every(${choice.checkpointEvery})`;
     case "offload":
       return choice.offload;
+    case "moments":
+      return choice.moments;
+    case "gradients":
+      return choice.gradients;
     case "micro_batch":
       return String(choice.microBatch);
     case "mlp_tile":

@@ -2,7 +2,7 @@
 
 export { besideArena, deviceNeed } from "./beside.ts";
 export { type Change, cheapestChange, type Field } from "./changes.ts";
-export { deviceLedger, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+export { deviceLedger, hostGradientBytes, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
 export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
 export {
@@ -11,11 +11,12 @@ export {
   type Found,
   fits,
   type LayoutSpace,
+  type Lying,
   layoutOf,
   ofSteps,
   type StageNeeds,
   searchLayout,
   searchStep,
 } from "./search.ts";
-export { freeSpace, segmentLengths } from "./space.ts";
-export { ledgerOf, ledgerOptions, type StageMemory, stageMemory } from "./stage.ts";
+export { freeSpace, gradientsMayWait, segmentLengths } from "./space.ts";
+export { ledgerOf, ledgerOptions, type StageMemory, stageMemory, trainedBy } from "./stage.ts";

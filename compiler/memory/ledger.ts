@@ -7,8 +7,8 @@ import type { PlanLedger } from "../plan.ts";
  * says; all other numbers are fp32 or int32 (4 bytes).
  *
  *   weights      parameters and adapters
- *   gradients    trained parameters, once for each ring rank in this memory
- *   optimizer    AdamW's two moments of the trained parameters
+ *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places
+ *   optimizer    AdamW's two moments of the trained parameters, or what they pass through from the host's memory
  *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
  *   checkpoints  inputs of every n-th layer
  *   logits       loss_chunk × (vocab + hidden)
@@ -36,6 +36,10 @@ export interface LedgerOptions {
   mlpTile?: number;
   /** Layer inputs but the last two wait outside the arena. Default: false. */
   offload?: boolean;
+  /** The layers' gradients wait in the host's memory; of one rank that trains all weights. Default: false. */
+  hostGradients?: boolean;
+  /** The moments wait in the host's memory. Default: false. */
+  hostMoments?: boolean;
   /** Of activations and of the key-value cache. Default: f32. */
   dtype?: "f32" | "bf16";
   /** Ranks that a sequence is cut over. */
@@ -60,20 +64,24 @@ const activationRegions =
   (...regions: number[]) =>
     bytes(...regions.map((numbers) => (dtype === "bf16" ? Math.ceil(numbers / 2) : numbers)));
 
+/** Numbers of a moment that come from the host's memory at once: a sixteenth of them, at most so many; there are places for two such pieces. */
+const MOMENTS_AT_ONCE = 2 ** 22;
+
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
   const { train, ring, lossChunk, ranksHere = ring, shares = 1 } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
-  const { weights, trained, adapterWidth } = parameterNumbers(model, options);
+  const { weights, adapterWidth } = parameterNumbers(model, options);
   const n = ranksTokens(options);
-  // Shares are equal, and whole regions.
-  const gradients = train ? 64 * shares * Math.ceil(trained / (16 * shares)) : 0;
+  const moment = momentNumbers(model, options);
+  const gradients = 4 * shares * moment - waitingGradients(model, options).freed;
+  const window = Math.min(MOMENTS_AT_ONCE, aligned(Math.ceil(moment / 16)));
   const { activations, checkpoints } = activationBytes(model, options, n);
-  const parts = options.sharded ? shardedParts(model, weights, trained, shares) : null;
+  const parts = options.sharded ? shardedParts(model, options, shares) : null;
   const terms = {
     weights: parts?.weights ?? bytes(weights),
     gradients: parts ? (train ? parts.gradients : 0) : ranksHere * gradients,
-    optimizer: (2 * gradients) / shares,
+    optimizer: 2 * 4 * (options.hostMoments ? 2 * window : moment),
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
     logits: ranksHere * (bytes(lossChunk * vocab) + activationRegions(options)(lossChunk * hidden)),
@@ -83,12 +91,37 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
 }
 
+/** Numbers of each moment on one of so many devices that divide them: shares are equal, and whole regions. */
+function momentNumbers(model: ModelShape, options: LedgerOptions): number {
+  const { train, shares = 1 } = options;
+  return train ? 16 * Math.ceil(parameterNumbers(model, options).trained / (16 * shares)) : 0;
+}
+
+/** Bytes of both moments that wait in the host's memory for one device. */
+export function hostMomentBytes(model: ModelShape, options: LedgerOptions): number {
+  return options.hostMoments ? 2 * 4 * momentNumbers(model, options) : 0;
+}
+
+/** Bytes of the layers' gradients that wait in the host's memory, and by how much less the arena holds: two layers' places stay. */
+function waitingGradients(model: ModelShape, options: LedgerOptions): { held: number; freed: number } {
+  const { layers } = model;
+  if (!options.hostGradients || !options.train || layers <= 2) return { held: 0, freed: 0 };
+  const layer = 4 * parameterNumbers(model, options).layer;
+  return { held: layers * layer, freed: (layers - 2) * layer };
+}
+
+/** Bytes of gradients that wait in the host's memory. */
+export function hostGradientBytes(model: ModelShape, options: LedgerOptions): number {
+  return waitingGradients(model, options).held;
+}
+
 /**
  * Bytes of weights and gradients on one of so many devices that divide them (ZeRO-3, 1910.02054, section 5.3): its share; of weights
  * also the layer at work and the one that arrives, of gradients the layer's before its sum is sent off. The largest that travels whole
  * is a layer, or an embedding.
  */
-function shardedParts(model: ModelShape, weights: number, trained: number, shares: number) {
+function shardedParts(model: ModelShape, options: LedgerOptions, shares: number) {
+  const { weights, trained } = parameterNumbers(model, options);
   const { vocab_size, hidden_size, layers, tie_word_embeddings } = model;
   const embedding = vocab_size * hidden_size;
   const layer = Math.ceil((weights - embedding * (tie_word_embeddings ? 1 : 2)) / layers);
@@ -187,6 +220,8 @@ type VisitParameter = (name: string, numbers: number, joined: boolean, adapter: 
 interface ParameterNumbers {
   weights: number;
   trained: number;
+  /** Trained ones of one layer, without adapters. */
+  layer: number;
   adapterWidth: number;
 }
 
@@ -215,15 +250,18 @@ function sameLearning(a: Learning, b: Learning): boolean {
 function countNumbers(model: ModelShape, { lora, alsoTrain = [] }: Learning): ParameterNumbers {
   let weights = 0;
   let trained = 0;
+  const layers: number[] = [];
   const adapterWidth = visitParameters(model, lora, (name, numbers, joined, adapter) => {
     if (!joined) {
       weights = aligned(weights);
       trained = aligned(trained);
     }
+    if (name.endsWith(".q_proj.weight")) layers.push(trained);
     weights += numbers;
     if (!lora || adapter || alsoTrain.some((pattern) => name.includes(pattern))) trained += numbers;
   });
-  return { weights: aligned(weights), trained: aligned(trained), adapterWidth };
+  const layer = (layers[1] ?? 0) - (layers[0] ?? 0);
+  return { weights: aligned(weights), trained: aligned(trained), layer, adapterWidth };
 }
 
 /** Visits all parameters in their order in the arena. Returns the widest x Aᵀ. */

@@ -2,8 +2,10 @@ import {
   exchangeSeconds,
   expectedRate,
   gatherSeconds,
+  gradientSeconds,
   type HostNeeds,
   hostBytes,
+  momentSeconds,
   movingSeconds,
   offloadSeconds,
   type StageWork,
@@ -14,7 +16,14 @@ import {
 } from "../cost/index.ts";
 import type { PlanAttended, PlanFlops, PlanHardware, PlanLedger, PlanMemory, PlanParallel } from "../plan.ts";
 import { besideArena } from "./beside.ts";
-import { type StageMemory, stageLedger, stageOffload, trainedBy } from "./stage.ts";
+import {
+  type StageMemory,
+  stageHostGradients,
+  stageHostMoments,
+  stageLedger,
+  stageOffload,
+  trainedBy,
+} from "./stage.ts";
 
 /** A stage whose layout is to be chosen. */
 export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard"> &
@@ -25,12 +34,17 @@ export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard
     readonly attended?: PlanAttended | undefined;
   };
 
+/** Where gradients or the optimizer's moments lie. */
+export type Lying = "device" | "host";
+
 /** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
 export interface LayoutSpace {
   readonly devices: number;
   readonly layout: PlanParallel["layout"];
   readonly checkpoints: readonly number[];
   readonly offloads: readonly PlanMemory["offload"][];
+  readonly moments: readonly Lying[];
+  readonly gradients: readonly Lying[];
   readonly rings: readonly number[];
   /** Rows at once on a ring. */
   readonly micros: (ring: number) => readonly number[];
@@ -41,6 +55,8 @@ export interface LayoutSpace {
 
 /** A way to lay a stage out, with what it takes. */
 export interface Choice extends StageMemory {
+  readonly moments: Lying;
+  readonly gradients: Lying;
   /** null: of a family without an engine. */
   readonly ledger: PlanLedger | null;
   readonly host: { readonly [term: string]: number };
@@ -132,7 +148,7 @@ function search(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /** What decides the time of a stage. */
-type Way = Pick<StageMemory, "ring" | "checkpointEvery" | "offload">;
+type Way = Pick<Choice, "ring" | "checkpointEvery" | "offload" | "moments" | "gradients">;
 
 interface Time {
   readonly flops: PlanFlops;
@@ -150,10 +166,14 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
-      space.rings.map((ring) => {
-        const way = { ring, checkpointEvery, offload };
-        return { way, time: timeOf(needs, space, way, flops, updates) };
-      }),
+      space.moments.flatMap((moments) =>
+        space.gradients.flatMap((gradients) =>
+          space.rings.map((ring) => {
+            const way = { ring, checkpointEvery, offload, moments, gradients };
+            return { way, time: timeOf(needs, space, way, flops, updates) };
+          }),
+        ),
+      ),
     );
   });
   return ways.sort((a, b) => a.time.seconds - b.time.seconds);
@@ -167,20 +187,29 @@ function timeOf(
   { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
-  const { ring, checkpointEvery, offload } = way;
+  const { ring, checkpointEvery, offload, moments, gradients } = way;
   const devices = computing(hardware, space.devices);
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
-  const moving = updating + movingSeconds(model, work, hardware);
+  const passing = moments === "host" ? momentSeconds(trainedBy(model, train, devices) / devices, steps) : 0;
+  const waiting =
+    gradients === "host"
+      ? gradientSeconds(stageHostGradients(aRow(needs, way)), { rows: steps * sequences, steps })
+      : 0;
+  const moving = updating + passing + waiting + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   const working = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
   const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
-  const row = { model, train, length, ring, microBatch: 1, checkpointEvery, lossChunk: 1, mlpTile: 1, offload };
-  const outside = stageOffload(row, "cuda") * ring;
+  const outside = stageOffload(aRow(needs, way), "cuda") * ring;
   return { flops, seconds: saved + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+}
+
+/** One row at a time. */
+function aRow({ model, train, length }: StageNeeds, way: Way): StageMemory {
+  return { ...way, model, train, length, microBatch: 1, lossChunk: 1, mlpTile: 1 };
 }
 
 function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
@@ -226,6 +255,8 @@ export function layoutOf(
   const host: HostNeeds = {
     ...{ sequences, length, devices: space.devices, device: ledger?.total ?? 0 },
     offloaded: way.offload === "host" ? outside : 0,
+    gradients: stageHostGradients(stage),
+    moments: stageHostMoments(stage, hardware.kind, space.devices),
   };
   const disk = way.offload === "disk" ? outside : 0;
   return { ...stage, ledger, host: hostBytes(host, hardware), disk, ...time };

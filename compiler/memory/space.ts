@@ -24,11 +24,19 @@ export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParall
     layout,
     checkpoints: computed ? [0, ...segmentLengths(model.layers)] : [0],
     offloads: computed ? ["none", offloadOf(hardware.kind)] : ["none"],
+    moments: computed && hardware.kind === "cuda" ? ["device", "host"] : ["device"],
+    gradients: gradientsMayWait(needs, devices) ? ["device", "host"] : ["device"],
     rings: rings(devices, layout, needs),
     micros: (ring) => microBatches(Math.max(1, Math.ceil((needs.sequences * ring) / devices)), ring, needs),
     tiles: mlpTiles[hardware.kind],
     chunks: logitsBytes.map((bytes) => chunkOf(bytes, model)),
   };
+}
+
+/** One GPU that trains all weights of more than two layers: several sum theirs, adapters have few. */
+export function gradientsMayWait({ model, train, hardware, shard }: StageNeeds, devices: number): boolean {
+  if (!isComputed(model.family) || hardware.kind === "cpu" || shard) return false;
+  return devices === 1 && train.method === "full" && model.layers > 2;
 }
 
 /** Where the layer inputs of a device of this kind can wait. */

@@ -1,6 +1,14 @@
 import { isComputed } from "../model/index.ts";
 import type { PlanHardware, PlanLedger, PlanMemory, PlanModel, PlanStage, PlanTrain } from "../plan.ts";
-import { deviceLedger, type Learning, type LedgerOptions, offloadedBytes, trainedNumbers } from "./ledger.ts";
+import {
+  deviceLedger,
+  hostGradientBytes,
+  hostMomentBytes,
+  type Learning,
+  type LedgerOptions,
+  offloadedBytes,
+  trainedNumbers,
+} from "./ledger.ts";
 
 /** Everything that decides how much memory a stage takes on one device. */
 export interface StageMemory {
@@ -15,6 +23,10 @@ export interface StageMemory {
   /** 0: all rows. */
   readonly mlpTile: number;
   readonly offload: PlanMemory["offload"];
+  /** Where the layers' gradients lie. Default: device. */
+  readonly gradients?: "device" | "host" | undefined;
+  /** Where the optimizer's moments lie. Default: device. */
+  readonly moments?: "device" | "host" | undefined;
   /** Weights and gradients are divided over the devices too. */
   readonly shard?: boolean | undefined;
 }
@@ -32,6 +44,8 @@ export function stageMemory({ model }: { readonly model: PlanModel }, stage: Pla
     lossChunk: memory.loss_chunk,
     mlpTile: memory.mlp_tile,
     offload: memory.offload,
+    gradients: memory.gradients,
+    moments: memory.moments,
     shard: parallel.shard === "all",
   };
 }
@@ -46,6 +60,8 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
     lossChunk: stage.lossChunk,
     mlpTile: stage.mlpTile,
     offload: stage.offload !== "none",
+    hostGradients: stage.gradients === "host",
+    hostMoments: stage.moments === "host",
     kvCacheTokens: 0,
     dtype: stage.train.dtype,
     ring: stage.ring,
@@ -61,9 +77,18 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
  */
 export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devices: number): PlanLedger | null {
   if (!isComputed(stage.model.family)) return null;
+  return deviceLedger(stage.model, optionsOn(stage, kind, devices));
+}
+
+/** The stage as one of its devices takes it. */
+function optionsOn(stage: StageMemory, kind: PlanHardware["kind"], devices: number): LedgerOptions {
   const options = ledgerOptions(stage);
-  if (kind === "cuda") Object.assign(options, { ranksHere: 1, shares: devices, sharded: stage.shard === true });
-  return deviceLedger(stage.model, options);
+  return kind === "cuda" ? { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true } : options;
+}
+
+/** Bytes of the optimizer's moments in the host's memory for one device. */
+export function stageHostMoments(stage: StageMemory, kind: PlanHardware["kind"], devices: number): number {
+  return isComputed(stage.model.family) ? hostMomentBytes(stage.model, optionsOn(stage, kind, devices)) : 0;
 }
 
 /**
@@ -81,6 +106,11 @@ export function stageOffload(stage: StageMemory, kind: PlanHardware["kind"]): nu
   if (stage.offload === "none") return 0;
   const options = ledgerOptions(stage);
   return offloadedBytes(stage.model, kind === "cpu" ? options : { ...options, ranksHere: 1 });
+}
+
+/** Bytes of gradients in the host's memory, of the one device that they are of. */
+export function stageHostGradients(stage: StageMemory): number {
+  return isComputed(stage.model.family) ? hostGradientBytes(stage.model, ledgerOptions(stage)) : 0;
 }
 
 /** Numbers that each of so many devices updates in a stage. A family that is only planned has parameters that no device could hold alone. */

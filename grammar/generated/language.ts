@@ -1308,7 +1308,8 @@ export const language: LanguageDefinition = {
       "deprecated": null,
       "examples": [
         "memory { checkpoint = every(1)  loss_chunk = 1_024 }",
-        "memory { checkpoint = every(2)  mlp_tile = 512  offload = disk }"
+        "memory { checkpoint = every(2)  mlp_tile = 512  offload = disk }",
+        "memory { checkpoint = every(1)  offload = host  moments = host }"
       ],
       "papers": [],
       "label": null,
@@ -1448,6 +1449,70 @@ export const language: LanguageDefinition = {
             "none": "in the device's memory",
             "disk": "on a CPU; a file without a name in the run's folder, gone when the run ends, however it ends",
             "host": "on GPUs; the host's memory"
+          },
+          "group": null,
+          "path": null
+        },
+        "moments": {
+          "name": "moments",
+          "doc": "Where the optimizer's two moments lie: eight bytes for each number that learns, which nothing needs between one step and the next.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "memory { moments = host }"
+          ],
+          "papers": [
+            "Ren et al. 2021, ZeRO-Offload, arXiv 2101.06840"
+          ],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "auto",
+              "device",
+              "host"
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "in the device's memory, of GPUs in the host's if that is the fastest choice that fits",
+            "device": "in the device's memory",
+            "host": "on GPUs; in the host's memory, from which they pass the device at each step, so that nothing changes but the time"
+          },
+          "group": null,
+          "path": null
+        },
+        "gradients": {
+          "name": "gradients",
+          "doc": "Where the gradients of the layers add up, over the rows of a step. Their norm, which `clip` asks for before anything is updated, needs them all at once.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "memory { moments = host  gradients = host }"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "auto",
+              "device",
+              "host"
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "in the device's memory, of one GPU that trains all weights in the host's if that is the fastest choice that fits",
+            "device": "in the device's memory",
+            "host": "of one GPU that trains all weights; in the host's memory, where a layer's goes while the next one is computed; two layers' stay"
           },
           "group": null,
           "path": null

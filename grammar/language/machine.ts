@@ -58,6 +58,7 @@ export interface Parallel extends Block {
  *
  * @example memory { checkpoint = every(1)  loss_chunk = 1_024 }
  * @example memory { checkpoint = every(2)  mlp_tile = 512  offload = disk }
+ * @example memory { checkpoint = every(1)  offload = host  moments = host }
  */
 export interface Memory extends Block {
   /**
@@ -99,6 +100,27 @@ export interface Memory extends Block {
    * @choice host: on GPUs; the host's memory
    */
   offload?: "auto" | "none" | "disk" | "host";
+  /**
+   * Where the optimizer's two moments lie: eight bytes for each number that learns, which nothing needs between one step and the next.
+   *
+   * @default auto
+   * @choice auto: in the device's memory, of GPUs in the host's if that is the fastest choice that fits
+   * @choice device: in the device's memory
+   * @choice host: on GPUs; in the host's memory, from which they pass the device at each step, so that nothing changes but the time
+   * @example memory { moments = host }
+   * @paper Ren et al. 2021, ZeRO-Offload, arXiv 2101.06840
+   */
+  moments?: "auto" | "device" | "host";
+  /**
+   * Where the gradients of the layers add up, over the rows of a step. Their norm, which `clip` asks for before anything is updated, needs them all at once.
+   *
+   * @default auto
+   * @choice auto: in the device's memory, of one GPU that trains all weights in the host's if that is the fastest choice that fits
+   * @choice device: in the device's memory
+   * @choice host: of one GPU that trains all weights; in the host's memory, where a layer's goes while the next one is computed; two layers' stay
+   * @example memory { moments = host  gradients = host }
+   */
+  gradients?: "auto" | "device" | "host";
 }
 
 /**

@@ -242,6 +242,8 @@ Napi::Value EngineObject::memory(const Napi::CallbackInfo &info) {
   set("kvCache", memory_.kv_cache);
   set("total", memory_.total());
   set("offloaded", memory_.offloaded);
+  set("hostGradients", memory_.host_gradients);
+  set("hostMoments", memory_.host_moments);
   set("scratch", closed_ ? 0 : engine_->scratch());
   return value;
 }

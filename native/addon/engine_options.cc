@@ -61,6 +61,13 @@ MemoryPlan parse_memory(Napi::Env env, const Options &o) {
     m.offload = to == "file" ? Offload::file : Offload::host;
     if (m.offload == Offload::file) m.offload_folder = offload.string("folder");
   }
+  const auto in_host = [&](const char *name) {
+    const std::string where = o.has(name) ? o.string(name) : "device";
+    if (where != "device" && where != "host") type_error(env, o.at(name) + " is \"" + where + "\", expected device or host");
+    return where == "host";
+  };
+  m.host_gradients = in_host("gradients");
+  m.host_moments = in_host("moments");
   m.kv_cache_tokens = o.integer("kvCacheTokens");
   const std::string dtype = o.has("dtype") ? o.string("dtype") : "f32";
   if (dtype != "f32" && dtype != "bf16") type_error(env, o.at("dtype") + " is \"" + dtype + "\", expected f32 or bf16");

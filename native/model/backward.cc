@@ -16,8 +16,10 @@ void Llama::backward() {
       rebuild(layer + 1 - segment(), layer);
     }
     const LayerBuffers b = buffers(layer, true);
+    if (waiting_) waiting_->claim(layer);
     feed_forward_backward(layer, b, dx);
     attention_backward(layer, b, dx);
+    if (waiting_) waiting_->release(layer);
   }
   if (float *d_embed = gradient(parameters_.embed))
     ops_.embed_backward(matrix(d_embed, shape_.vocab, shape_.hidden), dx, reinterpret_cast<const int32_t *>(at(layout_.ids)));

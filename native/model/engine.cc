@@ -36,14 +36,18 @@ Engine::Engine(const EngineOptions &options)
                                                             : file_store(options.memory.offload_folder, share.offload_slots, share.offload_bytes);
     ranks_.push_back(std::move(rank));
   }
+  if (const GradientPlaces &g = layout_.rank.gradients; g.stride > 0) waiting_ = std::make_unique<HostGradients>(ops(), g.layers, g.stride);
+  if (layout_.moment_window > 0) moments_ = std::make_unique<HostMoments>(ops(), layout_.moment_floats, layout_.moment_window);
   arena_ = static_cast<float *>(ops().alloc((size_t)layout_.ledger.total()));
+  if (waiting_) waiting_->begin(gradients(0) + layout_.rank.gradients.begin);
+  if (moments_) moments_->begin(arena_ + layout_.adam_m, arena_ + layout_.adam_v);
   const bool train = options.memory.train;
   const float scaling = options.training.lora ? options.training.lora->scaling() : 0;
   for (auto &rank : ranks_) {
     float *own = gradients(rank->index);
     rank->model = std::make_unique<Llama>(options_.model, parameters_, layout_.rank, scaling, rank->ops, rank->ring, arena_, train ? own : nullptr,
-                                          own + layout_.gradient_floats, options.memory.kv_cache_tokens > 0 ? arena_ + layout_.kv_cache : nullptr,
-                                          options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get());
+                                          own + layout_.gradient_block, options.memory.kv_cache_tokens > 0 ? arena_ + layout_.kv_cache : nullptr,
+                                          options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get(), waiting_.get());
   }
   if (!team_) return;
   try {
@@ -59,6 +63,8 @@ Engine::~Engine() {
   const bool broken = crew_ && crew_->broken();
   crew_.reset(); // which tells the others that this engine is done with
   for (auto &rank : ranks_) rank->ops.table->synchronize(rank->ops.device);
+  moments_.reset();
+  waiting_.reset();
   if (options_.processes && !options_.processes->leave(broken)) return; // others may still read and write the arena; the job ends now anyway
   if (arena_) ops().table->release(ops().device, arena_, (size_t)layout_.ledger.total());
 }
@@ -250,8 +256,9 @@ void Engine::sum_gradients() {
 void Engine::zero_gradients() {
   need_training("zeroGradients");
   if (crew_) crew_->tell(Order::zero_gradients);
+  if (waiting_) waiting_->clear();
   for (const auto &rank : ranks_)
-    rank->ops.zero(matrix(gradients(rank->index), 1, layout_.gradient_floats));
+    rank->ops.zero(matrix(gradients(rank->index), 1, layout_.gradient_block));
   if (crew_) crew_->done();
 }
 
@@ -268,18 +275,25 @@ double Engine::step(const AdamWOptions &hyper) {
   };
   each([&](Rank &rank, size_t i) {
     const Parameter &p = parameters_.all[i];
-    squares[i] = rank.ops.sum_squares(matrix(gradients(0) + p.gradient, p.rows, p.cols));
+    if (!waiting_ || layout_.rank.gradients.layer_of(p.gradient) < 0) squares[i] = rank.ops.sum_squares(matrix(gradient(p), p.rows, p.cols));
   });
+  if (waiting_) square_waiting(squares);
   double sum = 0;
   for (double square : squares) sum += square;
   const double norm = std::sqrt(sum);
   if (std::isfinite(norm)) {
     const float scale = gradient_scale(norm, hyper.clip_norm);
-    each([&](Rank &rank, size_t i) {
-      const Parameter &p = parameters_.all[i];
-      float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
-      adamw_update(rank.ops, p, arena_ + p.offset, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
-    });
+    if (moments_ || waiting_) { // they pass one device, in order
+      on_ranks([&](Rank &rank) {
+        if (rank.index == 0) update_share(hyper, scale);
+      });
+    } else {
+      each([&](Rank &rank, size_t i) {
+        const Parameter &p = parameters_.all[i];
+        float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
+        adamw_update(rank.ops, p, arena_ + p.offset, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
+      });
+    }
   }
   zero_gradients();
   return norm;

@@ -8,8 +8,10 @@
 
 #include "../io/tensor_file.h"
 #include "../optim/adamw.h"
+#include "../optim/host_moments.h"
 #include "batch.h"
 #include "crew.h"
+#include "host_gradients.h"
 
 namespace ctx {
 
@@ -90,6 +92,8 @@ class Engine {
   std::unique_ptr<Crew> crew_; // null: this process is alone
   std::unique_ptr<LocalRing> ring_;
   std::vector<std::unique_ptr<Rank>> ranks_;
+  std::unique_ptr<HostGradients> waiting_; // of layers; null: in the arena
+  std::unique_ptr<HostMoments> moments_;   // null: in the arena
   float *arena_ = nullptr;
   bool rope_set_ = false;
 
@@ -104,14 +108,22 @@ class Engine {
   const Parameter &named(const char *operation, const std::string &name) const;
   int index_of(const Parameter &parameter) const { return int(&parameter - parameters_.all.data()); }
   bool holds(const Parameter &parameter, Slot slot) const;
+
+  // engine_moments.cc
+  struct Overlap; // of a parameter with a share of the gradients
+  int own_share() const;
+  std::vector<Overlap> overlaps(int rank) const;
+  float *gradient(const Parameter &p) const { return gradients(0) + layout_.rank.gradients.at(p.gradient); }
+  void square_waiting(std::vector<double> &squares);
+  void update_share(const AdamWOptions &hyper, float scale);
+  void put_moments(Slot slot, int64_t at, const float *numbers, int64_t count);
+  void get_moments(Slot slot, int64_t at, float *numbers, int64_t count);
   void store(const Parameter &parameter, Slot slot, int64_t first, const float *numbers, int64_t count);
   void fetch(const Parameter &parameter, Slot slot, float *numbers);
   std::vector<float> merged(const Parameter &parameter);
 
   // engine_processes.cc
-  struct Overlap; // of a parameter with a share of the gradients
   void need_alone(const char *operation) const;
-  std::vector<Overlap> overlaps(int rank) const;
   void receive_tensors(Slot slot, const std::vector<int32_t> &parameters);
   std::vector<Score> accumulate_together(const std::vector<Batch> &batches);
   void gather_score(const Batch &batch, const LocalTargets &mine, int group, Score &score);

@@ -13,44 +13,17 @@
 
 namespace ctx {
 
-// Numbers [first, first + count) of a parameter, whose moments begin at `moment` of the share's.
-struct Engine::Overlap {
-  const Parameter *parameter;
-  int64_t first, count, moment;
-};
-
 void Engine::need_alone(const char *operation) const {
   if (crew_) fail(CTX_ERR_ARGUMENT, "%s: not in an engine of several processes; make one of a single process", operation);
 }
 
-// The trained parameters in a rank's share.
-std::vector<Engine::Overlap> Engine::overlaps(int rank) const {
-  const Share share(layout_.gradient_floats, crew_ ? crew_->processes.size() : 1, rank);
-  std::vector<Overlap> found;
-  for (const Parameter &p : parameters_.all) {
-    if (!p.trainable) continue;
-    const int64_t begin = std::max(share.begin, p.gradient), end = std::min(share.end, p.gradient + p.size());
-    if (begin < end) found.push_back({&p, begin - p.gradient, end - begin, begin - share.begin});
-  }
-  return found;
-}
-
-// Numbers [first, first + count) of a parameter into its slot; of moments what this process holds of them.
-void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
-  if (slot == Slot::value) return ops().upload(arena_ + p.offset + first, numbers, (size_t)count * sizeof(float));
-  float *const moments = arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v);
-  for (const Overlap &held : overlaps(crew_ ? crew_->processes.rank() : 0)) {
-    const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
-    if (held.parameter == &p && begin < end) ops().upload(moments + held.moment + begin - held.first, numbers + begin - first, (size_t)(end - begin) * sizeof(float));
-  }
-}
-
 // The whole slot of a parameter: on the leader, moments from all ranks that hold some.
 void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
+  if (slot == Slot::gradient && waiting_ && layout_.rank.gradients.layer_of(p.gradient) >= 0)
+    return waiting_->read(p.gradient - layout_.rank.gradients.begin, numbers, p.size());
   if (slot == Slot::value || slot == Slot::gradient)
-    return ops().download(numbers, slot == Slot::value ? arena_ + p.offset : gradients(0) + p.gradient, (size_t)p.size() * sizeof(float));
-  const float *const moments = arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v);
-  const int ranks = crew_ ? crew_->processes.size() : 1, self = crew_ ? crew_->processes.rank() : 0;
+    return ops().download(numbers, slot == Slot::value ? arena_ + p.offset : gradient(p), (size_t)p.size() * sizeof(float));
+  const int ranks = crew_ ? crew_->processes.size() : 1, self = own_share();
   if (crew_) crew_->tell(Order::fetch, Message().put(index_of(p)).put(slot));
   std::vector<float> piece;
   for (int rank = 0; rank < ranks; rank++) {
@@ -59,10 +32,10 @@ void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
       if (held.parameter != &p) continue;
       const size_t bytes = (size_t)held.count * sizeof(float);
       if (self == 0 && rank != 0) crew_->processes.receive(numbers + held.first, bytes, rank);
-      else if (self == 0) ops().download(numbers + held.first, moments + held.moment, bytes);
+      else if (self == 0) get_moments(slot, held.moment, numbers + held.first, held.count);
       else {
         piece.resize((size_t)held.count);
-        ops().download(piece.data(), moments + held.moment, bytes);
+        get_moments(slot, held.moment, piece.data(), held.count);
         crew_->processes.send(piece.data(), bytes, 0);
       }
     }
@@ -166,12 +139,9 @@ void Engine::apply_share(const AdamWOptions &hyper, float scale) {
   const Ops &ops = this->ops();
   const int self = crew_->processes.rank(), ranks = crew_->processes.size();
   float *const sums = gradients(0);
-  for (const Overlap &held : overlaps(self)) {
-    const Parameter &p = *held.parameter;
-    float *const values = arena_ + p.offset + held.first, *const numbers = sums + p.gradient + held.first;
-    adamw_update(ops, p, values, arena_ + layout_.adam_m + held.moment, arena_ + layout_.adam_v + held.moment, numbers, held.count, hyper, scale);
-    ops.copy(matrix(numbers, 1, held.count), matrix(values, 1, held.count));
-  }
+  update_share(hyper, scale);
+  for (const Overlap &held : overlaps(self))
+    ops.copy(matrix(sums + held.parameter->gradient + held.first, 1, held.count), matrix(arena_ + held.parameter->offset + held.first, 1, held.count));
   all_gather(ops, *crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));
   for (int rank = 0; rank < ranks; rank++)
     for (const Overlap &held : overlaps(rank))

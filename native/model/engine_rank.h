@@ -1,5 +1,5 @@
-// engine_rank.h: a rank of an engine, for the files that make up engine.h's class.
-// defines: Engine::Rank
+// engine_rank.h: a rank of an engine and its share of the moments, for the files that make up engine.h's class.
+// defines: Engine::Rank, Engine::Overlap
 #pragma once
 #include "engine.h"
 
@@ -18,6 +18,12 @@ struct Engine::Rank {
     store.reset();
     if (ops.device) ops.table->destroy(ops.device);
   }
+};
+
+// Numbers [first, first + count) of a parameter, whose moments begin at `moment` of the share's.
+struct Engine::Overlap {
+  const Parameter *parameter;
+  int64_t first, count, moment;
 };
 
 } // namespace ctx

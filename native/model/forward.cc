@@ -17,9 +17,9 @@
 namespace ctx {
 
 Llama::Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
-             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store)
+             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store, HostGradients *waiting)
     : shape_(shape), parameters_(parameters), layout_(layout), lora_scaling_(lora_scaling), ops_(ops), ring_(ring), weights_(weights),
-      gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store),
+      gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store), waiting_(waiting),
       tickets_((size_t)layout.offload_slots) {}
 
 void Llama::set_rope(const std::vector<double> &inv_freq, double attention_factor) {
@@ -34,7 +34,7 @@ ctx_mat Llama::weight(int index) const {
 
 float *Llama::gradient(int index) const {
   const Parameter &p = parameters_.all[(size_t)index];
-  return gradients_ && p.trainable ? gradients_ + p.gradient : nullptr;
+  return gradients_ && p.trainable ? gradients_ + layout_.gradients.at(p.gradient) : nullptr;
 }
 
 ctx_mat Llama::gradient_matrix(int index) const {

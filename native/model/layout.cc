@@ -8,6 +8,10 @@
 namespace ctx {
 namespace {
 
+// Numbers of a moment that come from the host's memory at once: a sixteenth of them, at most 16 MiB, which take longer on their way than to
+// be asked for.
+constexpr int64_t most_at_once = int64_t(1) << 22;
+
 // Hands out aligned regions one after the other and adds their bytes to a term of the ledger.
 class Placer {
  public:
@@ -125,6 +129,17 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   return r;
 }
 
+// Layers are alike, so where all their parameters are trained their gradients lie at equal distances. Two layers are always in the arena.
+GradientPlaces waiting_gradients(const ParameterTable &parameters, const RankCounts &ranks) {
+  if (ranks.ring > 1 || ranks.shares > 1) fail(CTX_ERR_ARGUMENT, "memory plan: gradients wait in the host's memory for one rank alone, and there are %d", std::max(ranks.ring, ranks.shares));
+  for (const Parameter &p : parameters.all)
+    if (!p.trainable) fail(CTX_ERR_ARGUMENT, "memory plan: gradients wait in the host's memory where all weights are trained, and %s is not", p.name.c_str());
+  const int64_t layers = (int64_t)parameters.layers.size();
+  if (layers <= 2) return {};
+  const auto begin = [&](size_t layer) { return parameters.all[(size_t)parameters.layers[layer].qkv.parts[0].weight].gradient; };
+  return {begin(0), begin(1) - begin(0), layers};
+}
+
 } // namespace
 
 ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const MemoryPlan &plan, const RankCounts &ranks) {
@@ -137,14 +152,22 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   const int64_t whole = 16 * (int64_t)ranks.shares; // shares are equal, and whole regions
   a.gradient_floats = plan.train ? (parameters.gradient_floats + whole - 1) / whole * whole : 0;
   a.moment_floats = a.gradient_floats / ranks.shares;
+  if (plan.train && plan.host_gradients) {
+    a.rank.gradients = waiting_gradients(parameters, ranks);
+    a.ledger.host_gradients = (a.rank.gradients.end() - a.rank.gradients.begin) * 4;
+  }
+  a.gradient_block = a.rank.gradients.at(a.gradient_floats);
   placer.take(a.ledger.weights, parameters.weight_floats);
-  a.adam_m = placer.take(a.ledger.optimizer, a.moment_floats);
-  a.adam_v = placer.take(a.ledger.optimizer, a.moment_floats);
+  if (plan.train && plan.host_moments) {
+    a.moment_window = std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
+    a.ledger.host_moments = 2 * a.moment_floats * 4;
+  }
+  for (int64_t *moment : {&a.adam_m, &a.adam_v}) *moment = placer.take(a.ledger.optimizer, a.moment_window > 0 ? 2 * a.moment_window : a.moment_floats);
   a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens, plan.activations);
   a.first_rank = placer.floats();
-  a.rank_stride = a.gradient_floats + a.rank.floats;
+  a.rank_stride = a.gradient_block + a.rank.floats;
   for (int i = 0; i < ranks.here; i++) {
-    placer.take(a.ledger.gradients, a.gradient_floats);
+    placer.take(a.ledger.gradients, a.gradient_block);
     placer.take(a.ledger.activations, rank.activations / 4);
     placer.take(a.ledger.checkpoints, rank.checkpoints / 4);
     placer.take(a.ledger.logits, rank.logits / 4);
@@ -157,7 +180,7 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
 uint64_t fingerprint(const ArenaLayout &layout) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const int64_t number : {layout.ledger.total(), layout.ledger.offloaded, layout.rank.tokens, layout.rank.logits, (int64_t)layout.rank.dtype, layout.adam_m,
-                               layout.adam_v, layout.kv_cache, layout.first_rank, layout.gradient_floats, layout.rank_stride, layout.moment_floats})
+                               layout.adam_v, layout.kv_cache, layout.first_rank, layout.gradient_floats, layout.gradient_block, layout.rank_stride, layout.moment_floats, layout.moment_window})
     for (int shift = 0; shift < 64; shift += 8) hash = (hash ^ ((uint64_t)number >> shift & 0xff)) * 0x100000001b3u;
   return hash;
 }

@@ -1,9 +1,9 @@
 // layout.h: where everything lies in the one block of memory that an engine allocates. A pure function of the plan's
 // numbers; compiler/memory/ledger.ts computes the same sizes, and a test holds the two against each other.
 //
-//   weights | adam m | adam v | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
+//   weights | adam m | adam v (or windows onto both) | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
 //
-// defines: Ledger, LayerSpans, RankLayout, ArenaLayout, lay_out
+// defines: Ledger, GradientPlaces, LayerSpans, RankLayout, ArenaLayout, lay_out
 #pragma once
 #include <vector>
 
@@ -14,12 +14,27 @@ namespace ctx {
 // Bytes by term, all ranks together.
 struct Ledger {
   int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, checkpoints = 0, logits = 0, workspace = 0, kv_cache = 0;
-  int64_t offloaded = 0; // outside the arena, not in the total
+  int64_t offloaded = 0, host_gradients = 0, host_moments = 0; // outside the arena, not in the total
   int64_t total() const { return weights + gradients + optimizer + activations + checkpoints + logits + workspace + kv_cache; }
 };
 
 // Places below count floats from the start of a rank's block; n = RankLayout::tokens. Those marked * hold activations: numbers of
 // RankLayout::dtype. The others hold fp32, or what is said.
+
+// Where gradients lie. Those of layers that wait in the host's memory take turns in two places; all others lie as they are counted.
+struct GradientPlaces {
+  int64_t begin = 0, stride = 0, layers = 0; // layer i's are the numbers from begin + i stride on; stride 0: none waits
+
+  int64_t end() const { return begin + layers * stride; }
+  // -1: of no layer, or none waits.
+  int64_t layer_of(int64_t gradient) const { return gradient >= begin && gradient < end() ? (gradient - begin) / stride : -1; }
+  // Of the number that is counted as `gradient`.
+  int64_t at(int64_t gradient) const {
+    const int64_t layer = layer_of(gradient);
+    if (layer >= 0) return gradient - (layer - layer % 2) * stride;
+    return gradient < end() || stride == 0 ? gradient : gradient - (layers - 2) * stride;
+  }
+};
 
 // What a layer's backward pass reads.
 struct LayerSpans {
@@ -37,6 +52,7 @@ struct RankLayout {
   // Bekman et al. 2025, arXiv 2506.13996), except where every activation is kept.
   int64_t mlp_rows = 0;
   bool keeps_gate_up = false;
+  GradientPlaces gradients;
   std::vector<LayerSpans> slots; // layer i uses slot i % slots.size()
   std::vector<int64_t> x;        // * [n, hidden] input of layer i, and at the end that of the final norm
   int64_t offload_slots = 0, offload_bytes = 0; // inputs that wait outside the arena, and the size of each
@@ -59,8 +75,10 @@ struct ArenaLayout {
   RankLayout rank;
   int64_t adam_m = 0, adam_v = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
   int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
-  int64_t gradient_floats = 0, rank_stride = 0; // rank r's gradients lie at first_rank + r * rank_stride
+  int64_t gradient_floats = 0;                  // numbers that have a gradient, padded
+  int64_t gradient_block = 0, rank_stride = 0;  // places for them in the arena; rank r's gradients lie at first_rank + r * rank_stride
   int64_t moment_floats = 0;                    // of each moment: those of all trained parameters, or this process's share of them
+  int64_t moment_window = 0;                    // of moments in the host's memory: numbers that come at once; there are two places for them at adam_m, adam_v
 };
 
 // How many ranks there are, and how many of them have their block in this arena.

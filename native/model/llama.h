@@ -8,6 +8,7 @@
 #pragma once
 #include "../ring/ring.h"
 #include "checkpoint_store.h"
+#include "host_gradients.h"
 #include "layout.h"
 #include "ops.h"
 
@@ -38,9 +39,11 @@ struct LayerBuffers {
 
 class Llama {
  public:
-  // `block`: this rank's block of the arena; `kv_cache`, `gradients` and `store` (for offloaded layer inputs) may be null.
+  // `block`: this rank's block of the arena; `kv_cache`, `gradients`, `store` (for offloaded layer inputs) and `waiting` (for
+  // layers' gradients that do not lie in the arena) may be null.
   Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
-        float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store);
+        float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store,
+        HostGradients *waiting);
 
   // inv_freq: head_dim / 2 angular frequencies in radians per token; cos and sin are multiplied by the factor (YaRN's temperature).
   void set_rope(const std::vector<double> &inv_freq, double attention_factor);
@@ -73,6 +76,7 @@ class Llama {
   float *const weights_, *const gradients_, *const block_, *const kv_cache_;
   const int64_t kv_capacity_, loss_chunk_;
   CheckpointStore *const store_;
+  HostGradients *const waiting_;
   std::vector<int64_t> tickets_; // of each offloaded input's last transfer
   double attention_factor_ = 1;
   int64_t sequence_ = 0, n_ = 0; // of the batch at hand

@@ -55,6 +55,8 @@ struct MemoryPlan {
   int64_t mlp_tile = 1024;      // rows of the MLP computed at once; 0: all
   Offload offload = Offload::none; // of checkpoints; the last two stay in the arena
   std::string offload_folder;   // of the file
+  bool host_gradients = false;  // the layers' gradients add up in the host's memory (host_gradients.h); of one rank that trains all weights
+  bool host_moments = false;    // the optimizer's moments lie in the host's memory and pass the device at each step (optim/host_moments.h)
   int64_t kv_cache_tokens = 0;  // capacity of the key-value cache; 0: none
   // What layers hand to each other, and with it the operands of every matrix product. bf16 halves what is saved for the backward
   // pass. Weights, their gradients, the optimizer, log-sum-exps, logits and the loss are fp32 either way.

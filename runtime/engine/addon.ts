@@ -51,6 +51,10 @@ export interface NativeMemoryPlan {
    * the host's memory. Absent: in the arena.
    */
   offload?: { to: "file"; folder: string } | { to: "host" };
+  /** Where the layers' gradients add up: in the arena, or in the host's memory, of one rank that trains all weights. Default: device. */
+  gradients?: "device" | "host";
+  /** Where the optimizer's moments lie: in the arena, or in the host's memory, from which they pass the device at each step. Default: device. */
+  moments?: "device" | "host";
   /** KV-cache capacity in tokens for `generate`; 0 allocates none. */
   kvCacheTokens: number;
   /** Of what layers hand to each other and of the operands of matrix products; sums, weights, loss stay fp32. Default: f32. */
@@ -157,6 +161,10 @@ export interface NativeMemoryReport {
   total: number;
   /** Layer inputs outside the arena, in a file or in the host's memory. */
   offloaded: number;
+  /** Layers' gradients outside the arena, in the host's memory; `gradients` has two layers' places then. */
+  hostGradients: number;
+  /** The optimizer's moments outside the arena, in the host's memory; `optimizer` is then what they pass through. */
+  hostMoments: number;
   /** What the kernels of all ranks keep for themselves by now, beside the arena: it grows with the first calls. 0 once closed. */
   scratch: number;
 }

@@ -115,8 +115,9 @@ function followersEngine(addon: NativeAddon, job: Job, options: NativeEngineOpti
     throw new Failure("run", messageOf(error), hint, error);
   }
   // Its pages are taken as they are first written to, so it is not too late. The leader looked at its own host alone.
-  const { total, offloaded } = engine.memory();
-  const needed = job.ranks.here * (total + (offload?.to === "host" ? offloaded : 0));
+  const { total, offloaded, hostGradients, hostMoments } = engine.memory();
+  const waiting = (offload?.to === "host" ? offloaded : 0) + hostGradients + hostMoments;
+  const needed = job.ranks.here * (total + waiting);
   if (limit && needed > limit.bytes) {
     throw new Failure(
       "run",

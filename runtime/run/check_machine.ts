@@ -31,6 +31,7 @@ import {
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
   refuseSharded(plan, machine);
+  refuseWaitingGradients(plan, machine);
   const memory = machineMemory(machine);
   for (const [index, stage] of plan.stages.entries()) {
     const groups = groupsHere(machine, stage);
@@ -73,6 +74,14 @@ function refuseSharded({ stages }: Plan, { device }: Machine): void {
   if (!stage || device !== "cuda") return;
   const message = `stage ${stage.name} divides weights and gradients over its devices (shard = all), which no engine here does`;
   throw new Failure("run", message, "leave shard out, or run with --device cpu, where one process holds all of them");
+}
+
+/** Gradients wait in the host's memory for one process alone: several sum theirs. */
+function refuseWaitingGradients({ stages }: Plan, { job }: Machine): void {
+  const stage = stages.find(({ memory }) => memory.gradients === "host");
+  if (!stage || !job) return;
+  const message = `stage ${stage.name} keeps gradients in the host's memory (gradients = host), which ${job.ranks.size} processes that sum them cannot`;
+  throw new Failure("run", message, "write memory { gradients = device }, or run one process");
 }
 
 /**
@@ -150,7 +159,7 @@ function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
 
 /** Refuses what a GPU's stage needs of its host, and what is not there for GPUs. */
 function expectHost(plan: Plan, stage: PlanStage, groups: number, root: string): void {
-  const { offload } = stage.memory;
+  const { offload, moments } = stage.memory;
   if (offload === "disk") {
     const hint =
       "compile the recipe for the GPU (ctx run recipe.ctx --device cuda, or a hardware block), or write memory { offload = host }";
@@ -163,7 +172,11 @@ function expectHost(plan: Plan, stage: PlanStage, groups: number, root: string):
       `stage ${stage.name}, on the host,`,
       need,
       limit,
-      offload === "host" ? "checkpoint fewer layers" : null,
+      offload === "host"
+        ? "checkpoint fewer layers"
+        : moments === "host"
+          ? "write memory { moments = device }, or train an adapter"
+          : null,
     );
 }
 

@@ -3,6 +3,8 @@ import {
   CUDA_CONTEXT,
   cudaScratchBytes,
   deviceLedger,
+  hostGradientBytes,
+  hostMomentBytes,
   ledgerOf,
   ledgerOptions,
   offloadedBytes,
@@ -49,7 +51,9 @@ export function stageNeed(plan: Plan, stage: PlanStage, { threads, job }: Machin
   };
   if (job) return scaled({ "the engine's arena": processBytes(plan, stage, job), ...beside }, job);
   const { total: _, ...terms } = ledgerOf(stage);
-  return { ...named(terms), "offloaded layer inputs": waiting(stage), ...beside };
+  const gradients = terms.gradients + hostGradientBytes(model, options);
+  const moments = terms.optimizer + hostMomentBytes(model, options);
+  return { ...named(terms), gradients, [MOMENTS]: moments, "offloaded layer inputs": waiting(stage), ...beside };
 }
 
 /** What a stage on GPUs takes of its host's memory, where `groups` rings compute side by side. */
@@ -59,6 +63,8 @@ export function hostNeed(plan: Plan, stage: PlanStage, groups: number): MemoryNe
   const options = ledgerOptions(stageMemory(plan, stage));
   return {
     "offloaded layer inputs": memory.offload === "host" ? groups * offloadedBytes(model, options) : 0,
+    gradients: hostGradientBytes(model, options),
+    [MOMENTS]: hostMomentBytes(model, options), // of all ranks together, whatever shares they hold
     "the rows of a step": sequences * length * STEP_TOKEN + groups * parallel.micro_batch * length * BATCH_TOKEN,
     "a tensor on its way to a file": largestTensor(model),
     "the program itself": PROGRAM,
@@ -104,7 +110,8 @@ function waiting({ memory }: PlanStage): number {
   return memory.offload === "host" ? (memory.host.offload ?? 0) : 0;
 }
 
-const phrases: { readonly [term: string]: string } = { kv_cache: "the key-value cache", optimizer: "AdamW's moments" };
+const MOMENTS = "AdamW's moments";
+const phrases: { readonly [term: string]: string } = { kv_cache: "the key-value cache", optimizer: MOMENTS };
 
 function named(terms: { readonly [term: string]: number }): MemoryNeed {
   return Object.fromEntries(Object.entries(terms).map(([term, bytes]) => [phrases[term] ?? term, bytes]));

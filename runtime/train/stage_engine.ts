@@ -1,5 +1,7 @@
 import {
   deviceLedger,
+  hostGradientBytes,
+  hostMomentBytes,
   type LedgerOptions,
   ledgerOptions,
   offloadedBytes,
@@ -65,7 +67,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, f
 }
 
 function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
-  const { offload } = stage.memory;
+  const { offload, gradients, moments } = stage.memory;
   const gpus = gpusOf(machine, stage);
   const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
@@ -77,6 +79,8 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
       lossChunk: stage.memory.loss_chunk,
       mlpTile: stage.memory.mlp_tile,
       ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
+      ...(gradients === "host" && { gradients }),
+      ...(moments === "host" && { moments }),
       kvCacheTokens: 0,
       dtype: stage.train.dtype,
     },
@@ -98,11 +102,14 @@ export function rankBytes(plan: Plan, stage: PlanStage, ranks: number): number {
   return deviceLedger(plan.model, rankMemory(plan, stage, ranks)).total;
 }
 
-/** Bytes that `trainingEngine` takes in the memory of each process of a job, layer inputs in the host's memory included. */
+/** Bytes that `trainingEngine` takes in the memory of each process of a job, what waits in the host's memory included. */
 export function processBytes(plan: Plan, stage: PlanStage, { ranks }: Job): number {
   const { model } = plan;
   const options = rankMemory(plan, stage, ranks.size);
-  return deviceLedger(model, options).total + (stage.memory.offload === "host" ? offloadedBytes(model, options) : 0);
+  const inputs = stage.memory.offload === "host" ? offloadedBytes(model, options) : 0;
+  return (
+    deviceLedger(model, options).total + inputs + hostGradientBytes(model, options) + hostMomentBytes(model, options)
+  );
 }
 
 /** An engine that only reads and writes the adapters of a stage. */

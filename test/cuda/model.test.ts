@@ -129,11 +129,12 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
 
   // Transfers of the cancelled step may be under way when the next one begins: none may write into it.
   test.each(["0", "1"])(
-    "a cancelled step with layer inputs in the host's memory, early transfers %s",
+    "a cancelled step with what can wait in the host's memory, early transfers %s",
     async (early) => {
       vi.stubEnv("CTX_SHIM_EARLY", early);
       const clean = await layered({});
-      const engine = await layered({ offload: { to: "host" } });
+      const engine = await layered({ offload: { to: "host" }, gradients: "host", moments: "host" });
+      await engine.accumulate(tokens(30, 5)); // gradients have left, and come back
       for (const delay of [0, 60]) {
         const running = engine.accumulate(tokens(30, 7)).catch((error: Error & { code?: string }) => error.code);
         await new Promise((wake) => setTimeout(wake, delay));
@@ -149,11 +150,68 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     },
   );
 
+  // They come and go on the queue of transfers, each as late as it may, then as early as it may; a step that is given up leaves some on
+  // their way.
+  test.each<[string, string, Partial<NativeMemoryPlan>, number]>([
+    ["moments", "0", { moments: "host" }, 1],
+    ["moments", "1", { moments: "host" }, 2],
+    ["gradients", "0", { gradients: "host" }, 1],
+    ["all", "1", { moments: "host", gradients: "host", offload: { to: "host" } }, 1],
+  ])("%s wait in the host's memory, early transfers %s", async (_, early, memory, ring) => {
+    vi.stubEnv("CTX_SHIM_EARLY", early);
+    const gradients: string[] = [];
+    const engines: NativeEngine[] = [];
+    for (const where of [{}, memory]) {
+      const engine = await layered(where, ring);
+      engines.push(engine);
+      for (const step of [1, 2]) {
+        for (let micro = 0; micro < step; micro++) await engine.accumulate(tokens(12 - 4 * micro, step + micro));
+        if (step === 2) gradients.push(digest(await readAll(engine, "gradient")));
+        await engine.step({ ...HYPER, step });
+      }
+    }
+    const [inside, outside] = engines as [NativeEngine, NativeEngine];
+    const [within, beside] = [inside.memory(), outside.memory()];
+    expect(beside.hostMoments).toBe(memory.moments ? within.optimizer : 0);
+    expect(beside.hostGradients > 0).toBe(memory.gradients !== undefined);
+    expect(beside.total).toBeLessThan(within.total);
+    expect(gradients[1]).toBe(gradients[0]);
+    expect(digest(await readAll(outside, "value"))).toBe(digest(await readAll(inside, "value")));
+    for (const slot of ["adam_m", "adam_v"] as const) {
+      for (const { name } of inside.parameters())
+        expect(await outside.read(name, slot), name).toEqual(await inside.read(name, slot));
+    }
+    for (const call of [() => outside.accumulate(tokens(12, 3)), () => outside.step({ ...HYPER, step: 3 })]) {
+      const given = call();
+      outside.cancel();
+      await given.catch((error: Error & { code?: string }) => expect(error.code).toBe("CTX_CANCELLED"));
+    }
+    await Promise.all(engines.map((engine) => engine.close()));
+  });
+
+  test("moments of a checkpoint go to the host's memory", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ctx-cuda-"));
+    const make = () => layered({ moments: "host" });
+    const [before, after] = [await make(), await make()];
+    const train = async (engine: NativeEngine, step: number) => {
+      await engine.accumulate(tokens(12, step));
+      await engine.step({ ...HYPER, step });
+    };
+    await train(before, 1);
+    const at = { stage: "s", stage_index: 0, step: 1, global_step: 1, adam_step: 1, plan_sha256: "" };
+    await saveCheckpoint(folder, before, at);
+    await loadCheckpoint((await newestCheckpoint(folder, () => {}))!, after, true);
+    for (const engine of [before, after]) await train(engine, 2);
+    expect(digest(await readAll(after, "value"))).toBe(digest(await readAll(before, "value")));
+    await Promise.all([before.close(), after.close()]);
+  });
+
   test("takes what its ledger says of the GPU's memory, to the byte", async () => {
     const before = loadAddon().cudaFreeMemory();
     for (const [memory, ring] of [
       [{}, 1],
       [{ checkpointEvery: 1, offload: { to: "host" } as const }, 1],
+      [{ moments: "host" as const, gradients: "host" as const }, 1],
       [{ dtype: "bf16" as const, kvCacheTokens: 40 }, 2],
     ] as const) {
       const engine = await layered({ checkpointEvery: 0, ...memory }, ring);

@@ -58,6 +58,24 @@ describe.skipIf(process.arch !== "x64")("ctx run --device cuda", () => {
     });
   });
 
+  test("what waits in the host's memory changes no byte of what is learnt", async () => {
+    const deeper = RECIPE.replace("layers: 2", "layers: 3").replace(/^evaluate.*$/m, "evaluate { before = false }");
+    const learnt: { losses: number[]; weights: Buffer }[] = [];
+    for (const where of ["device", "host"]) {
+      const recipe = `${deeper}memory { moments = ${where}  gradients = ${where}  checkpoint = every(1) }\n`;
+      writeFileSync(join(folder, `${where}.ctx`), recipe);
+      const { status, stderr } = await run({}, `${where}.ctx`, "--out", where);
+      expect(status, stderr).toBe(0);
+      const weights = readFileSync(join(folder, where, "stages", "first", "model.safetensors"));
+      learnt.push({ losses: losses(where), weights });
+    }
+    const { memory } = JSON.parse(readFileSync(join(folder, "host", "plan.json"), "utf8")).stages[0];
+    expect(memory).toMatchObject({ moments: "host", gradients: "host" });
+    expect(memory.host.optimizer).toBeGreaterThan(memory.host.gradients);
+    expect(learnt[1]!.losses).toEqual(learnt[0]!.losses);
+    expect(learnt[1]!.weights.equals(learnt[0]!.weights)).toBe(true);
+  });
+
   test("trains on all GPUs that there are, and with fewer the same", async () => {
     const given = RECIPE.replace("stage first", "parallel { devices = 4  ring = 2 }\nstage first");
     writeFileSync(join(folder, "four.ctx"), given);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { deviceLedger, offloadedBytes } from "../../compiler/memory/index.ts";
+import { deviceLedger, hostGradientBytes, hostMomentBytes, offloadedBytes } from "../../compiler/memory/index.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { modelShape } from "../../runtime/engine/model_shape.ts";
 
@@ -33,6 +33,8 @@ const plans = fc.record({
   ring: fc.integer({ min: 1, max: 4 }),
   mlpTile: fc.integer({ min: 0, max: 700 }),
   offload: fc.boolean(),
+  waitingGradients: fc.boolean(),
+  hostMoments: fc.boolean(),
   dtype: fc.constantFrom("f32" as const, "bf16" as const),
 });
 
@@ -41,10 +43,14 @@ test("the ledger is what the engine allocates, to the byte", async () => {
     fc.asyncProperty(
       shapes,
       plans,
-      async ({ group, windowed, ...model }, { chunkTokens, lora, alsoTrain, offload, ...plan }) => {
+      async (
+        { group, windowed, ...model },
+        { chunkTokens, lora, alsoTrain, offload, waitingGradients, hostMoments, ...plan },
+      ) => {
         const layers = Array.from({ length: model.layers }, (_, layer) => layer % 2 === 0);
         const window = windowed === null ? null : { tokens: windowed, layers };
         const shape = { ...model, heads: model.kv_heads * group, window };
+        const hostGradients = waitingGradients && plan.ring === 1 && !lora;
         const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;
         const engine = loadAddon().createEngine({
           device: "cpu",
@@ -52,13 +58,27 @@ test("the ledger is what the engine allocates, to the byte", async () => {
           ring: plan.ring,
           model: modelShape({ ...shape, rms_norm_eps: 1e-5 }),
           training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
-          memory: { ...plan, maxTokens, ...(offload ? { offload: { to: "host" } } : {}) },
+          memory: {
+            ...{ ...plan, maxTokens, moments: hostMoments ? "host" : "device" },
+            gradients: hostGradients ? "host" : "device",
+            ...(offload ? { offload: { to: "host" } } : {}),
+          },
         });
-        const { kvCache, offloaded, scratch: _, ...terms } = engine.memory();
+        const { kvCache, offloaded, scratch: _, ...all } = engine.memory();
+        const { hostGradients: gradients, hostMoments: moments, ...terms } = all;
         await engine.close();
-        const options = { ...plan, maxTokens, offload, ...(lora ? { lora, alsoTrain } : {}) };
+        const options = {
+          ...plan,
+          maxTokens,
+          offload,
+          hostGradients,
+          hostMoments,
+          ...(lora ? { lora, alsoTrain } : {}),
+        };
         const ledger = deviceLedger(shape, options);
         expect(offloaded).toBe(offloadedBytes(shape, options));
+        expect(gradients).toBe(hostGradientBytes(shape, options));
+        expect(moments).toBe(hostMomentBytes(shape, options));
         expect(ledger).toEqual({ ...terms, kv_cache: kvCache });
       },
     ),

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { deviceLedger } from "../../compiler/memory/index.ts";
+import { deviceLedger, hostMomentBytes } from "../../compiler/memory/index.ts";
 import { readModelConfig } from "../../compiler/model/index.ts";
 import { caseFolder, distance } from "../engine/golden.ts";
 import { HYPER } from "../engine/native.ts";
@@ -74,11 +74,26 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
       [3, 1, "f32"],
     ] as const) {
       const { memory } = await trained(count, name, ring, dtype, "full");
-      const { kvCache, offloaded, scratch: _, ...terms } = memory;
-      expect(offloaded).toBe(0);
+      const { kvCache, offloaded, hostGradients, hostMoments, scratch: _, ...terms } = memory;
+      expect([offloaded, hostGradients, hostMoments]).toEqual([0, 0, 0]);
       const ledger = deviceLedger(model!, { ...options, dtype, ring, ranksHere: 1, shares: count });
       expect({ ...terms, kv_cache: kvCache }).toEqual(ledger);
     }
+  });
+
+  test("shares of moments that wait in the host's memory: the same bytes, and what the ledger says", async () => {
+    const name = "tied-default-d24";
+    const { model } = readModelConfig(readFileSync(`${caseFolder(name)}/config.json`, "utf8"), name);
+    const plan = { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0 };
+    const inside = await trained(3, name, 1, "f32", "full");
+    const outside = await trained(3, name, 1, "f32", "full", "moments");
+    expect(outside.parameters).toEqual(inside.parameters);
+    expect([outside.losses, outside.norms]).toEqual([inside.losses, inside.norms]);
+    const { kvCache, hostMoments, offloaded: _, hostGradients: __, scratch: ___, ...terms } = outside.memory;
+    const options = { ...plan, ring: 1, shares: 3, hostMoments: true };
+    expect({ ...terms, kv_cache: kvCache }).toEqual(deviceLedger(model!, options));
+    expect(hostMoments).toBe(hostMomentBytes(model!, options));
+    expect(hostMoments).toBe(inside.memory.optimizer);
   });
 
   // On a machine with one of them only it is the test above once more.

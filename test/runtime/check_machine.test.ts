@@ -85,3 +85,12 @@ test("a plan that keeps layer inputs on a disk is not for a GPU", () => {
   for (const stage of given.stages) stage.memory = { ...stage.memory, offload: "disk" };
   expect(() => checkMachine(given, machine(2 ** 40, "cuda", [2 ** 40]), null)).toThrow(/on a disk, which is for a CPU/);
 });
+
+test("processes that sum their gradients cannot leave them in the host's memory", () => {
+  const given = plan();
+  const job = { ranks: { size: 2, here: 2, rank: 0 }, broken: false } as unknown as NonNullable<Machine["job"]>;
+  for (const stage of given.stages) stage.memory = { ...stage.memory, gradients: "host" };
+  expect(() => checkMachine(given, { ...machine(2 ** 40), job }, null)).toThrow(
+    /stage first keeps gradients in the host's memory \(gradients = host\), which 2 processes that sum them cannot/,
+  );
+});

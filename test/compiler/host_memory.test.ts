@@ -1,0 +1,72 @@
+// Where the optimizer's moments and the layers' gradients lie: what is chosen, what it frees, what it costs.
+import { expect, test } from "vitest";
+import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
+import type { PlanStage } from "../../compiler/plan.ts";
+import { codesOf, planOf, tiny } from "./recipes.ts";
+
+const name = "meta-llama/Meta-Llama-3-8B-Instruct";
+const { parameters } = modelFromConfig(knownConfig(name)!, name).model!;
+const GiB = 2 ** 30;
+
+const recipe = (hardware: string, memory = "", length = "128Ki", train = "") => `model { from = "${name}" }
+rope { theta = critical_base(length) }
+data { source text { files = "text/*.jsonl" } }
+train { dtype = bf16  ${train} }
+hardware { ${hardware} }
+memory { ${memory} }
+stage long { length = ${length}  steps = 30  batch = 8 }
+`;
+const stageOf = (...words: Parameters<typeof recipe>): PlanStage => planOf(recipe(...words), {}, {}).stages[0]!;
+
+test("all weights of an 8B model learn at 128K on one H200 where the moments wait in the host's memory, and only there", () => {
+  const { memory } = stageOf("preset = h200", "gradients = device");
+  expect(memory.moments).toBe("host");
+  expect(memory).not.toHaveProperty("gradients");
+  expect(memory.host.optimizer! / (8 * parameters)).toBeCloseTo(1, 4);
+  expect(memory.device!.total).toBeLessThan(0.9 * 138 * GiB);
+  expect(memory.device!.optimizer).toBe(4 * 4 * 2 ** 22);
+  const without = stageOf("preset = h200", "moments = device  gradients = device").memory.device!;
+  expect(without.total).toBeGreaterThan(0.9 * 138 * GiB);
+  const { defaults } = planOf(recipe("preset = h200"), {}, {});
+  const why = defaults.find(({ path }) => path === "stage long.memory.moments");
+  expect(why).toMatchObject({ value: "host" });
+  expect(why!.from).toMatch(
+    /^the fastest that fits, .* they take 59.8 GiB of the host, and 5.1 s of each step on their/,
+  );
+});
+
+test("on an H100 the gradients wait too; the message says what would fit", () => {
+  const { memory } = stageOf("preset = h100");
+  expect(memory).toMatchObject({ moments: "host", gradients: "host" });
+  // Of 32 layers two stay, with the embedding and the output.
+  const embeddings = 2 * 128_256 * 4096;
+  const layer = 4 * Math.ceil((parameters - embeddings) / 32);
+  expect(memory.host.gradients! / (32 * layer)).toBeCloseTo(1, 4);
+  expect(memory.device!.gradients / (4 * embeddings + 2 * layer)).toBeCloseTo(1, 4);
+  expect(codesOf(recipe("preset = h100"), {}, {})).not.toContain("CTX7006");
+  expect(codesOf(recipe("preset = h100", "moments = device"), {}, {})).toContain("CTX7006");
+  expect(codesOf(recipe("preset = h100", "gradients = device  moments = device"), {}, {})).toContain("CTX7006");
+});
+
+test("where all fits, on several devices, with an adapter, on a CPU: they stay, or moments alone go", () => {
+  expect(stageOf("preset = h200  memory = 900GiB").memory).not.toHaveProperty("moments");
+  expect(stageOf("preset = h200", "", "64Ki", "method = lora(rank: 16)").memory).not.toHaveProperty("moments");
+  const several = stageOf("preset = h100  devices = 2", "moments = host").memory;
+  expect(several).not.toHaveProperty("gradients");
+  // Shares of two devices in one host.
+  expect(several.host.optimizer! / (8 * parameters)).toBeCloseTo(1, 4);
+  expect(planOf(`${tiny}stage s { length = 256  steps = 2  batch = 2 }\n`).stages[0]!.memory).not.toHaveProperty(
+    "moments",
+  );
+});
+
+test("their way is counted: 25 GB/s, nothing of it hidden", () => {
+  const roomy = "preset = h200  memory = 900GiB";
+  const [checkpoint, rows, steps] = ["checkpoint = every(1)  offload = none", 8 * 30, 30];
+  const seconds = (memory: string) => stageOf(roomy, `${checkpoint}  ${memory}`).seconds;
+  const device = seconds("");
+  expect((seconds("moments = host") - device) / ((steps * 16 * parameters) / 25e9)).toBeCloseTo(1, 3);
+  // A layer's gradients go and come for each row, and come twice at a step.
+  const layers = 4 * (parameters - 2 * 128_256 * 4096);
+  expect((seconds("gradients = host") - device) / ((2 * layers * (rows + steps)) / 25e9)).toBeCloseTo(1, 3);
+});
