@@ -17,19 +17,15 @@ struct AddParts {
   float *sum;
   const float *parts;
   int64_t count, cols;
-  template <int N> __device__ void at(int64_t, int64_t j) const {
-    Floats<N> s = get<N>(sum + j);
-    for (int64_t part = 0; part < count; part++) {
-      const Floats<N> x = get<N>(parts + part * cols + j);
-#pragma unroll
-      for (int k = 0; k < N; k++) s[k] += x[k];
-    }
-    put<N>(sum + j, s);
+  template <int> __device__ void at(int64_t, int64_t j) const {
+    float s = sum[j];
+    for (int64_t part = 0; part < count; part++) s += parts[part * cols + j];
+    sum[j] = s;
   }
 };
 
 inline void add_parts(ctx_device *device, float *sum, const float *parts, int64_t count, int64_t cols) {
-  for_each(device, 1, cols, false, AddParts{sum, parts, count, cols});
+  for_each_of<1>(device, 1, cols, AddParts{sum, parts, count, cols}); // a thread a column: the more of them, the more parts are on their way
 }
 
 } // namespace ctx_cuda
