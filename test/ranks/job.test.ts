@@ -29,7 +29,11 @@ function job(words: unknown[] = []): Job {
 const addon = (createEngine: (made: NativeEngineOptions) => Partial<NativeEngine>) =>
   ({ createEngine }) as unknown as NativeAddon;
 const engine = (total: number) =>
-  ({ memory: () => ({ total, offloaded: 0 }), follow: vi.fn(), close: vi.fn() }) as never;
+  ({
+    memory: () => ({ total, offloaded: 0, hostGradients: 0, hostMoments: 0 }),
+    follow: vi.fn(),
+    close: vi.fn(),
+  }) as never;
 
 describe("a rank above 0", () => {
   test("computes with its share of the processors, until the leader ends", async () => {
