@@ -53,7 +53,8 @@ void cut(Problem &p) {
 }
 
 // How far results may be from the reference, number by number, to first order: the relative error r of a weight p, and then of ds = p (do . v -
-// delta), times the sum of the absolute values of what is added up; for ds also what delta, formed from an inexact o, is off by.
+// delta), times the sum of the absolute values of what is added up; for ds also what delta, formed from an inexact o, is off by. In r is what a
+// score, a sum of head_dim products in fp32, may be off by, once for itself and once for the lse: head_dim 2^-24 scale sum |q| |k|.
 //   |o| <- r sum_j p |v|      |dv| <- r sum_i p |do|      |ds| <- r |ds| + p |do| . |error of o|      |dq|, |dk| <- scale sum |ds| |k|, |q|
 struct Slack {
   Numbers o, dq, dk, dv;
@@ -64,11 +65,14 @@ struct Slack {
         const double lse = want.lse[h * p.q_rows + i], *g = &p.d_o[(i * p.heads + h) * hd];
         const int64_t at = (i * p.heads + h) * hd, kv = h / (p.heads / p.kv_heads);
         if (lse == -INFINITY) continue;
-        Numbers weight(p.k_rows);
+        Numbers weight(p.k_rows), weight_off(p.k_rows);
         for (int64_t j = 0; j < p.k_rows; j++) {
           if (!p.sees(i, j)) continue;
           weight[j] = std::exp(p.scale * dot(p.q_at(i, h), p.k_at(j, h), hd) - lse);
-          for (int d = 0; d < hd; d++) o[at + d] += r * weight[j] * std::fabs(p.v_at(j, h)[d]);
+          double sizes = 0;
+          for (int d = 0; d < hd; d++) sizes += std::fabs(p.q_at(i, h)[d] * p.k_at(j, h)[d]);
+          weight_off[j] = (r + 2 * hd * 0x1p-24 * p.scale * sizes) * weight[j];
+          for (int d = 0; d < hd; d++) o[at + d] += weight_off[j] * std::fabs(p.v_at(j, h)[d]);
         }
         double delta_off = 0;
         for (int d = 0; d < hd; d++) {
@@ -79,9 +83,9 @@ struct Slack {
         for (int64_t j = 0; j < p.k_rows; j++) {
           const double w = weight[j];
           if (w == 0) continue;
-          const double off = p.scale * w * (r * std::fabs(dot(g, p.v_at(j, h), hd) - delta) + delta_off);
+          const double off = p.scale * (weight_off[j] * std::fabs(dot(g, p.v_at(j, h), hd) - delta) + w * delta_off);
           for (int d = 0; d < hd; d++) {
-            dv[(j * p.kv_heads + kv) * hd + d] += r * w * std::fabs(g[d]);
+            dv[(j * p.kv_heads + kv) * hd + d] += weight_off[j] * std::fabs(g[d]);
             dk[(j * p.kv_heads + kv) * hd + d] += off * std::fabs(p.q_at(i, h)[d]);
             dq[at + d] += off * std::fabs(p.k_at(j, h)[d]);
           }
