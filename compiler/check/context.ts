@@ -83,3 +83,14 @@ export function replacing(
 ): Fix[] {
   return place ? [{ title, safety, edits: [{ ...place, text }] }] : [];
 }
+
+/** A fix that writes something behind a place, if there is one. */
+export function behind(place: Place | undefined, title: string, text: string): Fix[] {
+  return place ? [{ title, safety: "review", edits: [{ ...place, start: place.end, text }] }] : [];
+}
+
+/** A fix that writes a block of the recipe above the first stage. */
+export function aboveStages({ firstStage }: CheckContext, block: string): Fix[] {
+  if (!firstStage) return [];
+  return [{ title: block, safety: "review", edits: [{ ...firstStage, end: firstStage.start, text: `${block}\n` }] }];
+}

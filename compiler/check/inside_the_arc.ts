@@ -1,6 +1,6 @@
-import type { Edit, Fix, Place } from "../diagnostics/diagnostic.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
 import type { Setting } from "../names/section.ts";
-import { type CheckContext, replacing, type StageStep } from "./context.ts";
+import { aboveStages, behind, type CheckContext, replacing, type StageStep } from "./context.ts";
 
 /** The two tables of plain RoPE that turn no pair further at the stage's context than the base model has seen. */
 const THETA = "theta = critical_base(length)";
@@ -31,12 +31,10 @@ function instead({ nameAt, value, file }: Setting, setting: string): Fix[] {
 }
 
 /** A block with one setting: above the first stage where no stage has one, else in the stage. */
-function insertion({ plan, trace, ropes, firstStage }: CheckContext, pointer: string, setting: string): Fix[] {
-  const everywhere = plan.stages.every((_, k) => !ropes.get(`/stages/${k}`));
-  const length = trace.exact(`${pointer}/name`) && trace.exact(`${pointer}/length`);
+function insertion(context: CheckContext, pointer: string, setting: string): Fix[] {
+  const { plan, trace, ropes } = context;
   const block = `rope { ${setting} }`;
-  const edit = (place: Place | undefined, at: "start" | "end", text: string): Edit[] =>
-    place ? [{ file: place.file, start: place[at], end: place[at], text }] : [];
-  const edits = everywhere ? edit(firstStage, "start", `${block}\n`) : edit(length, "end", `  ${block}`);
-  return edits.length > 0 ? [{ title: block, safety: "review", edits }] : [];
+  if (plan.stages.every((_, k) => !ropes.get(`/stages/${k}`))) return aboveStages(context, block);
+  const length = trace.exact(`${pointer}/name`) && trace.exact(`${pointer}/length`);
+  return behind(length, block, `  ${block}`);
 }

@@ -1,9 +1,9 @@
-import type { Edit, Fix, Place } from "../diagnostics/diagnostic.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
 import type { Trace } from "../lower/trace.ts";
 import { type Change, cheapestChange, deviceNeed, type Field } from "../memory/index.ts";
 import type { PlanLedger } from "../plan.ts";
 import { showBytes, showTokens } from "../values/show.ts";
-import { type Check, type CheckContext, steps } from "./context.ts";
+import { aboveStages, behind, type Check, type CheckContext, replacing, steps } from "./context.ts";
 
 /**
  * What each stage takes of the device and of the host, before the first byte is loaded. Only hardware that the recipe
@@ -62,27 +62,25 @@ export const memoryFits: Check = (context) => {
 };
 
 /** The change as an edit: other values in the place of those that stand, or one more property of `parallel`. */
-function changing({ values, add }: Change, pointer: string, { trace, firstStage }: CheckContext): Fix[] {
-  const fix = (title: string, edits: readonly Edit[]): Fix[] => [{ title, safety: "review", edits }];
+function changing({ values, add }: Change, pointer: string, context: CheckContext): Fix[] {
+  const { trace } = context;
   if (values) {
     const entries = Object.entries(values) as [Field, string][];
     const edits = entries.flatMap(([field, text]) => {
       const at = trace.exact(`${pointer}/${places[field]}`);
       return at ? [{ ...at, text }] : [];
     });
-    return fix(entries.map(([field, text]) => `${field} = ${text}`).join(" with "), edits);
+    return [{ title: entries.map(([field, text]) => `${field} = ${text}`).join(" with "), safety: "review", edits }];
   }
   if (!add) return [];
   const title = `parallel { ${add} }`;
-  const after = (at: Place, text: string) => fix(title, [{ ...at, start: at.end, text }]);
   const written = trace.exact(`${pointer}/parallel/shard`);
-  if (written) return fix(title, [{ ...written, text: "all" }]);
-  const beside = ["devices", "ring", "layout", "micro_batch"].flatMap(
+  if (written) return replacing(written, title, "all");
+  const [beside] = ["devices", "ring", "layout", "micro_batch"].flatMap(
     (name) => trace.exact(`${pointer}/parallel/${name}`) ?? [],
   );
-  if (beside[0]) return after(beside[0], `  ${add}`);
-  if (trace.exact(`${pointer}/parallel`) || !firstStage) return [];
-  return fix(title, [{ ...firstStage, end: firstStage.start, text: `${title}\n` }]);
+  if (beside) return behind(beside, title, `  ${add}`);
+  return trace.exact(`${pointer}/parallel`) ? [] : aboveStages(context, title);
 }
 
 /** Terms of the ledger in a sentence with "take". */

@@ -3,7 +3,7 @@ import type { Fix } from "../diagnostics/diagnostic.ts";
 import { deviceNeed, freeSpace, searchLayout } from "../memory/index.ts";
 import type { PlanHardware, PlanStage } from "../plan.ts";
 import { showBytes } from "../values/show.ts";
-import { type Check, type CheckContext, steps } from "./context.ts";
+import { aboveStages, type Check, type CheckContext, steps } from "./context.ts";
 
 /**
  * A recipe that names no hardware is planned for the machine that compiles, or, where it asks for several devices, for GPUs that are assumed.
@@ -43,16 +43,16 @@ export const memoryHere: Check = (context) => {
 const mostDevices = 64;
 
 /** The fewest H100s that the stage fits; none where the recipe itself says how it is laid out, or not even many do. */
-function naming({ plan, firstStage, trace }: CheckContext, stage: PlanStage): Fix[] {
+function naming(context: CheckContext, stage: PlanStage): Fix[] {
+  const { plan, trace } = context;
   const preset = hardwarePreset("h100");
-  if (!preset || !firstStage || trace.exact("/stages/0/parallel")) return [];
+  if (!preset || trace.exact("/stages/0/parallel")) return [];
   const { layout } = stage.parallel;
   for (let devices = 1; devices <= mostDevices; devices *= 2) {
     const hardware: PlanHardware = { ...preset, devices };
     const needs = { ...stage, model: plan.model, hardware, shard: false };
     if (!searchLayout(needs, freeSpace(needs, devices, layout)).fits) continue;
-    const text = `hardware { preset = h100${devices > 1 ? `  devices = ${devices}` : ""} }`;
-    return [{ title: text, safety: "review", edits: [{ ...firstStage, end: firstStage.start, text: `${text}\n` }] }];
+    return aboveStages(context, `hardware { preset = h100${devices > 1 ? `  devices = ${devices}` : ""} }`);
   }
   return [];
 }

@@ -1,6 +1,6 @@
-import type { Edit, Fix } from "../diagnostics/diagnostic.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
 import { adapterOrigin, sharesEmbeddings, standsOnBase } from "../model/index.ts";
-import { type Check, type CheckContext, replacing } from "./context.ts";
+import { aboveStages, behind, type Check, type CheckContext, replacing } from "./context.ts";
 
 /** `merge` speaks of adapters; without any it does nothing. */
 export const nothingToMerge: Check = ({ plan, trace, report }) => {
@@ -39,13 +39,12 @@ export const adapterAlone: Check = (context) => {
 };
 
 /** `merge = true` where it belongs: in place of `false`, in the export block, or in one above the first stage. */
-function merging({ trace, firstStage }: CheckContext): Fix[] {
+function merging(context: CheckContext): Fix[] {
+  const { trace } = context;
   const title = "export { merge = true }";
   const written = trace.exact("/export/merge");
   if (written) return replacing(written, "merge = true", "true");
-  const insertion = (edit: Edit): Fix[] => [{ title, safety: "review", edits: [edit] }];
   const dtype = trace.exact("/export/dtype");
-  if (dtype) return insertion({ ...dtype, start: dtype.end, text: "  merge = true" });
-  if (trace.exact("/export") || !firstStage) return [];
-  return insertion({ ...firstStage, end: firstStage.start, text: `${title}\n` });
+  if (dtype) return behind(dtype, title, "  merge = true");
+  return trace.exact("/export") ? [] : aboveStages(context, title);
 }

@@ -129,20 +129,12 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
 
       wgmma_wait<1>(); // S^T
       hold(p.at);
-#pragma unroll
-      for (int i = 0; i < B::COLS / 2; i += 2) {
-        const Floats<2> of = get<2>(lse + fragment_column(0, i));
-        p.at[i] = exp2_fast(fmaf(p.at[i], scale, -of[0])), p.at[i + 1] = exp2_fast(fmaf(p.at[i + 1], scale, -of[1]));
-      }
+      weights_of(p, scale, lse);
       if (!tiles.full(tile_of(n))) mask(p, seen, tile_of(n) * B::COLS, 0);
       p_bf16.round(p);
       wgmma_wait<0>(); // dP^T
       hold(ds.at);
-#pragma unroll
-      for (int i = 0; i < B::COLS / 2; i += 2) {
-        const Floats<2> of = get<2>(delta + fragment_column(0, i));
-        ds.at[i] = p.at[i] * (ds.at[i] - of[0]), ds.at[i + 1] = p.at[i + 1] * (ds.at[i + 1] - of[1]);
-      }
+      score_gradients_of(ds, p, delta);
       ds_bf16.round(ds);
 
       mma_AB(dv, p_bf16, d_o);

@@ -1,6 +1,6 @@
 // attention_bwd_sm90.cuh: what the two ways to compute attention's gradients on a Hopper GPU share.
 //
-// defines: WARPGROUPS, OWN, THREADS, STAGES, LOADING, COMPUTING, BackwardCall, fill_statistics, add_to, readable
+// defines: WARPGROUPS, OWN, THREADS, STAGES, LOADING, COMPUTING, BackwardCall, fill_statistics, weights_of, score_gradients_of, add_to, readable
 #pragma once
 #include "attention.h"
 #include "elements.cuh"
@@ -30,6 +30,24 @@ template <int COLS> __device__ __forceinline__ void fill_statistics(float *lse, 
     const bool there = query < a.sees.q_rows;
     lse[i] = there ? a.lse[of_head + query] * LOG2_E : 0;
     delta[i] = there ? a.delta[of_head + query] : 0;
+  }
+}
+
+// From S^T to P^T = exp(scale S^T - lse), with the lse of the queries, in exponents of two, from this thread's first column on.
+template <int COLS> __device__ __forceinline__ void weights_of(Accumulator<COLS> &p, float scale, const float *lse) {
+#pragma unroll
+  for (int i = 0; i < COLS / 2; i += 2) {
+    const Floats<2> of = get<2>(lse + fragment_column(0, i));
+    p.at[i] = exp2_fast(fmaf(p.at[i], scale, -of[0])), p.at[i + 1] = exp2_fast(fmaf(p.at[i + 1], scale, -of[1]));
+  }
+}
+
+// From dP^T to dS^T = P^T (dP^T - delta), with the delta of the queries from this thread's first column on.
+template <int COLS> __device__ __forceinline__ void score_gradients_of(Accumulator<COLS> &ds, const Accumulator<COLS> &p, const float *delta) {
+#pragma unroll
+  for (int i = 0; i < COLS / 2; i += 2) {
+    const Floats<2> of = get<2>(delta + fragment_column(0, i));
+    ds.at[i] = p.at[i] * (ds.at[i] - of[0]), ds.at[i + 1] = p.at[i + 1] * (ds.at[i + 1] - of[1]);
   }
 }
 

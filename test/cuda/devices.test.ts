@@ -4,11 +4,11 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import type { NativeBatch, NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.ts";
+import type { NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { loadCheckpoint, newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 import { norm } from "../engine/golden.ts";
-import { digest, HYPER, readAll } from "../engine/native.ts";
+import { digest, HYPER, madeUpBatch, readAll, setSmallRope } from "../engine/native.ts";
 import { buildShim, SHIM } from "./shim.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
@@ -34,24 +34,12 @@ async function made(
   layers = 1,
 ): Promise<NativeEngine> {
   const engine = loadAddon().createEngine({ ...options(ring, layers), devices, memory: { ...MEMORY, ...memory } });
-  engine.setRope(
-    Float64Array.from({ length: 4 }, (_, pair) => 10_000 ** (-pair / 4)),
-    1,
-  );
+  setSmallRope(engine);
   await engine.initialize(5, 0.3);
   return engine;
 }
 
-function tokens(count: number, shift: number): NativeBatch {
-  const ids = Int32Array.from({ length: count }, (_, t) => (t * t + shift) % 61);
-  return {
-    ids,
-    positions: ids.map((_, t) => t),
-    starts: ids.map((_, t) => (t < count / 3 ? 0 : Math.ceil(count / 3))),
-    targets: ids.map((_, t) => ids[t + 1] ?? -100),
-    weights: new Float32Array(count).fill(0.5 / count),
-  };
-}
+const tokens = (count: number, shift: number) => madeUpBatch(count, shift, 61, 0.5 / count);
 
 /** Steps of two micro batches each; losses and norms. */
 async function steps(engine: NativeEngine, from: number, to: number): Promise<number[]> {

@@ -5,12 +5,22 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import type { NativeBatch, NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.ts";
+import type { NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { readSafetensors } from "../../runtime/engine/safetensors.ts";
 import { loadCheckpoint, newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 import { caseFolder, FAMILY_CASES, type GoldenSequence, norm, readGolden } from "../engine/golden.ts";
-import { digest, goldenEngine, HYPER, lossAndGradients, type Overrides, readAll, toBatch } from "../engine/native.ts";
+import {
+  digest,
+  goldenEngine,
+  HYPER,
+  lossAndGradients,
+  madeUpBatch,
+  type Overrides,
+  readAll,
+  setSmallRope,
+  toBatch,
+} from "../engine/native.ts";
 import { buildShim, SHIM } from "./shim.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 400_000 });
@@ -272,21 +282,9 @@ async function layered(memory: Partial<NativeMemoryPlan>, ring = 1): Promise<Nat
     },
     memory: { maxTokens: 32, train: true, checkpointEvery: 1, lossChunk: 16, kvCacheTokens: 0, ...memory },
   });
-  engine.setRope(
-    Float64Array.from({ length: 4 }, (_, pair) => 10_000 ** (-pair / 4)),
-    1,
-  );
+  setSmallRope(engine);
   await engine.initialize(5, 0.3);
   return engine;
 }
 
-function tokens(count: number, shift: number): NativeBatch {
-  const ids = Int32Array.from({ length: count }, (_, t) => (t * t + shift) % 61);
-  return {
-    ids,
-    positions: ids.map((_, t) => t),
-    starts: ids.map((_, t) => (t < count / 3 ? 0 : Math.ceil(count / 3))),
-    targets: ids.map((_, t) => ids[t + 1] ?? -100),
-    weights: new Float32Array(count).fill(1 / count),
-  };
-}
+const tokens = (count: number, shift: number) => madeUpBatch(count, shift, 61);

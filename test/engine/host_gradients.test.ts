@@ -1,8 +1,8 @@
 // Layers' gradients in the host's memory: the same bytes as in the arena.
 import { expect, test } from "vitest";
-import type { NativeBatch, NativeEngine, NativeEngineOptions } from "../../runtime/engine/addon.ts";
+import type { NativeEngine, NativeEngineOptions } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
-import { digest, HYPER, readAll } from "./native.ts";
+import { digest, HYPER, madeUpBatch, readAll, setSmallRope } from "./native.ts";
 
 const TOKENS = 96;
 const OPTIONS: NativeEngineOptions = {
@@ -22,24 +22,12 @@ async function make(memory: Memory, model: Model = {}, rest: Partial<NativeEngin
     model: { ...OPTIONS.model, ...model },
     memory: { ...OPTIONS.memory, ...memory },
   });
-  engine.setRope(
-    Float64Array.from({ length: 4 }, (_, pair) => 10_000 ** (-pair / 4)),
-    1,
-  );
+  setSmallRope(engine);
   await engine.initialize(5, 0.3);
   return engine;
 }
 
-function batch(tokens: number, shift: number): NativeBatch {
-  const ids = Int32Array.from({ length: tokens }, (_, t) => (t * t + shift) % 97);
-  return {
-    ids,
-    positions: ids.map((_, t) => t),
-    starts: ids.map((_, t) => (t < tokens / 3 ? 0 : Math.ceil(tokens / 3))),
-    targets: ids.map((_, t) => ids[t + 1] ?? -100),
-    weights: new Float32Array(tokens).fill(1 / tokens),
-  };
-}
+const batch = (tokens: number, shift: number) => madeUpBatch(tokens, shift, 97);
 
 /** Gradients and norms of two steps of one to three micro batches, and the weights after them. */
 async function course(engine: NativeEngine): Promise<unknown[]> {

@@ -56,6 +56,30 @@ export function toBatch({ ids, targets, documents }: GoldenSequence): NativeBatc
   };
 }
 
+/** theta = 10,000 for head_dim 8. */
+export function setSmallRope(engine: NativeEngine): void {
+  engine.setRope(
+    Float64Array.from({ length: 4 }, (_, pair) => 10_000 ** (-pair / 4)),
+    1,
+  );
+}
+
+/**
+ * A sequence of two documents, made up: another for each `shift`.
+ *
+ * @param weight of each target in the loss; default: the loss is their mean
+ */
+export function madeUpBatch(tokens: number, shift: number, vocab: number, weight = 1 / tokens): NativeBatch {
+  const ids = Int32Array.from({ length: tokens }, (_, t) => (t * t + shift) % vocab);
+  return {
+    ids,
+    positions: ids.map((_, t) => t),
+    starts: ids.map((_, t) => (t < tokens / 3 ? 0 : Math.ceil(tokens / 3))),
+    targets: ids.map((_, t) => ids[t + 1] ?? -100),
+    weights: new Float32Array(tokens).fill(weight),
+  };
+}
+
 /** Weighted sum of the scores: the loss. */
 export function lossOf(nll: Float32Array, { weights }: { weights: Float32Array }): number {
   return nll.reduce((sum, value, token) => sum + value * weights[token]!, 0);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import type { NativeEngine, NativeEngineOptions } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
-import { digest, HYPER, readAll } from "./native.ts";
+import { digest, HYPER, madeUpBatch, readAll, setSmallRope } from "./native.ts";
 
 /** On the disk that holds the build, since a folder for temporary files may lie in memory. */
 const folder = mkdtempSync(fileURLToPath(new URL("../../native/build/offload-", import.meta.url)));
@@ -26,23 +26,11 @@ const toHost = { offload: { to: "host" } } as const;
 
 function make(memory: Partial<Memory>, ring = 1): NativeEngine {
   const engine = loadAddon().createEngine({ ...OPTIONS, ring, memory: { ...OPTIONS.memory, ...memory } });
-  engine.setRope(
-    Float64Array.from({ length: 4 }, (_, pair) => 10_000 ** (-pair / 4)),
-    1,
-  );
+  setSmallRope(engine);
   return engine;
 }
 
-function batch(tokens: number, shift: number) {
-  const ids = Int32Array.from({ length: tokens }, (_, t) => (t * t + shift) % 97);
-  return {
-    ids,
-    positions: ids.map((_, t) => t),
-    starts: ids.map((_, t) => (t < tokens / 3 ? 0 : Math.ceil(tokens / 3))),
-    targets: ids.map((_, t) => ids[t + 1] ?? -100),
-    weights: new Float32Array(tokens).fill(1 / tokens),
-  };
-}
+const batch = (tokens: number, shift: number) => madeUpBatch(tokens, shift, 97);
 
 /** Gradients of two batches, and weights after a step. */
 async function bytesOf(engine: NativeEngine): Promise<string[]> {
