@@ -220,6 +220,8 @@ __global__ void __launch_bounds__(THREADS, 1)
     add_to(dk_rows, dk, a.scale, row, a.sees.k_rows, kv_head * D, lane);
     add_to(dv_rows, dv, 1, row, a.sees.k_rows, kv_head * D, lane);
   }
+#else
+  __trap();
 #endif
 }
 

@@ -149,6 +149,8 @@ __global__ void __launch_bounds__(THREADS, 1) dkv_kernel(const CTX_GRID_CONSTANT
     add_to(dk_rows, dk, a.scale, row, a.sees.k_rows, kv_head * D, lane);
     add_to(dv_rows, dv, 1, row, a.sees.k_rows, kv_head * D, lane);
   }
+#else
+  __trap();
 #endif
 }
 
@@ -234,6 +236,8 @@ __global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT 
     }
     add_to(dq_rows, dq, a.scale, row, a.sees.q_rows, head * D, lane);
   }
+#else
+  __trap();
 #endif
 }
 

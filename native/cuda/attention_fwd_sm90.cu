@@ -204,6 +204,8 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
       for (int i = 2 * h; i < D / 2; i += 4) write(to + fragment_column(0, i), o.at[i], o.at[i + 1], a.pairs);
     }
   }
+#else
+  __trap();
 #endif
 }
 

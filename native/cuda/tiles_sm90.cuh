@@ -7,7 +7,7 @@
 #include "ptx_sm90.cuh"
 #include "reduce.cuh"
 
-// Bodies for sm_90a alone: other GPUs' passes compile them empty.
+// Bodies for sm_90a alone: in other GPUs' passes a kernel is nothing but an error, so that a library built without sm_90a says so.
 #if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define CTX_SM90_CODE 1
 #else

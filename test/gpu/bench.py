@@ -190,7 +190,7 @@ def memory(b, on, timer):
     loss_rows, vocabulary = (2048, 128256) if on == "cuda" else (4, 100)
     logits, nll = normal(loss_rows, vocabulary, dtype=F32), torch.empty(loss_rows, device=on)
     targets, weights = torch.randint(0, vocabulary, (loss_rows,), device=on, dtype=torch.int32), torch.rand(loss_rows, device=on)
-    total, dw = torch.zeros(1, device=on, dtype=torch.float64), torch.zeros(H, device=on)
+    total, dw = ctypes.c_double(), torch.zeros(H, device=on)
     adam = AdamW(1e-6, 0.9, 0.95, 1e-8, 0.1, 1.0, 3)
     none = Mat()
     M = on_torch
@@ -212,7 +212,7 @@ def memory(b, on, timer):
         ("swiglu_forward bf16", 3 * out.nbytes, lambda: b.swiglu_forward(M(out), M(gate), M(up))),
         ("swiglu_backward bf16", 6 * out.nbytes, lambda: b.swiglu_backward(M(gate), M(up), M(out), M(out))),
         ("cross_entropy fp32", 2 * logits.nbytes, lambda: b.cross_entropy(M(logits), targets.data_ptr(), weights.data_ptr(), nll.data_ptr(), None)),
-        ("sum_squares fp32", flat.nbytes, lambda: b.sum_squares(M(flat), total.data_ptr())),
+        ("sum_squares fp32", flat.nbytes, lambda: b.sum_squares(M(flat), ctypes.byref(total))),
         ("adamw fp32", 7 * p.nbytes, lambda: b.adamw(p.data_ptr(), m.data_ptr(), v.data_ptr(), g.data_ptr(), n, ctypes.byref(adam))),
     ):
         if timer.left() < 10 * timer.span:

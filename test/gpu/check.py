@@ -184,7 +184,8 @@ class Check:
     def attention(self):
         self.program("attention", "ctx_test_attention_bf16")
         self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "large")
-        self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "small", environment={"CTX_ATTENTION": "sm80"})
+        for kernels in ("sm90-apart", "sm80"):
+            self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "small", environment={"CTX_ATTENTION": kernels})
 
     def program(self, part, name):
         """A test in C++ that takes the library: it ends with 0, with 77 where that cannot run, or has failed."""

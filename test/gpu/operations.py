@@ -275,9 +275,9 @@ def optimizer(b, shapes):
         x = normal(rows, cols)
 
         def squares():
-            out = b.array(torch.full((1,), float("nan"), dtype=torch.float64))
-            b.sum_squares(b.array(x, pad).mat(), out.pointer)
-            return [(out.get(), x.double().square().sum().view(1))]
+            out = ctypes.c_double(math.nan)  # the host's
+            b.sum_squares(b.array(x, pad).mat(), ctypes.byref(out))
+            return [(torch.tensor([out.value], dtype=torch.float64), x.double().square().sum().view(1))]
 
         def step():
             p, m, v, g = normal(rows * cols), normal(rows * cols, scale=0.1), normal(rows * cols, scale=0.1).square(), normal(rows * cols)
