@@ -343,6 +343,8 @@ export interface PlanMemory {
   loss_chunk: number;
   /** Rows of the MLP computed at once; 0: all. */
   mlp_tile: number;
+  /** Groups of key-value heads whose attention is computed one after the other; divides `kv_heads`. Absent: all at once. */
+  head_groups?: number;
   /** Where saved layer inputs but the last two wait between forward and backward pass; `none`: on the device. */
   offload: "none" | "disk" | "host";
   /** Bytes of them in a file of the run's folder; 0 unless `offload` is `disk`. */

@@ -72,12 +72,12 @@ function upgradeHardware(hardware: unknown): unknown {
 function recounted(plan: Plan): Plan {
   const { model, hardware } = plan;
   const recount = (stage: PlanStage): PlanStage => {
-    const { checkpoint_every, loss_chunk, mlp_tile, offload, gradients, moments } = stage.memory;
+    const { checkpoint_every, loss_chunk, mlp_tile, head_groups, offload, gradients, moments } = stage.memory;
     const layout = {
       ...{ model, train: stage.train, length: stage.length, ring: stage.parallel.ring },
       ...{ offload, gradients, moments },
       ...{ microBatch: stage.parallel.micro_batch, checkpointEvery: checkpoint_every },
-      ...{ lossChunk: loss_chunk, mlpTile: mlp_tile },
+      ...{ lossChunk: loss_chunk, mlpTile: mlp_tile, headGroups: head_groups },
     };
     return {
       ...stage,

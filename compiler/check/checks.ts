@@ -9,6 +9,7 @@ import { devicesSplit } from "./devices.ts";
 import { evaluatedTextSuffices } from "./evaluated_text.ts";
 import { evaluatedBeyond, nothingBetweenStages } from "./evaluation.ts";
 import { exportedContextShrinks, readableEverywhere, servedLonger } from "./export.ts";
+import { headGroupsDivide } from "./head_groups.ts";
 import { nothingHeldOut } from "./held_out.ts";
 import { huggingFaceForm } from "./hugging_face_form.ts";
 import { interpolationTooStrong } from "./interpolation.ts";
@@ -104,6 +105,7 @@ export const checks: readonly CheckGroup[] = [
   },
   { needs: ["stage", "parallel"], checks: [ringDivides, ringTooFine] },
   { needs: ["stage", "parallel", "hardware"], checks: [devicesSplit] },
+  { needs: ["stage", "model", "memory"], checks: [headGroupsDivide] },
   {
     needs: ["stage", "parallel", "memory", "hardware"],
     checks: [efficiencyReached, peakIsDense, wallTimeReachable],

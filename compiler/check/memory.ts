@@ -120,6 +120,7 @@ const places: { readonly [field in Field]: string } = {
   moments: "memory/moments",
   gradients: "memory/gradients",
   micro_batch: "parallel/micro_batch",
+  head_groups: "memory/head_groups",
   mlp_tile: "memory/mlp_tile",
   loss_chunk: "memory/loss_chunk",
   ring: "parallel/ring",

@@ -57,7 +57,7 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
 
 /** Properties of `parallel` and of `memory`. */
 const PARALLEL = ["devices", "ring", "layout", "shard", "micro_batch"] as const;
-const MEMORY = ["checkpoint", "offload", "moments", "gradients", "mlp_tile", "loss_chunk"] as const;
+const MEMORY = ["checkpoint", "offload", "moments", "gradients", "head_groups", "mlp_tile", "loss_chunk"] as const;
 
 /** What there is to choose from, and what was chosen for one step. */
 export interface StepLayout {
@@ -130,6 +130,7 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
       checkpoint_every: choice.checkpointEvery,
       loss_chunk: choice.lossChunk,
       mlp_tile: choice.mlpTile,
+      ...(choice.headGroups > 1 && { head_groups: choice.headGroups }),
       offload: choice.offload,
       disk: choice.disk,
       ...(choice.gradients === "host" && { gradients: "host" as const }),
@@ -149,6 +150,7 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
   const micro = parallel.number("micro_batch");
   const chunk = memory.number("loss_chunk");
   const tile = memory.value("mlp_tile") === "none" ? 0 : memory.number("mlp_tile");
+  const groups = memory.number("head_groups");
   const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
   const moments = (memory.text("moments") ?? "auto") as Lying | "auto";
   const gradients = (memory.text("gradients") ?? "auto") as Lying | "auto";
@@ -160,6 +162,7 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
     ...(micro !== undefined && { micros: () => [micro] }),
     ...(ring === undefined && micro !== undefined && { rings: dividedBy(micro, free, ground.sequences) }),
     ...(chunk !== undefined && { chunks: [chunk] }),
+    ...(groups !== undefined && { groups: [groups] }),
     ...(tile !== undefined && { tiles: [tile] }),
     ...(offload !== "auto" && { offloads: [offload] }),
     ...(moments !== "auto" && { moments: only(moments, free.moments) }),
@@ -335,6 +338,10 @@ function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: St
   if (tile === "auto") {
     yield memory.noteOf("mlp_tile", String(choice.mlpTile), tileReason(choice, space.tiles, why));
   }
+  if (memory.value("head_groups") === "auto") {
+    const reason = choice.headGroups === 1 ? "all heads at once fit" : `the fewest that fit: ${taken}`;
+    yield memory.noteOf("head_groups", String(choice.headGroups), fits ? reason : why);
+  }
   const lossChunk = memory.number("loss_chunk");
   if (lossChunk === undefined) {
     const bytes = showBytes(4 * choice.lossChunk * ground.model.vocab_size);
@@ -406,6 +413,7 @@ function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
   memory.trace("checkpoint", `${pointer}/memory/checkpoint_every`);
   memory.trace("loss_chunk", `${pointer}/memory/loss_chunk`);
   memory.trace("mlp_tile", `${pointer}/memory/mlp_tile`);
+  memory.trace("head_groups", `${pointer}/memory/head_groups`);
   memory.trace("offload", `${pointer}/memory/offload`);
   memory.trace("moments", `${pointer}/memory/moments`);
   memory.trace("gradients", `${pointer}/memory/gradients`);

@@ -10,6 +10,7 @@ const fields = [
   "moments",
   "gradients",
   "micro_batch",
+  "head_groups",
   "mlp_tile",
   "loss_chunk",
   "ring",
@@ -31,7 +32,7 @@ const lists: { readonly [field in Field]: keyof LayoutSpace } = {
     gradients: "gradients",
     micro_batch: "micros",
   },
-  ...{ mlp_tile: "tiles", loss_chunk: "chunks", ring: "rings" },
+  ...{ head_groups: "groups", mlp_tile: "tiles", loss_chunk: "chunks", ring: "rings" },
 };
 
 /**
@@ -68,7 +69,8 @@ function pinnedSpace({ memory, parallel }: PlanStage): LayoutSpace {
     ...{ devices: parallel.devices, layout: parallel.layout },
     ...{ checkpoints: [memory.checkpoint_every], offloads: [memory.offload], rings: [parallel.ring] },
     ...{ moments: [memory.moments ?? "device"], gradients: [memory.gradients ?? "device"] },
-    ...{ micros: () => [parallel.micro_batch], tiles: [memory.mlp_tile], chunks: [memory.loss_chunk] },
+    ...{ micros: () => [parallel.micro_batch], groups: [memory.head_groups ?? 1] },
+    ...{ tiles: [memory.mlp_tile], chunks: [memory.loss_chunk] },
   };
 }
 
@@ -89,6 +91,8 @@ function chosenValue(field: Field, choice: Choice): string {
       return choice.gradients;
     case "micro_batch":
       return String(choice.microBatch);
+    case "head_groups":
+      return String(choice.headGroups);
     case "mlp_tile":
       return String(choice.mlpTile);
     case "loss_chunk":

@@ -34,6 +34,8 @@ export interface LedgerOptions {
   kvCacheTokens: number;
   /** Rows of the MLP computed at once; 0: all. Default: 1024. */
   mlpTile?: number;
+  /** Groups of heads whose attention is computed one after the other; divides `kv_heads`. Default: 1. */
+  headGroups?: number;
   /** Layer inputs but the last two wait outside the arena. Default: false. */
   offload?: boolean;
   /** The layers' gradients wait in the host's memory; of one rank that trains all weights. Default: false. */
@@ -182,7 +184,7 @@ function activationBytes(model: ModelShape, options: LedgerOptions, n: number) {
 /** Scratch of one rank. */
 function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, adapterWidth: number): number {
   const { hidden_size: hidden, intermediate_size: ffn, head_dim: headDim } = model;
-  const { train, checkpointEvery, lossChunk, mlpTile = 1024 } = options;
+  const { train, checkpointEvery, lossChunk, mlpTile = 1024, headGroups = 1 } = options;
   const { q, qkv } = widths(model);
   const activation = activationRegions(options);
   const tile = mlpTile === 0 ? n : Math.min(n, mlpTile);
@@ -193,7 +195,7 @@ function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, ad
     bytes(n * adapterWidth, n * normalized) +
     activation(n * normalized * headDim) +
     (train && checkpointEvery === 0 ? 0 : activation(tile * 2 * ffn)) +
-    (train ? bytes(n * hidden, n * qkv, n * adapterWidth) + activation(tile * ffn) : 0) +
+    (train ? bytes(n * hidden, (n * qkv) / headGroups, n * adapterWidth) + activation(tile * ffn) : 0) +
     bytes((n * headDim) / 2, (n * headDim) / 2, headDim) +
     tokenLists +
     bytes(lossChunk, Math.ceil(lossChunk / 4)) +
@@ -202,15 +204,16 @@ function workspaceBytes(model: ModelShape, options: LedgerOptions, n: number, ad
 }
 
 /**
- * Keys and values at hand and arriving; forward also the merged output in fp32 where activations are bf16, backward the
- * gradients of keys and values, at hand, arriving and leaving, and delta. The two share their place.
+ * Of a group of heads: keys and values at hand and arriving; forward also the merged output in fp32 where activations are bf16, backward
+ * the gradients of keys and values, at hand, arriving and leaving, and delta. The two share their place.
  */
 function ringBytes(model: ModelShape, options: LedgerOptions, n: number): number {
-  const { ring, train, dtype } = options;
-  const { q, kv } = widths(model);
+  const { ring, train, dtype, headGroups = 1 } = options;
+  const all = widths(model);
+  const [q, kv, heads] = [all.q / headGroups, all.kv / headGroups, model.heads / headGroups];
   const travels = ring > 1 ? 2 * activationRegions(options)(2 * n * kv) : 0;
   const forward = travels + (ring > 1 && dtype === "bf16" ? bytes(n * q) : 0);
-  const backward = travels + (ring > 1 ? 3 * bytes(2 * n * kv) : 0) + bytes(n * model.heads);
+  const backward = travels + (ring > 1 ? 3 * bytes(2 * n * kv) : 0) + bytes(n * heads);
   return train ? Math.max(forward, backward) : forward;
 }
 

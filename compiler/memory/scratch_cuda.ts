@@ -59,7 +59,8 @@ function sums(model: ModelShape, options: LedgerOptions): number {
 /** Of attention's gradients on a Hopper GPU, which other GPUs have no need of. */
 function turns(model: ModelShape, options: LedgerOptions): number {
   if (!options.train || options.dtype !== "bf16" || model.head_dim !== TURN_HEAD_DIM) return 0;
-  return TURN * (1 + model.heads * Math.ceil(ranksTokens(options) / TURN_QUERIES));
+  const heads = model.heads / (options.headGroups ?? 1);
+  return TURN * (1 + heads * Math.ceil(ranksTokens(options) / TURN_QUERIES));
 }
 
 /** Numbers. */

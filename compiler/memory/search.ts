@@ -48,7 +48,9 @@ export interface LayoutSpace {
   readonly rings: readonly number[];
   /** Rows at once on a ring. */
   readonly micros: (ring: number) => readonly number[];
-  /** Rows, 0 for all. Every list falls; so does the memory. */
+  /** Of heads; this list alone rises. Along each list that follows, and `micros`, the memory falls. */
+  readonly groups: readonly number[];
+  /** Rows, 0 for all. */
   readonly tiles: readonly number[];
   readonly chunks: readonly number[];
 }
@@ -57,6 +59,7 @@ export interface LayoutSpace {
 export interface Choice extends StageMemory {
   readonly moments: Lying;
   readonly gradients: Lying;
+  readonly headGroups: number;
   /** null: of a family without an engine. */
   readonly ledger: PlanLedger | null;
   readonly host: { readonly [term: string]: number };
@@ -109,7 +112,7 @@ export function ofSteps(needs: StageNeeds, space: LayoutSpace, { choice, fits, l
   return { choice: { ...choice, train: needs.train, ...timeOf(needs, space, choice) }, fits, looked };
 }
 
-type Chosen = Way & Pick<StageMemory, "microBatch" | "mlpTile" | "lossChunk">;
+type Chosen = Way & Pick<Choice, "microBatch" | "headGroups" | "mlpTile" | "lossChunk">;
 
 /**
  * Time depends on what is computed again and what is moved, and, in a contiguous ring, on its size: these are visited from
@@ -123,24 +126,27 @@ function search(needs: StageNeeds, space: LayoutSpace): Found {
   const look = (
     { way, time }: TimedWay,
     microBatch: number,
+    headGroups: number,
     mlpTile: number,
     lossChunk: number,
   ): Choice | undefined => {
     looked++;
-    const choice = layoutOf(needs, space, { ...way, microBatch, mlpTile, lossChunk }, time);
+    const choice = layoutOf(needs, space, { ...way, microBatch, headGroups, mlpTile, lossChunk }, time);
     const takes = share(choice, needs.hardware);
     if (!frugal || takes < frugal.takes) frugal = { choice, takes };
     return takes <= 1 ? choice : undefined;
   };
+  const mostGroups = space.groups.at(-1)!;
   const leastTile = space.tiles.at(-1)!;
   const leastChunk = space.chunks.at(-1)!;
   for (const way of waysByTime(needs, space)) {
     const micros = space.micros(way.way.ring);
-    if (!look(way, micros.at(-1)!, leastTile, leastChunk)) continue;
-    const microBatch = micros.find((rows) => look(way, rows, leastTile, leastChunk))!;
-    const mlpTile = space.tiles.find((rows) => look(way, microBatch, rows, leastChunk))!;
+    if (!look(way, micros.at(-1)!, mostGroups, leastTile, leastChunk)) continue;
+    const microBatch = micros.find((rows) => look(way, rows, mostGroups, leastTile, leastChunk))!;
+    const headGroups = space.groups.find((count) => look(way, microBatch, count, leastTile, leastChunk))!;
+    const mlpTile = space.tiles.find((rows) => look(way, microBatch, headGroups, rows, leastChunk))!;
     for (const lossChunk of space.chunks) {
-      const choice = look(way, microBatch, mlpTile, lossChunk);
+      const choice = look(way, microBatch, headGroups, mlpTile, lossChunk);
       if (choice) return { choice, fits: true, looked };
     }
   }

@@ -28,6 +28,7 @@ export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParall
     gradients: gradientsMayWait(needs, devices) ? ["device", "host"] : ["device"],
     rings: rings(devices, layout, needs),
     micros: (ring) => microBatches(Math.max(1, Math.ceil((needs.sequences * ring) / devices)), ring, needs),
+    groups: computed ? divisors(model.kv_heads) : [1],
     tiles: mlpTiles[hardware.kind],
     chunks: logitsBytes.map((bytes) => chunkOf(bytes, model)),
   };

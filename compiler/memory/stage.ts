@@ -22,6 +22,8 @@ export interface StageMemory {
   readonly lossChunk: number;
   /** 0: all rows. */
   readonly mlpTile: number;
+  /** Groups of heads whose attention is computed one after the other. Default: 1. */
+  readonly headGroups?: number | undefined;
   readonly offload: PlanMemory["offload"];
   /** Where the layers' gradients lie. Default: device. */
   readonly gradients?: "device" | "host" | undefined;
@@ -43,6 +45,7 @@ export function stageMemory({ model }: { readonly model: PlanModel }, stage: Pla
     checkpointEvery: memory.checkpoint_every,
     lossChunk: memory.loss_chunk,
     mlpTile: memory.mlp_tile,
+    headGroups: memory.head_groups,
     offload: memory.offload,
     gradients: memory.gradients,
     moments: memory.moments,
@@ -59,6 +62,7 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
     checkpointEvery: stage.checkpointEvery,
     lossChunk: stage.lossChunk,
     mlpTile: stage.mlpTile,
+    ...(stage.headGroups !== undefined && { headGroups: stage.headGroups }),
     offload: stage.offload !== "none",
     hostGradients: stage.gradients === "host",
     hostMoments: stage.moments === "host",

@@ -1422,6 +1422,41 @@ export const language: LanguageDefinition = {
           "group": null,
           "path": null
         },
+        "head_groups": {
+          "name": "head_groups",
+          "doc": "Groups of key-value heads, with the queries that read them, whose attention is computed one after the other; a divisor of the model's `kv_heads`. The gradients of queries, keys and values, and what a ring keeps and sends on, exist for one group at a time.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "memory { head_groups = 8 }"
+          ],
+          "papers": [],
+          "type": {
+            "kind": "union",
+            "of": [
+              {
+                "kind": "count"
+              },
+              {
+                "kind": "choice",
+                "choices": [
+                  "auto"
+                ]
+              }
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": 1,
+          "max": 65536,
+          "minIncluded": true,
+          "choices": {
+            "auto": "as few as fit"
+          },
+          "group": null,
+          "path": null
+        },
         "offload": {
           "name": "offload",
           "doc": "Where the layer inputs that `checkpoint = every(…)` keeps wait for the backward pass, all but the last two.",

@@ -91,6 +91,17 @@ export interface Memory extends Block {
    */
   mlp_tile?: Count | "auto" | "none";
   /**
+   * Groups of key-value heads, with the queries that read them, whose attention is computed one after the other; a divisor of the model's
+   * `kv_heads`. The gradients of queries, keys and values, and what a ring keeps and sends on, exist for one group at a time.
+   *
+   * @default auto
+   * @min 1
+   * @max 65536
+   * @choice auto: as few as fit
+   * @example memory { head_groups = 8 }
+   */
+  head_groups?: Count | "auto";
+  /**
    * Where the layer inputs that `checkpoint = every(…)` keeps wait for the backward pass, all but the last two.
    *
    * @default auto

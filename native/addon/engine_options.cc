@@ -54,6 +54,7 @@ MemoryPlan parse_memory(Napi::Env env, const Options &o) {
   m.checkpoint_every = o.integer("checkpointEvery");
   m.loss_chunk = o.integer("lossChunk");
   if (o.has("mlpTile")) m.mlp_tile = o.integer("mlpTile");
+  if (o.has("headGroups")) m.head_groups = o.integer("headGroups");
   if (o.has("offload")) {
     const Options offload = o.object("offload");
     const std::string to = offload.string("to");

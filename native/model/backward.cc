@@ -62,34 +62,46 @@ void Llama::feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat 
   ops_.rmsnorm_backward(dx, true, gradient(p.post_norm), hidden(), b.x2, b.rstd2, norm);
 }
 
-// From the gradient of the queries and keys that attention read to that of those which the projection made, in place.
-void Llama::queries_keys_backward(int64_t layer, const LayerBuffers &b, ctx_mat dqk) const {
+// From the gradient of a group's queries and keys that attention read to that of those which the projection made, in place.
+void Llama::queries_keys_backward(int64_t layer, const LayerBuffers &b, int64_t group, ctx_mat dqk) const {
   const LayerParameters &p = parameters_.layers[(size_t)layer];
-  const int64_t heads = shape_.qk_heads(), d = shape_.head_dim;
-  ops_.rope(dqk, heads, d, at(layout_.cos), at(layout_.sin), true);
-  for (int64_t head = 0; shape_.qk_norm && head < heads; head++) {
-    const int norm = head < shape_.heads ? p.q_norm : p.k_norm;
-    const ctx_mat dx = cols(dqk, head * d, d);
+  const int64_t d = shape_.head_dim, count = dqk.cols / d, queries = shape_.heads / layout_.head_groups, keys = count - queries;
+  ops_.rope(dqk, count, d, at(layout_.cos), at(layout_.sin), true);
+  for (int64_t i = 0; shape_.qk_norm && i < count; i++) {
+    const bool query = i < queries;
+    const int64_t head = query ? group * queries + i : shape_.heads + group * keys + i - queries; // of all queries, then keys
+    const int norm = query ? p.q_norm : p.k_norm;
+    const ctx_mat dx = cols(dqk, i * d, d);
     ops_.rmsnorm_backward(dx, false, gradient(norm), dx, cols(b.qkv, head * d, d), at(layout_.qk_rstd) + head * n_, floats(weight(norm)));
   }
 }
 
-// x2 = x + o Wo^T, o = attention(rope(q), rope(k), v), qkv = norm(x) Wqkv^T.
+// x2 = x + o Wo^T, o = attention(rope(q), rope(k), v), qkv = norm(x) Wqkv^T. Gradients of q, k, v are formed for a group of heads at a time; one of
+// several replaces the q, k, v that it is of, which no other group reads.
 void Llama::attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const {
   const LayerParameters &p = parameters_.layers[(size_t)layer];
-  const int64_t q = shape_.q_width(), kv = shape_.kv_width();
-  const ctx_mat d_o = activation(layout_.h, n_, q), dqkv = local(layout_.dqkv, shape_.qkv_width());
+  const int64_t groups = layout_.head_groups, q = shape_.q_width() / groups, kv = shape_.kv_width() / groups;
+  const ctx_mat d_o = activation(layout_.h, n_, shape_.q_width()), d_group = local(layout_.dqkv, q + 2 * kv);
 
   adapter_gradient(p.o, dx);
   weight_gradient(p.o, b.o, dx);
   input_gradient(p.o, d_o, dx);
 
-  ops_.zero(dqkv);
   if (shape_.qk_norm) normalize_and_rotate(layer, b); // its buffer holds those of another layer
-  RingAttentionGrad call{attention(layer, b), d_o, cols(dqkv, 0, q), cols(dqkv, q, kv), cols(dqkv, q + kv, kv)};
-  const ctx_status status = ring_attention_backward(*ops_.table, ops_.device, ring_, call, at(layout_.ring));
-  if (status != CTX_OK) throw Failure(status, "attention_backward: " + ring_.error);
-  queries_keys_backward(layer, b, cols(dqkv, 0, q + kv));
+  for (int64_t group = 0; group < groups; group++) {
+    const ctx_mat dq = cols(d_group, 0, q), dk = cols(d_group, q, kv), dv = cols(d_group, q + kv, kv);
+    ops_.zero(d_group);
+    const RingAttentionGrad call{attention(layer, b, group, groups), cols(d_o, group * q, q), dq, dk, dv};
+    const ctx_status status = ring_attention_backward(*ops_.table, ops_.device, ring_, call, at(layout_.ring));
+    if (status != CTX_OK) throw Failure(status, "attention_backward: " + ring_.error);
+    queries_keys_backward(layer, b, group, cols(d_group, 0, q + kv));
+    if (groups == 1) break;
+    const int64_t keys = groups * q, values = keys + groups * kv;
+    ops_.copy(cols(b.qkv, group * q, q), dq);
+    ops_.copy(cols(b.qkv, keys + group * kv, kv), dk);
+    ops_.copy(cols(b.qkv, values + group * kv, kv), dv);
+  }
+  const ctx_mat dqkv = groups == 1 ? d_group : b.qkv;
 
   const float *norm = floats(weight(p.input_norm));
   ops_.rmsnorm(hidden(), b.rstd1, b.x, no_matrix, norm, shape_.eps);

@@ -127,18 +127,19 @@ const int32_t *Llama::visible_from(int64_t layer) const {
   return reinterpret_cast<const int32_t *>(at(shape_.windowed(layer) ? layout_.window_starts : layout_.starts));
 }
 
-RingAttention Llama::attention(int64_t layer, const LayerBuffers &b) const {
-  const int64_t q = shape_.q_width(), kv = shape_.kv_width();
+// Attention of the `group`-th of so many equal groups of key-value heads and the query heads that read them.
+RingAttention Llama::attention(int64_t layer, const LayerBuffers &b, int64_t group, int64_t groups) const {
+  const int64_t q = shape_.q_width(), kv = shape_.kv_width(), own_q = q / groups, own_kv = kv / groups;
   const ctx_mat qk = queries_keys(b);
   RingAttention a{};
   a.tokens = sequence_;
-  a.q = cols(qk, 0, q);
-  a.k = cols(qk, q, kv);
-  a.v = cols(b.qkv, q + kv, kv);
-  a.o = b.o;
-  a.lse = b.lse;
-  a.heads = (int32_t)shape_.heads;
-  a.kv_heads = (int32_t)shape_.kv_heads;
+  a.heads = (int32_t)(shape_.heads / groups);
+  a.kv_heads = (int32_t)(shape_.kv_heads / groups);
+  a.q = cols(qk, group * own_q, own_q);
+  a.k = cols(qk, q + group * own_kv, own_kv);
+  a.v = cols(b.qkv, q + kv + group * own_kv, own_kv);
+  a.o = cols(b.o, group * own_q, own_q);
+  a.lse = b.lse + group * a.heads * n_;
   a.head_dim = (int32_t)shape_.head_dim;
   a.scale = 1.0f / std::sqrt((float)shape_.head_dim);
   a.start = visible_from(layer);
@@ -147,9 +148,13 @@ RingAttention Llama::attention(int64_t layer, const LayerBuffers &b) const {
   return a;
 }
 
+// In groups for what a ring keeps beside its result; one rank keeps nothing.
 void Llama::attend(int64_t layer, const LayerBuffers &b) const {
-  const ctx_status status = ring_attention_forward(*ops_.table, ops_.device, ring_, attention(layer, b), at(layout_.ring));
-  if (status != CTX_OK) throw Failure(status, "attention_forward: " + ring_.error);
+  const int64_t groups = ring_.world > 1 ? layout_.head_groups : 1;
+  for (int64_t group = 0; group < groups; group++) {
+    const ctx_status status = ring_attention_forward(*ops_.table, ops_.device, ring_, attention(layer, b, group, groups), at(layout_.ring));
+    if (status != CTX_OK) throw Failure(status, "attention_forward: " + ring_.error);
+  }
 }
 
 // x2 = x + o Wo^T;  h = norm(x2).

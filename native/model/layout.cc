@@ -63,6 +63,10 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   const int64_t n = r.tokens = zigzag_local_max(plan.max_tokens, ring);
   const ctx_dtype dtype = r.dtype = plan.activations;
   const int64_t every = plan.train ? plan.checkpoint_every : 0;
+  const int64_t groups = r.head_groups = plan.head_groups;
+  if (groups < 1 || s.kv_heads % groups != 0)
+    fail(CTX_ERR_ARGUMENT, "memory plan: headGroups is %lld, expected a divisor of the %lld key-value heads", (long long)groups, (long long)s.kv_heads);
+  const int32_t heads = (int32_t)(s.heads / groups), kv_heads = (int32_t)(s.kv_heads / groups), head_dim = (int32_t)s.head_dim;
   r.mlp_rows = plan.mlp_tile == 0 ? n : std::min(n, plan.mlp_tile);
   r.keeps_gate_up = plan.train && every == 0;
 
@@ -110,7 +114,7 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   r.qk_rstd = placer.take(work, n, s.qk_norm ? s.qk_heads() : 0);
   if (plan.train) {
     r.dx = placer.take(work, n, s.hidden);
-    r.dqkv = placer.take(work, n, s.qkv_width());
+    r.dqkv = placer.take(work, n, s.qkv_width() / groups);
     r.d_act = placer.take(work, r.mlp_rows, s.ffn, dtype);
     r.dxa = placer.take(work, n, adapter_width);
   }
@@ -121,9 +125,8 @@ RankLayout place_rank(const ModelShape &s, int64_t adapter_width, const MemoryPl
   r.window_starts = placer.take(work, s.window > 0 ? n : 0);
   r.nll = placer.take(work, plan.loss_chunk);
   r.correct = placer.take(work, (plan.loss_chunk + 3) / 4);
-  size_t ring_bytes = ring_forward_workspace(plan.max_tokens, ring, (int32_t)s.heads, (int32_t)s.kv_heads, (int32_t)s.head_dim, dtype);
-  if (plan.train)
-    ring_bytes = std::max(ring_bytes, ring_backward_workspace(plan.max_tokens, ring, (int32_t)s.heads, (int32_t)s.kv_heads, (int32_t)s.head_dim, dtype));
+  size_t ring_bytes = ring_forward_workspace(plan.max_tokens, ring, heads, kv_heads, head_dim, dtype);
+  if (plan.train) ring_bytes = std::max(ring_bytes, ring_backward_workspace(plan.max_tokens, ring, heads, kv_heads, head_dim, dtype));
   r.ring = placer.take(work, (int64_t)(ring_bytes + 3) / 4);
   r.floats = placer.floats();
   return r;

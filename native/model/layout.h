@@ -52,13 +52,15 @@ struct RankLayout {
   // Bekman et al. 2025, arXiv 2506.13996), except where every activation is kept.
   int64_t mlp_rows = 0;
   bool keeps_gate_up = false;
+  // Attention's gradients, and what a ring keeps and sends on, exist for one of so many groups of heads at a time: heads know nothing of each other.
+  int64_t head_groups = 1;
   GradientPlaces gradients;
   std::vector<LayerSpans> slots; // layer i uses slot i % slots.size()
   std::vector<int64_t> x;        // * [n, hidden] input of layer i, and at the end that of the final norm
   int64_t offload_slots = 0, offload_bytes = 0; // inputs that wait outside the arena, and the size of each
   int64_t final_rstd = 0;
   int64_t logits = 0, picked = 0;      // [loss_chunk, vocab], * [loss_chunk, hidden]
-  int64_t h = 0, dx = 0, dqkv = 0;     // * [n, max(hidden, q_width)], [n, hidden], [n, qkv_width]
+  int64_t h = 0, dx = 0, dqkv = 0;     // * [n, max(hidden, q_width)], [n, hidden], [n, qkv_width / head_groups]
   int64_t gate_up = 0, act = 0, d_act = 0; // * [mlp_rows, 2 ffn], * [mlp_rows, ffn] twice
   int64_t xa = 0, dxa = 0;             // [n, adapter_width]: x A^T and its gradient
   int64_t qk = 0, qk_rstd = 0;         // * [n, qk_heads * head_dim] queries and keys after their norm and RoPE, [qk_heads, n]; only with qk_norm

@@ -95,7 +95,7 @@ class Llama {
   void stage(const LocalTokens &tokens);
   ctx_mat queries_keys(const LayerBuffers &b) const;
   const int32_t *visible_from(int64_t layer) const;
-  RingAttention attention(int64_t layer, const LayerBuffers &b) const;
+  RingAttention attention(int64_t layer, const LayerBuffers &b, int64_t group, int64_t groups) const;
 
   // linear.cc
   void linear(ctx_mat y, ctx_mat x, const Linear &l) const;
@@ -121,7 +121,7 @@ class Llama {
   void fetch_input(int64_t layer);
 
   // backward.cc
-  void queries_keys_backward(int64_t layer, const LayerBuffers &b, ctx_mat dqk) const;
+  void queries_keys_backward(int64_t layer, const LayerBuffers &b, int64_t group, ctx_mat dqk) const;
   void rebuild(int64_t first, int64_t last) const;
   void feed_forward_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const;
   void attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx) const;

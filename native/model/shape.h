@@ -53,6 +53,7 @@ struct MemoryPlan {
   int64_t checkpoint_every = 0; // 0: keep every activation; n: keep each n-th layer's input, recompute the rest
   int64_t loss_chunk = 0;       // rows of logits formed at once
   int64_t mlp_tile = 1024;      // rows of the MLP computed at once; 0: all
+  int64_t head_groups = 1;      // groups of key-value heads, with the queries that read them, whose attention is computed one after the other
   Offload offload = Offload::none; // of checkpoints; the last two stay in the arena
   std::string offload_folder;   // of the file
   bool host_gradients = false;  // the layers' gradients add up in the host's memory (host_gradients.h); of one rank that trains all weights

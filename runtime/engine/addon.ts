@@ -46,6 +46,8 @@ export interface NativeMemoryPlan {
   lossChunk: number;
   /** Rows of the MLP computed at once; 0: all. Default: 1024. */
   mlpTile?: number;
+  /** Groups of key-value heads, with the queries that read them, whose attention is computed one after the other. Default: 1. */
+  headGroups?: number;
   /**
    * Saved layer inputs (all but the last two) wait outside the arena: in a file without a name in `folder`, on a disk, or in
    * the host's memory. Absent: in the arena.

@@ -139,7 +139,7 @@ function expectFree(plan: Plan, stage: PlanStage, machine: Machine, root: string
 /** The cheapest change to a stage after which its arena takes no more than `left`. */
 function change(plan: Plan, stage: PlanStage, left: number): string {
   const hardware = { ...plan.hardware, kind: "cpu" as const, device_bytes: left, host_bytes: left };
-  const fields = ["checkpoint", "offload", "micro_batch", "mlp_tile", "loss_chunk"] as const;
+  const fields = ["checkpoint", "offload", "micro_batch", "head_groups", "mlp_tile", "loss_chunk"] as const;
   return cheapestChange({ ...stage, model: plan.model, hardware }, stage, fields).words;
 }
 

@@ -67,7 +67,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, f
 }
 
 function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
-  const { offload, gradients, moments } = stage.memory;
+  const { offload, gradients, moments, head_groups: headGroups } = stage.memory;
   const gpus = gpusOf(machine, stage);
   const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
@@ -78,6 +78,7 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
       checkpointEvery: stage.memory.checkpoint_every,
       lossChunk: stage.memory.loss_chunk,
       mlpTile: stage.memory.mlp_tile,
+      ...(headGroups !== undefined && { headGroups }),
       ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
       ...(gradients === "host" && { gradients }),
       ...(moments === "host" && { moments }),

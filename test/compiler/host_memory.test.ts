@@ -35,9 +35,13 @@ test("all weights of an 8B model learn at 128K on one H200 where the moments wai
   );
 });
 
-test("on an H100 the gradients wait too; the message says what would fit", () => {
-  const { memory } = stageOf("preset = h100");
+test("on an H100 the gradients wait too if attention is computed for all heads at once; the message says what would fit", () => {
+  const grouped = stageOf("preset = h100").memory;
+  expect(grouped).toMatchObject({ moments: "host", head_groups: 2 });
+  expect(grouped).not.toHaveProperty("gradients");
+  const { memory } = stageOf("preset = h100", "head_groups = 1");
   expect(memory).toMatchObject({ moments: "host", gradients: "host" });
+  expect(memory).not.toHaveProperty("head_groups");
   // Of 32 layers two stay, with the embedding and the output.
   const embeddings = 2 * 128_256 * 4096;
   const layer = 4 * Math.ceil((parameters - embeddings) / 32);

@@ -163,6 +163,7 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
   // They come and go on the queue of transfers, each as late as it may, then as early as it may; a step that is given up leaves some on
   // their way.
   test.each<[string, string, Partial<NativeMemoryPlan>, number]>([
+    ["moments, and heads in groups,", "0", { moments: "host", headGroups: 2 }, 2],
     ["moments", "0", { moments: "host" }, 1],
     ["moments", "1", { moments: "host" }, 2],
     ["gradients", "0", { gradients: "host" }, 1],
@@ -277,7 +278,7 @@ async function layered(memory: Partial<NativeMemoryPlan>, ring = 1): Promise<Nat
   const engine = loadAddon().createEngine({
     ...{ device: "cuda", threads: ring, ring },
     model: {
-      ...{ vocabSize: 61, hiddenSize: 16, intermediateSize: 24, layers: 5, heads: 2, kvHeads: 1, headDim: 8 },
+      ...{ vocabSize: 61, hiddenSize: 16, intermediateSize: 24, layers: 5, heads: 4, kvHeads: 2, headDim: 8 },
       ...{ rmsNormEps: 1e-5, tieWordEmbeddings: true },
     },
     memory: { maxTokens: 32, train: true, checkpointEvery: 1, lossChunk: 16, kvCacheTokens: 0, ...memory },

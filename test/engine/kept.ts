@@ -78,6 +78,7 @@ export const runs = fc.record({
   checkpointEvery: fc.integer({ min: 0, max: 2 }),
   lossChunk: fc.constantFrom(1, 64, 600),
   mlpTile: fc.constantFrom(0, 50),
+  grouped: fc.boolean(),
   kvCacheTokens: fc.constantFrom(0, 40),
   ring: fc.constantFrom(1, 1, 2),
   dtype: fc.constantFrom("f32" as const, "bf16" as const),
@@ -87,10 +88,13 @@ export const runs = fc.record({
 /** A shape and a run as the ledger takes them. */
 export function given(
   { group, ...model }: FcValue<typeof shapes>,
-  { chunk, lora, threads: _, ...run }: FcValue<typeof runs>,
+  { chunk, lora, grouped, threads: _, ...run }: FcValue<typeof runs>,
 ): { shape: ModelShape; options: LedgerOptions } {
   const shape = { ...model, heads: model.kv_heads * group };
   const kvCacheTokens = run.ring > 1 ? 0 : run.kvCacheTokens;
   const maxTokens = Math.max(run.ring === 1 ? chunk : 2 * run.ring * chunk, kvCacheTokens);
-  return { shape, options: { ...run, kvCacheTokens, maxTokens, ...(lora && { lora }) } };
+  return {
+    shape,
+    options: { ...run, headGroups: grouped ? model.kv_heads : 1, kvCacheTokens, maxTokens, ...(lora && { lora }) },
+  };
 }

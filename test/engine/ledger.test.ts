@@ -32,6 +32,7 @@ const plans = fc.record({
   kvCacheTokens: fc.integer({ min: 0, max: 500 }),
   ring: fc.integer({ min: 1, max: 4 }),
   mlpTile: fc.integer({ min: 0, max: 700 }),
+  grouped: fc.boolean(),
   offload: fc.boolean(),
   waitingGradients: fc.boolean(),
   hostMoments: fc.boolean(),
@@ -45,10 +46,11 @@ test("the ledger is what the engine allocates, to the byte", async () => {
       plans,
       async (
         { group, windowed, ...model },
-        { chunkTokens, lora, alsoTrain, offload, waitingGradients, hostMoments, ...plan },
+        { chunkTokens, lora, alsoTrain, grouped, offload, waitingGradients, hostMoments, ...given },
       ) => {
         const layers = Array.from({ length: model.layers }, (_, layer) => layer % 2 === 0);
         const window = windowed === null ? null : { tokens: windowed, layers };
+        const plan = { ...given, headGroups: grouped ? model.kv_heads : 1 };
         const shape = { ...model, heads: model.kv_heads * group, window };
         const hostGradients = waitingGradients && plan.ring === 1 && !lora;
         const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;

@@ -86,4 +86,10 @@ export const parallel = {
     message`stage ${"stage"} needs ${"need"}, and ${"machine"}`,
     message`no hardware is named: write what it is to run on, such as hardware { preset = h100  devices = 8 }`,
   ),
+  CTX7016: entry(
+    "error",
+    "heads do not split into groups",
+    message`${"groups"} groups do not divide the model's ${"kv_heads"} key-value heads`,
+    message`a group holds whole key-value heads: ${"legal"}`,
+  ),
 } as const;
