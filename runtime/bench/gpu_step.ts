@@ -1,6 +1,6 @@
 /**
  * node gpu_step.js [--model llama-3-8b|tiny] [--layers N] [--length N] [--method full|lora] [--dtype bf16|f32] [--steps N]
- *                  [--memory 'checkpoint = every(8)'] [--device cuda|cpu] [--threads N]
+ *                  [--seconds N] [--memory 'checkpoint = every(8)'] [--device cuda|cpu] [--threads N]
  *
  * Training steps of a model of random weights on one row of random tokens: the plan that the compiler makes for this machine, with the engine
  * that `ctx run` makes of it and its checks before. Prints a JSON document a line, each as soon as it is known:
@@ -8,7 +8,7 @@
  * - `plan`: what was chosen, the ledger, what lies beside it, FLOPs of a step and the seconds that are expected of it;
  * - `engine`: seconds that its memory took, and what it holds;
  * - `ready`: seconds that the weights took;
- * - `step`, one each: seconds, of them those of AdamW; tokens/s; the loss; scratch of the kernels;
+ * - `step`, one each, as many as `--seconds` leave time for: seconds, of them those of AdamW; tokens/s; the loss; scratch of the kernels;
  * - `failed`: why there is nothing more, and the exit status is 3.
  *
  * test/gpu/step.py runs it, watches the memory, and runs PyTorch beside it.
@@ -28,9 +28,10 @@ import { planStep, SHAPES, type StepRecipe } from "./gpu_step_plan.ts";
 
 const say = (kind: string, values: object) => process.stdout.write(`${JSON.stringify({ kind, ...values })}\n`);
 
-function whole(name: string, text: string): number {
+function whole(name: string, text: string, least = 1): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, not "${text}"`);
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`--${name} must be a whole number from ${least}, not "${text}"`);
   return value;
 }
 
@@ -40,7 +41,15 @@ function choice<T extends string>(name: string, text: string, known: readonly T[
   return found;
 }
 
-function readOptions(cores: number): { recipe: StepRecipe; device: Machine["device"]; threads: number } {
+interface Options {
+  recipe: StepRecipe;
+  device: Machine["device"];
+  threads: number;
+  /** Of the process: no step begins that would not end in time. */
+  seconds: number;
+}
+
+function readOptions(cores: number): Options {
   const { values } = parseArgs({
     options: {
       model: { type: "string", default: "llama-3-8b" },
@@ -49,6 +58,7 @@ function readOptions(cores: number): { recipe: StepRecipe; device: Machine["devi
       method: { type: "string", default: "full" },
       dtype: { type: "string", default: "bf16" },
       steps: { type: "string", default: "3" },
+      seconds: { type: "string" },
       memory: { type: "string", default: "" },
       device: { type: "string", default: "cuda" },
       threads: { type: "string", default: String(cores) },
@@ -58,7 +68,7 @@ function readOptions(cores: number): { recipe: StepRecipe; device: Machine["devi
   return {
     recipe: {
       shape: values.layers === undefined ? shape : { ...shape, layers: whole("layers", values.layers) },
-      length: whole("length", values.length),
+      length: whole("length", values.length, 2), // the last token predicts nothing
       method: choice("method", values.method, ["full", "lora"]),
       dtype: choice("dtype", values.dtype, ["bf16", "f32"]),
       steps: whole("steps", values.steps),
@@ -66,6 +76,7 @@ function readOptions(cores: number): { recipe: StepRecipe; device: Machine["devi
     },
     device: choice("device", values.device, ["cuda", "cpu"]),
     threads: whole("threads", values.threads),
+    seconds: values.seconds === undefined ? Number.POSITIVE_INFINITY : whole("seconds", values.seconds),
   };
 }
 
@@ -109,7 +120,7 @@ function sayPlan(plan: Plan, stage: PlanStage, device: Machine["device"]): void 
 async function main(): Promise<void> {
   const addon = loadAddon();
   const { cores, cuda } = addon.describe();
-  const { recipe, device, threads } = readOptions(cores);
+  const { recipe, device, threads, seconds: allowed } = readOptions(cores);
   const machine: Machine = { addon, device, threads };
   if (device === "cuda") expectCuda(addon);
   // A container may have less than the machine.
@@ -153,6 +164,7 @@ async function main(): Promise<void> {
       grad_norm: gradNorm,
       scratch: engine.memory().scratch,
     });
+    if (performance.now() / 1000 + seconds > allowed) break;
   }
   await engine.close();
 }

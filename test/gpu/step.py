@@ -30,6 +30,7 @@ import time
 from pathlib import Path
 
 import check
+from lifetime import end_with_parent
 from step_model import CONVENTION, SHAPES, model_flops, rate
 from used_memory import GB, Watch, resident
 
@@ -56,13 +57,23 @@ class Step:
         if options.device == "cuda" and not self.library():
             return
         own = {name: getattr(options, name) for name in ("model", "layers", "length", "method", "steps", "memory", "device")}
+        # Its own end comes first, so that it can say what it has.
+        own["seconds"] = max(1, int(self.check.left() - 10))
         words = [word for name, value in own.items() if value != "" for word in (f"--{name}", str(value))]
         library = {"CTX_CUDA_LIBRARY": str(self.check.library)} if self.check.library else {}
         environment = {**os.environ, **check.torch_cublaslt(), **library}
         # What is in use before: the process that is to come holds nothing yet.
         watch = Watch(options.device) if options.device == "cuda" else None
         process = subprocess.Popen(
-            [self.check.node, str(program), *words], cwd=app, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+            [self.check.node, str(program), *words],
+            cwd=app,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         watch = watch or Watch(options.device, process.pid)
         try:
@@ -103,6 +114,17 @@ class Step:
             self.ctx()
         if self.options.side != "ctx":
             self.torch()
+        if self.options.side == "both":
+            self.beside()
+
+    def beside(self):
+        """The longest rows of both, and how much faster ctx is where both took the same."""
+        rates = {part: {row["length"]: row["tokens_per_second"] for row in self.rows.rows if row["part"] == part and "tokens_per_second" in row} for part in ("ctx", "torch")}
+        if all(rates.values()):
+            longest = {part: max(own.items()) for part, own in rates.items()}
+            told = "; ".join(f"{part} {length} tokens at {per_second:,.0f} tokens/s" for part, (length, per_second) in longest.items())
+            same = [f"at {length} tokens ctx is {rates['ctx'][length] / rates['torch'][length]:.2f} times as fast" for length in rates["ctx"] if length in rates["torch"]]
+            self.rows.add("beside", f"{self.options.method}: longest rows measured", "INFO", "; ".join([told, *same]), rates=rates)
 
 
 class Ctx:
@@ -112,7 +134,7 @@ class Ctx:
         self.step, self.watch, self.process = step, watch, process
         self.options, self.shape, self.rows = step.options, step.shape, step.rows
         self.plan, self.times, self.losses, self.host, self.rest = None, [], [], 0, []
-        self.last = {}
+        self.last, self.allocated = {}, False
 
     def what(self, more):
         return f"{self.options.method}, {self.options.length} tokens: {more}"
@@ -152,7 +174,7 @@ class Ctx:
         if status is not None and status != 0 and self.last.get("kind") != "failed":
             rest = "\n".join(self.rest)
             self.add("program", "FAIL", f"status {status}: {check.last_line(rest)}", output=rest[-4000:])
-        self.close(len(self.times) == self.options.steps)
+        self.close(status == 0)
 
     def on_plan(self, said):
         self.plan = said
@@ -163,6 +185,7 @@ class Ctx:
         self.add("plan", "INFO", figures, plan=said)
 
     def on_engine(self, said):
+        self.allocated = True
         right = said["memory"]["total"] == self.plan["ledger"]["total"]
         figures = f"{said['memory']['total'] / GB:.2f} GB, the ledger's figure" if right else f"{said['memory']['total']} bytes, the ledger has {self.plan['ledger']['total']}"
         self.add("arena", "PASS" if right else "FAIL", f"{figures}; {self.used()}; {said['seconds']:.1f} s", memory=said["memory"])
@@ -190,21 +213,29 @@ class Ctx:
 
     def close(self, whole):
         """The rows that sum up what there was, however it ended."""
-        if not self.times:
-            return
+        if self.times:
+            self.sum_up(whole)
+        if self.allocated:
+            self.memory()
+
+    def sum_up(self, whole):
         took = statistics.median(self.times[1:] or self.times)
         flops = self.plan["flops"]["total"] / took
         all_flops = f"{flops / 1e12:.1f} TFLOP/s with what is computed again" + (f" ({flops / self.step.peak:.1%})" if self.step.peak else "")
         expected = math.log(self.shape["vocab_size"])
         right = all(abs(loss / expected - 1) < 0.2 for loss in self.losses)
         figures = f"{took:.2f} s, {self.rate(took)}, {all_flops}; losses {', '.join(f'{loss:.3f}' for loss in self.losses)}, of a guess {expected:.3f}"
-        flops = model_flops(self.shape, self.options.length, self.options.method)
-        self.add("training step", "PASS" if whole and right else "FAIL", figures, seconds=self.times, losses=self.losses, tokens_per_second=self.options.length / took, model_flops=flops)
-        used, need = self.watch.peak(), self.plan["need"]
-        known = self.plan["ledger"]["total"] + self.last["scratch"]
-        figures = f"{used / GB:.3f} GB at most ({self.watch.how}, {self.watch.samples} samples), foreseen {need / GB:.3f} GB: {used / need - 1:+.2%}; arena and kernels' own {known / GB:.3f} GB: {used / known - 1:+.2%}"
-        held = {"used": used, "need": need, "ledger": self.plan["ledger"]["total"], "scratch": self.last["scratch"], "before": self.watch.before}
-        outcome = "INFO" if self.step.peak is None else "PASS" if abs(used / need - 1) <= ALLOWED else "FAIL"
+        length = self.options.length
+        behind = {"seconds": self.times, "losses": self.losses, "length": length, "tokens_per_second": length / took}
+        self.add("training step", "PASS" if whole and right else "FAIL", figures, **behind, model_flops=model_flops(self.shape, length, self.options.method))
+
+    def memory(self):
+        """Against what the plan foresees; of a step that did not end, only for the record."""
+        used, need, arena, own = self.watch.peak(), self.plan["need"], self.plan["ledger"]["total"], self.last.get("scratch", 0)
+        figures = f"{used / GB:.3f} GB at most ({self.watch.how}, {self.watch.samples} samples), foreseen {need / GB:.3f} GB: {used / need - 1:+.2%}"
+        figures += f"; arena and kernels' own {(arena + own) / GB:.3f} GB: {used / (arena + own) - 1:+.2%}"
+        held = {"used": used, "need": need, "ledger": arena, "scratch": own, "before": self.watch.before}
+        outcome = "INFO" if self.step.peak is None or not self.times else "PASS" if abs(used / need - 1) <= ALLOWED else "FAIL"
         self.add("memory", outcome, figures, memory=held)
         self.add("memory of the host", "INFO", f"{self.host / GB:.2f} GB resident at most, foreseen {sum(self.plan['host'].values()) / GB:.2f} GB", host=self.host)
 
@@ -214,7 +245,7 @@ def main():
     parser.add_argument("--method", choices=("full", "lora"), default="full")
     parser.add_argument("--length", type=int, help="tokens of ctx's row; default 131072, of LoRA 262144")
     parser.add_argument("--layers", type=int)
-    parser.add_argument("--steps", type=int, default=3, help="the first is a warm-up where there are more")
+    parser.add_argument("--steps", type=int, default=3, help="at most; the first is a warm-up where there are more")
     parser.add_argument("--memory", default="", help="properties of the recipe's memory block, as `checkpoint = every(8)`; otherwise the compiler chooses")
     parser.add_argument("--side", choices=("ctx", "torch", "both"), default="both")
     parser.add_argument("--lengths", default="16384,32768,65536,131072,262144,524288", help="PyTorch's, until one does not fit")
@@ -233,8 +264,8 @@ def main():
     Path(options.build).mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     step = Step(options)
-    facts = check.machine()
-    print(f"{facts['torch and device']}; {facts['nvidia-smi']}\n{CONVENTION}; peak {options.peak:g} TFLOP/s\n", flush=True)
+    facts = check.machine() if options.device == "cuda" else {"device": "CPU: to test this script"}
+    print(f"{'; '.join(facts.values())}\n{CONVENTION}; peak {options.peak:g} TFLOP/s\n", flush=True)
 
     def save():
         document = {"options": vars(options), "machine": facts, "convention": CONVENTION, "seconds": time.monotonic() - begin, "rows": step.rows.rows}

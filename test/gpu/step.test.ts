@@ -101,7 +101,7 @@ describe.skipIf(!python)("beside PyTorch", () => {
   test("both sides train the same shape, and every row is kept", () => {
     const out = join(folder, "step.json");
     const tiny = ["--device", "cpu", "--model", "tiny", "--layers", "1", "--steps", "1", "--method", "lora"];
-    const words = ["test/gpu/step.py", ...tiny, "--length", "64", "--lengths", "32", "--build", folder, "--out", out];
+    const words = ["test/gpu/step.py", ...tiny, "--length", "32", "--lengths", "32", "--build", folder, "--out", out];
     const { status, stdout, stderr } = spawnSync(python, words, { encoding: "utf8" });
     expect(status, stdout + stderr).toBe(0);
     expect(existsSync(out)).toBe(true);
@@ -109,12 +109,13 @@ describe.skipIf(!python)("beside PyTorch", () => {
       part: string;
       what: string;
       outcome: string;
+      figures: string;
       plan?: { parameters: number };
       parameters?: number;
     }
     const rows: Row[] = JSON.parse(readFileSync(out, "utf8")).rows;
     const told = rows.map(({ part, what, outcome }) => `${outcome} ${part}: ${what}`);
-    const ours = "ctx: lora, 64 tokens:";
+    const ours = "ctx: lora, 32 tokens:";
     expect(told).toEqual([
       `INFO ${ours} plan`,
       `PASS ${ours} arena`,
@@ -125,7 +126,11 @@ describe.skipIf(!python)("beside PyTorch", () => {
       `INFO ${ours} memory of the host`,
       "INFO torch: lora: model",
       "INFO torch: lora, 32 tokens",
+      "INFO beside: lora: longest rows measured",
     ]);
     expect(rows[0]!.plan!.parameters).toBe(rows[7]!.parameters);
+    expect(rows.at(-1)!.figures).toMatch(
+      /^ctx 32 tokens at .*; torch 32 tokens at .*; at 32 tokens ctx is [\d.]+ times as fast$/,
+    );
   });
 });

@@ -10,6 +10,7 @@ is on the same maps and of the same rank as ctx's. Prints a row for each length 
 """
 
 import contextlib
+import gc
 import json
 import logging
 import math
@@ -26,6 +27,7 @@ warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+from lifetime import end_with_parent  # noqa: E402
 from report import say  # noqa: E402
 from step_model import ADAPTED, RANK, SHAPES, climb, model_flops, rate  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
@@ -83,10 +85,11 @@ def make_model(shape, method, longest, device):
 
 def loss_of(model, ids):
     """Mean loss of a row; of the logits only ROWS rows exist at a time, forward and backward."""
-    hidden = model.model(input_ids=ids).last_hidden_state[0, :-1]
+    hidden = model.model(input_ids=ids).last_hidden_state[0]
+    targets = F.pad(ids[0, 1:], (0, 1), value=-100)  # the last token has none
     part = lambda rows, targets: F.cross_entropy(model.lm_head(rows).float(), targets, reduction="sum")
-    parts = [checkpoint(part, hidden[k : k + ROWS], ids[0, 1 + k : 1 + k + ROWS], use_reentrant=False) for k in range(0, len(hidden), ROWS)]
-    return torch.stack(parts).sum() / len(hidden)
+    parts = [checkpoint(part, *pair, use_reentrant=False) for pair in zip(hidden.split(ROWS), targets.split(ROWS))]
+    return torch.stack(parts).sum() / (len(hidden) - 1)
 
 
 def best_attention(shape, device):
@@ -165,6 +168,7 @@ class Side:
             return None
         self.watch.again()
         if self.cuda:
+            gc.collect()  # a step that failed may have left a circle of tensors
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         times = []
@@ -187,11 +191,12 @@ class Side:
             held = {**held, "allocated": torch.cuda.max_memory_allocated(), "reserved": torch.cuda.max_memory_reserved()}
         memory = ", ".join(f"{what} {size / GB:.2f} GB" for what, size in held.items())
         figures = f"{took:.2f} s a step, {rate(self.shape, length, self.method, took, self.peak)}; memory at most: {memory}; loss {loss:.3f}"
-        say(self.name(length), "INFO" if math.isfinite(loss) else "FAIL", figures, seconds=times, tokens_per_second=length / took, memory=held, loss=loss)
+        say(self.name(length), "INFO" if math.isfinite(loss) else "FAIL", figures, seconds=times, length=length, tokens_per_second=length / took, memory=held, loss=loss)
         return True
 
 
 def main():
+    end_with_parent()
     options = json.loads(sys.argv[1])
     side = Side(options)
     climb(options["lengths"], side.measure)
