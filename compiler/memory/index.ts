@@ -11,7 +11,7 @@ export {
   ranksTokens,
 } from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
-export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
+export { CUDA_CODE, CUDA_CONTEXT, CUDA_PEERS, cudaScratchBytes } from "./scratch_cuda.ts";
 export {
   type Choice,
   FILLED,

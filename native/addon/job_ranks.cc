@@ -7,7 +7,6 @@
 #endif
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -51,16 +50,6 @@ struct Place {
   uint64_t machine = 0;
   ProcessorSet processors;
 };
-
-// The same on ranks of one machine or container. Names alone may be alike ("localhost"), and containers of a machine share its boot.
-uint64_t machine_number(const char *host) {
-  std::string text = host, boot;
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  if (file >> boot) text += boot;
-  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
-  for (const char c : text) hash = (hash ^ (uint8_t)c) * 0x100000001b3u;
-  return hash;
-}
 
 // How many ranks run on this machine, the how manieth this is, and how many processors are this one's: of each that several may run on, its part. So ranks that
 // their launcher bound apart have all of their own, and ranks that are bound to nothing have equal shares.

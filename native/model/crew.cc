@@ -28,9 +28,9 @@ Crew::Crew(const Job &processes, int ring, uint64_t layout) : processes(processe
   unfinished_++;
 }
 
-void Crew::open(const Queue &on) {
-  everyone->open(on);
-  if (sequence) sequence->open(on);
+void Crew::open(const Queue &on, int index) {
+  everyone->open(on, index);
+  if (sequence) sequence->open(on, index);
 }
 
 Crew::~Crew() {

@@ -62,8 +62,8 @@ class Crew {
   Crew(const Job &processes, int ring, uint64_t layout);
   ~Crew(); // of the leader: tells the others that this engine is done with
 
-  // All ranks at the same time: makes their rings ready for the memory of this rank's device.
-  void open(const Queue &on);
+  // All ranks at the same time: makes their rings ready for the memory of this rank's device, which has that number.
+  void open(const Queue &on, int index);
 
   bool leads() const { return processes.rank() == 0; }
   int ring() const { return ring_; }

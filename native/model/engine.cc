@@ -30,7 +30,7 @@ Engine::Engine(const EngineOptions &options)
     // The flag is read through a volatile int by kernels; a lock-free atomic int has the same representation.
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t) && std::atomic<int32_t>::is_always_lock_free);
     options.backend->set_cancel(rank->ops.device, reinterpret_cast<const volatile int32_t *>(options.cancelled));
-    if (crew_) crew_->open({*options.backend, rank->ops.device});
+    if (crew_) crew_->open({*options.backend, rank->ops.device}, options_.device);
     const RankLayout &share = layout_.rank; // the store first: what it throws leaves no arena behind
     if (share.offload_slots > 0)
       rank->store = options.memory.offload == Offload::host ? host_store(rank->ops, share.offload_slots, share.offload_bytes)

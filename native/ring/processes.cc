@@ -21,17 +21,13 @@ ProcessRing::~ProcessRing() {
   table_->release(group_);
 }
 
-void ProcessRing::open(const Queue &on) {
+void ProcessRing::open(const Queue &on, int index) {
   if (!on.backend.device_info) return; // its memory is the host's
   try {
-    passage_ = open_passage(*table_, group_, on);
+    passage_ = open_passage(*table_, group_, on, index);
   } catch (const Failure &failure) {
     fail(failure.status, "rank %d on %s: cannot form a ring of devices: %s", rank(), table_->host(), failure.what());
   }
-}
-
-void ProcessRing::close() {
-  if (passage_) passage_->close();
 }
 
 template <class Call> ctx_status ProcessRing::by_passage(const Call &call) {
@@ -42,6 +38,14 @@ template <class Call> ctx_status ProcessRing::by_passage(const Call &call) {
     abort(std::string("on ") + table_->host() + ": " + failure.what());
     return failure.status;
   }
+}
+
+void ProcessRing::settle() {
+  if (passage_ && by_passage([](Passage &passage) { passage.settle(); }) != CTX_OK) throw Failure(CTX_ERR_DEVICE, error_);
+}
+
+void ProcessRing::close() {
+  if (passage_) passage_->close();
 }
 
 ctx_status ProcessRing::start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) {

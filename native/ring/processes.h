@@ -41,7 +41,8 @@ class ProcessRing final : public Transport {
 
   int rank() const override { return table_->rank(group_); }
   int world() const override { return table_->size(group_); }
-  void open(const Queue &on) override;
+  void open(const Queue &on, int index) override;
+  void settle() override;
   std::string way() const override { return passage_ ? passage_->way() : ""; }
   void close() override;
   ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) override;

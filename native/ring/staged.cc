@@ -22,7 +22,7 @@ class Staged final : public Passage {
   }
   ~Staged() override { give_back(); }
 
-  std::string way() const override { return "through the hosts' memory" + (why.empty() ? "" : ": " + why); }
+  std::string way() const override { return "through the hosts' memory, which is slower: " + why; }
 
   void start(int channel, const void *send, void *receive, size_t bytes) override {
     Channel &c = channels[(size_t)channel];
@@ -91,7 +91,5 @@ class Staged final : public Passage {
 std::unique_ptr<Passage> staged_passage(const ctx_ranks &ranks, ctx_group *group, const Queue &on, const std::string &why) {
   return std::make_unique<Staged>(ranks, group, on, why);
 }
-
-std::unique_ptr<Passage> open_passage(const ctx_ranks &ranks, ctx_group *group, const Queue &on) { return staged_passage(ranks, group, on, ""); }
 
 } // namespace ctx

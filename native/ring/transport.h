@@ -28,8 +28,11 @@ public:
   virtual int rank() const = 0;
   virtual int world() const = 0;
 
-  // Once, by all ranks at the same time, before the first transfer: makes ready for this device's memory. Throws a Failure.
-  virtual void open(const Queue &) {}
+  // Once, by all ranks at the same time, before the first transfer: makes ready for the memory of this device, which has that number. Throws a
+  // Failure.
+  virtual void open(const Queue &, int /* index */) {}
+  // Waits until all that was started has come. Throws a Failure where it did not come whole.
+  virtual void settle() {}
   // How transfers go, in words; empty where there is nothing to tell.
   virtual std::string way() const { return ""; }
   // Once, by all ranks, when nothing is under way any more. An end that is destroyed without has failed, or left an operation in its middle:

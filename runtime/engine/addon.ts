@@ -286,6 +286,11 @@ export interface NativeAddon {
   cudaProducts(): string;
   /** How this machine's GPUs reach each other's memory, in words; empty where there are not several. */
   cudaWays(): string;
+  /**
+   * What carries transfers between GPUs of several processes: "NCCL 2.27.5 (/path)", or why there is none for it; empty where there is no CUDA
+   * backend. Opens NCCL, which takes a moment.
+   */
+  cudaPeers(): string;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */

@@ -5,7 +5,7 @@ import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import type { Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
-import { gpusOf, groupsHere, processesOnGpu } from "../train/gpus.ts";
+import { gpusOf, groupsHere, hasPeers, processesOnGpu } from "../train/gpus.ts";
 import { type Machine, processBytes, rankBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
@@ -60,7 +60,7 @@ function needed(plan: Plan, stage: PlanStage, machine: Machine): number {
   if (device === "cpu") return job ? bytesHere(plan, stage, job) : engineBytes(plan, stage);
   if (!job) return engineBytes(plan, stage) + besideArena(plan, stage);
   const processes = processesOnGpu(machine);
-  return processes * rankBytes(plan, stage, job.ranks.size) + besideArena(plan, stage, processes);
+  return processes * rankBytes(plan, stage, job.ranks.size) + besideArena(plan, stage, processes, hasPeers(machine));
 }
 
 /** Refuses a stage whose ranks do not fit on one of the GPUs. */
@@ -161,14 +161,15 @@ function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
 }
 
 /** Refuses what a GPU's stage needs of its host, and what is not there for GPUs. */
-function expectHost(plan: Plan, stage: PlanStage, { job }: Machine, groups: number, root: string): void {
+function expectHost(plan: Plan, stage: PlanStage, machine: Machine, groups: number, root: string): void {
+  const { job } = machine;
   const { offload, moments } = stage.memory;
   if (offload === "disk") {
     const hint =
       "compile the recipe for the GPU (ctx run recipe.ctx --device cuda, or a hardware block), or write memory { offload = host }";
     throw new Failure("run", `the plan's stage ${stage.name} keeps layer inputs on a disk, which is for a CPU`, hint);
   }
-  const need = job ? hostNeedOfJob(plan, stage, job) : hostNeed(plan, stage, groups);
+  const need = job ? hostNeedOfJob(plan, stage, job, hasPeers(machine)) : hostNeed(plan, stage, groups);
   const limit = memoryLimit(root);
   if (limit && sum(need) > limit.bytes)
     throw tooLarge(

@@ -1,6 +1,7 @@
 import {
   CUDA_CODE,
   CUDA_CONTEXT,
+  CUDA_PEERS,
   cudaScratchBytes,
   deviceLedger,
   hostGradientBytes,
@@ -73,15 +74,15 @@ export function hostNeed(plan: Plan, stage: PlanStage, groups: number): MemoryNe
   };
 }
 
-/** The same of the processes of a job here, each with a GPU. */
-export function hostNeedOfJob(plan: Plan, stage: PlanStage, job: Job): MemoryNeed {
+/** The same of the processes of a job here, each with a GPU. `peers`: they need not pass its memory on through the host's. */
+export function hostNeedOfJob(plan: Plan, stage: PlanStage, job: Job, peers: boolean): MemoryNeed {
   const { model } = plan;
   const { sequences, length, parallel, memory } = stage;
   const options = rankMemory(plan, stage, job.ranks.size);
   const each = {
     "offloaded layer inputs": memory.offload === "host" ? offloadedBytes(model, options) : 0,
     [MOMENTS]: hostMomentBytes(model, options),
-    "what processes pass on": stagedBytes(model, options),
+    "what processes pass on": peers ? 0 : stagedBytes(model, options),
     "the program itself": PROGRAM,
   };
   return {
@@ -108,12 +109,13 @@ export function stagedBytes(model: PlanModel, options: LedgerOptions): number {
  * for; other processes that share the GPU have their own.
  *
  * @param processes of a job on this GPU; absent: this one, with all ranks of a ring
+ * @param peers they reach other processes' GPUs by NCCL
  */
-export function besideArena(plan: Plan, stage: PlanStage, processes?: number): number {
+export function besideArena(plan: Plan, stage: PlanStage, processes?: number, peers = false): number {
   const options = ledgerOptions(stageMemory(plan, stage));
   if (processes === undefined) return cudaScratchBytes(plan.model, options) + CUDA_CODE;
   const each = cudaScratchBytes(plan.model, { ...options, ranksHere: 1 }) + CUDA_CODE;
-  return processes * each + (processes - 1) * CUDA_CONTEXT;
+  return processes * (each + (peers ? CUDA_PEERS : 0)) + (processes - 1) * CUDA_CONTEXT;
 }
 
 /** The same for `here` of a stage's `ranks` on one of this process's GPUs. Its context is there, too. */

@@ -26,6 +26,11 @@ export function processesOnGpu({ addon, job }: Machine, env: NodeJS.ProcessEnv =
   return gpus === 1 && env.CUDA_VISIBLE_DEVICES !== undefined ? 1 : Math.ceil(here / Math.max(1, gpus));
 }
 
+/** Whether this process's GPU reaches those of other processes by NCCL, not through the host's memory. Theirs must be able to, too. */
+export function hasPeers({ addon }: Machine): boolean {
+  return /^NCCL \d/.test(addon.cudaPeers());
+}
+
 /** Data-parallel groups that take micro batches of a stage side by side. @throws Failure when a job's ranks do not divide into its rings */
 export function groupsHere(machine: Machine, stage: PlanStage): number {
   const { ring } = stage.parallel;
