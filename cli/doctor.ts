@@ -97,6 +97,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
       { name: "CUDA", ok: native.cuda.available, needed: false, value: cuda(native) },
       ...cudaProducts(native),
       ...cudaWays(native),
+      ...cudaPeers(native),
       mpi(),
     );
   }
@@ -154,6 +155,17 @@ function cudaWays({ cuda }: NativeDescription): Finding[] {
   if (!cuda.available || cuda.devices.length < 2) return [];
   const value = loadAddon().cudaWays();
   return [{ name: "CUDA transfers", ok: value.startsWith("each"), needed: false, value }];
+}
+
+/** How GPUs of several processes pass keys and values on. */
+function cudaPeers(native: NativeDescription): Finding[] {
+  if (!native.cuda.available) return [];
+  const words = loadAddon().cudaPeers();
+  const ok = /^NCCL \d/.test(words);
+  const value = ok
+    ? `${words}, for GPUs of several processes`
+    : `${words}; GPUs of several processes go through the host's memory, which is slower`;
+  return [{ name: "NCCL", ok, needed: false, value }];
 }
 
 /** The MPI that ctx was built with, for runs by several processes. */

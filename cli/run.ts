@@ -92,8 +92,6 @@ async function run(file: string | undefined, options: Options): Promise<void> {
     process.exitCode = await startRanks(options.nproc, withoutNproc(process.argv.slice(2)));
     return;
   }
-  if (launched && options.device === "cuda")
-    throw new Failure("usage", "ranks as processes compute on the CPU", "leave --device cuda out, or run one process");
   const early = launched ? rememberSignals() : () => false;
   const job = launched ? joinJob(loadAddon(), process.env, packageVersion(), options.threads ?? null) : null;
   if (job && job.ranks.rank > 0) return serve(job);

@@ -2,9 +2,16 @@
 
 export { besideArena, deviceNeed } from "./beside.ts";
 export { type Change, cheapestChange, type Field } from "./changes.ts";
-export { deviceLedger, hostGradientBytes, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+export {
+  deviceLedger,
+  hostGradientBytes,
+  hostMomentBytes,
+  type LedgerOptions,
+  offloadedBytes,
+  ranksTokens,
+} from "./ledger.ts";
 export { scratchBytes } from "./scratch.ts";
-export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
+export { CUDA_CODE, CUDA_CONTEXT, CUDA_PEERS, cudaScratchBytes } from "./scratch_cuda.ts";
 export {
   type Choice,
   FILLED,

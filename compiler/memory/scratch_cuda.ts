@@ -26,6 +26,9 @@ export const CUDA_CONTEXT = 512 * MiB;
 /** The code of kernels, cuBLASLt's too, which the driver loads when one is first called; and allocations are rounded up to 2 MiB. Not exact either. */
 export const CUDA_CODE = 256 * MiB;
 
+/** NCCL's buffers, of a GPU that passes memory on to another process's. Not exact either: it depends on the way between the two. */
+export const CUDA_PEERS = 256 * MiB;
+
 /**
  * The most bytes that the kernels of all ranks on one GPU keep beside the arena.
  *

@@ -152,6 +152,12 @@ Napi::Value cuda_products(const Napi::CallbackInfo &info) { return cuda_words(in
 
 Napi::Value cuda_ways(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_ways"); }
 
+Napi::Value cuda_peers(const Napi::CallbackInfo &info) {
+  const ctx_backend *const cuda = cuda_backend().table;
+  int32_t version = 0;
+  return Napi::String::New(info.Env(), cuda && cuda->peers ? cuda->peers(&version) : "");
+}
+
 Napi::Value startable_threads(const Napi::CallbackInfo &info) {
   const double count = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
   if (!(count >= 0 && count <= 65536)) throw Napi::TypeError::New(info.Env(), "startableThreads: count must lie in 0 … 65536");

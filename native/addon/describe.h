@@ -1,5 +1,5 @@
 // describe.h: what this machine offers (NativeDescription of runtime/engine/addon.ts).
-// defines: describe, cpu_peak, cuda_free_memory, cuda_products, cuda_ways, startable_threads
+// defines: describe, cpu_peak, cuda_free_memory, cuda_products, cuda_ways, cuda_peers, startable_threads
 #pragma once
 #include <napi.h>
 
@@ -16,6 +16,8 @@ Napi::Value cuda_free_memory(const Napi::CallbackInfo &info);
 // What computes matrix products on the GPU, in words; empty without a CUDA backend. Opens cuBLASLt.
 Napi::Value cuda_products(const Napi::CallbackInfo &info);
 Napi::Value cuda_ways(const Napi::CallbackInfo &info);
+// What carries transfers between GPUs of several processes, or why nothing does; empty without a CUDA backend. Opens NCCL.
+Napi::Value cuda_peers(const Napi::CallbackInfo &info);
 
 // (count): how many threads, up to `count`, this process can start at once: a limit on processes (ulimit -u, a container's) shows no
 // other way. They end before it returns.

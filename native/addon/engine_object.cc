@@ -48,7 +48,7 @@ void EngineObject::define(Napi::Env env) {
        InstanceMethod("zeroGradients", &EngineObject::zero_gradients), InstanceMethod("score", &EngineObject::score),
        InstanceMethod("logits", &EngineObject::logits), InstanceMethod("generate", &EngineObject::generate),
        InstanceMethod("parameters", &EngineObject::parameters), InstanceMethod("read", &EngineObject::read),
-       InstanceMethod("write", &EngineObject::write), InstanceMethod("memory", &EngineObject::memory),
+       InstanceMethod("write", &EngineObject::write), InstanceMethod("memory", &EngineObject::memory), InstanceMethod("way", &EngineObject::way),
        InstanceMethod("cancel", &EngineObject::cancel), InstanceMethod("close", &EngineObject::close)}));
   env.SetInstanceData(data);
 }
@@ -247,6 +247,8 @@ Napi::Value EngineObject::memory(const Napi::CallbackInfo &info) {
   set("scratch", closed_ ? 0 : engine_->scratch());
   return value;
 }
+
+Napi::Value EngineObject::way(const Napi::CallbackInfo &info) { return Napi::String::New(info.Env(), closed_ ? "" : engine_->way()); }
 
 void EngineObject::cancel(const Napi::CallbackInfo &) {
   if (jobs_) jobs_->cancel();

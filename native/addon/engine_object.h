@@ -46,6 +46,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Napi::Value read(const Napi::CallbackInfo &info);
   Napi::Value write(const Napi::CallbackInfo &info);
   Napi::Value memory(const Napi::CallbackInfo &info);
+  Napi::Value way(const Napi::CallbackInfo &info);
   void cancel(const Napi::CallbackInfo &info);
   Napi::Value close(const Napi::CallbackInfo &info);
 };

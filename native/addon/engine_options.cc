@@ -83,6 +83,14 @@ FileDtype parse_dtype(Napi::Env env, const std::string &name, const std::string 
   type_error(env, path + " is \"" + name + "\", expected F32, BF16 or F16");
 }
 
+// Of a process of a job: its machine's processes take the GPUs that they see in turn. Where each sees one alone, that is it.
+int own_gpu(const ctx_backend &cuda, int rank_here) {
+  ctx_device_info info;
+  int gpus = 0;
+  while (cuda.device_info(gpus, &info) == CTX_OK) gpus++;
+  return gpus > 0 ? rank_here % gpus : 0;
+}
+
 std::string element(const char *operation, const char *list, uint32_t i) { return std::string(operation) + ": " + list + "[" + std::to_string(i) + "]"; }
 
 } // namespace
@@ -105,7 +113,7 @@ EngineOptions parse_engine_options(Napi::Value value) {
   if (o.has("processes") && o.boolean("processes")) {
     e.processes = joined_processes();
     if (!e.processes) type_error(value.Env(), "createEngine: options.processes is true, but this process has joined no job (joinRanks)");
-    if (device == "cuda") type_error(value.Env(), "createEngine: ranks as processes compute on the CPU: options.device must be \"cpu\"");
+    if (device == "cuda") e.device = own_gpu(*e.backend, joined_rank_here());
   }
   if (o.has("devices")) {
     const Napi::Array devices = o.array("devices");

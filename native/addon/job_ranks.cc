@@ -7,7 +7,6 @@
 #endif
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -22,7 +21,7 @@ namespace ctx {
 namespace {
 
 std::unique_ptr<Processes> job;
-int ranks_here = 1, processors = 1; // see join
+int ranks_here = 1, rank_here = 0, processors = 1; // see divide_machine
 
 // A set of processors as bits; all of it in one message.
 struct ProcessorSet {
@@ -52,27 +51,18 @@ struct Place {
   ProcessorSet processors;
 };
 
-// The same on ranks of one machine or container. Names alone may be alike ("localhost"), and containers of a machine share its boot.
-uint64_t machine_number(const char *host) {
-  std::string text = host, boot;
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  if (file >> boot) text += boot;
-  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
-  for (const char c : text) hash = (hash ^ (uint8_t)c) * 0x100000001b3u;
-  return hash;
-}
-
-// How many ranks run on this machine, and how many processors are this one's: of each that several may run on, its part. So ranks that
+// How many ranks run on this machine, the how manieth this is, and how many processors are this one's: of each that several may run on, its part. So ranks that
 // their launcher bound apart have all of their own, and ranks that are bound to nothing have equal shares.
 void divide_machine(const ctx_ranks &table, ctx_group *world) {
   const Place own{machine_number(table.host()), allowed_processors()};
   std::vector<int> users(1024, 0);
-  ranks_here = 0;
+  ranks_here = rank_here = 0;
   for (int rank = 0; rank < table.size(world); rank++) {
     Place theirs = own;
     if (const ctx_status status = table.broadcast(world, &theirs, sizeof theirs, rank)) fail(status, "%s", table.last_error());
     if (theirs.machine != own.machine) continue;
     ranks_here++;
+    rank_here += rank < table.rank(world);
     for (int i = 0; i < 1024; i++) users[(size_t)i] += theirs.processors.has(i);
   }
   double share = 0;
@@ -179,6 +169,8 @@ Napi::Value ranks_library(const Napi::CallbackInfo &info) {
 } // namespace
 
 const Processes *joined_processes() { return job.get(); }
+
+int joined_rank_here() { return rank_here; }
 
 void register_ranks(Napi::Env env, Napi::Object exports) {
   exports.Set("joinRanks", Napi::Function::New(env, join, "joinRanks"));

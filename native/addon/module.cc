@@ -12,6 +12,7 @@ static Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuPeak", Napi::Function::New(env, ctx::cpu_peak, "cpuPeak"));
   exports.Set("cudaFreeMemory", Napi::Function::New(env, ctx::cuda_free_memory, "cudaFreeMemory"));
   exports.Set("cudaWays", Napi::Function::New(env, ctx::cuda_ways, "cudaWays"));
+  exports.Set("cudaPeers", Napi::Function::New(env, ctx::cuda_peers, "cudaPeers"));
   exports.Set("cudaProducts", Napi::Function::New(env, ctx::cuda_products, "cudaProducts"));
   exports.Set("startableThreads", Napi::Function::New(env, ctx::startable_threads, "startableThreads"));
   exports.Set("createEngine", Napi::Function::New(env, ctx::EngineObject::create, "createEngine"));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "operations.h"
+#include "peers.h"
 
 namespace ctx_cuda {
 
@@ -106,7 +107,9 @@ ctx_status elapsed(ctx_event *from, ctx_event *to, double *seconds) {
   return CTX_OK;
 }
 
-const ctx_backend TABLE = table_of(NAME, score, problem, {device_info, free_memory, OnOwnGpu<create_timer>::call, elapsed});
+const ctx_backend TABLE = table_of(NAME, score, problem,
+                                   {device_info, free_memory, OnOwnGpu<create_timer>::call, elapsed, peers, peers_id, OnOwnGpu<join_peers>::call, OnOwnGpu<pass_on>::call, check_peers,
+                                    give_up_peers, leave_peers});
 
 } // namespace
 } // namespace ctx_cuda

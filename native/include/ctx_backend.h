@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define CTX_BACKEND_VERSION 4
+#define CTX_BACKEND_VERSION 5
 
 typedef enum {
   CTX_OK = 0,
@@ -38,6 +38,9 @@ typedef enum { CTX_F32 = 0, CTX_BF16 = 1, CTX_F16 = 2 } ctx_dtype;
 
 typedef struct ctx_device ctx_device; // a queue of operations and one of transfers: a thread pool, or two CUDA streams
 typedef struct ctx_event ctx_event;   // a point in one of them
+typedef struct ctx_peers ctx_peers;   // a device's end of a ring of devices that are other processes'
+
+#define CTX_PEERS_ID 128 // bytes by which such a ring finds together
 
 typedef enum { CTX_OPERATIONS = 0, CTX_TRANSFERS = 1 } ctx_queue;
 typedef enum { CTX_TO_DEVICE = 0, CTX_TO_HOST = 1, CTX_ON_DEVICE = 2 } ctx_direction;
@@ -131,6 +134,16 @@ typedef struct {
   void (*destroy_event)(ctx_event *);
   ctx_status (*record)(ctx_device *, ctx_queue, ctx_event *);              // comes when what is enqueued by now is done
   ctx_status (*wait)(ctx_device *, ctx_queue, ctx_event *);                // what is enqueued from now on begins after it, as it was last recorded
+
+  // ---- a ring of devices, each of a process of its own; NULL: this backend knows none ----
+  const char *(*peers)(int32_t *version);   // what carries it, and where that lies. *version is 0 where nothing does, and the words say why
+  ctx_status (*peers_id)(uint8_t *id);      // CTX_PEERS_ID bytes, made by one rank for each ring; last_error(NULL)
+  ctx_status (*join_peers)(ctx_device *, const uint8_t *id, int32_t rank, int32_t size, ctx_peers **out); // returns when all ranks have called
+  // Enqueued on CTX_TRANSFERS: `bytes` to the next rank's `receive`, as many from the one before. It stands still until they have come so far.
+  ctx_status (*pass_on)(ctx_device *, ctx_peers *, const void *send, void *receive, size_t bytes);
+  ctx_status (*check_peers)(ctx_peers *, char *why, size_t room); // whether it goes on; else why not, in `room` bytes. From any thread
+  void (*give_up_peers)(ctx_peers *);       // what is under way ends now, with whatever it has. From any thread, also while another calls pass_on
+  void (*leave_peers)(ctx_peers *);         // the last call. Unless given up: by all ranks, and when nothing is under way
 
   // ---- plain data movement ----
   ctx_status (*zero)(ctx_device *, ctx_mat x);

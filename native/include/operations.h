@@ -74,12 +74,19 @@ ctx_status cross_entropy(ctx_device *, ctx_mat logits, const int32_t *targets, c
 ctx_status sum_squares(ctx_device *, ctx_mat x, double *out);
 ctx_status adamw(ctx_device *, float *param, float *m, float *v, const float *grad, int64_t n, const ctx_adamw *h);
 
-// Of a backend whose devices have memory and clocks of their own.
+// Of a backend whose devices have memory and clocks of their own, and reach those of other processes.
 struct OwnMemory {
   ctx_status (*device_info)(int32_t, ctx_device_info *) = nullptr;
   ctx_status (*free_memory)(int32_t, int64_t *, int64_t *) = nullptr;
   ctx_status (*create_timer)(ctx_device *, ctx_event **) = nullptr;
   ctx_status (*elapsed)(ctx_event *, ctx_event *, double *) = nullptr;
+  const char *(*peers)(int32_t *) = nullptr;
+  ctx_status (*peers_id)(uint8_t *) = nullptr;
+  ctx_status (*join_peers)(ctx_device *, const uint8_t *, int32_t, int32_t, ctx_peers **) = nullptr;
+  ctx_status (*pass_on)(ctx_device *, ctx_peers *, const void *, void *, size_t) = nullptr;
+  ctx_status (*check_peers)(ctx_peers *, char *, size_t) = nullptr;
+  void (*give_up_peers)(ctx_peers *) = nullptr;
+  void (*leave_peers)(ctx_peers *) = nullptr;
 };
 
 // All of them as the table of a backend.
@@ -111,6 +118,13 @@ constexpr ctx_backend table_of(const char *name, int32_t (*score)(void), const c
       .destroy_event = destroy_event,
       .record = CTX_OPERATION(record),
       .wait = CTX_OPERATION(wait),
+      .peers = own.peers,
+      .peers_id = own.peers_id,
+      .join_peers = own.join_peers,
+      .pass_on = own.pass_on,
+      .check_peers = own.check_peers,
+      .give_up_peers = own.give_up_peers,
+      .leave_peers = own.leave_peers,
       .zero = CTX_OPERATION(zero),
       .copy = CTX_OPERATION(copy),
       .add = CTX_OPERATION(add),

@@ -28,11 +28,19 @@ Crew::Crew(const Job &processes, int ring, uint64_t layout) : processes(processe
   unfinished_++;
 }
 
+void Crew::open(const Queue &on, int index) {
+  everyone->open(on, index);
+  if (sequence) sequence->open(on, index);
+}
+
 Crew::~Crew() {
   if (in_order_) return;
   try {
     tell(Order::end);
     unfinished_--;
+    if (!leads() && !ended_) return;
+    for (Transport *ring : {sequence.get(), everyone.get()})
+      if (ring) ring->close();
   } catch (const Failure &) { // a job that has failed is ended by who made this engine
   }
 }
@@ -52,6 +60,7 @@ Order Crew::hear(Message &arguments) {
   arguments = Message();
   arguments.bytes.resize(header.bytes);
   if (header.bytes > 0) processes.broadcast(arguments.bytes.data(), arguments.bytes.size());
+  ended_ = header.order == Order::end;
   return header.order;
 }
 

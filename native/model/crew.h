@@ -62,6 +62,9 @@ class Crew {
   Crew(const Job &processes, int ring, uint64_t layout);
   ~Crew(); // of the leader: tells the others that this engine is done with
 
+  // All ranks at the same time: makes their rings ready for the memory of this rank's device, which has that number.
+  void open(const Queue &on, int index);
+
   bool leads() const { return processes.rank() == 0; }
   int ring() const { return ring_; }
   int ring_rank() const { return processes.rank() % ring_; }
@@ -85,7 +88,7 @@ class Crew {
 
  private:
   const int ring_;
-  bool in_order_ = false;
+  bool in_order_ = false, ended_ = false; // ended_: the leader has told so
   static std::atomic<int> unfinished_; // crews that are there, and those that were left in an operation
 };
 

@@ -15,7 +15,7 @@ Engine::Engine(const EngineOptions &options)
       parameters_(options.model, options.training, options.memory.train),
       layout_(lay_out(options_.model, parameters_, options.memory,
                       {options.ring, options_.processes ? 1 : options.ring, options_.processes ? options_.processes->size() : 1})),
-      crew_(options_.processes ? std::make_unique<Crew>(*options_.processes, options.ring, fingerprint(layout_)) : nullptr), ring_(std::make_unique<LocalRing>(options.ring)) {
+      ring_(std::make_unique<LocalRing>(options.ring)), crew_(options_.processes ? std::make_unique<Crew>(*options_.processes, options.ring, fingerprint(layout_)) : nullptr) {
   const int here = crew_ ? 1 : options.ring;
   if (options_.threads < 1 || options_.threads > 4096) fail(CTX_ERR_ARGUMENT, "threads is %d, expected 1 … 4096", options_.threads);
   for (int r = 0; r < here; r++) {
@@ -30,6 +30,7 @@ Engine::Engine(const EngineOptions &options)
     // The flag is read through a volatile int by kernels; a lock-free atomic int has the same representation.
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t) && std::atomic<int32_t>::is_always_lock_free);
     options.backend->set_cancel(rank->ops.device, reinterpret_cast<const volatile int32_t *>(options.cancelled));
+    if (crew_) crew_->open({*options.backend, rank->ops.device}, options_.device);
     const RankLayout &share = layout_.rank; // the store first: what it throws leaves no arena behind
     if (share.offload_slots > 0)
       rank->store = options.memory.offload == Offload::host ? host_store(rank->ops, share.offload_slots, share.offload_bytes)

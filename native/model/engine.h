@@ -50,6 +50,7 @@ class Engine {
   const ParameterTable &parameters() const { return parameters_; }
   const Ledger &memory() const { return layout_.ledger; }
   int64_t scratch() const; // bytes that the kernels of all ranks keep beside the arena by now; from any thread
+  std::string way() const { return crew_ ? crew_->everyone->way() : ""; } // by which ranks that are processes pass device memory on
   const ModelShape &shape() const { return options_.model; }
 
   void set_rope(const std::vector<double> &inv_freq, double attention_factor);
@@ -89,9 +90,9 @@ class Engine {
   EngineOptions options_;
   ParameterTable parameters_;
   ArenaLayout layout_;
-  std::unique_ptr<Crew> crew_; // null: this process is alone
   std::unique_ptr<LocalRing> ring_;
   std::vector<std::unique_ptr<Rank>> ranks_;
+  std::unique_ptr<Crew> crew_; // null: this process is alone. Its transfers are of the ranks' devices, so it goes before them
   std::unique_ptr<HostGradients> waiting_; // of layers; null: in the arena
   std::unique_ptr<HostMoments> moments_;   // null: in the arena
   float *arena_ = nullptr;

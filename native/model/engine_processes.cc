@@ -130,6 +130,8 @@ double Engine::step_together(const AdamWOptions &hyper) {
   const double norm = std::sqrt(sum);
   if (std::isfinite(norm)) apply_share(hyper, gradient_scale(norm, hyper.clip_norm));
   ops.zero(matrix(sums, 1, layout_.gradient_floats));
+  for (Transport *ring : {crew_->sequence.get(), crew_->everyone.get()}) // before the weights are taken for what was learnt
+    if (ring) ring->settle();
   crew_->done();
   return norm;
 }

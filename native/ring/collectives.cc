@@ -7,6 +7,7 @@ namespace ctx {
 namespace {
 
 constexpr int CHANNEL = 0;
+constexpr size_t PIECE = size_t(64) << 20; // bytes of one transfer: those through host memory keep as much of it
 
 void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, size_t bytes) {
   const Queue on{*ops.table, ops.device};
@@ -21,6 +22,7 @@ void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, 
 void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room) {
   const int ranks = ring.world(), r = ring.rank();
   for (int t = 0; t + 1 < ranks; t++) {
+    room = std::min(room, int64_t(PIECE / sizeof(float)));
     const Share out(floats, ranks, (r - t - 1 + ranks) % ranks), in(floats, ranks, (r - t - 2 + 2 * ranks) % ranks);
     for (int64_t from = 0; from < out.size(); from += room) {
       const int64_t count = std::min(room, out.size() - from);
@@ -34,7 +36,8 @@ void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats
 void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes) {
   const int ranks = ring.world(), r = ring.rank();
   const auto part = [&](int rank) { return static_cast<char *>(data) + bytes * (size_t)((rank + ranks) % ranks); };
-  for (int t = 0; t + 1 < ranks; t++) transfer(ops, ring, part(r - t), part(r - t - 1), bytes);
+  for (int t = 0; t + 1 < ranks; t++)
+    for (size_t from = 0; from < bytes; from += PIECE) transfer(ops, ring, part(r - t) + from, part(r - t - 1) + from, std::min(PIECE, bytes - from));
 }
 
 } // namespace ctx

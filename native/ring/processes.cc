@@ -16,15 +16,50 @@ ProcessRing::ProcessRing(const Processes &processes, int colour) : table_(proces
   if (status != CTX_OK) fail(status, "rank %d on %s: cannot form a ring: %s", processes.rank(), table_->host(), table_->last_error());
 }
 
-ProcessRing::~ProcessRing() { table_->release(group_); }
+ProcessRing::~ProcessRing() {
+  passage_.reset();
+  table_->release(group_);
+}
 
-// MPI reads the buffers at once.
+void ProcessRing::open(const Queue &on, int index) {
+  if (!on.backend.device_info) return; // its memory is the host's
+  try {
+    passage_ = open_passage(*table_, group_, on, index);
+  } catch (const Failure &failure) {
+    fail(failure.status, "rank %d on %s: cannot form a ring of devices: %s", rank(), table_->host(), failure.what());
+  }
+}
+
+template <class Call> ctx_status ProcessRing::by_passage(const Call &call) {
+  try {
+    call(*passage_);
+    return CTX_OK;
+  } catch (const Failure &failure) {
+    abort(std::string("on ") + table_->host() + ": " + failure.what());
+    return failure.status;
+  }
+}
+
+void ProcessRing::settle() {
+  if (passage_ && by_passage([](Passage &passage) { passage.settle(); }) != CTX_OK) throw Failure(CTX_ERR_DEVICE, error_);
+}
+
+void ProcessRing::close() {
+  if (passage_) passage_->close();
+}
+
 ctx_status ProcessRing::start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) {
-  if (const ctx_status status = on.backend.synchronize(on.device)) {
+  if (passage_) return by_passage([&](Passage &passage) { passage.start(channel, send, receive, bytes); });
+  if (const ctx_status status = on.backend.synchronize(on.device)) { // MPI reads the buffers at once
     abort(on.backend.last_error(on.device));
     return status;
   }
   return told(table_->start(group_, channel, send, receive, bytes));
+}
+
+ctx_status ProcessRing::wait(const Queue &, int channel) {
+  if (passage_) return by_passage([&](Passage &passage) { passage.wait(channel); });
+  return told(table_->wait(group_, channel));
 }
 
 void ProcessRing::abort(const std::string &message) {

@@ -4,6 +4,7 @@
 #pragma once
 #include "../include/ctx_ranks.h"
 #include "job.h"
+#include "passage.h"
 
 namespace ctx {
 
@@ -28,7 +29,8 @@ class Processes final : public Job {
   void check(ctx_status status, const char *operation) const;
 };
 
-// A group's ring as a Transport. A rank that fails ends the whole job (ctx_ranks::abort), so its abort only keeps the message.
+// A group's ring as a Transport, of host memory until it is opened for a device with memory of its own. A rank that fails ends the whole job
+// (ctx_ranks::abort), so its abort only keeps the message.
 class ProcessRing final : public Transport {
  public:
   // The ring of the ranks that name the same colour; all ranks of the job make theirs at the same time.
@@ -39,15 +41,21 @@ class ProcessRing final : public Transport {
 
   int rank() const override { return table_->rank(group_); }
   int world() const override { return table_->size(group_); }
+  void open(const Queue &on, int index) override;
+  void settle() override;
+  std::string way() const override { return passage_ ? passage_->way() : ""; }
+  void close() override;
   ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) override;
-  ctx_status wait(const Queue &, int channel) override { return told(table_->wait(group_, channel)); }
+  ctx_status wait(const Queue &, int channel) override;
   void abort(const std::string &message) override;
   std::string error() const override { return error_; }
 
  private:
   ctx_status told(ctx_status status);
+  template <class Call> ctx_status by_passage(const Call &call);
   const ctx_ranks *const table_;
   ctx_group *group_ = nullptr;
+  std::unique_ptr<Passage> passage_; // null: transfers are of host memory
   std::string error_;
 };
 

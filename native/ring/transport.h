@@ -28,6 +28,17 @@ public:
   virtual int rank() const = 0;
   virtual int world() const = 0;
 
+  // Once, by all ranks at the same time, before the first transfer: makes ready for the memory of this device, which has that number. Throws a
+  // Failure.
+  virtual void open(const Queue &, int /* index */) {}
+  // Waits until all that was started has come. Throws a Failure where it did not come whole.
+  virtual void settle() {}
+  // How transfers go, in words; empty where there is nothing to tell.
+  virtual std::string way() const { return ""; }
+  // Once, by all ranks, when nothing is under way any more. An end that is destroyed without has failed, or left an operation in its middle:
+  // what its device does waits for no other rank then.
+  virtual void close() {}
+
   // Begins to send `bytes` at `send` to rank + 1 and to fill `receive` with the same number from rank - 1, as the operations that were
   // enqueued before leave them. Both buffers belong to the transport until `wait` has returned.
   virtual ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) = 0;

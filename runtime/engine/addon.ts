@@ -75,7 +75,8 @@ export interface NativeEngineOptions {
   ring: number;
   /**
    * Ranks are the processes of the job (`joinRanks`) instead: rings side by side, each of `ring` of them. All make the engine at
-   * the same time; rank 0 calls it, the others `follow`.
+   * the same time; rank 0 calls it, the others `follow`. With `device: "cuda"` each has one GPU: those of a machine take the GPUs that they
+   * see in turn.
    */
   processes?: boolean;
   /**
@@ -200,6 +201,8 @@ export interface NativeEngine {
   read(name: string, slot: NativeSlot | "gradient"): Promise<Float32Array>;
   write(name: string, slot: "value", data: Float32Array): Promise<void>;
   memory(): NativeMemoryReport;
+  /** How GPUs of several processes pass keys, values and gradients on, in words; empty for every other engine, and once closed. */
+  way(): string;
   /** On ranks above 0: does what rank 0 asks of its engine, until that one is closed. */
   follow(): Promise<void>;
   /** Makes the running call reject with an error whose `code` is "CTX_CANCELLED" at the next tile. */
@@ -285,6 +288,11 @@ export interface NativeAddon {
   cudaProducts(): string;
   /** How this machine's GPUs reach each other's memory, in words; empty where there are not several. */
   cudaWays(): string;
+  /**
+   * What carries transfers between GPUs of several processes: "NCCL 2.27.5 (/path)", or why there is none for it; empty where there is no CUDA
+   * backend. Opens NCCL, which takes a moment.
+   */
+  cudaPeers(): string;
   /** How many threads, up to `count`, this process can start at once. They end before it returns. */
   startableThreads(count: number): number;
   /** Joins the job that this process was started in. @throws Error when the library for it was not built or cannot be used */

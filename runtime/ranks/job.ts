@@ -117,7 +117,8 @@ function followersEngine(addon: NativeAddon, job: Job, options: NativeEngineOpti
   // Its pages are taken as they are first written to, so it is not too late. The leader looked at its own host alone.
   const { total, offloaded, hostGradients, hostMoments } = engine.memory();
   const waiting = (offload?.to === "host" ? offloaded : 0) + hostGradients + hostMoments;
-  const needed = job.ranks.here * (total + waiting);
+  const arena = options.device === "cuda" ? 0 : total; // a GPU has given it, or refused
+  const needed = job.ranks.here * (arena + waiting);
   if (limit && needed > limit.bytes) {
     throw new Failure(
       "run",

@@ -74,6 +74,7 @@ class Run {
   readonly #plan: Plan;
   readonly #folder: RunFolder;
   readonly #hash: string;
+  #way = "";
 
   constructor(options: CarryOutOptions) {
     this.#options = options;
@@ -131,10 +132,19 @@ class Run {
     const largest = stages.reduce((most, stage) => (stage.parallel.devices > most.parallel.devices ? stage : most));
     const { devices } = largest.parallel;
     if (hardware.kind !== "cuda") return;
-    if (machine.device === "cuda" && new Set(gpusOf(machine, largest)).size === devices) return;
-    if (machine.device === "cuda" && hardware.devices === 1) return;
+    const used = machine.job?.ranks.size ?? new Set(gpusOf(machine, largest)).size;
+    if (machine.device === "cuda" && used === devices) return;
+    if (machine.device === "cuda" && hardware.devices === 1 && !machine.job) return;
     const here = machine.device === "cpu" ? "one process does all of it on the CPU" : describeGpus(machine, largest);
     listen({ kind: "note", text: `the plan is for ${hardware.devices} × ${hardware.name}; here ${here}` });
+  }
+
+  /** Tells once how GPUs of several processes speak to each other. */
+  #noteWay(way: string): void {
+    if (way === this.#way) return;
+    this.#way = way;
+    const text = `the GPUs of these processes pass keys, values and gradients on ${way}`;
+    this.#options.listen({ kind: "note", text });
   }
 
   /** Tokenises what is not in the cache yet. */
@@ -176,6 +186,7 @@ class Run {
     listen({ kind: "stage", name, index, count, length, context: shownContext(stage), steps });
     const newest = await this.#newestCheckpoint();
     const engine = trainingEngine(machine, this.#plan, stage, this.#folder.root);
+    this.#noteWay(engine.way());
     const globalBefore = this.#plan.stages.slice(0, index).reduce((sum, before) => sum + before.steps, 0);
     const tracks: { close(): void }[] = [];
     try {

@@ -5,7 +5,7 @@ import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import type { Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
-import { gpusOf, groupsHere } from "../train/gpus.ts";
+import { gpusOf, groupsHere, hasPeers, processesOnGpu } from "../train/gpus.ts";
 import { type Machine, processBytes, rankBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
@@ -14,6 +14,7 @@ import {
   besideRanks,
   besideScoringArena,
   hostNeed,
+  hostNeedOfJob,
   largest,
   type MemoryNeed,
   scoringNeed,
@@ -36,17 +37,10 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
   for (const [index, stage] of plan.stages.entries()) {
     const groups = groupsHere(machine, stage);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
-    else expectHost(plan, stage, groups, root);
+    else expectHost(plan, stage, machine, groups, root);
     const gpus = gpusOf(machine, stage);
     for (const gpu of new Set(gpus)) expectGpu(plan, stage, machine, gpus, gpu);
-    if (gpus.length === 0)
-      expectMemory(
-        `stage ${stage.name}`,
-        (machine.job ? bytesHere(plan, stage, machine.job) : engineBytes(plan, stage)) +
-          (machine.device === "cuda" ? besideArena(plan, stage, machine.job) : 0),
-        memory,
-        SMALLER,
-      );
+    if (gpus.length === 0) expectMemory(`stage ${stage.name}`, needed(plan, stage, machine), memory, SMALLER);
     provenConfig(plan, stage.rope, promisedContext(plan, index), "f32", readBaseConfig(baseModel));
   }
   if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine, root);
@@ -59,6 +53,15 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
 }
 
 const SMALLER = "shorten the rows, lower the micro batch, or checkpoint activations in the recipe";
+
+/** Bytes that a stage takes on this machine, or on the one GPU that this process has. */
+function needed(plan: Plan, stage: PlanStage, machine: Machine): number {
+  const { device, job } = machine;
+  if (device === "cpu") return job ? bytesHere(plan, stage, job) : engineBytes(plan, stage);
+  if (!job) return engineBytes(plan, stage) + besideArena(plan, stage);
+  const processes = processesOnGpu(machine);
+  return processes * rankBytes(plan, stage, job.ranks.size) + besideArena(plan, stage, processes, hasPeers(machine));
+}
 
 /** Refuses a stage whose ranks do not fit on one of the GPUs. */
 function expectGpu(plan: Plan, stage: PlanStage, machine: Machine, gpus: number[], gpu: number): void {
@@ -158,14 +161,15 @@ function bytesHere(plan: Plan, stage: PlanStage, job: Job): number {
 }
 
 /** Refuses what a GPU's stage needs of its host, and what is not there for GPUs. */
-function expectHost(plan: Plan, stage: PlanStage, groups: number, root: string): void {
+function expectHost(plan: Plan, stage: PlanStage, machine: Machine, groups: number, root: string): void {
+  const { job } = machine;
   const { offload, moments } = stage.memory;
   if (offload === "disk") {
     const hint =
       "compile the recipe for the GPU (ctx run recipe.ctx --device cuda, or a hardware block), or write memory { offload = host }";
     throw new Failure("run", `the plan's stage ${stage.name} keeps layer inputs on a disk, which is for a CPU`, hint);
   }
-  const need = hostNeed(plan, stage, groups);
+  const need = job ? hostNeedOfJob(plan, stage, job, hasPeers(machine)) : hostNeed(plan, stage, groups);
   const limit = memoryLimit(root);
   if (limit && sum(need) > limit.bytes)
     throw tooLarge(

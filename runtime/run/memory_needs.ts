@@ -1,13 +1,16 @@
 import {
   CUDA_CODE,
   CUDA_CONTEXT,
+  CUDA_PEERS,
   cudaScratchBytes,
   deviceLedger,
   hostGradientBytes,
   hostMomentBytes,
+  type LedgerOptions,
   ledgerOf,
   ledgerOptions,
   offloadedBytes,
+  ranksTokens,
   scratchBytes,
   stageMemory,
 } from "../../compiler/memory/index.ts";
@@ -71,16 +74,48 @@ export function hostNeed(plan: Plan, stage: PlanStage, groups: number): MemoryNe
   };
 }
 
+/** The same of the processes of a job here, each with a GPU. `peers`: they need not pass its memory on through the host's. */
+export function hostNeedOfJob(plan: Plan, stage: PlanStage, job: Job, peers: boolean): MemoryNeed {
+  const { model } = plan;
+  const { sequences, length, parallel, memory } = stage;
+  const options = rankMemory(plan, stage, job.ranks.size);
+  const each = {
+    "offloaded layer inputs": memory.offload === "host" ? offloadedBytes(model, options) : 0,
+    [MOMENTS]: hostMomentBytes(model, options),
+    "what processes pass on": peers ? 0 : stagedBytes(model, options),
+    "the program itself": PROGRAM,
+  };
+  return {
+    ...scaled(each, job),
+    "the rows of a step": sequences * length * STEP_TOKEN + parallel.micro_batch * length * BATCH_TOKEN,
+    "a tensor on its way to a file": largestTensor(model),
+  };
+}
+
+/** The most that sums over all ranks pass on at once (native/ring/collectives.cc). */
+const PIECE = 64 * 2 ** 20;
+
 /**
- * What a stage on a GPU takes of the GPU's memory beside its arenas, of all processes here. The context of this process is there already where
- * free memory is asked for; other processes of a job have their own.
+ * Host memory through which a process passes its GPU's memory on where there is no shorter way (native/ring/staged.cc): for what leaves and what
+ * arrives, a piece of a sum, and keys and values with their gradients.
  */
-export function besideArena(plan: Plan, stage: PlanStage, job: Job | null | undefined): number {
+export function stagedBytes(model: PlanModel, options: LedgerOptions): number {
+  const numbers = options.ring === 1 ? 0 : 2 * ranksTokens(options) * model.kv_heads * model.head_dim;
+  return 2 * (PIECE + numbers * ((options.dtype === "bf16" ? 2 : 4) + 4));
+}
+
+/**
+ * What a stage on a GPU takes of the GPU's memory beside its arenas. The context of this process is there already where free memory is asked
+ * for; other processes that share the GPU have their own.
+ *
+ * @param processes of a job on this GPU; absent: this one, with all ranks of a ring
+ * @param peers they reach other processes' GPUs by NCCL
+ */
+export function besideArena(plan: Plan, stage: PlanStage, processes?: number, peers = false): number {
   const options = ledgerOptions(stageMemory(plan, stage));
-  if (!job) return cudaScratchBytes(plan.model, options) + CUDA_CODE;
-  const { here } = job.ranks;
+  if (processes === undefined) return cudaScratchBytes(plan.model, options) + CUDA_CODE;
   const each = cudaScratchBytes(plan.model, { ...options, ranksHere: 1 }) + CUDA_CODE;
-  return here * each + (here - 1) * CUDA_CONTEXT;
+  return processes * (each + (peers ? CUDA_PEERS : 0)) + (processes - 1) * CUDA_CONTEXT;
 }
 
 /** The same for `here` of a stage's `ranks` on one of this process's GPUs. Its context is there, too. */

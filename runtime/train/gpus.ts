@@ -16,6 +16,21 @@ export function gpusOf({ addon, device, job }: Machine, { parallel }: PlanStage)
   return Array.from({ length: ranks }, (_, rank) => Math.floor((rank * Math.min(gpus, ranks)) / ranks));
 }
 
+/**
+ * Processes of a job that compute on this one's GPU: those of a machine take the GPUs that they see in turn. Where each sees one alone because
+ * its launcher chose it (`CUDA_VISIBLE_DEVICES`), it is taken for its own.
+ */
+export function processesOnGpu({ addon, job }: Machine, env: NodeJS.ProcessEnv = process.env): number {
+  const gpus = addon.describe().cuda.devices.length;
+  const { here } = job!.ranks;
+  return gpus === 1 && env.CUDA_VISIBLE_DEVICES !== undefined ? 1 : Math.ceil(here / Math.max(1, gpus));
+}
+
+/** Whether this process's GPU reaches those of other processes by NCCL, not through the host's memory. Theirs must be able to, too. */
+export function hasPeers({ addon }: Machine): boolean {
+  return /^NCCL \d/.test(addon.cudaPeers());
+}
+
 /** Data-parallel groups that take micro batches of a stage side by side. @throws Failure when a job's ranks do not divide into its rings */
 export function groupsHere(machine: Machine, stage: PlanStage): number {
   const { ring } = stage.parallel;
@@ -25,6 +40,7 @@ export function groupsHere(machine: Machine, stage: PlanStage): number {
 
 /** Who carries a stage out, for "here …". */
 export function describeGpus(machine: Machine, stage: PlanStage): string {
+  if (machine.job) return `${machine.job.ranks.size} processes do all of it, each on one GPU`;
   const gpus = gpusOf(machine, stage);
   if (gpus.length === 0) return "one GPU does all of it";
   const used = new Set(gpus).size;

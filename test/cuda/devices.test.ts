@@ -8,23 +8,12 @@ import type { NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { loadCheckpoint, newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 import { norm } from "../engine/golden.ts";
-import { digest, HYPER, madeUpBatch, readAll, setSmallRope } from "../engine/native.ts";
+import { digest, HYPER, readAll, setSmallRope } from "../engine/native.ts";
 import { buildShim, SHIM } from "./shim.ts";
+import { apart, smallOptions, steps, tokens } from "./small_engine.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 400_000 });
 Object.assign(process.env, SHIM, { CTX_SHIM_GPUS: "4" }); // before the engine looks for the library
-
-const MEMORY = { maxTokens: 48, train: true, checkpointEvery: 1, lossChunk: 16, kvCacheTokens: 0 };
-
-/** Of a small layer, or of several. */
-const options = (ring: number, layers = 1) => ({
-  ...{ device: "cuda" as const, threads: 4, ring },
-  model: {
-    ...{ vocabSize: 61, hiddenSize: 16, intermediateSize: 24, layers, heads: 2, kvHeads: 1, headDim: 8 },
-    ...{ rmsNormEps: 1e-5, tieWordEmbeddings: true },
-  },
-  memory: MEMORY,
-});
 
 /** On GPUs with these numbers, in rings of `ring`. */
 async function made(
@@ -33,27 +22,11 @@ async function made(
   memory: Partial<NativeMemoryPlan> = {},
   layers = 1,
 ): Promise<NativeEngine> {
-  const engine = loadAddon().createEngine({ ...options(ring, layers), devices, memory: { ...MEMORY, ...memory } });
+  const engine = loadAddon().createEngine({ ...smallOptions(ring, layers, memory), devices });
   setSmallRope(engine);
   await engine.initialize(5, 0.3);
   return engine;
 }
-
-const tokens = (count: number, shift: number) => madeUpBatch(count, shift, 61, 0.5 / count);
-
-/** Steps of two micro batches each; losses and norms. */
-async function steps(engine: NativeEngine, from: number, to: number): Promise<number[]> {
-  const told = [];
-  for (let step = from; step <= to; step++) {
-    const batches = [tokens(16, step), tokens(12, 2 * step)];
-    const scores = await engine.accumulateAll(batches);
-    for (const { nll } of scores) told.push(nll.reduce((sum, value) => sum + value));
-    told.push((await engine.step({ ...HYPER, step })).gradNorm);
-  }
-  return told;
-}
-
-const apart = (ours: number[], theirs: number[]) => Math.max(...ours.map((x, i) => Math.abs(x / theirs[i]! - 1)));
 
 /** Mean distance of all weights, in steps of the learning rate: Adam turns the sign of a tiny gradient into a whole one. */
 async function drift(ours: NativeEngine, theirs: NativeEngine): Promise<number> {
@@ -135,12 +108,12 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     const addon = loadAddon();
     const before = addon.cudaFreeMemory(0);
     vi.stubEnv("CTX_SHIM_FULL", "2");
-    expect(() => addon.createEngine({ ...options(3), devices: [0, 1, 2] })).toThrow(
+    expect(() => addon.createEngine({ ...smallOptions(3), devices: [0, 1, 2] })).toThrow(
       /createEngine: rank 2 on device 2: .*no memory for \d+ bytes on the GPU/,
     );
     vi.unstubAllEnvs();
     expect(addon.cudaFreeMemory(0)).toBe(before);
-    expect(() => addon.createEngine({ ...options(3), devices: [0, 1, 4] })).toThrow(
+    expect(() => addon.createEngine({ ...smallOptions(3), devices: [0, 1, 4] })).toThrow(
       /rank 2 on device 4: .*there are 4 GPUs, and none with index 4/,
     );
     expect(addon.cudaFreeMemory(0)).toBe(before);

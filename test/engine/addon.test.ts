@@ -92,6 +92,7 @@ describe("engines that cannot be made", () => {
     if (available) return;
     expect(reason).toMatch(/npm run build:cuda|NVIDIA driver|GPU/);
     expect(loadAddon().cudaProducts()).toBe("");
+    expect(loadAddon().cudaPeers()).toBe("");
     expect(() => make({ device: "cuda" })).toThrow(`device "cuda" is not available: ${reason}`);
   });
 });

@@ -436,11 +436,12 @@ def main():
     return 0 if all(good) and not unknown else 1
 
 
-# Called by Backend itself or by attention.py; free_memory is ctx doctor's concern.
+# Called by Backend itself or by attention.py; free_memory is ctx doctor's concern; a ring of processes, each with a GPU of its own, is no one process's.
 NOT_HERE = {"score", "problem", "create", "destroy", "destroy_event", "release_host", "last_error", "set_cancel", "free_memory"} | {
     "attention_forward",
     "attention_delta",
     "attention_backward",
+    *("peers", "peers_id", "join_peers", "pass_on", "check_peers", "give_up_peers", "leave_peers"),
 }
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** Whether ranks as processes can be tested: mpirun is there, and the library over it was built. */
@@ -47,3 +47,18 @@ export function start(
 /** `program` by `count` ranks. */
 export const ranks = (count: number, program: string[], cwd: string, env: NodeJS.ProcessEnv = {}) =>
   start([...MPIRUN, "-n", String(count), ...program], cwd, env);
+
+/** Processes of node below a launcher (MPICH's has one more of its own in between), by number. */
+export function ranksOf(launcher: number): number[] {
+  const found: { pid: number; parent: number; node: boolean }[] = [];
+  for (const name of readdirSync("/proc").filter((each) => /^\d+$/.test(each))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      found.push({ pid: Number(name), parent, node: stat.includes("(node)") });
+    } catch {} // ended meanwhile
+  }
+  const below = (parent: number): number[] =>
+    found.filter((each) => each.parent === parent).flatMap(({ pid, node }) => (node ? [pid] : below(pid)));
+  return below(launcher).sort((a, b) => a - b);
+}

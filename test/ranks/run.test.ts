@@ -8,7 +8,7 @@ import { launchOf } from "../../runtime/ranks/launch.ts";
 import { readMetrics } from "../../runtime/track/metrics.ts";
 import { buildShim, faultEnvironment } from "../faults/shim.ts";
 import { tinyFolder } from "../soak/tiny_cli.ts";
-import { type Ended, hasMpi, hasStranger, isOpenMpi, ranks, STOP, STRANGER, start } from "./mpirun.ts";
+import { type Ended, hasMpi, hasStranger, isOpenMpi, ranks, ranksOf, STOP, STRANGER, start } from "./mpirun.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
@@ -203,21 +203,6 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     expect(existsSync(join(ring, "out", "metrics.jsonl"))).toBe(false);
   });
 });
-
-/** Processes of node below a launcher (MPICH's has one more of its own in between), by number. */
-function ranksOf(launcher: number): number[] {
-  const found: { pid: number; parent: number; node: boolean }[] = [];
-  for (const name of readdirSync("/proc").filter((each) => /^\d+$/.test(each))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      found.push({ pid: Number(name), parent, node: stat.includes("(node)") });
-    } catch {} // ended meanwhile
-  }
-  const below = (parent: number): number[] =>
-    found.filter((each) => each.parent === parent).flatMap(({ pid, node }) => (node ? [pid] : below(pid)));
-  return below(launcher).sort((a, b) => a - b);
-}
 
 describe("what launchers set", () => {
   test("is kept from the mpirun of --nproc, settings of a user's own are not", () => {

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { checkMachine } from "../../runtime/run/check_machine.ts";
-import { describeGpus, gpusOf, groupsHere } from "../../runtime/train/gpus.ts";
-import { type Machine, rankBytes } from "../../runtime/train/stage_engine.ts";
+import { stagedBytes } from "../../runtime/run/memory_needs.ts";
+import { describeGpus, gpusOf, groupsHere, processesOnGpu } from "../../runtime/train/gpus.ts";
+import { type Machine, rankBytes, rankMemory } from "../../runtime/train/stage_engine.ts";
 import { plan } from "./tiny_run.ts";
 
 /** This machine with GPUs that have so many bytes free each. */
@@ -55,4 +56,46 @@ test("each GPU must have room for its ranks, and the one that has not is named",
   expect(() => checkMachine(given, machine([a!, 1000]), null)).toThrow(
     /stage \w+, with 2 ranks on a GPU, needs .* of memory, and GPU 1 /,
   );
+});
+
+/** With `here` processes of a job of `size` on this machine. */
+function jobOf(size: number, here: number, free: number[]): Machine {
+  const job = { ranks: { size, here, rank: 0 }, broken: false } as unknown as NonNullable<Machine["job"]>;
+  return { ...machine(free), job };
+}
+
+test.each([
+  // processes here, GPUs that each sees, CUDA_VISIBLE_DEVICES: processes on a GPU
+  [4, 4, undefined, 1],
+  [4, 2, undefined, 2],
+  [5, 4, "0,1,2,3", 2],
+  [4, 1, undefined, 4],
+  [4, 1, "2", 1],
+])("%i processes that see %i GPUs each (CUDA_VISIBLE_DEVICES=%s)", (here, gpus, visible, expected) => {
+  const env = visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible };
+  expect(processesOnGpu(jobOf(8, here, GPUS(gpus)), env)).toBe(expected);
+});
+
+test("a process of a job has one GPU, whose room counts for those that share it alone", () => {
+  const given = planned(4, 1);
+  const most = Math.max(...given.stages.map((stage) => rankBytes(given, stage, 8)));
+  const beside = 2 ** 30;
+  expect(gpusOf(jobOf(8, 4, GPUS(4)), given.stages[0]!)).toEqual([]);
+  expect(groupsHere(jobOf(8, 4, GPUS(4)), given.stages[0]!)).toBe(2);
+  expect(describeGpus(jobOf(8, 4, GPUS(4)), given.stages[0]!)).toBe("8 processes do all of it, each on one GPU");
+  expect(() => checkMachine(given, jobOf(8, 4, GPUS(4, most + beside)), null)).not.toThrow();
+  expect(() => checkMachine(given, jobOf(8, 4, GPUS(4, most)), null)).toThrow(
+    /stage \w+ needs .* of memory, and the GPU \(test, 1 TiB\) has free/,
+  );
+  expect(() => checkMachine(given, jobOf(8, 8, GPUS(4, most + beside)), null)).toThrow(/stage \w+ needs .* of memory/);
+});
+
+test("what processes pass on waits in the host's memory: keys, values and gradients that leave and arrive, and a piece of a sum", () => {
+  const [ring, alone] = [planned(4, 1), planned(1, 4)];
+  const [stage, single] = [ring.stages[0]!, alone.stages[0]!];
+  const sums = stagedBytes(alone.model, rankMemory(alone, single, 4));
+  expect(sums).toBe(2 * 64 * 2 ** 20);
+  const { kv_heads, head_dim } = ring.model;
+  const rows = (stage.parallel.micro_batch * stage.length) / 4;
+  expect(stagedBytes(ring.model, rankMemory(ring, stage, 4)) - sums).toBe(2 * 2 * rows * kv_heads * head_dim * (4 + 4));
 });
