@@ -3,6 +3,17 @@
 export { besideArena, deviceNeed } from "./beside.ts";
 export { type Change, cheapestChange, type Field } from "./changes.ts";
 export { deviceLedger, hostGradientBytes, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
+export {
+  besideScoringArena,
+  evaluationNeed,
+  evaluationsOf,
+  type PlannedEvaluation,
+  scorableTokens,
+  scoredTokens,
+  scoringBytes,
+  scoringMemory,
+  scoringOptions,
+} from "./scoring.ts";
 export { scratchBytes } from "./scratch.ts";
 export { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
 export {
