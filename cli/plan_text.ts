@@ -113,10 +113,10 @@ function pairCell(pairs: PlanPairs): Cell {
 }
 
 function deviceCell(plan: Plan, stage: PlanStage): Cell {
-  const { device } = stage.memory;
-  if (!device) return { text: "–" };
-  const tooLarge = deviceNeed(plan, stage) > plan.hardware.device_bytes;
-  return { text: showBytes(device.total), ...(tooLarge && { style: "bad" as const }) };
+  if (!stage.memory.device) return { text: "–" };
+  const need = deviceNeed(plan, stage);
+  const tooLarge = need > plan.hardware.device_bytes;
+  return { text: showBytes(need), ...(tooLarge && { style: "bad" as const }) };
 }
 
 /** On a CPU the device's memory is the host's. What waits on its disk is told besides. */

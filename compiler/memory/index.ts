@@ -1,6 +1,6 @@
 /** How much memory an engine takes, before it takes any. */
 
-export { besideArena, deviceNeed } from "./beside.ts";
+export { besideArena, choiceNeed, deviceNeed } from "./beside.ts";
 export { type Change, cheapestChange, type Field } from "./changes.ts";
 export { deviceLedger, hostGradientBytes, hostMomentBytes, type LedgerOptions, offloadedBytes } from "./ledger.ts";
 export {
