@@ -1,3 +1,4 @@
+import { deviceNeed } from "../compiler/memory/index.ts";
 import type { Plan, PlanStage } from "../compiler/plan.ts";
 import type { PlanChange, PlanDifference, PlanTotals, StageDifference } from "../compiler/plan_diff.ts";
 import { showFlops } from "../compiler/values/amounts.ts";
@@ -47,15 +48,15 @@ function stageLines(stage: StageDifference, before: Plan, after: Plan, screen: S
   const find = ({ stages }: Plan, name: string | null) => stages.find((each) => each.name === name);
   const title = (text: string, style: "bold" | "good" | "bad" = "bold") => styled(text, style, screen);
   if (stage.status === "added")
-    return [title(`+ stage ${stage.after}`, "good"), ...summary(find(after, stage.after)!, screen)];
+    return [title(`+ stage ${stage.after}`, "good"), ...summary(after, find(after, stage.after)!, screen)];
   if (stage.status === "removed")
-    return [title(`- stage ${stage.before}`, "bad"), ...summary(find(before, stage.before)!, screen)];
+    return [title(`- stage ${stage.before}`, "bad"), ...summary(before, find(before, stage.before)!, screen)];
   const renamed = stage.before === stage.after ? "" : ` (was ${stage.before})`;
   return [title(`stage ${stage.after}${renamed}`), ...rowsOf(stage.changes, screen)];
 }
 
 /** A stage that only one of the plans has, in a sentence. */
-function summary(stage: PlanStage, screen: Screen): string[] {
+function summary(plan: Plan, stage: PlanStage, screen: Screen): string[] {
   const { length, context, rope, steps, sequences, tokens, flops, seconds, memory } = stage;
   const text = [
     context === length ? showTokens(length) : `${showTokens(length)} of ${showTokens(context)}`,
@@ -64,7 +65,7 @@ function summary(stage: PlanStage, screen: Screen): string[] {
     `${showNumber(tokens)} tokens`,
     showFlops(flops.total),
     showDuration(seconds),
-    ...(memory.device ? [`${showBytes(memory.device.total)} a device`] : []),
+    ...(memory.device ? [`${showBytes(deviceNeed(plan, stage))} a device`] : []),
   ].join(", ");
   return hanging(text, screen.width - 2, 2).map((line) => `  ${line}`);
 }
@@ -115,7 +116,7 @@ const labels: { readonly [path: string]: string } = {
   flops: "FLOPs",
   "flops.total": "FLOPs",
   seconds: "time",
-  "memory.device.total": "device",
+  "memory.device.total": "arena",
   device_bytes: "device",
   host_bytes: "host",
   disk_bytes: "disk",

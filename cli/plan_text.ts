@@ -1,4 +1,4 @@
-import { deviceNeed } from "../compiler/memory/index.ts";
+import { deviceNeed, evaluationNeed, evaluationsOf, scoredTokens } from "../compiler/memory/index.ts";
 import { keyValueNumbers, trainedContext } from "../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanPairs, PlanStage } from "../compiler/plan.ts";
 import { showCount, showFlops } from "../compiler/values/amounts.ts";
@@ -113,10 +113,10 @@ function pairCell(pairs: PlanPairs): Cell {
 }
 
 function deviceCell(plan: Plan, stage: PlanStage): Cell {
-  const { device } = stage.memory;
-  if (!device) return { text: "–" };
-  const tooLarge = deviceNeed(plan, stage) > plan.hardware.device_bytes;
-  return { text: showBytes(device.total), ...(tooLarge && { style: "bad" as const }) };
+  if (!stage.memory.device) return { text: "–" };
+  const need = deviceNeed(plan, stage);
+  const tooLarge = need > plan.hardware.device_bytes;
+  return { text: showBytes(need), ...(tooLarge && { style: "bad" as const }) };
 }
 
 /** On a CPU the device's memory is the host's. What waits on its disk is told besides. */
@@ -128,8 +128,14 @@ function showHost(plan: Plan, stage: PlanStage): string {
 
 /** What takes the room where there is too little. */
 function tooLarge(plan: Plan): string[] {
-  const { stages, hardware } = plan;
-  return stages.flatMap((stage) => {
+  const { stages, hardware, model } = plan;
+  const evaluations = evaluationsOf(plan).flatMap(({ subject, evaluate }) => {
+    const need = evaluationNeed(model, hardware.kind, evaluate);
+    if (need <= hardware.device_bytes) return [];
+    const rows = showTokens(scoredTokens(evaluate));
+    return `${subject}: ${showBytes(need)} on one device of ${showBytes(hardware.device_bytes)}, for up to ${rows} tokens at once`;
+  });
+  const training = stages.flatMap((stage) => {
     const { name, memory } = stage;
     const need = deviceNeed(plan, stage);
     if (!memory.device || need <= hardware.device_bytes) return [];
@@ -140,6 +146,7 @@ function tooLarge(plan: Plan): string[] {
       .map(([term, bytes]) => `${term.replace("_", " ")} ${showBytes(bytes)}`);
     return `${name}: ${showBytes(need)} on each device of ${showBytes(hardware.device_bytes)}: ${parts.join(", ")}`;
   });
+  return [...training, ...evaluations];
 }
 
 /** Numbers of fp32 that training keeps of a parameter: weight, gradient and AdamW's two moments. */

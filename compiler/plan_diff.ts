@@ -1,3 +1,4 @@
+import { deviceNeed } from "./memory/index.ts";
 import type { Plan, PlanStage } from "./plan.ts";
 import { classifyPairs } from "./rope/pairs.ts";
 
@@ -166,7 +167,8 @@ function equal(a: unknown, b: unknown): boolean {
   return Object.is(a, b);
 }
 
-function totalsOf({ stages, model }: Plan): PlanTotals {
+function totalsOf(plan: Plan): PlanTotals {
+  const { stages, model } = plan;
   const sum = (value: (stage: PlanStage) => number) => stages.reduce((total, stage) => total + value(stage), 0);
   const most = (value: (stage: PlanStage) => number) => stages.reduce((best, stage) => Math.max(best, value(stage)), 0);
   return {
@@ -179,7 +181,7 @@ function totalsOf({ stages, model }: Plan): PlanTotals {
       model.context,
       most(({ context }) => context),
     ),
-    device_bytes: most(({ memory }) => memory.device?.total ?? 0),
+    device_bytes: most((stage) => deviceNeed(plan, stage)),
     host_bytes: most(({ memory }) => Object.values(memory.host).reduce((total, part) => total + part, 0)),
     disk_bytes: most(({ memory }) => memory.disk),
   };

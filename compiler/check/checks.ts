@@ -8,6 +8,7 @@ import { dataFilesReadable } from "./data_files.ts";
 import { devicesSplit } from "./devices.ts";
 import { evaluatedTextSuffices } from "./evaluated_text.ts";
 import { evaluatedBeyond, nothingBetweenStages } from "./evaluation.ts";
+import { evaluationFits } from "./evaluation_memory.ts";
 import { exportedContextShrinks, readableEverywhere, servedLonger } from "./export.ts";
 import { headGroupsDivide } from "./head_groups.ts";
 import { nothingHeldOut } from "./held_out.ts";
@@ -118,5 +119,6 @@ export const checks: readonly CheckGroup[] = [
   { needs: ["stage", "train"], checks: [poseCoverage] },
   { needs: ["stage", "train", "data"], checks: [poseDocuments] },
   { needs: ["stage", "train", "parallel", "memory", "hardware"], checks: [memoryFits, memoryHere] },
+  { needs: ["stage", "model", "evaluate", "hardware"], checks: [evaluationFits] },
   { needs: ["stage", "train", "export"], checks: [nothingToMerge, onlyMerged, adapterAlone] },
 ];

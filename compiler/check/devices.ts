@@ -1,4 +1,5 @@
-import { type Check, replacing, steps } from "./context.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import { type Check, type CheckContext, replacing, steps } from "./context.ts";
 import { nearestLegal } from "./nearest_legal.ts";
 
 /** Devices split into rings, batches into data-parallel groups, rows into micro batches. */
@@ -8,10 +9,9 @@ export const devicesSplit: Check = (context) => {
     const { stage, pointer } = step;
     const { devices, ring, micro_batch: micro } = stage.parallel;
     if (devices > plan.hardware.devices) {
-      report.add("CTX7008", trace.nearest(`${pointer}/parallel/devices`), {
-        asked: devices,
-        have: plan.hardware.devices,
-      });
+      const values = { asked: devices, have: plan.hardware.devices };
+      const fixes = [...nearestLegal(context, step, "devices"), ...enough(context)];
+      report.add("CTX7008", trace.nearest(`${pointer}/parallel/devices`), values, { fixes });
     }
     if (devices % ring !== 0) {
       const fixes = [...nearestLegal(context, step, "devices"), ...nearestLegal(context, step, "ring")];
@@ -45,3 +45,9 @@ export const devicesSplit: Check = (context) => {
     }
   }
 };
+
+/** Hardware with as many devices as any stage asks for. */
+function enough({ plan, trace }: CheckContext): Fix[] {
+  const most = Math.max(...plan.stages.map(({ parallel }) => parallel.devices));
+  return replacing(trace.exact("/hardware/devices"), `hardware { devices = ${most} }`, String(most));
+}

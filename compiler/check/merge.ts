@@ -6,7 +6,7 @@ import { aboveStages, behind, type Check, type CheckContext, replacing } from ".
 export const nothingToMerge: Check = ({ plan, trace, report }) => {
   const place = trace.exact("/export/merge");
   if (place && plan.export.merge && plan.stages.every((stage) => stage.train.method === "full")) {
-    report.add("CTX8008", place, {}, { fixes: [] });
+    report.add("CTX8008", place, {}, { fixes: replacing(place, "merge = false", "false", "safe") });
   }
 };
 

@@ -76,7 +76,9 @@ export function nearestLegal(
       return Number.isInteger(groups) && !(groups > 1 && plan.hardware.kind === "cpu") && splits(changed);
     });
   const written = divisionOf(stage)[property];
-  const values = closest(written, stride(property, divisions), { least, most: top }, legal);
+  // More devices than there are: the search begins at those that there are.
+  const near = property === "devices" ? Math.min(written, top) : written;
+  const values = closest(written, stride(property, divisions), { least, most: top }, legal, near);
   return values.flatMap((value) => replacing(place, `${name} = ${grouped(value)}`, String(value)));
 }
 
@@ -111,9 +113,10 @@ function closest(
   step: number,
   { least, most }: { least: number; most: number },
   legal: (value: number) => boolean,
+  near: number,
 ): number[] {
   if (!Number.isSafeInteger(step) || step < 1) return [];
-  const from = Math.floor(written / step);
+  const from = Math.floor(near / step);
   const found: number[] = [];
   const look = (first: number, direction: 1 | -1) => {
     for (let k = 0, value = first; k < tried && value >= least && value <= most; k++, value += direction * step) {

@@ -1,6 +1,7 @@
 import { momentSeconds } from "../cost/index.ts";
 import {
   type Choice,
+  choiceNeed,
   FILLED,
   type Found,
   freeSpace,
@@ -301,8 +302,8 @@ interface Chosen {
 function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: StepLayout): Generator<PlanDefault> {
   const { choice, fits, space, ground } = chosen;
   const { device_bytes: room } = ground.hardware;
-  const taken = `${showBytes(totalOf(choice))} of ${showBytes(room)}`;
-  const why = fits ? `fits: ${taken}` : tooTight(choice, room);
+  const taken = `${showBytes(choiceNeed(choice, ground.hardware.kind))} of ${showBytes(room)}`;
+  const why = fits ? `fits: ${taken}` : tooTight(choice, ground.hardware);
   if (parallel.number("ring") === undefined) {
     const reason = space.devices === 1 ? "one device" : `the smallest of the fastest rings; ${why}`;
     yield parallel.noteOf("ring", String(choice.ring), reason);
@@ -360,14 +361,9 @@ function recomputeNote(memory: Reader, { checkpointEvery: every, flops }: Choice
   return memory.noteOf("recompute", `${showRatio(Number(more.toPrecision(2)))} more FLOPs`, reason);
 }
 
-/** Bytes on a device. */
-function totalOf({ ledger }: Choice): number {
-  return ledger?.total ?? 0;
-}
-
 /** Why the most frugal layout does not do. Plans leave a tenth of a device to the kernels' buffers and the system. */
-function tooTight(choice: Choice, room: number): string {
-  return totalOf(choice) > room
+function tooTight(choice: Choice, { kind, device_bytes: room }: PlanHardware): string {
+  return choiceNeed(choice, kind) > room
     ? "the most frugal, and still too large"
     : `the most frugal, and more than the ${showBytes(FILLED * room)} of ${showBytes(room)} that a plan fills`;
 }
@@ -404,7 +400,7 @@ function reasonToCheckpoint({ choice, space, ground }: Chosen, step: StepLayout,
 /** Bytes on a device of the most frugal layout that computes nothing again. */
 function leastKeepingAll(ground: LayoutGround, space: LayoutSpace): number {
   const tight = { ...ground, hardware: { ...ground.hardware, device_bytes: 1 } };
-  return totalOf(searchStep(tight, { ...space, checkpoints: [0] }).choice);
+  return choiceNeed(searchStep(tight, { ...space, checkpoints: [0] }).choice, ground.hardware.kind);
 }
 
 function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {

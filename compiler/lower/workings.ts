@@ -37,6 +37,12 @@ export class Workings {
   /** By expression, of the first so many that were noted. */
   readonly #sorted = { upTo: 0, evaluations: new Map<Expression, Evaluation[]>() };
 
+  /** What the stages are planned for; null where it could not be had. */
+  get ground(): { readonly model: PlanModel; readonly hardware: PlanHardware } | null {
+    const { model, hardware } = this;
+    return model && hardware && { model, hardware };
+  }
+
   /** Notes that an expression (a property's, a definition's, a condition's) is evaluated in a scope. */
   note(node: Expression, scope: Scope, pair: number | null = null): void {
     if (!this.#asked) this.#noted.push([node, scope, this.stage, pair]);

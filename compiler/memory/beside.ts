@@ -1,5 +1,6 @@
 import type { PlanHardware, PlanModel, PlanStage } from "../plan.ts";
 import { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
+import type { Choice } from "./search.ts";
 import { ledgerOptions, type StageMemory, stageMemory } from "./stage.ts";
 
 /**
@@ -9,6 +10,11 @@ import { ledgerOptions, type StageMemory, stageMemory } from "./stage.ts";
 export function besideArena(stage: StageMemory, kind: PlanHardware["kind"]): number {
   if (kind === "cpu") return 0;
   return cudaScratchBytes(stage.model, { ...ledgerOptions(stage), ranksHere: 1 }) + CUDA_CODE + CUDA_CONTEXT;
+}
+
+/** All that a stage laid out in some way takes of each device, in bytes; 0 where no engine computes the model. */
+export function choiceNeed(choice: Choice, kind: PlanHardware["kind"]): number {
+  return choice.ledger ? choice.ledger.total + besideArena(choice, kind) : 0;
 }
 
 /** All that a planned stage takes of each device, in bytes; 0 where no engine computes the model. */

@@ -1,6 +1,6 @@
 /** How much memory an engine takes, before it takes any. */
 
-export { besideArena, deviceNeed } from "./beside.ts";
+export { besideArena, choiceNeed, deviceNeed } from "./beside.ts";
 export { type Change, cheapestChange, type Field } from "./changes.ts";
 export {
   deviceLedger,
@@ -10,6 +10,17 @@ export {
   offloadedBytes,
   ranksTokens,
 } from "./ledger.ts";
+export {
+  besideScoringArena,
+  evaluationNeed,
+  evaluationsOf,
+  type PlannedEvaluation,
+  scorableTokens,
+  scoredTokens,
+  scoringBytes,
+  scoringMemory,
+  scoringOptions,
+} from "./scoring.ts";
 export { scratchBytes } from "./scratch.ts";
 export { CUDA_CODE, CUDA_CONTEXT, CUDA_PEERS, cudaScratchBytes } from "./scratch_cuda.ts";
 export {

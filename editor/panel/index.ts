@@ -7,6 +7,7 @@
  */
 
 import { escapeText } from "../../compiler/drawing/svg.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanEvaluate } from "../../compiler/plan.ts";
 import { showCount, showFlops } from "../../compiler/values/amounts.ts";
 import { showBytes, showDuration, showNumber, showRatio, showTokens } from "../../compiler/values/show.ts";
@@ -61,7 +62,7 @@ function figures(plan: Plan): string {
   if (stages.length === 0) return "";
   const longest = Math.max(model.context, ...stages.map((stage) => stage.context));
   const steps = sum(plan, (stage) => stage.steps);
-  const held = Math.max(...stages.map(({ memory }) => memory.device?.total ?? 0));
+  const held = Math.max(...stages.map((stage) => deviceNeed(plan, stage)));
   const over = held > hardware.device_bytes;
   const where = hardware.kind === "cpu" ? "memory" : hardware.devices > 1 ? "memory a device" : "device memory";
   const tiles = [

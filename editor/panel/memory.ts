@@ -22,6 +22,7 @@ const LEAST_DRAWN = 0.01;
 
 /** What CUDA takes beside the ledger has the colour of the cache, which training has none of. */
 const BESIDE = TERMS.indexOf("kv_cache");
+const CUDA = "CUDA and its kernels";
 
 interface Part {
   readonly name: string;
@@ -42,7 +43,7 @@ export function memorySection(plan: Plan): string {
     stage,
     parts: [
       ...TERMS.map((term, colour): Part => ({ name: wording(term), bytes: ledgers[k]![term], colour })),
-      { name: "CUDA and its kernels", bytes: deviceNeed(plan, stage) - ledgers[k]!.total, colour: BESIDE },
+      { name: CUDA, bytes: deviceNeed(plan, stage) - ledgers[k]!.total, colour: BESIDE },
     ],
     total: deviceNeed(plan, stage),
   }));
@@ -69,7 +70,7 @@ export function memorySection(plan: Plan): string {
 ${bars(devices, hardware.device_bytes)}
 ${host}
 ${disk(stages)}
-${ledger(stages, ledgers)}</section>`;
+${ledger(plan, ledgers)}</section>`;
 }
 
 /** A bar for each stage over one common scale, whose end is what there is, or the largest bar where that is not enough. */
@@ -126,7 +127,10 @@ function disk(stages: readonly PlanStage[]): string {
 }
 
 /** The same to the byte. */
-function ledger(stages: readonly PlanStage[], ledgers: readonly PlanLedger[]): string {
+function ledger(plan: Plan, ledgers: readonly PlanLedger[]): string {
+  const { stages } = plan;
+  const needs = stages.map((stage) => deviceNeed(plan, stage));
+  const beside = needs.map((need, k) => need - ledgers[k]!.total);
   const terms = TERMS.filter((term) => ledgers.some((of) => of[term] > 0));
   const row = (name: string, bytes: readonly number[]) =>
     `<tr><th scope="row">${escapeText(name)}</th>${bytes.map((count) => `<td>${grouped(count)}</td>`).join("")}</tr>`;
@@ -135,10 +139,9 @@ function ledger(stages: readonly PlanStage[], ledgers: readonly PlanLedger[]): s
   return `<details><summary>To the byte</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Bytes by term"><table class="plain numbers"><thead><tr><th scope="col">bytes</th>${stages
     .map(({ name }) => `<th scope="col">${escapeText(name)}</th>`)
-    .join("")}</tr></thead><tbody>${terms.map((term) => row(wording(term), held(term))).join("")}${row(
-    "a device",
-    held("total"),
-  )}${hostTerms
+    .join("")}</tr></thead><tbody>${terms.map((term) => row(wording(term), held(term))).join("")}${
+    beside.some((bytes) => bytes > 0) ? row(CUDA, beside) : ""
+  }${row("a device", needs)}${hostTerms
     .map((term) =>
       row(
         `host: ${wording(term)}`,

@@ -38,7 +38,7 @@ const COLUMNS: readonly Column[] = [
   },
   {
     head: "a device",
-    cell: ({ memory }) => (memory.device ? showBytes(memory.device.total) : "not counted"),
+    cell: (stage, plan) => (stage.memory.device ? showBytes(deviceNeed(plan, stage)) : "not counted"),
     warns: (stage, plan) => deviceNeed(plan, stage) > plan.hardware.device_bytes,
   },
 ];

@@ -141,24 +141,24 @@ function aboutNamed(word: Meaning, snapshot: Snapshot): string[] | undefined {
 
 function aboutStage(name: string, { analysis: { workings } }: Snapshot): string[] {
   const stage = workings.stages.find((each) => each.name === name);
-  if (!stage || !workings.hardware) return [`stage **${name}**`];
-  return [memoryTable(stage, workings.hardware), thetaTable([stage])];
+  if (!stage || !workings.ground) return [`stage **${name}**`];
+  return [memoryTable(stage, workings.ground), thetaTable([stage])];
 }
 
 /** Tables that belong to some properties: thetas to those of rope, memory and time to lengths. */
 function numbersOf(word: Meaning, snapshot: Snapshot): string[] {
   const { workings } = snapshot.analysis;
-  const { hardware } = workings;
-  if (word.role.kind !== "property" || !hardware) return [];
+  const { ground } = workings;
+  if (word.role.kind !== "property" || !ground) return [];
   const block = word.role.block?.name;
   if (block === "model" && ["from", "new"].includes(word.name)) return [aboutModel(snapshot)];
   const stages = stagesAround(word, snapshot);
   if (block === "rope" && word.name === "previous") return [previousAt(word, snapshot)];
   if (block === "rope" && ["theta", "method", "frequency"].includes(word.name)) return [thetaTable(stages)];
   if (block === "stage" && ["length", "context", "batch"].includes(word.name))
-    return stages.map((stage) => memoryTable(stage, hardware));
+    return stages.map((stage) => memoryTable(stage, ground));
   if (block === "curriculum" && word.name === "lengths")
-    return [thetaTable(workings.stages), ...workings.stages.slice(0, 4).map((stage) => memoryTable(stage, hardware))];
+    return [thetaTable(workings.stages), ...workings.stages.slice(0, 4).map((stage) => memoryTable(stage, ground))];
   return [];
 }
 

@@ -1,4 +1,5 @@
 import type { StageValue } from "../../compiler/lower/workings.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import { show, showBytes, showNumber } from "../../compiler/values/show.ts";
 import type { BlockNode, Expression, Statement } from "../../grammar/ast.ts";
 import type { InlayHint, Range } from "./protocol.ts";
@@ -129,9 +130,11 @@ function budgetHint(
 function stageHint(node: BlockNode, { analysis: { workings } }: Snapshot): Hint[] {
   if (node.type.name !== "stage" || !node.label) return [];
   const stage = workings.stages.find(({ name }) => name === node.label?.name);
-  const device = stage?.memory.device;
-  if (!device || !workings.hardware) return [];
-  const per = workings.hardware.devices > 1 ? " per device" : "";
-  const full = device.total > workings.hardware.device_bytes ? ` of ${showBytes(workings.hardware.device_bytes)}` : "";
-  return [{ offset: node.label.end, label: `${showBytes(device.total)}${full}${per}` }];
+  const { ground } = workings;
+  if (!stage?.memory.device || !ground) return [];
+  const { devices, device_bytes } = ground.hardware;
+  const need = deviceNeed(ground, stage);
+  const per = devices > 1 ? " per device" : "";
+  const full = need > device_bytes ? ` of ${showBytes(device_bytes)}` : "";
+  return [{ offset: node.label.end, label: `${showBytes(need)}${full}${per}` }];
 }

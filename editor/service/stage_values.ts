@@ -1,8 +1,12 @@
 /** Values that the compiler has worked out, as a person reads them beside the recipe. */
-import type { StageValue } from "../../compiler/lower/workings.ts";
+import type { StageValue, Workings } from "../../compiler/lower/workings.ts";
+import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { PlanHardware, PlanPairs, PlanStage } from "../../compiler/plan.ts";
 import { show, showBytes, showDuration, showNumber, showTokens } from "../../compiler/values/show.ts";
 import type { Value } from "../../compiler/values/value.ts";
+
+/** What stages are planned for. */
+type Ground = NonNullable<Workings["ground"]>;
 
 /** Rows of a table that are shown; the rest is counted. */
 const mostRows = 16;
@@ -73,11 +77,12 @@ export function thetaTable(stages: readonly PlanStage[]): string {
 }
 
 /** Memory and time of a stage, in one line. */
-export function ledgerLine(stage: PlanStage, hardware: PlanHardware): string {
-  const { device } = stage.memory;
-  const full = device && device.total > hardware.device_bytes ? "⚠ " : "";
+export function ledgerLine(stage: PlanStage, ground: Ground): string {
+  const { hardware } = ground;
+  const need = deviceNeed(ground, stage);
+  const full = need > hardware.device_bytes ? "⚠ " : "";
   const memory =
-    device && `${full}${showBytes(device.total)} of ${showBytes(hardware.device_bytes)} on ${onDevice(hardware)}`;
+    stage.memory.device && `${full}${showBytes(need)} of ${showBytes(hardware.device_bytes)} on ${onDevice(hardware)}`;
   // A CPU's memory is the host's.
   const hosts = hardware.kind === "cpu" ? [] : Object.values(stage.memory.host);
   const host = hosts.reduce((sum, part) => sum + part, 0);
@@ -98,26 +103,24 @@ function onDevice({ kind, devices }: PlanHardware): string {
 }
 
 /** What a stage's memory is made of, the largest part first, and what it takes of time. */
-export function memoryTable(stage: PlanStage, hardware: PlanHardware): string {
+export function memoryTable(stage: PlanStage, ground: Ground): string {
   const { device, host, disk } = stage.memory;
-  if (!device) return `**${stage.name}**: ${ledgerLine(stage, hardware)}`;
-  const parts = Object.entries(device)
-    .filter(([term, bytes]) => term !== "total" && bytes > 0)
+  const { hardware } = ground;
+  if (!device) return `**${stage.name}**: ${ledgerLine(stage, ground)}`;
+  const need = deviceNeed(ground, stage);
+  const { total, ...terms } = device;
+  const parts = Object.entries({ ...terms, "CUDA and its kernels": need - total })
+    .filter(([, bytes]) => bytes > 0)
     .sort(([, a], [, b]) => b - a)
     .map(([term, bytes]) => [term.replaceAll("_", " "), showBytes(bytes)]);
   const hosts = Object.entries(hardware.kind === "cpu" ? {} : host)
     .filter(([, bytes]) => bytes > 0)
     .map(([term, bytes]) => [`host: ${term.replaceAll("_", " ")}`, showBytes(bytes)]);
   return [
-    `**${stage.name}**: ${ledgerLine(stage, hardware)}`,
+    `**${stage.name}**: ${ledgerLine(stage, ground)}`,
     table(
       ["memory", ""],
-      [
-        ...parts,
-        ["**all**", `**${showBytes(device.total)}**`],
-        ...hosts,
-        ...(disk > 0 ? [["disk", showBytes(disk)]] : []),
-      ],
+      [...parts, ["**all**", `**${showBytes(need)}**`], ...hosts, ...(disk > 0 ? [["disk", showBytes(disk)]] : [])],
     ),
   ].join("\n\n");
 }

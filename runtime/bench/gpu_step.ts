@@ -102,7 +102,7 @@ function sayPlan(plan: Plan, stage: PlanStage, device: Machine["device"]): void 
     hardware: plan.hardware.name,
     ledger: { ...ledger, total: memory.device!.total },
     // The kernels' working memory and their code; and all that a process takes of the device, CUDA's context too.
-    beside: device === "cuda" ? besideArena(plan, stage, null) : 0,
+    beside: device === "cuda" ? besideArena(plan, stage) : 0,
     need: deviceNeed(plan, stage),
     host: memory.host,
     checkpoint_every: memory.checkpoint_every,

@@ -1,3 +1,4 @@
+import { scoredTokens } from "../../compiler/memory/index.ts";
 import type { PlanEvaluate, PlanModel, PlanRope } from "../../compiler/plan.ts";
 import type { PlanDataset } from "../data/data.ts";
 import { needleSample } from "../data/needle.ts";
@@ -14,7 +15,6 @@ import { checkGate } from "./gate.ts";
 import { needleMap } from "./needle.ts";
 import { perplexityByPosition } from "./perplexity.ts";
 import type { EvaluationResult } from "./result.ts";
-import { scoredTokens } from "./scored_tokens.ts";
 
 export interface EvaluateOptions {
   machine: Machine;

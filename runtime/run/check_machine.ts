@@ -1,18 +1,26 @@
-import { cheapestChange, deviceLedger, ledgerOf, ledgerOptions, stageMemory } from "../../compiler/memory/index.ts";
+import {
+  besideScoringArena,
+  cheapestChange,
+  deviceLedger,
+  evaluationsOf,
+  ledgerOf,
+  ledgerOptions,
+  scoredTokens,
+  scoringBytes,
+  stageMemory,
+} from "../../compiler/memory/index.ts";
 import { promisedContext } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanModel, PlanStage } from "../../compiler/plan.ts";
-import { scoredTokens } from "../evaluate/scored_tokens.ts";
 import { provenConfig, readBaseConfig } from "../export/model_folder.ts";
 import type { Job } from "../ranks/job.ts";
 import { bytes } from "../report/format.ts";
 import { gpusOf, groupsHere, hasPeers, processesOnGpu } from "../train/gpus.ts";
-import { type Machine, processBytes, rankBytes, scoringBytes, THREADS } from "../train/stage_engine.ts";
+import { type Machine, processBytes, rankBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
 import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
 import {
   besideArena,
   besideRanks,
-  besideScoringArena,
   hostNeed,
   hostNeedOfJob,
   largest,
@@ -43,10 +51,8 @@ export function checkMachine(plan: Plan, machine: Machine, baseModel: string | n
     if (gpus.length === 0) expectMemory(`stage ${stage.name}`, needed(plan, stage, machine), memory, SMALLER);
     provenConfig(plan, stage.rope, promisedContext(plan, index), "f32", readBaseConfig(baseModel));
   }
-  if (plan.before) checkEvaluation("the evaluation before training", plan.before, plan.model, machine, root);
-  for (const { name, evaluate } of plan.stages) {
-    if (evaluate) checkEvaluation(`the evaluation after stage ${name}`, evaluate, plan.model, machine, root);
-  }
+  for (const { subject, evaluate } of evaluationsOf(plan))
+    checkEvaluation(subject, evaluate, plan.model, machine, root);
   // Last: a limit on memory may leave no room for the threads' stacks, and it is then the limit that has to be told.
   const ranks = plan.stages.map((stage) => Math.max(stage.parallel.ring, gpusOf(machine, stage).length));
   checkThreads(machine, Math.max(1, ...ranks));

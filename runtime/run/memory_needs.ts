@@ -11,12 +11,13 @@ import {
   ledgerOptions,
   offloadedBytes,
   ranksTokens,
+  scoringOptions,
   scratchBytes,
   stageMemory,
 } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage } from "../../compiler/plan.ts";
 import type { Job } from "../ranks/job.ts";
-import { type Machine, processBytes, rankMemory, scoringOptions } from "../train/stage_engine.ts";
+import { type Machine, processBytes, rankMemory } from "../train/stage_engine.ts";
 
 /** Bytes by what takes them, as a phrase. */
 export interface MemoryNeed {
@@ -121,11 +122,6 @@ export function besideArena(plan: Plan, stage: PlanStage, processes?: number, pe
 /** The same for `here` of a stage's `ranks` on one of this process's GPUs. Its context is there, too. */
 export function besideRanks(plan: Plan, stage: PlanStage, ranks: number, here: number): number {
   return here * cudaScratchBytes(plan.model, rankMemory(plan, stage, ranks)) + CUDA_CODE;
-}
-
-/** The same while a model is scored on up to `tokens` tokens at once. */
-export function besideScoringArena(model: PlanModel, tokens: number): number {
-  return cudaScratchBytes(model, scoringOptions(tokens)) + CUDA_CODE;
 }
 
 /** All that a process on a CPU takes while a model is scored on up to `tokens` tokens at once. */

@@ -5,6 +5,7 @@ import {
   type LedgerOptions,
   ledgerOptions,
   offloadedBytes,
+  scoringMemory,
   stageMemory,
 } from "../../compiler/memory/index.ts";
 import type { Plan, PlanModel, PlanStage, PlanTrain } from "../../compiler/plan.ts";
@@ -130,18 +131,4 @@ export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: num
     memory: scoringMemory(maxTokens),
     ring: 1,
   });
-}
-
-/** Bytes that `scoringEngine` allocates. */
-export function scoringBytes(model: PlanModel, maxTokens: number): number {
-  return deviceLedger(model, scoringOptions(maxTokens)).total;
-}
-
-/** The engine that `scoringEngine` makes, as the compiler's ledger takes it. */
-export function scoringOptions(maxTokens: number): LedgerOptions {
-  return { ...scoringMemory(maxTokens), ring: 1 };
-}
-
-function scoringMemory(maxTokens: number) {
-  return { maxTokens, train: false, checkpointEvery: 0, lossChunk: Math.min(1024, maxTokens), kvCacheTokens: 0 };
 }

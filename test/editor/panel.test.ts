@@ -192,7 +192,7 @@ test("the table says what the plan says", () => {
     tags(row, /<t[hd][^>]*>[\s\S]*?<\/t[hd]>/g).map((cell) => cell.replace(/<[^>]*>/g, "").replaceAll("\u00a0", " ")),
   );
   expect(cells[1]).toEqual([
-    ...["s64k", "64Ki", "15,296,098", "59 slower, 4 out", "30", "32", "62,914,560", "6.62 EFLOP", "97 s", "66 GiB"],
+    ...["s64k", "64Ki", "15,296,098", "59 slower, 4 out", "30", "32", "62,914,560", "6.62 EFLOP", "97 s", "66.8 GiB"],
   ]);
   expect(cells.at(-1)).toEqual(["all", "", "", "", "154", "", "1,421,869,056", "1.32 ZFLOP", "99 min", ""]);
 });
@@ -225,10 +225,10 @@ test("the figures above all are those of the plan", () => {
   const plan = recipe("gradient-llama3-1m.ctx");
   expect(figures(renderPlan(plan))).toEqual([
     ...["context 8Ki → 1Mi tokens", "training 1.42 B tokens in 154 steps", "operations 1.32 ZFLOP 4 stages"],
-    ...["time 99 min estimated", "memory a device 71.1 GiB of 79 GiB"],
+    ...["time 99 min estimated", "memory a device 71.9 GiB of 79 GiB"],
   ]);
   const small = { ...plan, hardware: { ...plan.hardware, device_bytes: 40 * 2 ** 30 } };
-  expect(figures(renderPlan(small)).at(-1)).toBe("memory a device 71.1 GiB more than the 40 GiB that there are");
+  expect(figures(renderPlan(small)).at(-1)).toBe("memory a device 71.9 GiB more than the 40 GiB that there are");
   expect(renderPlan(small)).toContain('<li class="warn"><span>memory a device');
 });
 

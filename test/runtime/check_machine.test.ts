@@ -1,9 +1,16 @@
 import { expect, test } from "vitest";
-import { CUDA_CONTEXT, deviceNeed, stageMemory } from "../../compiler/memory/index.ts";
+import {
+  CUDA_CONTEXT,
+  deviceNeed,
+  evaluationNeed,
+  scorableTokens,
+  scoringBytes,
+  stageMemory,
+} from "../../compiler/memory/index.ts";
 import { stageLedger } from "../../compiler/memory/stage.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { checkEvaluation, checkMachine } from "../../runtime/run/check_machine.ts";
-import { type Machine, scoringBytes, scoringEngine } from "../../runtime/train/stage_engine.ts";
+import { type Machine, scoringEngine } from "../../runtime/train/stage_engine.ts";
 import { evaluate, plan } from "./tiny_run.ts";
 
 /** This machine with another amount of memory, and with one CUDA device or none. */
@@ -93,4 +100,28 @@ test("processes that sum their gradients cannot leave them in the host's memory"
   expect(() => checkMachine(given, { ...machine(2 ** 40), job }, null)).toThrow(
     /stage first keeps gradients in the host's memory \(gradients = host\), which 2 processes that sum them cannot/,
   );
+});
+
+test("an evaluation that is found too long for a GPU before a run is one that was found too long when the recipe was checked (CTX7017)", () => {
+  const given = plan();
+  const need = evaluationNeed(given.model, "cuda", evaluate);
+  const check = (free: number) =>
+    checkEvaluation("the evaluation", evaluate, given.model, machine(2 ** 40, "cuda", [need], free));
+  expect(() => check(need - CUDA_CONTEXT)).not.toThrow();
+  expect(() => check(need - CUDA_CONTEXT - 1)).toThrow(
+    /the evaluation, of up to .* tokens at once, needs .* of memory/,
+  );
+});
+
+test("what is said to fit a device is the most that does", () => {
+  const { model, hardware } = plan();
+  for (const kind of ["cpu", "cuda"] as const) {
+    const need = (tokens: number) =>
+      evaluationNeed(model, kind, { ...evaluate, needle: { ...evaluate.needle!, lengths: [tokens] } });
+    const held = need(20_480);
+    const fitting = (device_bytes: number) => scorableTokens(model, { ...hardware, kind, device_bytes }, 2 ** 20);
+    expect(fitting(held)).toBe(20_480);
+    expect(fitting(held - 1)).toBe(19_456);
+    expect(fitting(need(4096) - 1)).toBe(0);
+  }
 });

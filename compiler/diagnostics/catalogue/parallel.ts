@@ -83,13 +83,20 @@ export const parallel = {
   CTX7015: entry(
     "info",
     "no room on this machine",
-    message`stage ${"stage"} needs ${"need"}, and ${"machine"}`,
-    message`no hardware is named: write what it is to run on, such as hardware { preset = h100  devices = 8 }`,
+    message`${"what"} needs ${"need"}, and ${"machine"}`,
+    message`no hardware is named: ${"hint"}`,
   ),
   CTX7016: entry(
     "error",
     "heads do not split into groups",
     message`${"groups"} groups do not divide the model's ${"kv_heads"} key-value heads`,
     message`a group holds whole key-value heads: ${"legal"}`,
+  ),
+  CTX7017: entry(
+    "error",
+    "memory of an evaluation",
+    message`${"what"} needs ${"need"}, and ${"name"} has ${"have"}`,
+    message`one device takes rows whole, ${"hint"}`,
+    { lowerable: true },
   ),
 } as const;
