@@ -1,4 +1,4 @@
-import type { LanguageDefinition, PropertyDefinition } from "../../grammar/definition.ts";
+import type { LanguageDefinition } from "../../grammar/definition.ts";
 import type { SourceText } from "../../grammar/text.ts";
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
@@ -54,8 +54,8 @@ export class Lowering {
   readonly claims = new Map<string, Claim>();
   /** The rope block of each stage, by the stage's pointer. */
   readonly ropes = new Map<string, Section | undefined>();
-  /** Values of settings and defaults that speak of nothing: every stage that has them reads the same. */
-  readonly constants = new Map<Setting | PropertyDefinition, Typed>();
+  /** Values of settings that speak of nothing: every stage that has them reads the same. */
+  readonly constants = new Map<Setting, Typed>();
   /** Adapters, by the call that describes them, which many stages may share. */
   readonly adapters = new Map<TypedCall, PlanLora>();
   /** RoPE's tables, by what they are made of. */

@@ -152,23 +152,15 @@ export class Reader {
     const value = evaluate(node, scope);
     const typed = value && convert(value, definition.type, node, target);
     if (typed !== undefined) warnDecimalLengths(node, definition, scope, this.lowering.language);
-    return this.#kept(setting, typed, asked);
+    // The same in every scope if working it out asked for nothing. What another report was told of it, the recipe's own has still to be told.
+    const { constants, report } = this.lowering;
+    if (typed !== undefined && this.scope.asked === asked && this.scope.report === report)
+      constants.set(setting, typed);
+    return typed;
   }
 
   #default(property: PropertyDefinition): Typed | undefined {
-    const { language, constants } = this.lowering;
-    const known = constants.get(property);
-    if (known !== undefined) return known;
-    const { asked } = this.scope;
-    return this.#kept(property, defaultOf(property, { language, scope: this.scope, property }), asked);
-  }
-
-  /** The value of a setting or a default, kept for all stages if it is the same in every scope: if working it out asked for nothing. */
-  #kept(of: Setting | PropertyDefinition, value: Typed | undefined, asked: number): Typed | undefined {
-    const { constants, report } = this.lowering;
-    // What another report was told of it, the recipe's own has still to be told.
-    if (value !== undefined && this.scope.asked === asked && this.scope.report === report) constants.set(of, value);
-    return value;
+    return defaultOf(property, { language: this.lowering.language, scope: this.scope, property });
   }
 
   #fails(name: string): void {

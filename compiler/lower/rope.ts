@@ -46,7 +46,7 @@ export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): P
   if (!spec) return undefined;
   noteEffects(reader, stage.model, stage.usesPrevious());
   try {
-    return { ...tableOf(spec, reader.lowering), formula: formulaText(reader) };
+    return tableOf(spec, formulaText(reader), reader.lowering);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const name = reader.has("frequency") ? "frequency" : reader.has("method") ? "method" : "theta";
@@ -55,10 +55,12 @@ export function lowerRope(reader: Reader, stage: RopeStage, before: PlanRope): P
   }
 }
 
-/** Stages of one length mostly have one table, which is worked out once. */
-function tableOf(spec: RopeSpec, { tables }: Lowering): PlanRope {
-  const key = JSON.stringify(spec);
-  const table = tables.get(key) ?? ropeTable(spec);
+/** Stages of one length mostly have one table by one formula, which is worked out once. */
+function tableOf(spec: RopeSpec, formula: string, { tables }: Lowering): PlanRope {
+  const key = `${JSON.stringify(spec)} ${formula}`;
+  const known = tables.get(key);
+  if (known) return known;
+  const table = { ...ropeTable(spec), formula };
   tables.set(key, table);
   return table;
 }

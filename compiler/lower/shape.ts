@@ -70,16 +70,18 @@ export function shapeOf(
   const steps = reader.number("steps");
   const tokens = reader.number("tokens");
   const context = reader.has("context") ? reader.number("context") : undefined;
-  const places = {
-    ...{ length: reader.exact("length"), steps: reader.exact("steps") },
-    ...{ tokens: reader.exact("tokens"), sequences: reader.exact("batch") },
+  const places: StagePlaces = {
+    length: reader.exact("length"),
+    steps: reader.exact("steps"),
+    tokens: reader.exact("tokens"),
+    sequences: reader.exact("batch"),
   };
   tracePlaces(places, pointer, lowering);
   lowering.trace.set(`${pointer}/name`, source.at);
   reader.trace("context", `${pointer}/context`);
   reader.claim("wall_time", `${pointer}/wall_time`);
   if (reader.anyFailed || length === undefined || batch === undefined) return undefined;
-  const at = reader.exact("tokens") ?? reader.exact("steps") ?? source.at;
+  const at = places.tokens ?? places.steps ?? source.at;
   const unread = source.section?.unread ?? false;
   const taken = stepsOf({ stage: source.name, length, batch, steps, tokens, at, unread, places }, lowering);
   if (taken !== undefined && steps === undefined) {

@@ -10,10 +10,14 @@ export function sharesEmbeddings(model: PlanModel, lora: PlanLora): boolean {
 
 /** Whether two adapters consist of the same parameters. */
 export function sameAdapter(a: PlanLora, b: PlanLora): boolean {
+  // Stages that share one description of it have one object, and a check asks this of every two in a row.
+  return a === b || (a.rank === b.rank && a.alpha === b.alpha && alike(a.targets, b.targets) && alike(a.also, b.also));
+}
+
+/** Whether two lists hold the same words, in any order. */
+function alike(a: readonly string[], b: readonly string[]): boolean {
   const words = (list: readonly string[]) => [...list].sort().join(" ");
-  return (
-    a.rank === b.rank && a.alpha === b.alpha && words(a.targets) === words(b.targets) && words(a.also) === words(b.also)
-  );
+  return words(a) === words(b);
 }
 
 /** Stages as far as they tell which adapter goes on. */

@@ -31,7 +31,7 @@ function make(
   return engine;
 }
 
-/** Loss and gradients of two batches, and weights after a step with them. */
+/** Scores and gradients of two batches, and weights after a step with them. */
 async function train(engine: NativeEngine) {
   await engine.initialize(5, 0.3);
   const losses = [];
@@ -39,7 +39,7 @@ async function train(engine: NativeEngine) {
     [TOKENS, 1],
     [64, 2],
   ] as const)
-    losses.push((await engine.accumulate(madeUpBatch(tokens, shift, 97))).loss);
+    losses.push(digest(new Map([["nll", (await engine.accumulate(madeUpBatch(tokens, shift, 97))).nll]])));
   const gradients = await readAll(engine, "gradient");
   await engine.step({ ...HYPER, lr: 0.01 });
   const weights = digest(await readAll(engine, "value"));
@@ -52,7 +52,7 @@ const cases: [name: string, model: Partial<Options["model"]>, rest?: Partial<Opt
   ["plain", {}],
   ["norms of queries and keys", { qkNorm: true }],
   ["biases", { qkvBias: true }],
-  ["a sliding window", { window: { tokens: 40, layers: [true, false, true] } }],
+  ["a sliding window", { slidingWindow: { tokens: 40, layers: [true, false, true] } }],
   [
     "adapters",
     {},
