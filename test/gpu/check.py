@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """All that only a GPU can show, in one command of at most ten minutes: `npm run gpu:check`, or `python3 test/gpu/check.py` where there is no Node.
 
-    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--seconds N] [--pack FILE]
+    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--write FILE] [--seconds N] [--pack FILE]
 
 Parts, in this order: build, operations, attention, beside, parity, ring, bench, quickstart, sanitize. Each runs as a process of its own with a limit, so that
 one that hangs or crashes costs its own time alone; what is left of --seconds goes to the parts in turn. A row is printed, and written as JSON with
-everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table. Exit status 1 if
-anything failed.
+everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table; --write makes a page
+of it, as docs/benchmarks/gpu.md is one. Exit status 1 if anything failed.
 
 Needs Python 3.10 with PyTorch; for building, CMake and nvcc, or the pack that `npm run gpu:pack` makes (.gpu/pack.tar.xz: a built libctx_cuda.so,
 Node and what the model's parts need). --dry goes through all of it on the CPU with the kernels' host build and tiny sizes, to test this script:
@@ -28,10 +28,11 @@ import threading
 import time
 from pathlib import Path
 
+from report import MARK, page
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACK = ROOT / ".gpu" / "pack.tar.xz"
-MARK = "@ctx "
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
 LIMITS = {"build": 240, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "ring": 40, "bench": 180, "quickstart": 90, "sanitize": 150}
 
@@ -360,6 +361,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], choices=LIMITS)
     parser.add_argument("--skip", action="append", default=[], choices=LIMITS)
     parser.add_argument("--out", default="gpu-check.json")
+    parser.add_argument("--write", help="a page of all of it, in Markdown: docs/benchmarks/gpu.md")
     parser.add_argument("--pack", help="what `npm run gpu:pack` made; otherwise .gpu/pack.tar.xz, if it is there")
     parser.add_argument("--build", default=str(Path(tempfile.gettempdir()) / "ctx-gpu-check"), help="folder for what is built and run")
     parser.add_argument("--seconds", type=float, default=560)
@@ -373,13 +375,17 @@ def main():
     print(f"{facts['torch and device']}; {facts['nvidia-smi']}\n", flush=True)
 
     def save():
-        Path(options.out).write_text(json.dumps({"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "rows": check.rows.rows}, indent=1))
+        found = {"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "rows": check.rows.rows}
+        Path(options.out).write_text(json.dumps(found, indent=1))
+        return found
 
     check.rows.changed = save
     try:
         check.everything()
     finally:
-        save()
+        found = save()
+        if options.write:
+            Path(options.write).write_text(page(found))
     seconds = time.monotonic() - begin
     print()
     print(check.rows.table())
