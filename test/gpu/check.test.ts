@@ -183,7 +183,7 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     expect(status, printed).toBe(0);
     expect(rows.filter((row) => row.outcome === "FAIL")).toEqual([]);
     const passed = rows.filter((row) => row.outcome === "PASS").map((row) => row.part);
-    expect([...new Set(passed)]).toEqual(["build", "operations", "attention", "beside", "parity"]);
+    expect([...new Set(passed)]).toEqual(["build", "code", "operations", "attention", "beside", "parity"]);
     const kernels = rows.filter((row) => row.what === "kernels of attention").map((row) => row.figures);
     expect(kernels).toEqual(["plain, sm90", "plain, sm90-apart", "plain, sm80"]);
     const measured = rows.filter((row) => row.part === "bench" && /GB\/s|TFLOP\/s/.test(row.figures));
@@ -206,6 +206,19 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     const { status, rows } = check("--library", broken, "--only", "operations", "--only", "beside");
     expect(status).toBe(1);
     expect(rows.map((row) => `${row.outcome} ${row.part}`)).toEqual(["FAIL operations", "FAIL beside"]);
+  });
+
+  test("a library without code for this GPU's attention fails at once", () => {
+    const run = (registers: string) =>
+      spawnSync(python, ["test/gpu/code.py", library], {
+        ...{ encoding: "utf8", env: { ...process.env, CTX_SHIM_REGISTERS: registers } },
+      });
+    const told = (outcome: string, state: string) =>
+      `@ctx {"what": "code in the library", "outcome": "${outcome}", "figures": "built for the CPU; on this GPU (sm_90) attention for Hopper is ${state}"}\n`;
+    const [whole, empty] = [run("168"), run("4")];
+    expect(whole.stdout, whole.stderr).toBe(told("PASS", "there (sm_90, 168 registers)"));
+    expect(empty.stdout, empty.stderr).toBe(told("FAIL", "empty (sm_90, 4 registers)"));
+    expect([whole.status, empty.status]).toEqual([0, 1]);
   });
 
   test("a page shows rates of attention only of kernels that were right, and tells what has not run", () => {
