@@ -92,4 +92,10 @@ export const parallel = {
     message`${"groups"} groups do not divide the model's ${"kv_heads"} key-value heads`,
     message`a group holds whole key-value heads: ${"legal"}`,
   ),
+  CTX7018: entry(
+    "info",
+    "order of sums without effect",
+    message`deterministic = false changes nothing ${"where"}`,
+    message`${"hint"}`,
+  ),
 } as const;
