@@ -13,7 +13,7 @@ namespace ctx_cuda {
 namespace {
 
 constexpr int BUCKETS = 256;
-constexpr int COLUMNS = 128; // a thread each
+constexpr int THREADS = 128; // of a block: each a column, or WIDE neighbouring ones
 
 template <class Y, class T> struct Lookup {
   Rows<Y> y;
@@ -22,9 +22,9 @@ template <class Y, class T> struct Lookup {
   template <int N> __device__ void at(int64_t i, int64_t j) const { put<N>(y.at(i, j), get<N>(table.at(ids[i], j))); }
 };
 
-template <class T, class D> __global__ void __launch_bounds__(COLUMNS) backward_kernel(Rows<T> table, Rows<D> dy, const int32_t *ids, int64_t tokens, int64_t cols) {
+template <int N, class T, class D> __global__ void __launch_bounds__(THREADS) backward_kernel(Rows<T> table, Rows<D> dy, const int32_t *ids, int64_t tokens, int64_t cols) {
   const int bucket = int(blockIdx.x), lane = int(threadIdx.x) % WARP;
-  const int64_t j = int64_t(blockIdx.y) * COLUMNS + threadIdx.x;
+  const int64_t j = (int64_t(blockIdx.y) * THREADS + threadIdx.x) * N;
   for (int64_t first = 0; first < tokens; first += WARP) {
     const bool there = first + lane < tokens;
     const int32_t id = there ? ids[first + lane] : 0;
@@ -32,7 +32,9 @@ template <class T, class D> __global__ void __launch_bounds__(COLUMNS) backward_
     for (int i = 0; mine; i++, mine >>= 1) {
       if (!(mine & 1)) continue;
       const int32_t row = __shfl_sync(ALL_LANES, id, i);
-      if (j < cols) store(*table.at(row, j), to_float(*table.at(row, j)) + to_float(*dy.at(first + i, j)));
+      if (j >= cols) continue;
+      const Floats<N> sum = get<N>(table.at(row, j)), d = get<N>(dy.at(first + i, j));
+      put<N>(table.at(row, j), each<N>([&](int k) { return sum[k] + d[k]; }));
     }
   }
 }
@@ -64,8 +66,9 @@ ctx_status embed_backward(ctx_device *device, ctx_mat d_table, ctx_mat dy, const
   with_types([&](auto tt, auto td) {
     using T = decltype(tt);
     using D = decltype(td);
-    const dim3 blocks(BUCKETS, unsigned(ceil_div(dy.cols, COLUMNS)));
-    launch(device, backward_kernel<T, D>, blocks, dim3(COLUMNS), 0, Rows<T>(d_table), Rows<D>(dy), ids, dy.rows, dy.cols);
+    const bool is_wide = wide(d_table) && wide(dy);
+    const dim3 blocks(BUCKETS, unsigned(ceil_div(dy.cols, THREADS * (is_wide ? WIDE : 1))));
+    launch(device, is_wide ? backward_kernel<WIDE, T, D> : backward_kernel<1, T, D>, blocks, dim3(THREADS), 0, Rows<T>(d_table), Rows<D>(dy), ids, dy.rows, dy.cols);
   }, d_table, dy);
   return finish(device, "embed_backward");
 }

@@ -1,5 +1,5 @@
 // `npm run gpu:pack`: .gpu/pack.tar.xz, all that test/gpu/check.py needs on a machine with a GPU but without a network and without Node: Node itself,
-// the built libctx_cuda.so, the engine, the command line, and the packages and text that its two short trainings read. For Linux on x86-64
+// the built libctx_cuda.so, the engine, the command line, the packages and text that its two short trainings read, and what step.py runs. For Linux on x86-64
 // with a C library no older than this machine's. Builds what is not built; takes a minute or two.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,6 +17,7 @@ import {
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleStep, STEP } from "./bundle_step.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const pack = resolve(process.argv[2] ?? join(root, ".gpu", "pack.tar.xz"));
@@ -74,9 +75,14 @@ if (missing.length > 0) stop(`not there: ${missing.join(", ")}`);
 const beside = mkdtempSync(join(tmpdir(), "ctx-gpu-pack-"));
 symlinkSync(process.execPath, join(beside, "node"));
 writeFileSync(join(beside, "sources"), sources());
+await bundleStep(beside);
 mkdirSync(dirname(pack), { recursive: true });
-run("tar", ["--dereference", "--exclude=*.map", "-cJf", pack, "-C", beside, "node", "sources", "-C", root, ...files], {
-  env: { ...process.env, XZ_OPT: process.env.XZ_OPT ?? `-T${availableParallelism()}` },
-});
+run(
+  "tar",
+  ["--dereference", "--exclude=*.map", "-cJf", pack, "-C", beside, "node", "sources", STEP, "-C", root, ...files],
+  {
+    env: { ...process.env, XZ_OPT: process.env.XZ_OPT ?? `-T${availableParallelism()}` },
+  },
+);
 rmSync(beside, { recursive: true });
 console.log(`${pack}: ${(statSync(pack).size / 2 ** 20).toFixed(1)} MiB`);
