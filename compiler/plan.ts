@@ -286,6 +286,8 @@ export interface PlanTrain {
   schedule: PlanSchedule;
   /** Largest gradient norm; null: no clipping. */
   clip: number | null;
+  /** False: gradients of queries may be added in any order, where that is faster; bits do not repeat then. Absent: true. */
+  deterministic?: boolean;
   /** z-loss and the like are not part of this version; the loss is mean cross-entropy over weighted targets. */
   dtype: "f32" | "bf16";
 }

@@ -28,6 +28,10 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
     schedule: ["lr_scheduler", "lr_scheduler_type", "scheduler"],
     clip: ["max_grad_norm", "grad_clip", "gradient_clipping", "clip_grad", "clip_grad_norm"],
     dtype: ["precision", "compute_dtype"],
+    deterministic: [
+      ...["deterministic_algorithms", "use_deterministic_algorithms", "full_determinism"],
+      ...["deterministic_mode", "cudnn_deterministic_mode"],
+    ],
   },
   adamw: {
     lr: ["learning_rate"],

@@ -19,6 +19,7 @@ import { factorsFall, shortFactorUntrained } from "./longrope.ts";
 import { memoryFits } from "./memory.ts";
 import { memoryHere } from "./memory_here.ts";
 import { adapterAlone, nothingToMerge, onlyMerged } from "./merge.ts";
+import { orderOfSums } from "./order_of_sums.ts";
 import { originalLength, trainedAsPromised, trainedBeyondPromise } from "./original.ts";
 import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
@@ -107,6 +108,7 @@ export const checks: readonly CheckGroup[] = [
   { needs: ["stage", "parallel"], checks: [ringDivides, ringTooFine] },
   { needs: ["stage", "parallel", "hardware"], checks: [devicesSplit] },
   { needs: ["stage", "model", "memory"], checks: [headGroupsDivide] },
+  { needs: ["stage", "model", "train", "hardware"], checks: [orderOfSums] },
   {
     needs: ["stage", "parallel", "memory", "hardware"],
     checks: [efficiencyReached, peakIsDense, wallTimeReachable],

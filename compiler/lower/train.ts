@@ -25,6 +25,7 @@ export function lowerTrain(
     optimizer: { ...lowerOptimizer(reader), state: "carry" },
     schedule: lowerSchedule(reader, steps),
     clip: reader.value("clip") === "none" ? null : (reader.number("clip") ?? 1),
+    ...(reader.flag("deterministic") === false && { deterministic: false }),
     dtype: (reader.text("dtype") as PlanTrain["dtype"] | undefined) ?? "f32",
   };
   train.optimizer.state = lowerState(reader, train, before);
@@ -143,5 +144,6 @@ function traceTrain(reader: Reader, pointer: string): void {
   reader.trace("optimizer_state", `${pointer}/train/optimizer/state`);
   reader.trace("method", `${pointer}/train/method`);
   reader.trace("dtype", `${pointer}/train/dtype`);
+  reader.trace("deterministic", `${pointer}/train/deterministic`);
   trace.set(`${pointer}/train`, reader.section?.at);
 }

@@ -841,6 +841,26 @@ export const language: LanguageDefinition = {
           "group": null,
           "path": null
         },
+        "deterministic": {
+          "name": "deterministic",
+          "doc": "A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 128. They are as exact either way.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [],
+          "papers": [],
+          "type": {
+            "kind": "flag"
+          },
+          "required": false,
+          "default": "true",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {},
+          "group": null,
+          "path": null
+        },
         "schedule": {
           "name": "schedule",
           "doc": "Learning rate over the steps of a stage.",

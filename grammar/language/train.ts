@@ -1,4 +1,4 @@
-import type { Block, Call, Count, List, Num, Ratio, Settings, Tokens } from "./values.ts";
+import type { Block, Call, Count, Flag, List, Num, Ratio, Settings, Tokens } from "./values.ts";
 
 /**
  * How the weights learn. The loss is the mean cross-entropy of the targets.
@@ -18,6 +18,13 @@ export interface Train extends Block {
    * @default f32
    */
   dtype?: "f32" | "bf16";
+  /**
+   * A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is
+   * faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 128. They are as exact either way.
+   *
+   * @default true
+   */
+  deterministic?: Flag;
   /** Learning rate over the steps of a stage. @default constant */
   schedule?: Call<"schedule">;
   /**

@@ -44,6 +44,7 @@ Training parse_training(const Options &o) {
     t.lora = LoraOptions{l.integer("rank"), (float)l.number("alpha"), l.strings("targets"), (uint64_t)l.integer("seed")};
   }
   if (o.has("alsoTrain")) t.also_train = o.strings("alsoTrain");
+  if (o.has("deterministic")) t.deterministic = o.boolean("deterministic");
   return t;
 }
 

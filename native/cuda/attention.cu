@@ -2,6 +2,7 @@
 #include "attention.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -130,6 +131,22 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
 }
 
 } // namespace ctx_cuda
+
+#ifndef CTX_CUDA_CODE
+#define CTX_CUDA_CODE "the CPU" // the host build
+#endif
+
+// What the library holds code for, in words, and whether it has what this GPU needs: `complete` is 0 on a Hopper GPU without Hopper's kernels of
+// attention. Beside the table, for whoever measures. Null: the GPU does not say; last_error has why.
+extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_code(ctx_device *device, int32_t *complete) {
+  thread_local char words[256];
+  bool real = false;
+  int binary = 0, registers = 0;
+  if (ctx_cuda::hopper_code(device, &real, &binary, &registers) != CTX_OK) return nullptr;
+  *complete = real || device->sm != 90;
+  std::snprintf(words, sizeof words, "built for %s; on this GPU (sm_%d) attention for Hopper is %s (sm_%d, %d registers)", CTX_CUDA_CODE, int(device->sm), real ? "there" : "empty", binary, registers);
+  return words;
+}
 
 // Which kernels take this call: sm90, sm90-apart, sm80 or plain. With `backward`, of the gradients. Beside the table, for whoever measures.
 extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_attention(const ctx_device *device, const ctx_attention *forward, const ctx_attention_grad *backward) {

@@ -18,6 +18,8 @@ ctx_status hopper_forward(ctx_device *, const ctx_attention &);
 bool hopper_fuses(const ctx_attention_grad &);
 ctx_status hopper_backward(ctx_device *, const ctx_attention_grad &);
 ctx_status hopper_backward_apart(ctx_device *, const ctx_attention_grad &);
+// What of the forward kernel the library holds for the GPU at hand: real code, or a body that only fails, for another architecture or of its PTX.
+ctx_status hopper_code(ctx_device *, bool *real, int *binary, int *registers);
 
 // Lets a kernel have so much dynamic shared memory; up to 48 KiB it always can.
 template <class... P> ctx_status allow(ctx_device *device, void (*kernel)(P...), size_t shared) {

@@ -211,6 +211,14 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
 
 } // namespace
 
+ctx_status hopper_code(ctx_device *device, bool *real, int *binary, int *registers) {
+  cudaFuncAttributes found{};
+  CTX_CUDA(device, "hopper_code", cudaFuncGetAttributes(&found, forward_kernel<128, float>));
+  *binary = found.binaryVersion, *registers = found.numRegs;
+  *real = found.binaryVersion == 90 && found.numRegs > 32; // 128 and more with a body, 4 without
+  return CTX_OK;
+}
+
 ctx_status hopper_forward(ctx_device *device, const ctx_attention &a) {
   ctx_status status = CTX_OK;
   with_head_dim(a.head_dim, [&](auto d) {

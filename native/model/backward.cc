@@ -91,7 +91,7 @@ void Llama::attention_backward(int64_t layer, const LayerBuffers &b, ctx_mat dx)
   for (int64_t group = 0; group < groups; group++) {
     const ctx_mat dq = cols(d_group, 0, q), dk = cols(d_group, q, kv), dv = cols(d_group, q + kv, kv);
     ops_.zero(d_group);
-    const RingAttentionGrad call{attention(layer, b, group, groups), cols(d_o, group * q, q), dq, dk, dv};
+    const RingAttentionGrad call{attention(layer, b, group, groups), cols(d_o, group * q, q), dq, dk, dv, any_order_};
     const ctx_status status = ring_attention_backward(*ops_.table, ops_.device, ring_, call, at(layout_.ring));
     if (status != CTX_OK) throw Failure(status, "attention_backward: " + ring_.error);
     queries_keys_backward(layer, b, group, cols(d_group, 0, q + kv));

@@ -43,10 +43,9 @@ Engine::Engine(const EngineOptions &options)
   if (waiting_) waiting_->begin(gradients(0) + layout_.rank.gradients.begin);
   if (moments_) moments_->begin(arena_ + layout_.adam_m, arena_ + layout_.adam_v);
   const bool train = options.memory.train;
-  const float scaling = options.training.lora ? options.training.lora->scaling() : 0;
   for (auto &rank : ranks_) {
     float *own = gradients(rank->index);
-    rank->model = std::make_unique<Llama>(options_.model, parameters_, layout_.rank, scaling, rank->ops, rank->ring, arena_, train ? own : nullptr,
+    rank->model = std::make_unique<Llama>(options_.model, parameters_, layout_.rank, options_.training, rank->ops, rank->ring, arena_, train ? own : nullptr,
                                           own + layout_.gradient_block, options.memory.kv_cache_tokens > 0 ? arena_ + layout_.kv_cache : nullptr,
                                           options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get(), waiting_.get());
   }

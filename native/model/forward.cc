@@ -16,10 +16,10 @@
 
 namespace ctx {
 
-Llama::Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
+Llama::Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, const Training &training, Ops ops, RingContext &ring,
              float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store, HostGradients *waiting)
-    : shape_(shape), parameters_(parameters), layout_(layout), lora_scaling_(lora_scaling), ops_(ops), ring_(ring), weights_(weights),
-      gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store), waiting_(waiting),
+    : shape_(shape), parameters_(parameters), layout_(layout), lora_scaling_(training.lora ? training.lora->scaling() : 0), any_order_(!training.deterministic), ops_(ops), ring_(ring),
+      weights_(weights), gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store), waiting_(waiting),
       tickets_((size_t)layout.offload_slots) {}
 
 void Llama::set_rope(const std::vector<double> &inv_freq, double attention_factor) {

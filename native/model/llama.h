@@ -41,7 +41,7 @@ class Llama {
  public:
   // `block`: this rank's block of the arena; `kv_cache`, `gradients`, `store` (for offloaded layer inputs) and `waiting` (for
   // layers' gradients that do not lie in the arena) may be null.
-  Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, float lora_scaling, Ops ops, RingContext &ring,
+  Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, const Training &training, Ops ops, RingContext &ring,
         float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store,
         HostGradients *waiting);
 
@@ -71,6 +71,7 @@ class Llama {
   const ParameterTable &parameters_;
   const RankLayout &layout_;
   const float lora_scaling_;
+  const bool any_order_; // of sums in attention's gradients
   const Ops ops_;
   RingContext &ring_;
   float *const weights_, *const gradients_, *const block_, *const kv_cache_;

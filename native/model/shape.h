@@ -42,6 +42,7 @@ struct LoraOptions {
 struct Training {
   std::optional<LoraOptions> lora;      // the base weights are frozen where there are adapters
   std::vector<std::string> also_train;  // parts of parameter names trained besides the adapters
+  bool deterministic = true;            // false: gradients of queries may be added in any order, where that is faster (ctx_attention_grad)
 };
 
 // Where saved layer inputs wait between forward and backward pass.

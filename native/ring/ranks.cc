@@ -103,7 +103,7 @@ ctx_status run_rank(const Ranks &ranks, RingContext &ring, const Sequence &s, co
   local.each_lse(lse.data(), [](float *whole, float *part, int64_t n) { std::copy(whole, whole + n, part); });
   std::vector<float> d_o = local.take(grad->d_o, width), dq(rows * width), dk(rows * kv_width), dv(rows * kv_width);
   const RingAttentionGrad call{described(), view(d_o.data(), rows, width), view(dq.data(), rows, width),
-                               view(dk.data(), rows, kv_width), view(dv.data(), rows, kv_width)};
+                               view(dk.data(), rows, kv_width), view(dv.data(), rows, kv_width), false};
   const ctx_status status = backward(ranks, device, ring, call, memory);
   if (status != CTX_OK) return status;
   local.put(grad->dq, dq, width), local.put(grad->dk, dk, kv_width), local.put(grad->dv, dv, kv_width);
@@ -125,7 +125,7 @@ void run_alone(const Ranks &ranks, const Sequence &s, const SequenceGrad *grad) 
     std::fill(grad->dk, grad->dk + s.tokens * kv_width, 0.0f);
     std::fill(grad->dv, grad->dv + s.tokens * kv_width, 0.0f);
     status = backward(ranks, device, ring, {call, view(grad->d_o, s.tokens, width), view(grad->dq, s.tokens, width),
-                                            view(grad->dk, s.tokens, kv_width), view(grad->dv, s.tokens, kv_width)}, memory);
+                                            view(grad->dk, s.tokens, kv_width), view(grad->dv, s.tokens, kv_width), false}, memory);
   }
   if (status != CTX_OK) throw Failure(status, ring.error);
 }

@@ -195,7 +195,7 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
   if (ring.world == 1) {
     ctx_attention_grad g{};
     g.fwd = self.whole();
-    g.d_o = grad.d_o, g.delta = delta, g.dq = grad.dq, g.dk = grad.dk, g.dv = grad.dv;
+    g.d_o = grad.d_o, g.delta = delta, g.dq = grad.dq, g.dk = grad.dk, g.dv = grad.dv, g.any_order = grad.any_order;
     RING_TRY(self.check(backend.attention_delta(device, delta, grad.d_o, call.o, call.heads, call.head_dim)));
     return self.check(backend.attention_backward(device, &g));
   }
@@ -231,6 +231,7 @@ ctx_status ring_attention_backward(const ctx_backend &backend, ctx_device *devic
         g.dq = rows_of(grad.dq, q0, g.fwd.q.rows);
         g.dk = rows_of(mine.first, k0, g.fwd.k.rows);
         g.dv = rows_of(mine.second, k0, g.fwd.k.rows);
+        g.any_order = grad.any_order;
         RING_TRY(self.check(backend.attention_backward(device, &g)));
       }
 

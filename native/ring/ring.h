@@ -42,6 +42,7 @@ struct RingAttentionGrad {
   RingAttention fwd;    // as the forward left it; o and lse are read
   ctx_mat d_o;          // [local, heads * head_dim]
   ctx_mat dq, dk, dv;   // fp32, +=
+  bool any_order;       // as in ctx_attention_grad: false gives the same bits every time
 };
 
 // Bytes of device memory (64-byte aligned) that the calls need besides their arguments.

@@ -32,6 +32,8 @@ export interface NativeTraining {
   lora?: { rank: number; alpha: number; targets: string[]; seed: number };
   /** Name patterns trained besides the adapters (`embed_tokens`, `norm`, `lm_head`); all parameters when there is no `lora`. */
   alsoTrain?: string[];
+  /** False: gradients of queries may be added in any order, where that is faster. Default: true, the same bits every time. */
+  deterministic?: boolean;
 }
 
 /** What decides the arena's size; every field is a field of the plan. */

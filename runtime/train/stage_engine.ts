@@ -46,9 +46,10 @@ function createEngine(
 
 /** What a stage trains; adapters start from the plan's seed. */
 function training(train: PlanTrain, seed: number): NativeTraining {
-  if (!train.lora) return {};
+  const order = train.deterministic === false ? { deterministic: false } : {};
+  if (!train.lora) return order;
   const { rank, alpha, targets, also } = train.lora;
-  return { lora: { rank, alpha, targets, seed }, alsoTrain: also };
+  return { lora: { rank, alpha, targets, seed }, alsoTrain: also, ...order };
 }
 
 /**

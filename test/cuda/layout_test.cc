@@ -46,6 +46,32 @@ uint32_t by_tma(uint32_t box, int row, int column) {
   return box + 128 * uint32_t(row) + 16 * uint32_t(PIECES[row % 8][column / 8]) + 2 * uint32_t(column % 8);
 }
 
+// A tile of sums is two boxes of 32 columns of fp32, of which a piece of 16 bytes holds four.
+void sum_tile() {
+  const SumTile t = {3 * ATOM_BYTES};
+  std::set<uint32_t> seen;
+  for (int row = 0; row < t.ROWS; row++)
+    for (int col = 0; col < t.COLS; col++) {
+      const uint32_t box = t.address + uint32_t(col / 32) * 64 * 128, there = by_tma(box, row, col % 32 * 2);
+      check(t.at(row, col) == there, "tile of sums: (%d, %d) is at %u, TMA takes it from %u", row, col, t.at(row, col), there);
+      check(t.at(row, col) >= t.block(col / 32) && t.at(row, col) + 4 <= t.block(col / 32) + t.BLOCK_BYTES, "tile of sums: (%d, %d) is outside", row, col);
+      seen.insert(t.at(row, col));
+    }
+  check(seen.size() == size_t(t.ROWS) * t.COLS && t[1].address == t.address + 2 * 64 * 128, "tiles of sums overlap");
+  // 16 threads store pairs of numbers at a time, of four rows. In their own columns those of odd rows would meet the others' in 16 banks, so they
+  // store the pair of registers 8 on, which is 16 columns away.
+  for (int half = 0; half < 128; half += 16)
+    for (int i = 0; i < BLOCK / 2; i += 2) {
+      std::set<uint32_t> banks;
+      for (int thread = half; thread < half + 16; thread++) {
+        const int row = fragment_row(thread, i), other = row % 2 ? i ^ 8 : i;
+        check(fragment_column(thread, other) == (fragment_column(thread, i) ^ row % 2 * 16) && fragment_row(thread, other) == row, "register %d of thread %d is not 16 columns away", other, thread);
+        for (int e = 0; e < 2; e++) banks.insert(t.at(row, fragment_column(thread, other) + e) / 4 % 32);
+      }
+      check(banks.size() == 32, "register %d of threads from %d: %zu banks", i, half, banks.size());
+    }
+}
+
 // Where wgmma looks for number (outer, k) of an operand, from the bits of a descriptor alone, by the PTX ISA (9.7.15.5.1: matrix descriptor, canonical
 // layouts): shapes and strides in numbers of 16 bits, T = 8 of which are 128 bits, then Swizzle<3, 4, 3> of the address.
 //   K-major   ((8, m), (T, 2)) : ((8T, SBO), (1, T))          MN-major   ((T, 8, m), (8, 2)) : ((1, T, LBO), (8T, SBO))
@@ -166,6 +192,7 @@ int main() {
   swizzle();
   tile<64, 64>(), tile<128, 128>(), tile<192, 64>(), tile<64, 128>();
   operands<64, 64>(), operands<64, 128>(), operands<128, 64>(), operands<128, 128>(), operands<192, 64>();
+  sum_tile();
   descriptors();
   fragments<64>(), fragments<128>();
   spans();

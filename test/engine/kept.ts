@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import type { LedgerOptions } from "../../compiler/memory/index.ts";
 import type { ModelShape } from "../../compiler/model/index.ts";
+import type { NativeTraining } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { modelShape } from "../../runtime/engine/model_shape.ts";
 
@@ -12,16 +13,26 @@ type FcValue<T> = T extends fc.Arbitrary<infer V> ? V : never;
  * What an engine's kernels keep after a step, or after scoring.
  *
  * @param isa of a CPU; "cuda": on the GPU
+ * @param training what of it is no adapter's
  */
-export async function kept(isa: string, shape: ModelShape, options: LedgerOptions, threads: number): Promise<number> {
+export async function kept(
+  isa: string,
+  shape: ModelShape,
+  options: LedgerOptions,
+  threads: number,
+  training: Pick<NativeTraining, "deterministic"> = {},
+): Promise<number> {
   const { lora, alsoTrain = [], ...memory } = options;
   const engine = loadAddon().createEngine({
     ...(isa === "cuda" ? { device: "cuda" } : { device: "cpu", isa }),
     ...{ threads, ring: options.ring },
     model: modelShape({ ...shape, rms_norm_eps: 1e-5 }),
-    training: lora
-      ? { lora: { ...lora, targets: [...lora.targets], alpha: 1, seed: 0 }, alsoTrain: [...alsoTrain] }
-      : {},
+    training: {
+      ...training,
+      ...(lora && {
+        ...{ lora: { ...lora, targets: [...lora.targets], alpha: 1, seed: 0 }, alsoTrain: [...alsoTrain] },
+      }),
+    },
     memory: { ...memory, ...(memory.offload ? { offload: { to: "host" } } : {}) } as never,
   });
   const n = options.maxTokens;

@@ -120,6 +120,15 @@ class Backend:
         self.library.ctx_cuda_products.restype = ctypes.c_char_p
         return self.library.ctx_cuda_products().decode()
 
+    def code(self):
+        """What the library holds code for, and whether that is all that this GPU needs."""
+        self.library.ctx_cuda_code.restype = ctypes.c_char_p
+        complete = ctypes.c_int32()
+        words = self.library.ctx_cuda_code(self.device, ctypes.byref(complete))
+        if words is None:
+            raise Failed(self.functions["last_error"](self.device).decode())
+        return words.decode(), bool(complete.value)
+
     def attention_kernel(self, forward, backward=None):
         """Which kernels take a call: sm90, sm90-apart, sm80 or plain. With an AttentionGrad, of the gradients."""
         self.library.ctx_cuda_attention.restype = ctypes.c_char_p

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """All that only a GPU can show, in one command of at most ten minutes: `npm run gpu:check`, or `python3 test/gpu/check.py` where there is no Node.
 
-    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--seconds N] [--pack FILE]
+    python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--write FILE] [--seconds N] [--pack FILE]
 
-Parts, in this order: build, operations, attention, beside, parity, ring, bench, quickstart, sanitize. Each runs as a process of its own with a limit, so that
-one that hangs or crashes costs its own time alone; what is left of --seconds goes to the parts in turn. A row is printed, and written as JSON with
-everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table. Exit status 1 if
-anything failed.
+Parts in steps, what matters most first: see STEPS. Each step runs as processes of their own with a limit, so that one that hangs or crashes costs its own
+time alone; what is left of --seconds goes to the steps in turn. A row is printed, and written as JSON with
+everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table; --write makes a page
+of it, as docs/benchmarks/gpu.md is one. Exit status 1 if anything failed.
 
 Needs Python 3.10 with PyTorch; for building, CMake and nvcc, or the pack that `npm run gpu:pack` makes (.gpu/pack.tar.xz: a built libctx_cuda.so,
 Node and what the model's parts need). --dry goes through all of it on the CPU with the kernels' host build and tiny sizes, to test this script:
@@ -28,12 +28,31 @@ import threading
 import time
 from pathlib import Path
 
+from report import MARK, page
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACK = ROOT / ".gpu" / "pack.tar.xz"
-MARK = "@ctx "
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
-LIMITS = {"build": 240, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "ring": 40, "bench": 180, "quickstart": 90, "sanitize": 150}
+LIMITS = {"build": 240, "code": 60, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "ring": 40, "bench": 180, "quickstart": 90, "sanitize": 150}
+
+# (part, method of Check), in the order in which they are worth a GPU's time, should it end early: what training needs to be right, then how fast
+# attention is, then a training, then large shapes and kernels that this GPU would not choose.
+STEPS = (
+    ("build", "build"),
+    ("code", "code"),
+    ("operations", "operations_small"),
+    ("attention", "attention"),
+    ("beside", "beside"),
+    ("bench", "bench_attention"),
+    ("parity", "parity"),
+    ("quickstart", "quickstart"),
+    ("operations", "operations_large"),
+    ("attention", "attention_otherwise"),
+    ("bench", "bench_rest"),
+    ("ring", "ring"),
+    ("sanitize", "sanitize"),
+)
 
 
 class Rows:
@@ -178,12 +197,22 @@ class Check:
         elif status is not None:
             self.rows.add("build", "library", "FAIL", last_line(output), output=output[-4000:])
 
-    def operations(self):
-        self.python("operations", "operations.py", self.library, "--size", "small" if self.options.dry else "large")
+    def code(self):
+        self.python("code", "code.py", self.library)
+
+    def operations_small(self):
+        self.python("operations", "operations.py", self.library, "--size", "small")
+
+    def operations_large(self):
+        if not self.options.dry:
+            self.python("operations", "operations.py", self.library, "--size", "large")
 
     def attention(self):
-        self.program("attention", "ctx_test_attention_bf16")
+        """On the kernels that this GPU would choose."""
         self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "large")
+
+    def attention_otherwise(self):
+        self.program("attention", "ctx_test_attention_bf16")
         for kernels in ("sm90-apart", "sm80"):
             self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "small", environment={"CTX_ATTENTION": kernels})
 
@@ -298,18 +327,25 @@ class Check:
         figures = f"{time.monotonic() - begin:.0f} s" if status == 0 else last_line(output)
         self.rows.add("quickstart", "recipes/quickstart.ctx --device cuda", "PASS" if status == 0 else "FAIL", figures, output=output[-4000:])
 
-    def bench(self):
-        on = "cpu" if self.options.dry else "cuda"
-        share = min(LIMITS["bench"], self.left() - 5) / 5
-        for what, parts in (("attention", 3), ("gemm", 1), ("memory", 1)):
-            self.python("bench", "bench.py", self.library, what, "--on", on, "--seconds", int(0.7 * parts * share), limit=parts * share)
+    def bench_attention(self):
+        self.bench({"attention": 0.6})
+
+    def bench_rest(self):
+        self.bench({"gemm": 0.2, "memory": 0.2})
+
+    def bench(self, shares):
+        """Each takes its share of the part's limit, or as much of what is left."""
+        limit = min(LIMITS["bench"] * sum(shares.values()), self.left() - 5)
+        for what, share in shares.items():
+            seconds = limit * share / sum(shares.values())
+            self.python("bench", "bench.py", self.library, what, "--on", "cpu" if self.options.dry else "cuda", "--seconds", int(0.7 * seconds), limit=seconds)
 
     def everything(self):
-        chosen = [part for part in LIMITS if (not self.options.only or part in self.options.only) and part not in self.options.skip]
+        chosen = [step for step in STEPS if (not self.options.only or step[0] in self.options.only) and step[0] not in self.options.skip]
         self.unpack()
-        if "build" in chosen or not self.library:
+        if ("build", "build") in chosen or not self.library:
             self.build()
-        for part in chosen:
+        for part, step in chosen:
             if part == "build":
                 continue
             if not self.library or not self.library.exists():
@@ -317,7 +353,7 @@ class Check:
             elif self.left() < 10:
                 self.rows.add(part, "all", "SKIP", f"the {self.options.seconds:.0f} s are over")
             else:
-                getattr(self, part)()
+                getattr(self, step)()
 
 
 def torch_cublaslt():
@@ -360,6 +396,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], choices=LIMITS)
     parser.add_argument("--skip", action="append", default=[], choices=LIMITS)
     parser.add_argument("--out", default="gpu-check.json")
+    parser.add_argument("--write", help="a page of all of it, in Markdown: docs/benchmarks/gpu.md")
     parser.add_argument("--pack", help="what `npm run gpu:pack` made; otherwise .gpu/pack.tar.xz, if it is there")
     parser.add_argument("--build", default=str(Path(tempfile.gettempdir()) / "ctx-gpu-check"), help="folder for what is built and run")
     parser.add_argument("--seconds", type=float, default=560)
@@ -373,13 +410,17 @@ def main():
     print(f"{facts['torch and device']}; {facts['nvidia-smi']}\n", flush=True)
 
     def save():
-        Path(options.out).write_text(json.dumps({"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "rows": check.rows.rows}, indent=1))
+        found = {"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "rows": check.rows.rows}
+        Path(options.out).write_text(json.dumps(found, indent=1))
+        return found
 
     check.rows.changed = save
     try:
         check.everything()
     finally:
-        save()
+        found = save()
+        if options.write:
+            Path(options.write).write_text(page(found))
     seconds = time.monotonic() - begin
     print()
     print(check.rows.table())

@@ -37,6 +37,106 @@ try: y.get()
 except Failed as failure: print(failure)
 `;
 
+/** What a run's file says of it: products, attention of which one kernel is right and another is not, and a part that failed. */
+const found = {
+  dry: false,
+  machine: {
+    time: "2030-01-02 03:04:05 UTC",
+    "torch and device": "2.11.0+cu130, NVIDIA H200",
+    "nvidia-smi": "NVIDIA H200, 580.1, 143771 MiB, 345 MHz, 3201 MHz",
+  },
+  seconds: 156.8,
+  rows: [
+    { part: "build", what: "library", outcome: "PASS", figures: "from the pack" },
+    {
+      part: "operations",
+      what: "matrix products",
+      outcome: "INFO",
+      figures: "cuBLASLt 13.1.0 (/opt/libcublasLt.so.13)",
+    },
+    { part: "operations", what: "gemm", outcome: "PASS", figures: "168 cases" },
+    { part: "attention", what: "kernels of attention", outcome: "INFO", figures: "plain, sm90" },
+    { part: "attention", what: "attention against float64 (large)", outcome: "FAIL", figures: "1 of 2 cases fail" },
+    { part: "attention", what: "kernels of attention", outcome: "INFO", figures: "plain, sm80" },
+    { part: "attention", what: "attention against float64 (small)", outcome: "PASS", figures: "270 cases" },
+    {
+      part: "ring",
+      what: "forward, 64 tokens, 2 ranks on 1 devices",
+      outcome: "INFO",
+      figures: "transfers 1 ms",
+      timeline: [],
+    },
+    ...[
+      ["attention forward, sm90", "9000 TFLOP/s, cuDNN 500 (18.00x)", 1, { cuDNN: 18, flash: "no kernel" }, "sm90"],
+      ["attention backward, any order", "9900 TFLOP/s, in order 9000 (1.1x)", 1, { "in order": 1.1 }, "any order"],
+      ["attention forward, sm80", "250 TFLOP/s, cuDNN 500 (0.50x)", 2, { cuDNN: 1 }, "sm80"],
+      ["gemm NT fp32 8x8x8", "50.5 TFLOP/s, PyTorch 25.25 (2.00x)", 1, { PyTorch: 2 }],
+    ].map(([what, figures, seconds, theirs, kernel]) => ({
+      part: "bench",
+      what,
+      outcome: "INFO",
+      figures,
+      seconds,
+      theirs,
+      kernel,
+    })),
+    { part: "bench", what: "copy by PyTorch", outcome: "INFO", figures: "4238 GB/s read and written", seconds: 1 },
+    { part: "bench", what: "add bf16", outcome: "INFO", figures: "4080 GB/s, 96% of the copy", seconds: 1, bytes: 1 },
+  ],
+};
+
+const page = `# Benchmarks on a GPU
+
+Made on 2030-01-02 by \`npm run gpu:check\`: NVIDIA H200; PyTorch 2.11.0+cu130, cuBLASLt 13.1.0, driver 580.1. 3 passed, 1 failed and 0 were skipped, in 157 s. [What each part does](../gpu.md#check-it).
+
+A note.
+
+## What ran
+
+| part | outcome | figures |
+| --- | --- | --- |
+| gemm | pass | 168 cases |
+| attention against float64 (large) | fail | 1 of 2 cases fail |
+| attention against float64 (small) | pass | 270 cases |
+
+## What has not run
+
+Nothing in this run shows these to work on a GPU:
+
+- attention forward on the kernels for Hopper (\`sm90\`)
+- attention backward on the kernels for Hopper, in one kernel (\`sm90\`)
+- attention backward on the kernels for Hopper, in two kernels (\`sm90-apart\`)
+- training on more than one GPU
+- whole training steps of an 8B model
+- compute-sanitizer
+
+## Attention
+
+Rates of PyTorch's kernels are the marks. Ours are told where the same kernels agreed with float64 in this run; \`none\` where they did not.
+
+| TFLOP/s | ctx | cuDNN | ctx is | flash | ctx is |
+| --- | ---: | ---: | ---: | ---: | ---: |
+| attention forward, sm90 | none | 500 |  | refused |  |
+| attention forward, sm80 | 250 | 500 | 0.50× |  |  |
+
+## Matrix products
+
+Ours go through cuBLASLt 13.1.0.
+
+| TFLOP/s | ctx | PyTorch | ctx is |
+| --- | ---: | ---: | ---: |
+| gemm NT fp32 8x8x8 | 50.5 | 25.2 | 2.00× |
+
+## Operations that move bytes
+
+The bytes that must move at least, over the time; beside a large copy by PyTorch.
+
+| operation | rate | of the copy |
+| --- | ---: | ---: |
+| copy by PyTorch | 4238 GB/s |  |
+| add bf16 | 4080 GB/s | 96% |
+`;
+
 /** A part of which half is done when it stops. */
 const hanging = `
 import sys; sys.path.insert(0, "test/gpu")
@@ -62,7 +162,17 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
   function check(...args: string[]): { status: number | null; rows: Row[]; printed: string } {
     const out = join(folder, "out.json");
     rmSync(out, { force: true });
-    const command = ["test/gpu/check.py", "--dry", "--out", out, "--build", folder, ...args];
+    const command = [
+      "test/gpu/check.py",
+      "--dry",
+      "--out",
+      out,
+      "--write",
+      join(folder, "page.md"),
+      "--build",
+      folder,
+      ...args,
+    ];
     const { status, stdout, stderr } = spawnSync(python, command, { encoding: "utf8" });
     const rows = existsSync(out) ? JSON.parse(readFileSync(out, "utf8")).rows : [];
     return { status, rows, printed: stdout + stderr };
@@ -73,9 +183,9 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     expect(status, printed).toBe(0);
     expect(rows.filter((row) => row.outcome === "FAIL")).toEqual([]);
     const passed = rows.filter((row) => row.outcome === "PASS").map((row) => row.part);
-    expect([...new Set(passed)]).toEqual(["build", "operations", "attention", "beside", "parity"]);
+    expect([...new Set(passed)]).toEqual(["build", "code", "operations", "attention", "beside", "parity"]);
     const kernels = rows.filter((row) => row.what === "kernels of attention").map((row) => row.figures);
-    expect(kernels).toEqual(["plain, sm90", "plain, sm80"]);
+    expect(kernels).toEqual(["plain, sm90", "plain, sm90-apart", "plain, sm80"]);
     const measured = rows.filter((row) => row.part === "bench" && /GB\/s|TFLOP\/s/.test(row.figures));
     expect(measured.length).toBeGreaterThan(25);
     const timelines = rows.filter((row) => row.part === "ring").map((row) => row.what);
@@ -84,6 +194,10 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
       "backward, 64 tokens, 4 ranks on 4 devices",
     ]);
     expect(printed).toMatch(/passed, 0 failed, 2 skipped, in \d+ s, a dry run/);
+    const written = readFileSync(join(folder, "page.md"), "utf8");
+    expect(written).toContain("**A dry run on a CPU: its figures mean nothing.**");
+    expect(written).toMatch(/\| attention forward, 64 tokens, 2\/1 heads of 128, causal, sm90 \| [\d.]+ \|/);
+    expect(written).not.toContain("attention forward on the kernels for Hopper");
   });
 
   test("a library that cannot be opened fails, and the rest goes on", () => {
@@ -92,6 +206,28 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     const { status, rows } = check("--library", broken, "--only", "operations", "--only", "beside");
     expect(status).toBe(1);
     expect(rows.map((row) => `${row.outcome} ${row.part}`)).toEqual(["FAIL operations", "FAIL beside"]);
+  });
+
+  test("a library without code for this GPU's attention fails at once", () => {
+    const run = (registers: string) =>
+      spawnSync(python, ["test/gpu/code.py", library], {
+        ...{ encoding: "utf8", env: { ...process.env, CTX_SHIM_REGISTERS: registers } },
+      });
+    const told = (outcome: string, state: string) =>
+      `@ctx {"what": "code in the library", "outcome": "${outcome}", "figures": "built for the CPU; on this GPU (sm_90) attention for Hopper is ${state}"}\n`;
+    const [whole, empty] = [run("168"), run("4")];
+    expect(whole.stdout, whole.stderr).toBe(told("PASS", "there (sm_90, 168 registers)"));
+    expect(empty.stdout, empty.stderr).toBe(told("FAIL", "empty (sm_90, 4 registers)"));
+    expect([whole.status, empty.status]).toEqual([0, 1]);
+  });
+
+  test("a page shows rates of attention only of kernels that were right, and tells what has not run", () => {
+    const file = join(folder, "found.json");
+    writeFileSync(file, JSON.stringify(found));
+    const { stdout, stderr } = spawnSync(python, ["test/gpu/report.py", file, "--note", "A note."], {
+      encoding: "utf8",
+    });
+    expect(stdout, stderr).toBe(page);
   });
 
   test("a part that outlasts its time is ended and told", () => {

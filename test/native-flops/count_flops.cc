@@ -5,7 +5,8 @@
 //   attention             4 head_dim for each head and each pair of a query and a key that it sees; backward 10
 //
 // Usage: count_flops <backend library> < cases
-// A case is a line of `name=number` words (see read_case); the answer is a line "<matrix products> <attention>".
+// A case is a line of `name=number` words (see read_case); the answer is a line "<matrix products> <attention> <order>", where order is `any` if all of
+// attention's gradients may be added in any order, `kept` if none may, `both` otherwise.
 #include "../../native/model/engine.h"
 #include "../attention/backend.h"
 
@@ -18,7 +19,7 @@
 namespace {
 
 const ctx_backend *real;
-std::atomic<int64_t> products, attention; // ranks of a ring count at the same time
+std::atomic<int64_t> products, attention, ordered, unordered; // ranks of a ring count at the same time
 
 int64_t visible_pairs(const ctx_attention &a) {
   int64_t pairs = 0;
@@ -42,6 +43,7 @@ ctx_status attention_forward(ctx_device *device, const ctx_attention *a) {
 
 ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *g) {
   attention += 10 * visible_pairs(g->fwd) * g->fwd.heads * g->fwd.head_dim;
+  (g->any_order ? unordered : ordered)++;
   return real->attention_backward(device, g);
 }
 
@@ -82,6 +84,7 @@ ctx::EngineOptions read_case(const std::string &line, int64_t &length) {
     e.training.lora = lora;
     if (number("head")) e.training.also_train.push_back(m.tied ? "embed_tokens" : "lm_head");
   }
+  e.training.deterministic = number("deterministic");
   length = number("length");
   e.memory.max_tokens = length * number("rows");
   e.memory.train = true;
@@ -119,9 +122,9 @@ int main(int count, char **words) {
         batch.targets.push_back(0);
         batch.weights.push_back(1.0f / (float)tokens);
       }
-      products = attention = 0;
+      products = attention = ordered = unordered = 0;
       engine.accumulate(batch);
-      std::cout << products << ' ' << attention << '\n';
+      std::cout << products << ' ' << attention << ' ' << (unordered == 0 ? "kept" : ordered == 0 ? "any" : "both") << '\n';
     }
   } catch (const std::exception &error) {
     std::cout << error.what() << '\n';

@@ -99,4 +99,10 @@ export const parallel = {
     message`one device takes rows whole, ${"hint"}`,
     { lowerable: true },
   ),
+  CTX7018: entry(
+    "info",
+    "order of sums without effect",
+    message`deterministic = false changes nothing ${"where"}`,
+    message`${"hint"}`,
+  ),
 } as const;
