@@ -10,8 +10,9 @@ import { writeTensors } from "../../runtime/export/shards.ts";
 import { saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 
 export interface PeakCase {
-  /** Half as wide and twice as deep. */
+  /** Half as wide. */
   narrow: boolean;
+  layers: number;
   tokens: number;
   ring: number;
   checkpointEvery: number;
@@ -33,13 +34,11 @@ if (given === undefined) {
   process.stderr.write("usage: peak_worker <case>\n");
   process.exit(2);
 }
-const { narrow, tokens, ring, checkpointEvery, dtype, lora, offload, train } = JSON.parse(given) as PeakCase;
+const { narrow, layers, tokens, ring, checkpointEvery, dtype, lora, offload, train } = JSON.parse(given) as PeakCase;
 // Where every layer is kept, the bytes of a token grow with width times depth, its products with the square of the width.
 const shape = {
-  ...{ vocab: 4096, headDim: 64 },
-  ...(narrow
-    ? { hidden: 128, ffn: 352, layers: 12, heads: 2, kvHeads: 1 }
-    : { hidden: 256, ffn: 704, layers: 6, heads: 4, kvHeads: 2 }),
+  ...{ vocab: 4096, headDim: 64, layers },
+  ...(narrow ? { hidden: 128, ffn: 352, heads: 2, kvHeads: 1 } : { hidden: 256, ffn: 704, heads: 4, kvHeads: 2 }),
 };
 const targets = ["q_proj", "v_proj", "down_proj"];
 const addon = loadAddon();
