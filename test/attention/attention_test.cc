@@ -107,8 +107,10 @@ void merges(int rounds) {
 }
 
 void one_query_row() {
+  const bool cpu = std::string(backend->name).starts_with("cpu"); // a GPU has no path of its own for one row
   for (int64_t keys : {1, 2, 63, 64, 65, 511, 513, 2500, 20000})
     for (int head_dim : {2, 24, 64, 80, 128}) {
+      if (keys > 2500 && !cpu) continue;
       Problem p;
       p.heads = 6, p.kv_heads = 2, p.head_dim = head_dim, p.q_rows = 1, p.k_rows = keys, p.q_index = keys - 1;
       if (keys % 2) p.start = {(int32_t)(keys / 3)};
@@ -162,8 +164,11 @@ void nan_is_seen() {
     }
 }
 
+// A GPU takes no count of threads: there two calls give the same bits when they are made again.
 void same_bits_for_any_thread_count() {
-  for (int n = 0; n < 12; n++) {
+  const bool cpu = std::string(backend->name).starts_with("cpu");
+  const std::vector<int> counts = cpu ? std::vector<int>{2, 4, 7} : std::vector<int>{1};
+  for (int n = 0; n < (cpu ? 12 : 2); n++) {
     Problem p;
     p.heads = n % 2 ? 6 : 2, p.kv_heads = n % 2 ? 3 : 1, p.head_dim = n % 3 ? 32 : 24;
     p.q_rows = p.k_rows = 300 + 37 * n;
@@ -173,7 +178,7 @@ void same_bits_for_any_thread_count() {
     Run one(p);
     Device device(1);
     one.solve(device.handle, {100, p.k_rows});
-    for (int threads : {2, 4, 7}) {
+    for (int threads : counts) {
       Run many(p);
       Device other(threads);
       many.solve(other.handle, {100, p.k_rows});

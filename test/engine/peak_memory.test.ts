@@ -18,16 +18,26 @@ beforeAll(() => {
 });
 
 const base: PeakCase = {
-  ...{ tokens: 8192, ring: 1, checkpointEvery: 0, dtype: "f32", lora: false, offload: false, train: true },
+  ...{
+    narrow: false,
+    layers: 6,
+    tokens: 8192,
+    ring: 1,
+    checkpointEvery: 0,
+    dtype: "f32",
+    lora: false,
+    offload: false,
+    train: true,
+  },
 };
 const cases: [string, Partial<PeakCase>][] = [
-  ["all kept", {}],
-  ["all kept, bf16", { dtype: "bf16" }],
+  ["all kept", { narrow: true, layers: 12 }],
+  ["all kept, bf16", { narrow: true, layers: 12, dtype: "bf16" }],
   ["every layer's input kept", { checkpointEvery: 1, tokens: 16_384 }],
-  ["layer inputs in a file", { checkpointEvery: 1, offload: true, tokens: 28_672 }],
+  ["layer inputs in a file", { layers: 4, checkpointEvery: 1, offload: true, tokens: 28_672 }],
   ["LoRA, every second layer", { lora: true, checkpointEvery: 2, tokens: 16_384 }],
-  ["a ring of two", { ring: 2 }],
-  ["scoring", { train: false, tokens: 65_536 }],
+  ["a ring of two", { narrow: true, layers: 12, ring: 2 }],
+  ["scoring", { layers: 3, train: false, tokens: 65_536 }],
 ];
 
 // Only Linux lets a process forget its earlier peak.

@@ -10,6 +10,9 @@ import { writeTensors } from "../../runtime/export/shards.ts";
 import { saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 
 export interface PeakCase {
+  /** Half as wide. */
+  narrow: boolean;
+  layers: number;
   tokens: number;
   ring: number;
   checkpointEvery: number;
@@ -31,16 +34,20 @@ if (given === undefined) {
   process.stderr.write("usage: peak_worker <case>\n");
   process.exit(2);
 }
-const { tokens, ring, checkpointEvery, dtype, lora, offload, train } = JSON.parse(given) as PeakCase;
-const shape = { vocab: 4096, hidden: 256, ffn: 704, layers: 6, heads: 4, kvHeads: 2, headDim: 64 };
+const { narrow, layers, tokens, ring, checkpointEvery, dtype, lora, offload, train } = JSON.parse(given) as PeakCase;
+// Where every layer is kept, the bytes of a token grow with width times depth, its products with the square of the width.
+const shape = {
+  ...{ vocab: 4096, headDim: 64, layers },
+  ...(narrow ? { hidden: 128, ffn: 352, heads: 2, kvHeads: 1 } : { hidden: 256, ffn: 704, heads: 4, kvHeads: 2 }),
+};
 const targets = ["q_proj", "v_proj", "down_proj"];
 const addon = loadAddon();
 const folder = mkdtempSync(join(process.cwd(), "native", "build", "peak-"));
 const batch = {
   ids: Int32Array.from({ length: tokens }, (_, i) => (i * 7919) % shape.vocab),
   positions: Int32Array.from({ length: tokens }, (_, i) => i),
-  // Documents of 1,024 tokens: the memory is that of one, the time is not.
-  starts: Int32Array.from({ length: tokens }, (_, i) => i - (i % 1024)),
+  // Documents of 256 tokens: the memory is that of one, the time is not.
+  starts: Int32Array.from({ length: tokens }, (_, i) => i - (i % 256)),
   targets: Int32Array.from({ length: tokens }, (_, i) => ((i + 1) * 7919) % shape.vocab),
   weights: new Float32Array(tokens).fill(1 / tokens),
 };
