@@ -229,7 +229,7 @@ describe("hardware", () => {
   });
 
   test("host memory", () => {
-    const stage = { sequences: 4, length: 1024, devices: 8, device: 7, offloaded: 0 };
+    const stage = { sequences: 4, length: 1024, devices: 8, device: 7, offloaded: 0, gradients: 0, moments: 0 };
     expect(hostBytes(stage, { kind: "cpu", devices_per_host: 1 })).toEqual({ engine: 7 });
     // Twenty bytes a token; twelve devices stand in two hosts of eight.
     const gpus = { kind: "cuda", devices_per_host: 8 } as const;

@@ -12,6 +12,7 @@ import {
   ntk,
   ntkDynamic,
   obtainableLength,
+  type RopeSpec,
   ropeTable,
   similarity,
   turningPairs,
@@ -240,15 +241,15 @@ describe("angle precision", () => {
 });
 
 describe("domain", () => {
-  test.each([
-    [{ method: "default", theta: 500_000, d: 127 } as const, /even/],
-    [{ method: "default", theta: 1, d } as const, /theta/],
-    [{ method: "linear", theta: 500_000, d, factor: 0 } as const, /factor/],
-    [{ method: "yarn", theta: 500_000, d, factor: 8, original: 8192, betaFast: 0.5 } as const, /beta_fast/],
-    [{ method: "llama3", theta: 500_000, d, factor: 8, original: 8192, highFreqFactor: 0.5 } as const, /high_freq/],
-    [{ method: "longrope", theta: 5e5, d, factor: 8, original: 8192, length: 1, longFactor: [1] } as const, /64 pairs/],
-    [{ method: "proportional", theta: 5e5, d, partial: 1.5 } as const, /share/],
-    [{ method: "custom", theta: 5e5, d: 4, original: 8, length: 8, frequencies: [1, Number.NaN] } as const, /pair 1/],
+  test.each<[RopeSpec, RegExp]>([
+    [{ method: "default", theta: 500_000, d: 127 }, /even/],
+    [{ method: "default", theta: 1, d }, /theta/],
+    [{ method: "linear", theta: 500_000, d, factor: 0 }, /factor/],
+    [{ method: "yarn", theta: 500_000, d, factor: 8, original: 8192, betaFast: 0.5 }, /beta_fast/],
+    [{ method: "llama3", theta: 500_000, d, factor: 8, original: 8192, highFreqFactor: 0.5 }, /high_freq/],
+    [{ method: "longrope", theta: 5e5, d, factor: 8, original: 8192, length: 1, longFactor: [1] }, /64 pairs/],
+    [{ method: "proportional", theta: 5e5, d, partial: 1.5 }, /share/],
+    [{ method: "custom", theta: 5e5, d: 4, original: 8, length: 8, frequencies: [1, Number.NaN] }, /pair 1/],
   ])("%o is refused", (spec, message) => {
     expect(() => ropeTable(spec)).toThrow(message);
   });

@@ -180,7 +180,7 @@ test("theta has no shade where the table is not plain", () => {
 
 test("what does not fit is said, and drawn past the line", () => {
   const plan = planOf(stage("stage a { length = 1Ki  steps = 2  batch = 1 }"));
-  const device_bytes = Math.floor(plan.stages[0]!.memory.device.total / 2);
+  const device_bytes = Math.floor(plan.stages[0]!.memory.device!.total / 2);
   const html = renderPlan({ ...plan, hardware: { ...plan.hardware, device_bytes } });
   expect(html).toContain("too much");
   const [limit] = tags(html, /<line[^>]*class="limit over"[^>]*/g);

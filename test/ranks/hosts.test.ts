@@ -74,7 +74,7 @@ describe.skipIf(!hasHosts)("ranks on two hosts (needs MPI, root and network name
     expect(status, stderr).toBe(0);
     const [ours, theirs] = ["hosts", "alone"].map((root) => readMetrics(join(folder, root, "metrics.jsonl")));
     expect(ours!.map(({ step }) => step)).toEqual(theirs!.map(({ step }) => step));
-    for (const [k, { loss }] of ours!.entries()) expect(Math.abs(loss / theirs![k]!.loss - 1)).toBeLessThan(1e-5);
+    for (const [k, { loss }] of ours!.entries()) expect(Math.abs(loss! / theirs![k]!.loss! - 1)).toBeLessThan(1e-5);
     // Ten steps of gradients and values: ranks 2 and 3 are on the other side.
     expect(received() - before).toBeGreaterThan(1e6);
   });

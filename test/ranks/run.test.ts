@@ -27,7 +27,7 @@ const losses = (root: string) => readMetrics(join(root, "metrics.jsonl")).map(({
 async function expectSameRun(root: string, whole: string): Promise<void> {
   const [ours, theirs] = [losses(root), losses(whole)];
   expect(ours.length).toBe(theirs.length);
-  for (const [step, loss] of ours.entries()) expect(Math.abs(loss / theirs[step]! - 1)).toBeLessThan(1e-5);
+  for (const [step, loss] of ours.entries()) expect(Math.abs(loss! / theirs[step]! - 1)).toBeLessThan(1e-5);
   const file = join("stages", "second", "model.safetensors");
   const [a, b] = [await numbers(join(root, file)), await numbers(join(whole, file))];
   expect(a.length).toBe(b.length);

@@ -29,7 +29,7 @@ test("a plan is carried out: trained, saved, evaluated, reported", async () => {
   // Half of the rows of the first stage ask questions; the second stage has none.
   expect(metrics.slice(0, 6).some((line) => line.answer_loss !== null)).toBe(true);
   expect(metrics.slice(6).every((line) => line.answer_loss === null)).toBe(true);
-  expect(metrics.at(-1)!.loss).toBeLessThan(metrics[0]!.loss);
+  expect(metrics.at(-1)!.loss).toBeLessThan(metrics[0]!.loss!);
   expect(readdirSync(join(root, "stages", "second")).sort()).toEqual(
     expect.arrayContaining(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"]),
   );
@@ -72,7 +72,7 @@ test("a ring of four ranks trains as one rank does", async () => {
   expect(four).toHaveLength(12);
   expect(four).not.toEqual(one); // sums in another order: the ring was really there
   four.forEach((loss, step) => {
-    expect(Math.abs(loss / one[step]! - 1)).toBeLessThan(1e-5);
+    expect(Math.abs(loss! / one[step]! - 1)).toBeLessThan(1e-5);
   });
 });
 

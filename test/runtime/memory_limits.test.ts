@@ -55,8 +55,8 @@ test("a stage beyond the bound is refused before anything is read, with what wou
   const machine = { addon: loadAddon(), device: "cpu" as const, threads: 1 };
   const made = plan();
   for (const { memory } of made.stages) {
-    memory.device.total += 64 * MiB - memory.device.activations;
-    memory.device.activations = 64 * MiB;
+    memory.device!.total += 64 * MiB - memory.device!.activations;
+    memory.device!.activations = 64 * MiB;
   }
   const root = rootOf({ "proc/meminfo": `MemAvailable: ${100 * 1024} kB\n` });
   expect(() => checkMachine(made, machine, null, root)).toThrow(

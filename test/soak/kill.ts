@@ -74,9 +74,9 @@ const scenarios: Scenario[] = [
     kinds: [...READING, ...WRITING],
     path: "",
     last: "model",
-    words: (place) => ["export", whole, "--to", place, "--quiet"],
-    half: (place) => (existsSync(place) ? folderDifferences(place, exported) : []),
-    wrong: (place) => [
+    words: (place: string) => ["export", whole, "--to", place, "--quiet"],
+    half: (place: string) => (existsSync(place) ? folderDifferences(place, exported) : []),
+    wrong: (place: string) => [
       ...folderDifferences(place, exported),
       ...readdirSync(join(place, "..")).flatMap((name) => (name === "model" ? [] : [`${name} is left behind`])),
     ],
@@ -87,9 +87,9 @@ const scenarios: Scenario[] = [
     kinds: WRITING,
     path: "page.html",
     last: "page.html",
-    words: (place) => ["report", whole, "--out", place, "--quiet"],
-    half: (place) => (existsSync(place) && pageOf(place) !== pageOf(page) ? [`${place} is half written`] : []),
-    wrong: (place) => [
+    words: (place: string) => ["report", whole, "--out", place, "--quiet"],
+    half: (place: string) => (existsSync(place) && pageOf(place) !== pageOf(page) ? [`${place} is half written`] : []),
+    wrong: (place: string) => [
       ...(pageOf(place) === pageOf(page) ? [] : [`${place} differs`]),
       ...readdirSync(join(place, "..")).flatMap((name) => (name === "page.html" ? [] : [`${name} is left behind`])),
     ],
