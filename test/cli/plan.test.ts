@@ -89,7 +89,7 @@ test("a small ring is drawn, a large one described", () => {
 test("what was not written is told with where it came from", () => {
   const shown = planText(planOf(RING), { width: 120, color: false });
   expect(shown).toMatch(/\n {2}model\.config +as published +config\.json of meta-llama/);
-  expect(shown).toMatch(/\n {2}train +clip = 1, dtype = f32/);
+  expect(shown).toMatch(/\n {2}train +clip = 1, deterministic = true, dtype = f32/);
 });
 
 test("figures of the hardware have units, and their source is told once", () => {
