@@ -1,7 +1,5 @@
+import { TURN_HEAD_DIM } from "../memory/index.ts";
 import { type Check, steps } from "./context.ts";
-
-/** Width of the heads whose gradients the engine adds in any order where it may (native/cuda/attention_bwd_fused_sm90.cu). */
-const HEAD_DIM = 128;
 
 /** Sums in any order are for one kernel: a GPU's, for bf16 and heads of 128. Elsewhere leave for them buys nothing. */
 export const orderOfSums: Check = ({ plan, trace, report }) => {
@@ -13,8 +11,11 @@ export const orderOfSums: Check = ({ plan, trace, report }) => {
         ? { where: "on a CPU", hint: "its kernels add in one order, and are none the slower" }
         : stage.train.dtype === "f32"
           ? { where: "in f32", hint: "the kernel that it makes faster computes in bf16: write dtype = bf16 in train" }
-          : width !== HEAD_DIM
-            ? { where: `for heads of ${width}`, hint: `the kernel that it makes faster is for heads of ${HEAD_DIM}` }
+          : width !== TURN_HEAD_DIM
+            ? {
+                where: `for heads of ${width}`,
+                hint: `the kernel that it makes faster is for heads of ${TURN_HEAD_DIM}`,
+              }
             : undefined;
     if (why) report.add("CTX7018", trace.nearest(`${pointer}/train/deterministic`), why);
   }

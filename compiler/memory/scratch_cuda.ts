@@ -14,7 +14,9 @@ const [WORKSPACE, PIECE, LEAST_ROWS] = [32 * MiB, 64 * MiB, 64];
 /** Partial sums over rows: the most parts, and the fewest rows of one (parts.cuh). Numbers of a partial sum of squares (sum_squares.cu). */
 const [PARTS, PART_ROWS, SQUARES] = [512, 32, 16_384];
 /** Whose turn it is to add to a tile of queries' gradients: a number for each tile and head (attention_bwd_fused_sm90.cu). */
-const [TURN, TURN_QUERIES, TURN_HEAD_DIM] = [4, 64, 128];
+const [TURN, TURN_QUERIES] = [4, 64];
+/** Width of the heads that this kernel is for. */
+export const TURN_HEAD_DIM = 128;
 
 /**
  * CUDA's context, from the first call on: about half a GiB on a data-centre GPU with its driver's stacks and heaps.
