@@ -23,6 +23,7 @@
 //   shared memory     read for products 256 KiB, Q and dO in 32, dS 16, dQ in and out 64; 128 bytes a clock                         2944
 //   exponentials      128 x 64 at 16 a clock, beside products of the other warpgroup                                                 512
 //   L2                32 KiB of sums, 32 of Q and dO: at 500 TFLOP/s on 132 multiprocessors 3.1 TB/s, half of it sums
+//   instructions      485 of each computing warp, two of which share a quarter's one a clock                                          970
 // So shared memory sets the pace, at no more than 0.87 of the tensor cores' peak. A turn is three trips to L2, one after the other: whose turn it
 // is, the sums, and the fence after which the next block may see them. That can be as long as a tile, so two threads add, each every second piece,
 // beside each other and the products that follow. All of these are counted, none measured.

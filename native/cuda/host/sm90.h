@@ -321,7 +321,7 @@ template <int N> void more_registers() {}
 template <int N> void fewer_registers() {}
 inline bool one_of_warp() { return ctx_shim::machine.current % 32 == 0; }
 inline uint32_t anew(uint32_t x) { return x; }
-inline int thread_anew() { return int(ctx_shim::machine.thread.x); }
+inline uint32_t thread_anew() { return uint32_t(ctx_shim::machine.thread.x); }
 inline uint32_t pack(float low, float high) { return uint32_t(ctx::to_bf16(low)) | uint32_t(ctx::to_bf16(high)) << 16; }
 inline float exp2_fast(float x) { return std::exp2(x); }
 
