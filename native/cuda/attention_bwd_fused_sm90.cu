@@ -92,7 +92,6 @@ struct Order {
   uint32_t *next;  // the number that the next block takes
   uint32_t *turns; // [heads][tiles]: the block of keys whose turn it is
   uint32_t tiles;  // of queries
-  __device__ __forceinline__ uint32_t *turn(int head, int tile) const { return turns + (uint64_t(uint32_t(head)) * tiles + uint32_t(tile)); }
 };
 
 template <bool ORDERED>
@@ -144,11 +143,11 @@ __global__ void __launch_bounds__(THREADS, 1)
       });
     } else if (one_of_warp()) { // adds what the others make of dQ: every second piece
       const int own = int(threadIdx.x) / WARP % ADDERS;
-      const TileSpan before = ORDERED && block > 0 ? tiles_seen(first_key - OWN) : TileSpan{0, 0, 0, 0};
+      const int shared = ORDERED && block > 0 ? tiles_seen(first_key - OWN).end : 0; // the tiles up to here the block before has too, which begins no later
       walk([&](int n, int tile, int head) {
         if (n % ADDERS != own) return;
-        uint32_t *const turn = order.turn(head, tile);
-        if (ORDERED && before.has(tile)) wait_turn(turn, uint32_t(block));
+        const uint32_t turn = uint32_t(head) * order.tiles + uint32_t(tile);
+        if (ORDERED && tile < shared) wait_turn(order.turns + turn, uint32_t(block));
 #pragma unroll
         for (int w = 0; w < WARPGROUPS; w++) {
           at.dq_stages(w).wait_full(n);
@@ -161,7 +160,7 @@ __global__ void __launch_bounds__(THREADS, 1)
         barrier_arrive(at.dq_stages(1).empty(n));
         if (ORDERED) {
           bulk_wait<0>();
-          pass_turn(turn, uint32_t(block + 1));
+          pass_turn(order.turns + anew(turn), uint32_t(block + 1)); // an index meanwhile: there are 24 registers
         }
       });
       bulk_wait<0>();
