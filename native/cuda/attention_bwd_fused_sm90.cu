@@ -23,8 +23,10 @@
 //   shared memory     read for products 256 KiB, Q and dO in 32, dS 16, dQ in and out 64; 128 bytes a clock                         2944
 //   exponentials      128 x 64 at 16 a clock, beside products of the other warpgroup                                                 512
 //   L2                32 KiB of sums, 32 of Q and dO: at 500 TFLOP/s on 132 multiprocessors 3.1 TB/s, half of it sums
-// So shared memory sets the pace, at no more than 0.87 of the tensor cores' peak. The turn costs a block two trips to L2 a tile, beside the
-// products of the next. All of these are counted, none measured.
+//   instructions      485 of each computing warp, two of which share a quarter's one a clock                                          970
+// So shared memory sets the pace, at no more than 0.87 of the tensor cores' peak. A turn is three trips to L2, one after the other: whose turn it
+// is, the sums, and the fence after which the next block may see them. That can be as long as a tile, so two threads add, each every second piece,
+// beside each other and the products that follow. All of these are counted, none measured.
 //
 // dS^T goes through shared memory because dQ needs keys where wgmma sums; everything else has it in registers. It is there twice, so that one
 // barrier a tile suffices: who writes the n-th has seen that all have done with the (n-2)-th.
@@ -37,7 +39,8 @@ namespace {
 
 using namespace sm90;
 
-constexpr int BOTH = 1; // the named barrier of the computing warpgroups
+constexpr int BOTH = 1;   // the named barrier of the computing warpgroups
+constexpr int ADDERS = 2; // threads that add pieces of dQ to dq, in turn
 
 constexpr int D = 128, COLS = 64; // COLS: queries of a tile
 
@@ -56,7 +59,7 @@ struct Fused {
   float *statistics; // [STAGES][2][COLS]: lse in exponents of two, delta
 
   static constexpr uint32_t TILE_BYTES = 2 * Owned::BYTES + 2 * STAGES * Passing::BYTES + 2 * Scores::BYTES + WARPGROUPS * SumTile::BYTES;
-  static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES + WARPGROUPS * Stages<1>::BYTES;
+  static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES + WARPGROUPS * Stages<ADDERS>::BYTES;
   static_assert(BYTES <= BLOCK_SHARED && COLS == SumTile::ROWS && D == WARPGROUPS * SumTile::COLS);
 
   __device__ __forceinline__ explicit Fused(char *memory) {
@@ -73,7 +76,8 @@ struct Fused {
     d_o_stages = {q_stages.bars + q_stages.BYTES};
     dq_bars = d_o_stages.bars + d_o_stages.BYTES;
   }
-  __device__ __forceinline__ Stages<1> dq_stages(int w) const { return {dq_bars + uint32_t(w) * Stages<1>::BYTES}; }
+  // The pieces of dQ pass through one place, but each of the threads that add them has barriers of its own: it sees the phases of its pieces alone.
+  __device__ __forceinline__ Stages<ADDERS> dq_stages(int w) const { return {dq_bars + uint32_t(w) * Stages<ADDERS>::BYTES}; }
   __device__ void init() const {
     barrier_init(own_full, 1);
     q_stages.init(1 + WARP, 4 * WARPGROUPS); // and the statistics
@@ -86,7 +90,8 @@ struct Fused {
 // In global memory, zeros at first.
 struct Order {
   uint32_t *next;  // the number that the next block takes
-  uint32_t *turns; // [heads][tiles of queries]: the block of keys whose turn it is
+  uint32_t *turns; // [heads][tiles]: the block of keys whose turn it is
+  uint32_t tiles;  // of queries
 };
 
 template <bool ORDERED>
@@ -136,11 +141,13 @@ __global__ void __launch_bounds__(THREADS, 1)
         fill_statistics<COLS>(lse, lse + COLS, a, head, tile * COLS);
         barrier_arrive(at.q_stages.full(n));
       });
-    } else if (threadIdx.x < 3 * WARP && one_of_warp()) { // adds what the others make of dQ
-      const TileSpan before = ORDERED && block > 0 ? tiles_seen(first_key - OWN) : TileSpan{0, 0, 0, 0};
+    } else if (one_of_warp()) { // adds what the others make of dQ: every second piece
+      const int own = int(threadIdx.x) / WARP % ADDERS;
+      const int shared = ORDERED && block > 0 ? tiles_seen(first_key - OWN).end : 0; // the tiles up to here the block before has too, which begins no later
       walk([&](int n, int tile, int head) {
-        uint32_t *const turn = order.turns + int64_t(head) * tile_count(a.sees.q_rows, COLS) + tile;
-        if (ORDERED && before.has(tile)) wait_turn(turn, uint32_t(block));
+        if (n % ADDERS != own) return;
+        const uint32_t turn = uint32_t(head) * order.tiles + uint32_t(tile);
+        if (ORDERED && tile < shared) wait_turn(order.turns + turn, uint32_t(block));
 #pragma unroll
         for (int w = 0; w < WARPGROUPS; w++) {
           at.dq_stages(w).wait_full(n);
@@ -153,7 +160,7 @@ __global__ void __launch_bounds__(THREADS, 1)
         barrier_arrive(at.dq_stages(1).empty(n));
         if (ORDERED) {
           bulk_wait<0>();
-          pass_turn(turn, uint32_t(block + 1));
+          pass_turn(order.turns + anew(turn), uint32_t(block + 1)); // an index meanwhile: there are 24 registers
         }
       });
       bulk_wait<0>();
@@ -209,7 +216,7 @@ __global__ void __launch_bounds__(THREADS, 1)
       at.d_o_stages.release(n);
       wgmma_wait<1>(); // dQ
       hold(dq.at);
-      at.dq_stages(w).wait_empty(n);
+      at.dq_stages(w).wait_empty(n + ADDERS - 1); // the piece before
       store(at.dq[w], dq, a.scale);
       fence_async();
       at.dq_stages(w).hand_over(n);
@@ -231,7 +238,8 @@ ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
   const ctx_attention &a = g.fwd;
   const int blocks = tile_count(int(a.k.rows), OWN);
   const bool ordered = !g.any_order;
-  const size_t numbers = ordered ? 1 + size_t(a.heads) * size_t(tile_count(int(a.q.rows), COLS)) : 0;
+  const uint32_t tiles = uint32_t(tile_count(int(a.q.rows), COLS));
+  const size_t numbers = ordered ? 1 + size_t(a.heads) * tiles : 0;
   ctx_mat d_o;
   void *behind;
   CTX_TRY(readable(device, g.d_o, 4 * numbers, &d_o, &behind));
@@ -239,6 +247,7 @@ ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
   if (ordered) {
     order.next = static_cast<uint32_t *>(behind);
     order.turns = order.next + 1;
+    order.tiles = tiles;
     CTX_CUDA(device, "attention_backward", cudaMemsetAsync(behind, 0, 4 * numbers, device->stream));
   }
   const auto kernel = ordered ? fused_kernel<true> : fused_kernel<false>;

@@ -80,19 +80,21 @@ template <int K> __device__ __forceinline__ void mma_AtB(Accumulator<BLOCK> &d, 
   hold(d.at);
 }
 
-// Rows [row, row + 64) of a tile = x. Then fence_async, and a barrier.
+// Rows [row, row + 64) of a tile = x; row a multiple of 8. Then fence_async, and a barrier.
 template <int R, int K> __device__ __forceinline__ void store(Tile<R, K> to, int row, const Operand<K> &x) {
-  const int thread = thread_anew() % WARPGROUP, lane = thread % WARP, mine = row + thread / WARP * 16 + lane % 16;
+  const int thread = int(thread_anew() % WARPGROUP), lane = thread % WARP, mine = row + thread / WARP * 16 + lane % 16;
 #pragma unroll
   for (int c = 0; c < K / K_STEP; c++) stmatrix(to.at(mine, K_STEP * c + lane / 16 * 8), x.at[4 * c], x.at[4 * c + 1], x.at[4 * c + 2], x.at[4 * c + 3]);
 }
 // A tile of sums = factor * x. Odd rows are a pair of 8 columns ahead, so that the 16 threads that store at once meet 32 banks.
 __device__ __forceinline__ void store(SumTile to, const Accumulator<BLOCK> &x, float factor) {
-  const int thread = thread_anew() % WARPGROUP, odd = fragment_row(thread, 0) % 2;
+  const int thread = int(thread_anew() % WARPGROUP), row = fragment_row(thread, 0), odd = row % 2;
+  const uint32_t first = to.at(row, fragment_column(thread, 0) ^ odd * 16);
 #pragma unroll
   for (int i = 0; i < BLOCK / 2; i += 2) {
-    const float first = odd ? x.at[i ^ 8] : x.at[i], second = odd ? x.at[(i ^ 8) + 1] : x.at[i + 1];
-    shared_store(to.at(fragment_row(thread, i), fragment_column(thread, i) ^ odd * 16), factor * first, factor * second);
+    const float x0 = odd ? x.at[i ^ 8] : x.at[i], x1 = odd ? x.at[(i ^ 8) + 1] : x.at[i + 1];
+    const uint32_t at = (first ^ uint32_t(i / 4 * 8 % SumTile::BLOCK_COLS * 4)) + uint32_t(i / 4 * 8 / SumTile::BLOCK_COLS) * SumTile::BLOCK_BYTES + uint32_t(i & 2 ? ATOM_BYTES : 0);
+    shared_store(at, factor * x0, factor * x1);
   }
 }
 // Adds a tile of sums to rows and columns of the matrix of fp32 that `map` describes, from (row, col) on.
