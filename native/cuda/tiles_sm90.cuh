@@ -39,12 +39,20 @@ template <int R, int C> __device__ __forceinline__ void load(Tile<R, C> to, cons
 template <int N> struct Accumulator {
   static constexpr int COLS = N;
   float at[N / 2];
+  struct Block { // some of its columns, worked on by themselves while they are where the product left them
+    static constexpr int COLS = BLOCK;
+    float *at;
+  };
+  // Columns [64 b, 64 b + 64).
+  __device__ __forceinline__ Block columns(int b) { return {at + b * BLOCK / 2}; }
 };
 
 // A matrix [64][K] of bf16 in registers, ready to be the left side of a product.
 template <int K> struct Operand {
   uint32_t at[K / 4];
-  __device__ __forceinline__ void round(const Accumulator<K> &x) {
+  // x: an Accumulator of K columns, or a Block of one.
+  template <class X> __device__ __forceinline__ void round(const X &x) {
+    static_assert(X::COLS == K);
 #pragma unroll
     for (int i = 0; i < K / 4; i++) at[i] = pack(x.at[2 * i], x.at[2 * i + 1]);
   }
@@ -59,13 +67,13 @@ template <int N, int R, int K> __device__ __forceinline__ void mma_ABt(Accumulat
   wgmma_commit();
   hold(d.at);
 }
-// d += A B.
-template <int N, int K> __device__ __forceinline__ void mma_AB(Accumulator<N> &d, Operand<K> &a, Tile<K, N> b) {
+// d += A B, B rows [row, row + K) of a tile.
+template <int N, int K, int R> __device__ __forceinline__ void mma_AB(Accumulator<N> &d, Operand<K> &a, Tile<R, N> b, int row = 0) {
   hold(d.at);
   hold(a.at);
   wgmma_fence();
 #pragma unroll
-  for (int k = 0; k < K / K_STEP; k++) wgmma_rs<N, true>(d.at, a.at + 4 * k, mn_major(b, k), true);
+  for (int k = 0; k < K / K_STEP; k++) wgmma_rs<N, true>(d.at, a.at + 4 * k, mn_major(b, row / K_STEP + k), true);
   wgmma_commit();
   hold(d.at);
 }
@@ -108,12 +116,13 @@ template <int N> __device__ __forceinline__ void clear(Accumulator<N> &x) {
   for (int i = 0; i < N / 2; i++) x.at[i] = 0;
 }
 
-// x = value where a thread's two rows do not see the column; seen[h]: what row h sees of columns that begin with this tile's first.
-template <int N> __device__ __forceinline__ void mask(Accumulator<N> &x, const Span (&seen)[2], int first_column, float value) {
+// x = value where a thread's two rows do not see the column; seen[h]: what row h sees of columns, the first of x's being first_column. x: an
+// Accumulator, or a Block of one.
+template <class X> __device__ __forceinline__ void mask(X &x, const Span (&seen)[2], int first_column, float value) {
   const int column = first_column + fragment_column(int(threadIdx.x), 0);
   const Span at[2] = {{seen[0].begin - column, seen[0].end - column}, {seen[1].begin - column, seen[1].end - column}};
 #pragma unroll
-  for (int i = 0; i < N / 2; i++)
+  for (int i = 0; i < X::COLS / 2; i++)
     if (!at[i / 2 % 2].has(fragment_column(0, i))) x.at[i] = value;
 }
 
