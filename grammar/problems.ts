@@ -51,7 +51,7 @@ export interface SyntaxParameters {
   CTX1021: { escape: string };
   /** Nested, or chained, beyond `limit`. */
   CTX1022: { limit: number };
-  /** Digits that are no number: `5.1.2`, `5__12`, `5_`. */
+  /** Digits that are no number: `5.1.2`, `5__12`, `5_`, `1,024`. */
   CTX1023: { number: string; hint: string };
   /** A word where a statement begins is nearly a keyword, and what follows fits that keyword: `parm gpus = 8`. */
   CTX1024: { found: string; keyword: string };
