@@ -35,7 +35,7 @@ export function convert(value: Value, type: ValueType, at: Span, target: Target)
     case "text":
       return value.kind === "text" ? value.value : mismatch(value, type, at, target);
     case "flag":
-      return value.kind === "flag" ? value.value : mismatch(value, type, at, target);
+      return value.kind === "flag" ? value.value : notAFlag(value, type, at, target);
     case "choice":
       return convertChoice(value, type, at, target);
     case "list":
@@ -144,6 +144,24 @@ function convertChoice(
     : renames(name, type.choices, place);
   const choices = withAdvice(type.choices.join(", "), here ? `it is ${here} here` : adviceOn(name));
   target.scope.report.add("CTX2006", place, { value: name, name: target.property.name, choices }, { fixes });
+  return undefined;
+}
+
+/** Words of YAML and Python for true and false. */
+const flagWords: ReadonlyMap<string, string> = new Map([
+  ...["true", "yes", "on"].map((word) => [word, "true"] as const),
+  ...["false", "no", "off"].map((word) => [word, "false"] as const),
+]);
+
+function notAFlag(value: Value, type: ValueType, at: Span, target: Target): undefined {
+  const written = value.kind === "word" ? value.name : value.kind === "text" ? value.value : "";
+  const meant = flagWords.get(written.toLowerCase());
+  if (meant === undefined) return mismatch(value, type, at, target);
+  const place = target.scope.place(at);
+  const title = `${meant} instead of ${value.kind === "text" ? JSON.stringify(written) : written}`;
+  const fixes: Fix[] = [{ title, safety: "safe", edits: [{ ...place, text: meant }] }];
+  const values = { value: written, name: target.property.name, choices: "true, false" };
+  target.scope.report.add("CTX2006", place, values, { fixes });
   return undefined;
 }
 
