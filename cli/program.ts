@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { withCommandHere } from "./other_commands.ts";
 import { describeFailure, exitStatus, printFailure, printJson } from "./outcome.ts";
 import { packageVersion } from "./version.ts";
 
@@ -41,6 +42,7 @@ async function carryOut(commands: Commands, words: readonly string[]): Promise<v
     .version(packageVersion(), "-V, --version")
     .option("--debug", "show stack traces")
     .showSuggestionAfterError()
+    .configureOutput({ outputError: (message, write) => write(withCommandHere(message)) })
     .exitOverride();
   const command = words.find((word) => !word.startsWith("-"));
   const modules = needed(commands, command, words);
