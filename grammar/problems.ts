@@ -29,7 +29,7 @@ export interface SyntaxParameters {
   CTX1010: Record<never, never>;
   /** A character that the language does not use. */
   CTX1011: { character: string; hint: string };
-  /** Another spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`; `x 2` for `x2`, `64 Ki` for `64Ki`. */
+  /** Another spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`; `x 2` for `x2`, `64 Ki` for `64Ki`, `s-1k` for `s_1k`. */
   CTX1012: { found: string; instead: string };
   /** A comma between properties or blocks. */
   CTX1013: Record<never, never>;
