@@ -16,11 +16,16 @@ const elsewhere: ReadonlyMap<string, string> = new Map(
   }).flatMap(([here, names]) => names.map((name) => [name, here] as const)),
 );
 
-/** What commander says of a wrong command line, with the command that is meant where it has another name. */
-export function withCommandHere(message: string): string {
-  const [, name = ""] = /unknown command '([^']*)'/.exec(message) ?? [];
+/** The command that is meant by an unknown one, as a sentence; `told` is what commander says of it. */
+export function commandHere(told: string): string | undefined {
+  const [, name = ""] = /unknown command '([^']*)'/.exec(told) ?? [];
   const here = elsewhere.get(name);
-  if (here === undefined) return message;
-  const [first = ""] = message.split("\n");
-  return `${first}\n  → it is called ${here}\n`;
+  return here === undefined ? undefined : `it is called ${here}`;
+}
+
+/** What commander says of a wrong command line, with the command that is meant where it has another name. */
+export function withCommandHere(told: string): string {
+  const here = commandHere(told);
+  const [first = ""] = told.split("\n");
+  return here === undefined ? told : `${first}\n  → ${here}\n`;
 }

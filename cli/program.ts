@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { withCommandHere } from "./other_commands.ts";
+import { commandHere, withCommandHere } from "./other_commands.ts";
 import { describeFailure, exitStatus, printFailure, printJson } from "./outcome.ts";
 import { packageVersion } from "./version.ts";
 
@@ -28,12 +28,23 @@ export function runProgram(commands: Commands, words: readonly string[]): void {
     // commander has printed its own message; anything but help and version is wrong usage.
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
+      if (error.exitCode !== 0 && words.includes("--json")) printJson({ error: wrongUsage(error.message) });
       return;
     }
     printFailure(error, words.includes("--debug"));
     if (words.includes("--json")) printJson({ error: describeFailure(error) });
     process.exitCode = exitStatus(error);
   });
+}
+
+/** What commander says of a wrong command line, as other failures are told to programs. */
+function wrongUsage(told: string): { kind: "usage"; message: string; hint: string | null } {
+  const [message = "", ...rest] = told
+    .replace(/^error: /, "")
+    .trim()
+    .split("\n");
+  const hint = commandHere(message) ?? rest.join(" ").replace(/^\((.*)\)$/, "$1");
+  return { kind: "usage", message, hint: hint === "" ? null : hint };
 }
 
 async function carryOut(commands: Commands, words: readonly string[]): Promise<void> {

@@ -139,6 +139,17 @@ test("with --json a failure is a document too", async () => {
   expect(stderr).toContain("missing.ctx does not exist");
 });
 
+test("so is wrong usage, whoever found it", async () => {
+  const usage = (message: string, hint: string | null) => ({ error: { kind: "usage", message, hint } });
+  const resumed = await ctx(["resume", "--json"], folder);
+  expect([resumed.status, JSON.parse(resumed.stdout)]).toEqual([
+    2,
+    usage("unknown command 'resume'", "it is called ctx run --resume FOLDER"),
+  ]);
+  const without = await ctx(["check", "--json"], folder);
+  expect([without.status, JSON.parse(without.stdout)]).toEqual([2, usage("missing required argument 'file'", null)]);
+});
+
 test("a start that fails before anything is computed leaves no run folder behind", async () => {
   const poor = join(folder, "poor.json");
   const made = plan();
