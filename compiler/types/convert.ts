@@ -9,7 +9,7 @@ import { describe, show } from "../values/show.ts";
 import type { Unit, Value } from "../values/value.ts";
 import { withinBounds } from "./bounds.ts";
 import { convertCall } from "./call.ts";
-import { callsOf, describeType } from "./describe.ts";
+import { callsOf, describeType, settingsOf } from "./describe.ts";
 import type { Typed, TypedMap } from "./typed.ts";
 
 /** What a conversion needs to know besides the value. */
@@ -210,11 +210,14 @@ function convertMap(
 function mismatch(value: Value, type: ValueType, at: Span, target: Target): undefined {
   const { scope, property, language } = target;
   const place = scope.place(at);
-  if ((value.kind === "word" || value.kind === "call") && !holdsWords(type)) unknownName(value, at, scope);
+  const settings = value.kind === "call" ? settingsOf(value.name, language) : [];
+  const isUnknown = (value.kind === "word" || value.kind === "call") && settings.length === 0;
+  if (isUnknown && !holdsWords(type)) unknownName(value, at, scope);
   else {
     const fixes =
       value.kind === "text" ? withoutQuotes(value.value, type, place, target) : inBrackets(value, type, place, target);
-    const values = { name: property.name, expected: describeType(type, language), actual: describe(value) };
+    const belongs = settings.length > 0 && !holdsWords(type) ? `, which ${settings.join(" or ")} takes` : "";
+    const values = { name: property.name, expected: describeType(type, language), actual: describe(value) + belongs };
     scope.report.add("CTX2101", place, values, { fixes });
   }
   return undefined;
