@@ -32,7 +32,7 @@
 //   shared memory     read for products 256 or 224 KiB, Q and dO in 32, dS 16 or 32,
 //                     dQ in and out 64; 128 bytes a clock                                   2944                        2816
 //   exponentials      at 16 a clock, beside products                                         512                        1024
-//   instructions      of each of four schedulers, tiles that need no mask (SASS)            1240                        1590
+//   instructions      of each of four schedulers, tiles that need no mask (SASS)             970                        1290
 //   L2                32 KiB of sums, 32 of Q and dO: at 500 TFLOP/s on 132 multiprocessors 3.1 TB/s, half of it sums
 // So shared memory sets the pace, at no more than 0.87 or 0.91 of the tensor cores' peak. A turn is three trips to L2, one after the other: whose turn
 // it is, the sums, and the fence after which the next block may see them. That can be as long as a tile, so two threads add, each every second piece,
