@@ -42,6 +42,17 @@ describe.skipIf(process.arch !== "x64")("device memory apart", () => {
     expect(run("without an event").stdout).toBe("moved 2\n");
   });
 
+  // The two queues of transfers: of a place that is to leave before the next comes there, and of bytes that come back once they have gone.
+  test.each([
+    ["place", "left 1, came 2", "left 2, came 2"],
+    ["bytes", "left 1, came 1", "left 1, came 3"],
+  ])("what leaves and what comes is ordered by an event, or not at all: %s", (what, right, wrong) => {
+    const [ordered, not] = what === "place" ? ["place left", "place not left"] : ["bytes gone", "bytes not gone"];
+    for (const early of ["000", "011", "010", "001"])
+      expect(run(ordered, { ...SHIM, CTX_SHIM_EARLY: early }).stdout, early).toBe(`${right}\n`);
+    expect(run(not, { ...SHIM, CTX_SHIM_EARLY: "010" }).stdout).toBe(`${wrong}\n`);
+  });
+
   const two = { ...SHIM, CTX_SHIM_GPUS: "2" };
 
   test("another GPU's memory is no kernel's", () => {

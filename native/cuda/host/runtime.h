@@ -7,7 +7,8 @@
 //             ends where its last page ends. Copies whose pointers are not of the kind they name, and kernel arguments that point into the
 //             host's memory, are errors.
 //   streams   work runs as late as it may: when somebody waits for it. What was not ordered by an event then reads the future or the past.
-//             With CTX_SHIM_EARLY=1 besides, every second stream that is made runs as early as it may instead.
+//             CTX_SHIM_EARLY=<digits> besides, one for each stream of a GPU in the order in which they are made, again and again: where there is a 1
+//             it runs as early as it may instead. 011: a device's transfers do, its operations do not.
 //   GPUs      a kernel or a copy has the memory of its own GPU before it alone; cudaMemcpyPeerAsync has that of two. What is asked of a
 //             stream, or recorded into an event, of another GPU than the thread's current one is an error.
 //
@@ -46,7 +47,7 @@ enum : cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
-constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
 constexpr int CUDART_VERSION = 12000;
 
 struct cudaDeviceProp {
@@ -95,7 +96,7 @@ struct Gpu {
   std::map<char *, Block> blocks; // by the address that was given out
   std::set<Stream *> streams;
   size_t used[MOST] = {}, total = setting("CTX_SHIM_MEMORY", uint64_t(1) << 34);
-  uint64_t made = 0; // streams
+  uint64_t made[MOST] = {}; // streams
   uint64_t mallocs = 0, fail_at = setting("CTX_SHIM_FAIL_MALLOC", 0);
   int open[MOST] = {};
   std::set<std::pair<int, int>> peers; // the first reads the second's memory
@@ -335,7 +336,9 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   *s = new ctx_shim::Stream;
   (*s)->gpu = ctx_shim::current;
-  (*s)->early = ctx_shim::gpu().made++ % 2 == 1 && ctx_shim::setting("CTX_SHIM_EARLY", 0) != 0;
+  const char *const early = std::getenv("CTX_SHIM_EARLY");
+  const uint64_t number = ctx_shim::gpu().made[ctx_shim::current]++;
+  (*s)->early = early && *early && early[number % std::strlen(early)] == '1';
   return ctx_shim::gpu().streams.insert(*s), cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t s) {
@@ -353,6 +356,11 @@ inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   if (s->gpu != e->gpu || s->gpu != ctx_shim::current) return cudaErrorInvalidResourceHandle;
   return *e = {s, s->enqueued, e->gpu}, cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t e) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  if (e->stream) ctx_shim::advance(*e->stream, e->after);
+  return cudaSuccess;
 }
 // Nothing here takes the time that it takes on a GPU.
 inline cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) {
