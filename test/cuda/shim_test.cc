@@ -74,7 +74,8 @@ int main(int argc, char **argv) {
       b->wait(device, CTX_INCOMING, event);
     }
     const bool place = wanted == "place left" || wanted == "place not left";
-    b->transfer(device, place ? x : y, place ? in : out, sizeof host, CTX_TO_DEVICE);
+    const ctx_status status = b->transfer(device, place ? x : y, place ? in : out, sizeof host, CTX_TO_DEVICE);
+    if (status != CTX_OK) print("comes", status);
     b->synchronize(device);
     float came[64];
     b->download(device, came, place ? x : y, sizeof came);

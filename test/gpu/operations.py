@@ -325,8 +325,12 @@ def transfers(b, counts):
                 b.wait(OPERATIONS, back)
                 b.copy(x.mat(), z.mat())  # not before it has come back
                 b.wait(OUTGOING, back)  # the host's bytes are read until then
-            b.synchronize()
+            why = ctypes.create_string_buffer(512)
+            b.called.add("await_event")
+            if b.functions["await_event"](free, why, len(why)) != 0:
+                raise Failed(f"await_event: {why.value.decode()}")
             host = torch.frombuffer((ctypes.c_float * count).from_address(pinned.value), dtype=F32).clone()
+            b.synchronize()
             return [(x.get(), 8 * values.double()), (host, 8 * values.double().view(-1))]
 
         attempt(cases, f"{count} numbers", 0, there_and_back)
