@@ -18,6 +18,8 @@
 // none does on GPU i. CTX_SHIM_BROKEN=<i>: GPU i refuses kernels. CTX_SHIM_DRIVER=<version>: the
 // driver's, as 1000 major + 10 minor; 0: there is none. CTX_SHIM_SM: its compute capability times ten; 90 unless set.
 //
+// One file, as all of it stands under one lock.
+//
 // defines: the runtime's functions that native/cuda uses; ctx_shim::enqueue, ctx_shim::check_arguments
 #pragma once
 #include <signal.h>
