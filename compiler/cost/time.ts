@@ -196,7 +196,7 @@ export function gatherSeconds(
 
 /**
  * Bytes per second that layer inputs move at, assumed: of a CPU's disk what an ordinary NVMe drive sustains, of each GPU
- * what PCIe 4.0 x16 brings to the host and back: about 80% of the 31.5 GB/s that its data rate allows one direction.
+ * what PCIe 4.0 x16 brings each way: about 80% of the 31.5 GB/s that its data rate allows one direction, in both at once.
  */
 const OFFLOAD_RATE = { cpu: DISK_RATE, cuda: 25e9 } as const;
 
@@ -211,12 +211,12 @@ export function offloadSeconds(bytes: number, kind: PlanHardware["kind"], device
   return (2 * bytes) / (OFFLOAD_RATE[kind] * (kind === "cpu" ? 1 : devices));
 }
 
-/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and take back: two of fp32 each way. */
-const PASSING_BYTES = 16;
+/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and as many that they take back: two of fp32. */
+const PASSING_BYTES = 8;
 
 /**
  * Seconds that moments in the host's memory take to pass a GPU at its optimizer steps. Nothing hides them: an update begins when the norm
- * of all gradients is known. In and out go one after the other (native/optim/host_moments.h).
+ * of all gradients is known. They leave while the next ones come, as PCIe carries both directions at once (native/optim/host_moments.h).
  *
  * @param parameters whose moments one device keeps
  */
@@ -225,11 +225,12 @@ export function momentSeconds(parameters: number, steps: number): number {
 }
 
 /**
- * Seconds that gradients in the host's memory take on their way: to the host and back for each row, and to the device twice at a step, for
- * the norm and for the update. As if nothing were computed meanwhile and every row were a micro batch of its own: an upper bound.
+ * Seconds that gradients in the host's memory take on their way: to the host and back for each row, one layer's out while another's come, and to
+ * the device twice at a step, for the norm and for the update. As if nothing were computed meanwhile and every row were a micro batch of its own: an
+ * upper bound.
  *
  * @param bytes of gradients that wait
  */
 export function gradientSeconds(bytes: number, { rows, steps }: { rows: number; steps: number }): number {
-  return (2 * bytes * (rows + steps)) / OFFLOAD_RATE.cuda;
+  return (bytes * (rows + 2 * steps)) / OFFLOAD_RATE.cuda;
 }

@@ -67,7 +67,7 @@ const activationRegions =
   (...regions: number[]) =>
     bytes(...regions.map((numbers) => (dtype === "bf16" ? Math.ceil(numbers / 2) : numbers)));
 
-/** Numbers of a moment that come from the host's memory at once: a sixteenth of them, at most so many; there are places for two such pieces. */
+/** Moments in the host's memory pass the device through room for twice a sixteenth of their numbers, at most twice so many. */
 const MOMENTS_AT_ONCE = 2 ** 22;
 
 /** Bytes by term; `total` is what the engine allocates. */

@@ -162,10 +162,10 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   a.gradient_block = a.rank.gradients.at(a.gradient_floats);
   placer.take(a.ledger.weights, parameters.weight_bytes / 4);
   if (plan.train && plan.host_moments) {
-    a.moment_window = std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
+    a.moment_window = 2 * std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
     a.ledger.host_moments = 2 * a.moment_floats * 4;
   }
-  for (int64_t *moment : {&a.adam_m, &a.adam_v}) *moment = placer.take(a.ledger.optimizer, a.moment_window > 0 ? 2 * a.moment_window : a.moment_floats);
+  for (int64_t *moment : {&a.adam_m, &a.adam_v}) *moment = placer.take(a.ledger.optimizer, a.moment_window > 0 ? a.moment_window : a.moment_floats);
   a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens, plan.activations);
   a.first_rank = placer.floats();
   a.rank_stride = a.gradient_block + a.rank.floats;

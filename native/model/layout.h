@@ -80,7 +80,7 @@ struct ArenaLayout {
   int64_t gradient_floats = 0;                  // numbers that have a gradient, padded
   int64_t gradient_block = 0, rank_stride = 0;  // places for them in the arena; rank r's gradients lie at first_rank + r * rank_stride
   int64_t moment_floats = 0;                    // of each moment: those of all trained parameters, or this process's share of them
-  int64_t moment_window = 0;                    // of moments in the host's memory: numbers that come at once; there are two places for them at adam_m, adam_v
+  int64_t moment_window = 0;                    // of moments in the host's memory: numbers of each for which there is room at adam_m, adam_v, where they pass
 };
 
 // How many ranks there are, and how many of them have their block in this arena.

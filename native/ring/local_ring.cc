@@ -105,10 +105,10 @@ private:
   // Enqueues the copy: after what the sender and this rank had enqueued when they started, and before what this rank enqueues next.
   ctx_status copy(const Queue &on, int channel, const Mailbox &from, const Mailbox &own) {
     const ctx_backend &b = on.backend;
-    if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, from.ready)) return s;
-    if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, own.ready)) return s;
+    if (const ctx_status s = b.wait(on.device, CTX_INCOMING, from.ready)) return s;
+    if (const ctx_status s = b.wait(on.device, CTX_INCOMING, own.ready)) return s;
     if (const ctx_status s = b.transfer_from(on.device, into[channel], from.device, from.data, own.bytes)) return s;
-    if (const ctx_status s = b.record(on.device, CTX_TRANSFERS, copied_[channel])) return s;
+    if (const ctx_status s = b.record(on.device, CTX_INCOMING, copied_[channel])) return s;
     return b.wait(on.device, CTX_OPERATIONS, copied_[channel]);
   }
 

@@ -54,7 +54,7 @@ public:
 };
 
 // Ranks as threads of this process. A transfer is a rendezvous in a mailbox: the receiver copies straight out of the sender's buffer,
-// once, on its device's queue of transfers; events order the copy after what both ranks had enqueued. Make one LocalRing, hand `end(r)` to
+// once, on its device's queue of what comes in; events order the copy after what both ranks had enqueued. Make one LocalRing, hand `end(r)` to
 // rank r's thread; it must outlive its ends' use.
 class LocalRing {
 public:

@@ -219,6 +219,7 @@ export interface NativeDescription {
   cpuModel: string;
   cpuFeatures: string[];
   cores: number;
+  /** Of the machine, whatever this process may have of it (runtime/run/memory_limits.ts). */
   memoryBytes: number;
   cuda: { available: boolean; reason: string; devices: NativeGpu[] };
 }

@@ -17,7 +17,7 @@ import { bytes } from "../report/format.ts";
 import { gpusOf, groupsHere, hasPeers, processesOnGpu } from "../train/gpus.ts";
 import { type Machine, processBytes, rankBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
-import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
+import { FREE, hostMemory, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
 import {
   besideArena,
   besideRanks,
@@ -41,7 +41,7 @@ import {
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
   refuseSharded(plan, machine);
   refuseWaitingGradients(plan, machine);
-  const memory = machineMemory(machine);
+  const memory = machineMemory(machine, undefined, root);
   for (const [index, stage] of plan.stages.entries()) {
     const groups = groupsHere(machine, stage);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
@@ -128,7 +128,7 @@ export function checkEvaluation(
   const subject = `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`;
   const hint = "evaluate at shorter lengths";
   const beside = machine.device === "cuda" ? besideScoringArena(model, tokens) : 0;
-  expectMemory(subject, scoringBytes(model, tokens) + beside, machineMemory(machine), hint);
+  expectMemory(subject, scoringBytes(model, tokens) + beside, machineMemory(machine, undefined, root), hint);
   if (machine.device !== "cpu") return;
   const need = scoringNeed(model, tokens, machine);
   const limit = memoryLimit(root, threadsNeeded(machine, 1) + POOL);
@@ -209,9 +209,12 @@ export function expectCuda(addon: Machine["addon"]): void {
 }
 
 /** What the device has: of a GPU what is free of it. @throws Failure when the device is not there */
-function machineMemory({ addon, device }: Machine, gpu?: number): Memory {
+function machineMemory({ addon, device }: Machine, gpu?: number, root = "/"): Memory {
   const { cuda, memoryBytes: whole } = addon.describe();
-  if (device === "cpu") return { bytes: whole, owner: "this machine has" };
+  if (device === "cpu") {
+    const { bytes, what } = hostMemory(root, whole);
+    return { bytes, owner: `${what} has` };
+  }
   expectCuda(addon);
   const { name, memoryBytes } = cuda.devices[gpu ?? 0]!;
   const which = gpu === undefined ? "the GPU" : `GPU ${gpu}`;

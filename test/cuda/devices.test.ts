@@ -48,7 +48,7 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     ["three that share no sequence", [3, 0, 2], 1, "early"],
     ["a ring of four on three", [0, 0, 1, 2], 4, "late"],
   ])("learn as one GPU does: %s", async (_, devices, ring, transfers) => {
-    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "1" : "0");
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "011" : "000");
     const one = await made([], 1);
     const many = await made(devices, ring);
     expect(apart(await steps(many, 1, 2), await steps(one, 1, 2))).toBeLessThan(1e-3);
@@ -71,7 +71,7 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     ]) {
       const first = await bits([0, 1, 2, 3].slice(0, "offload" in memory ? 2 : 4), memory);
       vi.stubEnv("CTX_SHIM_PEERS", "0");
-      vi.stubEnv("CTX_SHIM_EARLY", "1");
+      vi.stubEnv("CTX_SHIM_EARLY", "011");
       expect(await bits([3, 2, 1, 0].slice(0, "offload" in memory ? 2 : 4), memory)).toEqual(first);
       vi.unstubAllEnvs();
       if ("moments" in memory) expect(await bits([0, 1, 2, 3], { moments: "device" })).toEqual(first);

@@ -55,8 +55,8 @@ describe.skipIf(!hasMpi || process.arch !== "x64")("GPUs of several processes (n
   }
 
   test.each<[string, number, number, string[], string]>([
-    ["a ring of two", 2, 2, [], "0"],
-    ["two rings of two, in bf16", 4, 2, ["bf16"], "1"],
+    ["a ring of two", 2, 2, [], "000"],
+    ["two rings of two, in bf16", 4, 2, ["bf16"], "011"],
   ])("learn what as many GPUs of one process do: %s", async (_, count, ring, words, early) => {
     const threads = await alone(ring, count, ...words);
     expect(threads.way).toBe("");
