@@ -10,17 +10,39 @@ namespace ctx {
 
 int Engine::own_share() const { return crew_ ? crew_->processes.rank() : 0; }
 
+// What a rank holds of a parameter's values or moments. Each part of what is divided begins where as many numbers of every rank have gone before.
+Engine::Overlap Engine::overlap(const Parameter &p, Slot slot, int rank) const {
+  const int ranks = crew_ ? crew_->processes.size() : 1;
+  const bool values = slot == Slot::value;
+  int64_t begin = 0, size = layout_.gradient_floats; // of all numbers that are divided together with it
+  if (values && !divided_) return {&p, 0, p.size(), p.offset};
+  if (divided_) {
+    const Unit &unit = parameters_.units[(size_t)p.unit];
+    const bool trained = p.offset < unit.begin + unit.trained;
+    begin = !values ? unit.gradient : trained ? unit.begin : unit.begin + unit.trained;
+    size = trained ? unit.trained : unit.size - unit.trained;
+  }
+  const Share share(size, ranks, rank);
+  const int64_t place = values ? p.offset : p.gradient, from = std::max(begin + share.begin, place), to = std::min(begin + share.end, place + p.size());
+  return {&p, from - place, std::max(int64_t(0), to - from), begin / ranks + from - begin - share.begin};
+}
+
 // The trained parameters in a rank's share.
 std::vector<Engine::Overlap> Engine::overlaps(int rank) const {
-  const Share share(layout_.gradient_floats, crew_ ? crew_->processes.size() : 1, rank);
   std::vector<Overlap> found;
-  for (const Parameter &p : parameters_.all) {
-    if (!p.trainable) continue;
-    const int64_t begin = std::max(share.begin, p.gradient), end = std::min(share.end, p.gradient + p.size());
-    if (begin < end) found.push_back({&p, begin - p.gradient, end - begin, begin - share.begin});
-  }
+  for (const Parameter &p : parameters_.all)
+    if (p.trainable)
+      if (const Overlap held = overlap(p, Slot::adam_m, rank); held.count > 0) found.push_back(held);
   return found;
 }
+
+// Of the own share.
+float *Engine::own_values(const Overlap &held) const {
+  const Parameter &p = *held.parameter;
+  return arena_ + (divided_ ? overlap(p, Slot::value, own_share()).at : p.offset + held.first);
+}
+
+float *Engine::own_gradients(const Overlap &held) const { return divided_ ? gradients(0) + held.at : gradient(*held.parameter) + held.first; }
 
 // AdamW on the own share of the trained parameters, with the gradients of rank 0: all at once, or by the pieces in which moments pass. It
 // takes each number by itself, so the pieces change nothing.
@@ -28,11 +50,10 @@ void Engine::update_share(const AdamWOptions &hyper, float scale) {
   const std::vector<Overlap> held = overlaps(own_share());
   const auto update = [&](int64_t first, int64_t count, float *m, float *v) {
     for (const Overlap &part : held) {
-      const int64_t begin = std::max(first, part.moment), end = std::min(first + count, part.moment + part.count);
+      const int64_t begin = std::max(first, part.at), end = std::min(first + count, part.at + part.count);
       if (begin >= end) continue;
-      const Parameter &p = *part.parameter;
-      const int64_t at = part.first + begin - part.moment;
-      adamw_update(ops(), p, arena_ + p.offset + at, m + begin - first, v + begin - first, gradient(p) + at, end - begin, hyper, scale);
+      const int64_t at = begin - part.at;
+      adamw_update(ops(), *part.parameter, own_values(part) + at, m + begin - first, v + begin - first, own_gradients(part) + at, end - begin, hyper, scale);
     }
   };
   const auto range = [&](int64_t from, int64_t to) {
@@ -69,13 +90,20 @@ void Engine::get_moments(Slot slot, int64_t at, float *numbers, int64_t count) {
   else ops().download(numbers, arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v) + at, bytes);
 }
 
-// Numbers [first, first + count) of a parameter into its slot; of moments what this process holds of them.
+// Numbers [first, first + count) of a parameter into its slot: what this process holds of them.
 void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
-  if (slot == Slot::value) return ops().upload(arena_ + p.offset + first, numbers, (size_t)count * sizeof(float));
-  for (const Overlap &held : overlaps(own_share())) {
-    const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
-    if (held.parameter == &p && begin < end) put_moments(slot, held.moment + begin - held.first, numbers + begin - first, end - begin);
-  }
+  const Overlap held = overlap(p, slot, own_share());
+  const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
+  if (begin >= end) return;
+  const int64_t at = held.at + begin - held.first;
+  if (slot == Slot::value) ops().upload(arena_ + at, numbers + begin - first, (size_t)(end - begin) * sizeof(float));
+  else put_moments(slot, at, numbers + begin - first, end - begin);
+}
+
+// What this process holds of a parameter.
+void Engine::get_held(const Overlap &held, Slot slot, float *numbers) {
+  if (slot == Slot::value) ops().download(numbers, arena_ + held.at, (size_t)held.count * sizeof(float));
+  else get_moments(slot, held.at, numbers, held.count);
 }
 
 } // namespace ctx

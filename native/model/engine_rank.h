@@ -20,10 +20,10 @@ struct Engine::Rank {
   }
 };
 
-// Numbers [first, first + count) of a parameter, whose moments begin at `moment` of the share's.
+// Numbers [first, first + count) of a parameter, which begin at `at`: floats from the start of the moments that the rank holds, or of its weights.
 struct Engine::Overlap {
   const Parameter *parameter;
-  int64_t first, count, moment;
+  int64_t first, count, at;
 };
 
 } // namespace ctx

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t block = 1 << 16; // numbers that one thread makes at a time; even
 
-// Fills the whole parameter, each thread taking the next block, and uploads it. Threads that cannot be started are done without.
-void fill(const Ops &ops, int threads, float *place, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
+// All numbers of a parameter, each thread making the next block. Threads that cannot be started are done without.
+std::vector<float> made(int threads, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
   std::vector<float> numbers((size_t)size);
   std::atomic<int64_t> next{0};
   const auto work = [&] {
@@ -27,7 +27,7 @@ void fill(const Ops &ops, int threads, float *place, int64_t size, const std::fu
   }
   work();
   for (std::thread &helper : helpers) helper.join();
-  ops.upload(place, numbers.data(), (size_t)size * 4);
+  return numbers;
 }
 
 std::string shape_text(const std::vector<int64_t> &shape) {
@@ -48,10 +48,11 @@ void Engine::initialize(uint64_t seed, double std) {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (p.is_adapter()) continue;
-    fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
+    const std::vector<float> numbers = made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
       if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
       else fill_normal(out, first, count, seed, i, std);
     });
+    store(p, Slot::value, 0, numbers.data(), p.size());
   }
   initialize_adapters();
   if (crew_) crew_->done();
@@ -62,10 +63,11 @@ void Engine::initialize_adapters() {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (!p.is_adapter()) continue;
-    fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
+    const std::vector<float> numbers = made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
       if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
       else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
     });
+    store(p, Slot::value, 0, numbers.data(), p.size());
   }
 }
 
@@ -117,25 +119,38 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
   if (crew_) crew_->done();
 }
 
-// W + alpha / rank * B A, in host memory.
+// W + alpha / rank * B A, in host memory. Divided weights come whole from where they lie first.
 std::vector<float> Engine::merged(const Parameter &p) {
   std::vector<float> host((size_t)p.size());
   const std::string stem = p.name.substr(0, p.name.size() - std::string("weight").size());
   const Parameter *a = parameters_.find(stem + "lora_A.weight"), *b = parameters_.find(stem + "lora_B.weight");
   if (p.kind != Parameter::matrix || !a || !b) {
-    ops().download(host.data(), arena_ + p.offset, host.size() * 4);
+    fetch(p, Slot::value, host.data());
     return host;
   }
-  const ctx_mat sum = matrix(static_cast<float *>(ops().alloc(host.size() * 4)), p.rows, p.cols);
+  const int64_t size = p.size() + (divided_ ? b->size() + a->size() : 0);
+  float *const memory = static_cast<float *>(ops().alloc((size_t)size * 4));
   try {
-    ops().copy(sum, matrix(arena_ + p.offset, p.rows, p.cols));
-    ops().matmul(sum, matrix(arena_ + b->offset, b->rows, b->cols), matrix(arena_ + a->offset, a->rows, a->cols), options_.training.lora->scaling(), 1);
+    const auto in = [&](const Parameter &each) { return matrix(arena_ + each.offset, each.rows, each.cols); };
+    ctx_mat sum = matrix(memory, p.rows, p.cols), left = in(*b), right = in(*a);
+    if (divided_) {
+      left.data = memory + p.size(), right.data = memory + p.size() + b->size();
+      std::vector<float> numbers;
+      for (const auto &[each, place] : {std::pair(&p, sum), std::pair(b, left), std::pair(a, right)}) {
+        numbers.resize((size_t)each->size());
+        fetch(*each, Slot::value, numbers.data());
+        ops().upload(place.data, numbers.data(), numbers.size() * 4);
+      }
+    } else {
+      ops().copy(sum, in(p));
+    }
+    ops().matmul(sum, left, right, options_.training.lora->scaling(), 1);
     ops().download(host.data(), floats(sum), host.size() * 4);
   } catch (...) {
-    ops().table->release(ops().device, sum.data, host.size() * 4);
+    ops().table->release(ops().device, memory, (size_t)size * 4);
     throw;
   }
-  ops().table->release(ops().device, sum.data, host.size() * 4);
+  ops().table->release(ops().device, memory, (size_t)size * 4);
   return host;
 }
 
@@ -154,7 +169,7 @@ void Engine::write(const std::string &name, const std::vector<float> &data) {
   if ((int64_t)data.size() != p.size())
     fail(CTX_ERR_ARGUMENT, "write: parameter %s %s has %lld numbers, got %zu", name.c_str(), shape_text(shape_of(p)).c_str(), (long long)p.size(), data.size());
   if (crew_) crew_->tell(Order::write, Message().put(index_of(p)).put(data));
-  ops().upload(arena_ + p.offset, data.data(), data.size() * 4);
+  store(p, Slot::value, 0, data.data(), p.size());
   if (crew_) crew_->done();
 }
 

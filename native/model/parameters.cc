@@ -92,9 +92,9 @@ void ParameterTable::choose_trainable(const Training &training) {
   }
 }
 
-// Offsets in table order. Parameters of one Linear follow each other without gaps; everything else starts aligned.
-void ParameterTable::place() {
-  std::vector<bool> joined(all.size(), false); // follows its predecessor without a gap
+// Which parameters follow the one before without a gap: those of one Linear. Everything else starts aligned.
+std::vector<bool> ParameterTable::joined() const {
+  std::vector<bool> joined(all.size(), false);
   for (const LayerParameters &layer : layers)
     for (const Linear *linear : {&layer.qkv, &layer.gate_up}) {
       int last_a = -1;
@@ -106,6 +106,12 @@ void ParameterTable::place() {
         last_a = linear->parts[i].lora_a;
       }
     }
+  return joined;
+}
+
+// Offsets in table order.
+void ParameterTable::place() {
+  const std::vector<bool> joined = this->joined();
   for (size_t i = 0; i < all.size(); i++) {
     Parameter &p = all[i];
     if (!joined[i]) {
@@ -122,7 +128,7 @@ void ParameterTable::place() {
   gradient_floats = align_floats(gradient_floats);
 }
 
-ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train) {
+ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train, int divided) {
   check_shape(s);
   if (training.lora) check_lora(*training.lora);
   const int64_t q = s.q_width(), kv = s.kv_width();
@@ -165,7 +171,8 @@ ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bo
       for (Linear *l : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) add_adapters(*l, *training.lora);
 
   if (train) choose_trainable(training);
-  place();
+  if (divided > 0) divide(divided);
+  else place();
 }
 
 } // namespace ctx

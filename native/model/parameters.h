@@ -1,5 +1,5 @@
 // parameters.h: the table of all parameters: Hugging Face names, shapes, places in the arenas, who is trained.
-// defines: Parameter, LinearPart, Linear, LayerParameters, ParameterTable, align_floats
+// defines: Parameter, LinearPart, Linear, LayerParameters, Unit, ParameterTable, align_floats
 #pragma once
 #include <string>
 #include <unordered_map>
@@ -20,6 +20,7 @@ struct Parameter {
   bool trainable = false;
   int64_t offset = 0;    // floats from the start of the weights
   int64_t gradient = -1; // floats from the start of the gradients (the moments lie alike); -1 when frozen
+  int unit = 0;          // where ranks divide the weights: that it comes with
 
   int64_t size() const { return rows * cols; }
   bool is_adapter() const { return kind == lora_a || kind == lora_b; }
@@ -49,15 +50,25 @@ struct LayerParameters {
   Linear qkv, o, gate_up, down;
 };
 
+// Weights that come together to where they are computed with, where ranks divide them (divided_weights.h): the embedding, a layer with its adapters,
+// the final norm with the output layer. Offsets then count all weights unit by unit, as if they lay whole somewhere. What is trained comes
+// first, and its gradients are counted alike, so that a rank's part of the ones is its part of the others.
+struct Unit {
+  int64_t begin = 0, size = 0;       // floats; both multiples of 16 times the ranks
+  int64_t gradient = 0, trained = 0; // where its gradients begin, and how many floats from `begin` on have one
+};
+
 struct ParameterTable {
   std::vector<Parameter> all;
   int embed = -1, norm = -1, head = -1; // head == embed when tied
   std::vector<LayerParameters> layers;
   int64_t weight_floats = 0, gradient_floats = 0; // sizes of the arenas, aligned
   int64_t adapter_width = 0;                      // largest Linear::rank
+  std::vector<Unit> units;                        // embedding, layers, final norm; empty: every rank holds all weights
 
-  // Throws a Failure that says which sizes do not go together, or which target or pattern names nothing.
-  ParameterTable(const ModelShape &shape, const Training &training, bool train);
+  // `divided`: so many ranks divide the weights; 0: none does. Throws a Failure that says which sizes do not go together, or which target or
+  // pattern names nothing.
+  ParameterTable(const ModelShape &shape, const Training &training, bool train, int divided = 0);
 
   const Parameter *find(const std::string &name) const;
 
@@ -66,7 +77,9 @@ struct ParameterTable {
   int add(std::string name, Parameter::Kind kind, int64_t rows, int64_t cols);
   void add_adapters(Linear &linear, const LoraOptions &lora);
   void choose_trainable(const Training &training);
+  std::vector<bool> joined() const;
   void place();
+  void divide(int ranks); // units.cc
 };
 
 } // namespace ctx

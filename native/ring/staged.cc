@@ -24,10 +24,10 @@ class Staged final : public Passage {
 
   std::string way() const override { return "through the hosts' memory, which is slower: " + why; }
 
-  void start(int channel, const void *send, void *receive, size_t bytes) override {
+  void start(int channel, const void *send, void *receive, size_t bytes, ctx_queue order) override {
     Channel &c = channels[(size_t)channel];
     grow(c, bytes);
-    ops.record(CTX_OPERATIONS, c.ready);
+    ops.record(order, c.ready);
     ops.wait(CTX_TRANSFERS, c.ready);
     ops.transfer(c.leaving, send, bytes, CTX_TO_HOST);
     ops.synchronize(); // what arrived here last has been copied up by now, too
@@ -35,13 +35,13 @@ class Staged final : public Passage {
     c.to = receive, c.bytes = bytes, c.under_way = true;
   }
 
-  void wait(int channel) override {
+  void wait(int channel, ctx_queue order) override {
     Channel &c = channels[(size_t)channel];
     told(ranks.wait(group, channel));
     c.under_way = false;
     ops.transfer(c.to, c.arriving, c.bytes, CTX_TO_DEVICE);
     ops.record(CTX_TRANSFERS, c.arrived);
-    ops.wait(CTX_OPERATIONS, c.arrived);
+    ops.wait(order, c.arrived);
   }
 
  private:
