@@ -91,11 +91,12 @@ void DividedWeights::gather(int unit, size_t which) {
   const Unit &u = parameters_.units[(size_t)unit];
   const int ranks = everyone_.world();
   held_[which] = unit;
-  for (const auto &[from, count] : {std::pair(int64_t(0), u.trained), std::pair(u.trained, u.size - u.trained)}) {
+  const int64_t begin = u.begin / (int64_t)sizeof(float), size = u.size / (int64_t)sizeof(float); // whole regions, whatever numbers they are of
+  for (const auto &[from, count] : {std::pair(int64_t(0), u.trained), std::pair(u.trained, size - u.trained)}) {
     if (count == 0) continue;
     const Share own(count, ranks, everyone_.rank());
     float *const whole = place(which) + from;
-    ops_.copy(matrix(whole + own.begin, 1, own.size()), matrix(arena_ + (u.begin + from) / ranks, 1, own.size()));
+    ops_.copy(matrix(whole + own.begin, 1, own.size()), matrix(arena_ + (begin + from) / ranks, 1, own.size()));
     all_gather(ops_, everyone_, whole, (size_t)own.size() * sizeof(float), CTX_TRANSFERS);
   }
   ops_.record(CTX_TRANSFERS, arrived_[which]);

@@ -6,8 +6,8 @@
 //   transfers    gather 0 | gather 1 |           gather 2 |           …     gather k + 1 begins when what unit k - 1 was for is done
 //   operations            | unit 0   | unit 1             | unit 2    …
 //
-// Bytes that a rank sends for a micro batch, with P ranks: (P - 1) / P of 4 bytes a weight for each time that a unit is gathered, twice, or three
-// times with checkpoints of several layers, and as much a trained weight for the sums.
+// Bytes that a rank sends for a micro batch, with P ranks: (P - 1) / P of the weights' bytes for each time that a unit is gathered, twice, or three
+// times with checkpoints of several layers, and of 4 bytes a trained weight for the sums.
 //
 // All ranks make the same passes, those that have nothing to compute too. What a sum is depends on the number of ranks alone.
 //
@@ -52,7 +52,7 @@ class DividedWeights {
   void follow(std::vector<UnitVisit> visits);
 
   // Of the unit that is visited.
-  float *weight(const Parameter &p) const { return place(at_hand_) + p.offset - unit(p).begin; }
+  void *weight(const Parameter &p) const { return reinterpret_cast<char *>(place(at_hand_)) + p.offset - unit(p).begin; }
   float *gradient(const Parameter &p) const { return gradients_ + layout_.gradient_place + p.gradient - unit(p).gradient; }
 
  private:

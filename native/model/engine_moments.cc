@@ -10,21 +10,23 @@ namespace ctx {
 
 int Engine::own_share() const { return crew_ ? crew_->processes.rank() : 0; }
 
-// What a rank holds of a parameter's values or moments. Each part of what is divided begins where as many numbers of every rank have gone before.
+// What a rank holds of a parameter's values or moments. Each part of what is divided begins where as much of every rank has gone before.
 Engine::Overlap Engine::overlap(const Parameter &p, Slot slot, int rank) const {
   const int ranks = crew_ ? crew_->processes.size() : 1;
   const bool values = slot == Slot::value;
-  int64_t begin = 0, size = layout_.gradient_floats; // of all numbers that are divided together with it
   if (values && !divided_) return {&p, 0, p.size(), p.offset};
+  int64_t begin = 0, size = layout_.gradient_floats; // of all that is divided together with it
   if (divided_) {
     const Unit &unit = parameters_.units[(size_t)p.unit];
-    const bool trained = p.offset < unit.begin + unit.trained;
-    begin = !values ? unit.gradient : trained ? unit.begin : unit.begin + unit.trained;
-    size = trained ? unit.trained : unit.size - unit.trained;
+    const int64_t trained = values ? unit.trained * size_of(CTX_F32) : unit.trained;
+    const bool frozen = values && p.offset >= unit.begin + trained;
+    begin = (values ? unit.begin : unit.gradient) + (frozen ? trained : 0);
+    size = frozen ? unit.size - trained : trained;
   }
   const Share share(size, ranks, rank);
-  const int64_t place = values ? p.offset : p.gradient, from = std::max(begin + share.begin, place), to = std::min(begin + share.end, place + p.size());
-  return {&p, from - place, std::max(int64_t(0), to - from), begin / ranks + from - begin - share.begin};
+  const int64_t width = values ? size_of(p.dtype) : 1, place = values ? p.offset : p.gradient;
+  const int64_t from = std::max(begin + share.begin, place), to = std::min(begin + share.end, place + p.size() * width);
+  return {&p, (from - place) / width, std::max(int64_t(0), to - from) / width, begin / ranks + from - begin - share.begin};
 }
 
 // The trained parameters in a rank's share.
@@ -38,8 +40,7 @@ std::vector<Engine::Overlap> Engine::overlaps(int rank) const {
 
 // Of the own share.
 float *Engine::own_values(const Overlap &held) const {
-  const Parameter &p = *held.parameter;
-  return arena_ + (divided_ ? overlap(p, Slot::value, own_share()).at : p.offset + held.first);
+  return divided_ ? arena_ + overlap(*held.parameter, Slot::value, own_share()).at / size_of(CTX_F32) : trained(*held.parameter) + held.first;
 }
 
 float *Engine::own_gradients(const Overlap &held) const { return divided_ ? gradients(0) + held.at : gradient(*held.parameter) + held.first; }
@@ -92,17 +93,15 @@ void Engine::get_moments(Slot slot, int64_t at, float *numbers, int64_t count) {
 
 // Numbers [first, first + count) of a parameter into its slot: what this process holds of them.
 void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
+  if (slot == Slot::value) return put_values(p, first, numbers, count);
   const Overlap held = overlap(p, slot, own_share());
   const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
-  if (begin >= end) return;
-  const int64_t at = held.at + begin - held.first;
-  if (slot == Slot::value) ops().upload(arena_ + at, numbers + begin - first, (size_t)(end - begin) * sizeof(float));
-  else put_moments(slot, at, numbers + begin - first, end - begin);
+  if (begin < end) put_moments(slot, held.at + begin - held.first, numbers + begin - first, end - begin);
 }
 
 // What this process holds of a parameter.
 void Engine::get_held(const Overlap &held, Slot slot, float *numbers) {
-  if (slot == Slot::value) ops().download(numbers, arena_ + held.at, (size_t)held.count * sizeof(float));
+  if (slot == Slot::value) get_values(held, numbers);
   else get_moments(slot, held.at, numbers, held.count);
 }
 

@@ -20,7 +20,8 @@ struct Engine::Rank {
   }
 };
 
-// Numbers [first, first + count) of a parameter, which begin at `at`: floats from the start of the moments that the rank holds, or of its weights.
+// Numbers [first, first + count) of a parameter, which begin at `at`: of moments floats from the start of those that the rank holds, of values bytes from
+// the start of its weights.
 struct Engine::Overlap {
   const Parameter *parameter;
   int64_t first, count, at;

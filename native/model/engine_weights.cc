@@ -4,7 +4,7 @@
 #include <system_error>
 #include <thread>
 
-#include "engine.h"
+#include "engine_rank.h"
 #include "initialize.h"
 
 namespace ctx {
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t block = 1 << 16; // numbers that one thread makes at a time; even
 
-// All numbers of a parameter, each thread making the next block. Threads that cannot be started are done without.
+// A whole parameter's numbers, each thread taking the next block. Threads that cannot be started are done without.
 std::vector<float> made(int threads, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
   std::vector<float> numbers((size_t)size);
   std::atomic<int64_t> next{0};
@@ -28,6 +28,14 @@ std::vector<float> made(int threads, int64_t size, const std::function<void(floa
   work();
   for (std::thread &helper : helpers) helper.join();
   return numbers;
+}
+
+constexpr FileDtype file_dtype(ctx_dtype dtype) { return dtype == CTX_F32 ? FileDtype::f32 : FileDtype::bf16; }
+
+bool bf16_holds(const float *numbers, int64_t count) {
+  uint32_t lost = 0; // without a branch inside, so that it is computed many at a time
+  for (int64_t i = 0; i < count; i++) lost |= __builtin_bit_cast(uint32_t, numbers[i]) & 0xffff;
+  return lost == 0;
 }
 
 std::string shape_text(const std::vector<int64_t> &shape) {
@@ -48,11 +56,11 @@ void Engine::initialize(uint64_t seed, double std) {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (p.is_adapter()) continue;
-    const std::vector<float> numbers = made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
-      if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
-      else fill_normal(out, first, count, seed, i, std);
-    });
-    store(p, Slot::value, 0, numbers.data(), p.size());
+    put_values(p, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
+                 if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
+                 else fill_normal(out, first, count, seed, i, std);
+               }).data(), p.size());
+    origins_[i] = {};
   }
   initialize_adapters();
   if (crew_) crew_->done();
@@ -63,12 +71,43 @@ void Engine::initialize_adapters() {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (!p.is_adapter()) continue;
-    const std::vector<float> numbers = made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
-      if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
-      else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
-    });
-    store(p, Slot::value, 0, numbers.data(), p.size());
+    put_values(p, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
+                 if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
+                 else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
+               }).data(), p.size());
   }
+}
+
+// Numbers [first, first + count) of a parameter, those of them that this process holds, rounded where they are held so.
+void Engine::put_values(const Parameter &p, int64_t first, const float *numbers, int64_t count) {
+  const Overlap held = overlap(p, Slot::value, own_share());
+  const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
+  if (begin >= end) return;
+  numbers += begin - first, count = end - begin;
+  char *const place = reinterpret_cast<char *>(arena_) + held.at + (begin - held.first) * size_of(p.dtype);
+  if (p.dtype == CTX_F32) return ops().upload(place, numbers, (size_t)count * sizeof(float));
+  std::vector<uint8_t> bytes((size_t)(count * size_of(p.dtype)));
+  from_f32(bytes.data(), numbers, count, file_dtype(p.dtype));
+  ops().upload(place, bytes.data(), bytes.size());
+}
+
+// What this process holds of a parameter.
+void Engine::get_values(const Overlap &held, float *numbers) {
+  const ctx_dtype dtype = held.parameter->dtype;
+  const char *const place = reinterpret_cast<const char *>(arena_) + held.at;
+  if (dtype == CTX_F32) return ops().download(numbers, place, (size_t)held.count * sizeof(float));
+  std::vector<uint8_t> bytes((size_t)(held.count * size_of(dtype)));
+  ops().download(bytes.data(), place, bytes.size());
+  to_f32(numbers, bytes.data(), held.count, file_dtype(dtype));
+}
+
+// A parameter that is held rounded comes from its file again, if that holds more.
+bool Engine::read_origin(const Parameter &p, float *numbers) {
+  const TensorSource &origin = origins_[(size_t)index_of(p)];
+  if (origin.file.empty()) return false;
+  TensorReader reader;
+  reader.read(origin, p.size(), [&](int64_t first, const float *read, int64_t count) { std::copy(read, read + count, numbers + first); });
+  return true;
 }
 
 const Parameter &Engine::named(const char *operation, const std::string &name) const {
@@ -107,14 +146,18 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
   TensorReader reader;
   for (const TensorSource &source : sources) {
     const Parameter &p = *parameters_.find(source.name);
+    bool whole = true; // as the arena holds it
+    if (slot == Slot::value) origins_[(size_t)index_of(p)] = {};
     reader.read(source, p.size(), [&](int64_t first, const float *numbers, int64_t count) {
       check_cancelled();
+      if (p.dtype == CTX_BF16) whole = whole && bf16_holds(numbers, count);
       if (crew_) { // the files are read once, and by one rank alone: the others need not see them
         crew_->processes.broadcast(&count, sizeof count);
         crew_->processes.broadcast(const_cast<float *>(numbers), (size_t)count * sizeof(float));
       }
       store(p, slot, first, numbers, count);
     });
+    if (!whole) origins_[(size_t)index_of(p)] = source;
   }
   if (crew_) crew_->done();
 }
@@ -124,27 +167,24 @@ std::vector<float> Engine::merged(const Parameter &p) {
   std::vector<float> host((size_t)p.size());
   const std::string stem = p.name.substr(0, p.name.size() - std::string("weight").size());
   const Parameter *a = parameters_.find(stem + "lora_A.weight"), *b = parameters_.find(stem + "lora_B.weight");
-  if (p.kind != Parameter::matrix || !a || !b) {
-    fetch(p, Slot::value, host.data());
-    return host;
-  }
+  fetch(p, Slot::value, host.data());
+  if (p.kind != Parameter::matrix || !a || !b) return host;
   const int64_t size = p.size() + (divided_ ? b->size() + a->size() : 0);
   float *const memory = static_cast<float *>(ops().alloc((size_t)size * 4));
   try {
-    const auto in = [&](const Parameter &each) { return matrix(arena_ + each.offset, each.rows, each.cols); };
-    ctx_mat sum = matrix(memory, p.rows, p.cols), left = in(*b), right = in(*a);
+    const ctx_mat sum = matrix(memory, p.rows, p.cols);
+    ops().upload(sum.data, host.data(), host.size() * 4);
+    float *left = trained(*b), *right = trained(*a);
     if (divided_) {
-      left.data = memory + p.size(), right.data = memory + p.size() + b->size();
+      left = memory + p.size(), right = left + b->size();
       std::vector<float> numbers;
-      for (const auto &[each, place] : {std::pair(&p, sum), std::pair(b, left), std::pair(a, right)}) {
+      for (const auto &[each, place] : {std::pair(b, left), std::pair(a, right)}) {
         numbers.resize((size_t)each->size());
         fetch(*each, Slot::value, numbers.data());
-        ops().upload(place.data, numbers.data(), numbers.size() * 4);
+        ops().upload(place, numbers.data(), numbers.size() * 4);
       }
-    } else {
-      ops().copy(sum, in(p));
     }
-    ops().matmul(sum, left, right, options_.training.lora->scaling(), 1);
+    ops().matmul(sum, matrix(left, b->rows, b->cols), matrix(right, a->rows, a->cols), options_.training.lora->scaling(), 1);
     ops().download(host.data(), floats(sum), host.size() * 4);
   } catch (...) {
     ops().table->release(ops().device, memory, (size_t)size * 4);
@@ -169,7 +209,8 @@ void Engine::write(const std::string &name, const std::vector<float> &data) {
   if ((int64_t)data.size() != p.size())
     fail(CTX_ERR_ARGUMENT, "write: parameter %s %s has %lld numbers, got %zu", name.c_str(), shape_text(shape_of(p)).c_str(), (long long)p.size(), data.size());
   if (crew_) crew_->tell(Order::write, Message().put(index_of(p)).put(data));
-  store(p, Slot::value, 0, data.data(), p.size());
+  put_values(p, 0, data.data(), p.size());
+  origins_[(size_t)index_of(p)] = {};
   if (crew_) crew_->done();
 }
 

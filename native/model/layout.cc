@@ -161,11 +161,11 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   }
   a.gradient_block = a.rank.gradients.at(a.gradient_floats);
   if (parameters.units.empty()) {
-    placer.take(a.ledger.weights, parameters.weight_floats);
+    placer.take(a.ledger.weights, parameters.weight_bytes / 4);
   } else {
     int64_t largest_trained = 0;
-    for (const Unit &unit : parameters.units) a.unit_floats = std::max(a.unit_floats, unit.size), largest_trained = std::max(largest_trained, unit.trained);
-    placer.take(a.ledger.weights, parameters.weight_floats / ranks.shares);
+    for (const Unit &unit : parameters.units) a.unit_floats = std::max(a.unit_floats, unit.size / 4), largest_trained = std::max(largest_trained, unit.trained);
+    placer.take(a.ledger.weights, parameters.weight_bytes / 4 / ranks.shares);
     a.unit_places = placer.take(a.ledger.weights, 2, a.unit_floats);
     a.gradient_place = a.gradient_floats / ranks.shares;
     a.gradient_block = a.gradient_place + largest_trained;

@@ -16,9 +16,15 @@ ctx_mat Llama::adapters_a(const Linear &l, bool of_gradients) const {
   return no_matrix;
 }
 
+// All weights: [out, in].
+ctx_mat Llama::weights(const Linear &l) const {
+  ctx_mat w = weight(l.parts[0].weight);
+  w.rows = l.out;
+  return w;
+}
+
 void Llama::linear(ctx_mat y, ctx_mat x, const Linear &l) const {
-  const ctx_mat w = matrix(floats(weight(l.parts[0].weight)), l.out, l.in);
-  ops_.matmul_nt(y, x, w);
+  ops_.matmul_nt(y, x, weights(l));
   if (l.has_bias()) ops_.add_row(y, floats(weight(l.parts[0].bias)));
   if (l.rank == 0) return;
   const ctx_mat xa = matrix(at(layout_.xa), x.rows, l.rank);
@@ -62,7 +68,7 @@ void Llama::weight_gradient(const Linear &l, ctx_mat x, ctx_mat dy) const {
 }
 
 void Llama::input_gradient(const Linear &l, ctx_mat dx, ctx_mat dy) const {
-  ops_.matmul(dx, dy, matrix(floats(weight(l.parts[0].weight)), l.out, l.in));
+  ops_.matmul(dx, dy, weights(l));
   if (l.rank == 0) return;
   ops_.matmul(dx, matrix(at(layout_.dxa), dy.rows, l.rank), adapters_a(l, false), 1, 1);
 }

@@ -110,6 +110,7 @@ class Llama {
   void weight_gradient(const Linear &l, ctx_mat x, ctx_mat dy) const;
   void input_gradient(const Linear &l, ctx_mat dx, ctx_mat dy) const;
   ctx_mat adapters_a(const Linear &l, bool of_gradients) const;
+  ctx_mat weights(const Linear &l) const;
 
   // forward.cc
   void project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const;

@@ -29,26 +29,26 @@ void ParameterTable::divide(int ranks) {
     for (size_t i = first; i < end; i++) (any ? trained : frozen)[(size_t)all[i].unit].push_back(i);
   }
 
-  const int64_t whole = 16 * (int64_t)ranks; // parts are equal, and whole regions
+  const int64_t whole = align_bytes(1) * ranks; // parts are equal, and whole regions
   const auto place = [&](const std::vector<size_t> &some) {
     for (const size_t i : some) {
-      if (!follows[i]) weight_floats = align_floats(weight_floats);
-      all[i].offset = weight_floats;
-      weight_floats += all[i].size();
+      if (!follows[i]) weight_bytes = align_bytes(weight_bytes);
+      all[i].offset = weight_bytes;
+      weight_bytes += all[i].bytes();
     }
-    weight_floats = (weight_floats + whole - 1) / whole * whole;
+    weight_bytes = (weight_bytes + whole - 1) / whole * whole;
   };
   for (size_t u = 0; u < units.size(); u++) {
     Unit &unit = units[u];
-    unit.begin = weight_floats;
+    unit.begin = weight_bytes;
     unit.gradient = gradient_floats;
     place(trained[u]);
-    unit.trained = weight_floats - unit.begin;
+    unit.trained = (weight_bytes - unit.begin) / size_of(CTX_F32);
     place(frozen[u]);
-    unit.size = weight_floats - unit.begin;
+    unit.size = weight_bytes - unit.begin;
     gradient_floats += unit.trained;
     for (const size_t i : trained[u])
-      if (all[i].trainable) all[i].gradient = unit.gradient + all[i].offset - unit.begin;
+      if (all[i].trainable) all[i].gradient = unit.gradient + (all[i].offset - unit.begin) / size_of(CTX_F32);
   }
 }
 

@@ -78,6 +78,16 @@ describe("ranks that divide the weights", () => {
     ["inputs and moments outside", { ranks: 2, ring: 2, memory: { offload: { to: "host" }, moments: "host" } }, 2],
     ["an adapter", { ranks: 2, ring: 2, training: { lora: LORA } }, 2],
     [
+      "an adapter beside matrices in bf16, of which two learn",
+      {
+        ranks: 3,
+        ring: 1,
+        memory: { dtype: "bf16" },
+        training: { lora: LORA, alsoTrain: ["k_proj.weight", "down_proj"] },
+      },
+      2,
+    ],
+    [
       "an adapter with norms and some of the weights that lie together",
       {
         ...{ ranks: 4, ring: 2, model: { tieWordEmbeddings: false } },
@@ -158,7 +168,7 @@ describe("ranks that divide the weights", () => {
   });
 
   test("what is read, merged and written is the whole of it", async () => {
-    const given = { ranks: 3, ring: 3, training: { lora: LORA } };
+    const given = { ranks: 3, ring: 3, training: { lora: LORA }, memory: { dtype: "bf16" } as const };
     const [whole, parts] = [await made({ ...given, shard: "moments" }), await made({ ...given, shard: "all" })];
     const stem = "model.layers.2.mlp.down_proj";
     const numbers = (await whole.read(`${stem}.lora_B.weight`, "value")).map((_, i) => Math.sin(i));
