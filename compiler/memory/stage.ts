@@ -75,7 +75,7 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
 /**
  * Bytes on one device by term. The ranks of a ring on a CPU live in one process, which is the device; on GPUs each device
  * holds the weights, its own of what the ranks hold each, and an equal share of the moments (ZeRO-1), as processes over
- * MPI do; where the stage divides weights and gradients, its share of these. null: no engine computes the family, and what one would keep is not known.
+ * MPI do; where the stage divides weights and gradients too, its share of these and a unit at a time. null: no engine computes the family, and what one would keep is not known.
  *
  * @param devices that train together, whatever rings they form
  */
