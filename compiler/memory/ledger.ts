@@ -7,7 +7,7 @@ import type { PlanLedger } from "../plan.ts";
  * says; all other numbers are fp32 or int32 (4 bytes), but for frozen matrices beside bf16.
  *
  *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains are bf16. Where ranks divide them, one's part and
- *                two of the largest unit, an embedding or a layer
+ *                room for a layer and the largest unit: a layer or an embedding
  *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places;
  *                where ranks divide them, one's part and the largest unit
  *   optimizer    AdamW's two moments of the trained parameters, or what they pass through from the host's memory
@@ -84,7 +84,7 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const { activations, checkpoints } = activationBytes(model, options, n);
   const parts = options.sharded ? dividedNumbers(model, options, shares) : null;
   const terms = {
-    weights: parts ? parts.weights / shares + 2 * parts.largest : weightBytes(model, options),
+    weights: parts ? parts.weights / shares + parts.layer + parts.largest : weightBytes(model, options),
     gradients: parts ? 4 * (parts.trained / shares + parts.largestTrained) : ranksHere * gradients,
     optimizer: 2 * 4 * (options.hostMoments ? 2 * window : moment),
     activations: ranksHere * activations,
@@ -130,18 +130,20 @@ export function hostGradientBytes(model: ModelShape, options: LedgerOptions): nu
 
 /**
  * Bytes of weights that so many devices divide (ZeRO-3, 1910.02054, section 5.3) and numbers of their gradients, with what fills each unit's up to
- * equal parts, and those of the largest unit: what travels whole is a layer, an embedding, or the final norm with the output layer.
+ * equal parts; of the largest unit, and of the largest layer. What travels whole is the embedding, a layer, or the final norm with the output
+ * layer.
  */
 function dividedNumbers(model: ModelShape, options: LedgerOptions, shares: number) {
   const whole = 16 * shares;
   const padded = (numbers: number) => whole * Math.ceil(numbers / whole);
-  const sum = { weights: 0, largest: 0, trained: 0, largestTrained: 0 };
-  for (const unit of parameterNumbers(model, options).units) {
+  const sum = { weights: 0, largest: 0, layer: 0, trained: 0, largestTrained: 0 };
+  for (const [index, unit] of parameterNumbers(model, options).units.entries()) {
     const trained = padded(unit.trained);
     const all = 4 * (trained + padded(unit.frozen[options.dtype ?? "f32"] / 4));
     sum.weights += all;
     sum.trained += trained;
     sum.largest = Math.max(sum.largest, all);
+    if (index > 0 && index <= model.layers) sum.layer = Math.max(sum.layer, all);
     sum.largestTrained = Math.max(sum.largestTrained, trained);
   }
   return sum;

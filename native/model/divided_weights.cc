@@ -95,7 +95,7 @@ void DividedWeights::gather(int unit, size_t which) {
   for (const auto &[from, count] : {std::pair(int64_t(0), u.trained), std::pair(u.trained, size - u.trained)}) {
     if (count == 0) continue;
     const Share own(count, ranks, everyone_.rank());
-    float *const whole = place(which) + from;
+    float *const whole = place(u, which) + from;
     ops_.copy(matrix(whole + own.begin, 1, own.size()), matrix(arena_ + (begin + from) / ranks, 1, own.size()));
     all_gather(ops_, everyone_, whole, (size_t)own.size() * sizeof(float), CTX_TRANSFERS);
   }

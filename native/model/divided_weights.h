@@ -1,6 +1,7 @@
 // divided_weights.h: weights, gradients and moments that ranks divide (ZeRO stage 3, Rajbhandari et al. 2020, arXiv 1910.02054, section 5.3). A rank holds
 // its part of every unit (parameters.h). Before a unit is computed with, all ranks' parts come to one of two places, while the unit before it, in
-// the other, is still computed with. In the backward pass a unit's gradients are formed in a place of their own, summed over all ranks there, and
+// the other, is still computed with. One place is at the beginning of their room, the other ends where it ends: one of any two that follow each
+// other is a layer. In the backward pass a unit's gradients are formed in a place of their own, summed over all ranks there, and
 // each rank adds its part of the sum to what it holds.
 //
 //   transfers    gather 0 | gather 1 |           gather 2 |           …     gather k + 1 begins when what unit k - 1 was for is done
@@ -52,7 +53,7 @@ class DividedWeights {
   void follow(std::vector<UnitVisit> visits);
 
   // Of the unit that is visited.
-  void *weight(const Parameter &p) const { return reinterpret_cast<char *>(place(at_hand_)) + p.offset - unit(p).begin; }
+  void *weight(const Parameter &p) const { return reinterpret_cast<char *>(place(unit(p), at_hand_)) + p.offset - unit(p).begin; }
   float *gradient(const Parameter &p) const { return gradients_ + layout_.gradient_place + p.gradient - unit(p).gradient; }
 
  private:
@@ -69,7 +70,9 @@ class DividedWeights {
   std::array<ctx_event *, 2> arrived_{};
 
   const Unit &unit(const Parameter &p) const { return parameters_.units[(size_t)p.unit]; }
-  float *place(size_t which) const { return arena_ + layout_.unit_places + (int64_t)which * layout_.unit_floats; }
+  float *place(const Unit &unit, size_t which) const {
+    return arena_ + layout_.unit_places + (which == 0 ? 0 : layout_.unit_floats - unit.size / (int64_t)sizeof(float));
+  }
   const UnitVisit &visit(int unit) const;
   void gather(int unit, size_t which);
   void scatter(const Unit &unit);

@@ -163,10 +163,15 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   if (parameters.units.empty()) {
     placer.take(a.ledger.weights, parameters.weight_bytes / 4);
   } else {
-    int64_t largest_trained = 0;
-    for (const Unit &unit : parameters.units) a.unit_floats = std::max(a.unit_floats, unit.size / 4), largest_trained = std::max(largest_trained, unit.trained);
+    const std::vector<Unit> &units = parameters.units; // a layer is more than a norm, which comes beside an embedding where they are tied
+    int64_t largest = 0, layer = 0, largest_trained = 0;
+    for (size_t i = 0; i < units.size(); i++) {
+      largest = std::max(largest, units[i].size / 4), largest_trained = std::max(largest_trained, units[i].trained);
+      if (i > 0 && i + 1 < units.size()) layer = std::max(layer, units[i].size / 4);
+    }
     placer.take(a.ledger.weights, parameters.weight_bytes / 4 / ranks.shares);
-    a.unit_places = placer.take(a.ledger.weights, 2, a.unit_floats);
+    a.unit_floats = layer + largest;
+    a.unit_places = placer.take(a.ledger.weights, a.unit_floats);
     a.gradient_place = a.gradient_floats / ranks.shares;
     a.gradient_block = a.gradient_place + largest_trained;
   }
