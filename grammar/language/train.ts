@@ -12,8 +12,9 @@ export interface Train extends Block {
   /** The rule of a step. @default adamw(lr: 2e-5) */
   optimizer?: Call<"optimizer">;
   /**
-   * Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums,
-   * weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.
+   * Operands of the matrix products, and with them what is saved for the backward pass and matrices that nobody trains:
+   * bf16 halves that memory. Sums, trained weights, their gradients and the optimizer are f32 either way. A CPU without
+   * bf16 instructions is not faster with it.
    *
    * @default f32
    */
