@@ -843,7 +843,7 @@ export const language: LanguageDefinition = {
         },
         "deterministic": {
           "name": "deterministic",
-          "doc": "A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 128. They are as exact either way.",
+          "doc": "A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 64 or 128. They are as exact either way.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

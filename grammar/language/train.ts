@@ -21,7 +21,7 @@ export interface Train extends Block {
   dtype?: "f32" | "bf16";
   /**
    * A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is
-   * faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 128. They are as exact either way.
+   * faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 64 or 128. They are as exact either way.
    *
    * @default true
    */
