@@ -1,4 +1,4 @@
-import { countParameters, keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
+import { keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
 import { ringTraffic } from "../ring/index.ts";
 import { forwardFlops, rebuiltLayers } from "./flops.ts";
@@ -173,25 +173,44 @@ export function scoringSeconds(
 /** Tokens of one micro batch on a GPU: as many rows as keep it busy. */
 const BUSY = 32_768;
 
+/** Weights that devices divide, and what is computed with them. */
+export interface DividedWork {
+  /** Of the whole stage that one ring computes. */
+  readonly rows: number;
+  readonly length: number;
+  readonly ring: number;
+  readonly devices: number;
+  readonly checkpointEvery: number;
+  /** Numbers that learn; weights and sums of their gradients travel in fp32. */
+  readonly trained: number;
+  /** Bytes of the others. */
+  readonly frozen: number;
+}
+
 /**
- * Seconds that divided weights take to reach all devices: in bf16, forward and again backward, and as many gradients to go back, for
- * every micro batch. They travel while layers are computed, so a stage takes no longer unless they take longer than it.
- *
- * @param rows of the whole stage that one ring computes
+ * Seconds that divided weights take to reach all devices, forward and backward, and once more where segments of several layers are computed
+ * again, for every micro batch. They travel while the unit before is computed, so a stage takes no longer unless they take longer than it.
  */
-export function gatherSeconds(
-  shape: ModelShape,
-  { rows, length, ring, devices }: { rows: number; length: number; ring: number; devices: number },
-  hardware: Pick<PlanHardware, "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">,
-): number {
+export function gatherSeconds(work: DividedWork, hardware: Links): number {
+  const passes = work.checkpointEvery > 1 ? 3 : 2;
+  return travelSeconds(passes * (4 * work.trained + work.frozen), work, hardware);
+}
+
+/** Seconds that sums of divided gradients take on their way, for every micro batch: the next unit's backward pass begins after them. */
+export function scatterSeconds(work: DividedWork, hardware: Links): number {
+  return travelSeconds(4 * work.trained, work, hardware);
+}
+
+type Links = Pick<PlanHardware, "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">;
+
+function travelSeconds(bytes: number, { rows, length, ring, devices }: DividedWork, hardware: Links): number {
   const together = Math.max(1, Math.floor((BUSY * ring) / length));
   const batches = Math.ceil(rows / together);
-  const bytes = 3 * 2 * countParameters(shape) * (1 - 1 / devices);
   const within = devices <= hardware.devices_per_host;
   const link = within
     ? hardware.link_bytes_per_second
     : Math.min(hardware.link_bytes_per_second, hardware.network_bytes_per_second);
-  return (batches * bytes) / link;
+  return (batches * bytes * (1 - 1 / devices)) / link;
 }
 
 /**

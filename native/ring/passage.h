@@ -16,8 +16,8 @@ class Passage {
  public:
   virtual ~Passage() = default;
   virtual std::string way() const = 0; // in words
-  virtual void start(int channel, const void *send, void *receive, size_t bytes) = 0;
-  virtual void wait(int channel) = 0;
+  virtual void start(int channel, const void *send, void *receive, size_t bytes, ctx_queue order) = 0;
+  virtual void wait(int channel, ctx_queue order) = 0;
   virtual void settle() {}
   virtual void close() {}
 };

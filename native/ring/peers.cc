@@ -38,18 +38,18 @@ class Peers final : public Passage {
 
   std::string way() const override { return "by " + name; }
 
-  void start(int channel, const void *send, void *receive, size_t bytes) override {
+  void start(int channel, const void *send, void *receive, size_t bytes, ctx_queue order) override {
     still_there();
     const Channel &c = channels[(size_t)channel];
-    ops.record(CTX_OPERATIONS, c.ready);
+    ops.record(order, c.ready);
     ops.wait(CTX_INCOMING, c.ready);
     if (bytes > 0) ops.check(ops.table->pass_on(ops.device, peers, send, receive, bytes), "pass_on");
     ops.record(CTX_INCOMING, c.arrived);
   }
 
-  void wait(int channel) override {
+  void wait(int channel, ctx_queue order) override {
     still_there();
-    ops.wait(CTX_OPERATIONS, channels[(size_t)channel].arrived);
+    ops.wait(order, channels[(size_t)channel].arrived);
   }
 
   void settle() override {

@@ -35,13 +35,13 @@ class Staged final : public Passage {
 
   std::string way() const override { return "through the hosts' memory, which is slower: " + why; }
 
-  void start(int channel, const void *send, void *receive, size_t bytes) override {
+  void start(int channel, const void *send, void *receive, size_t bytes, ctx_queue order) override {
     Channel &c = channels[(size_t)channel];
     grow(c, bytes);
     c.to = receive, c.bytes = bytes;
     c.size = (std::max(piece, (bytes + MOST - 1) / MOST) + 63) / 64 * 64;
     while (c.down.size() < pieces(c)) c.down.push_back(ops.create_event());
-    ops.record(CTX_OPERATIONS, c.ready);
+    ops.record(order, c.ready);
     for (const ctx_queue queue : {CTX_OUTGOING, CTX_INCOMING}) ops.wait(queue, c.ready);
     for (size_t i = 0; i < pieces(c); i++) {
       ops.transfer(at(c.leaving, c, i), at(send, c, i), bytes_of(c, i), CTX_TO_HOST);
@@ -49,7 +49,7 @@ class Staged final : public Passage {
     }
   }
 
-  void wait(int channel) override {
+  void wait(int channel, ctx_queue order) override {
     Channel &c = channels[(size_t)channel];
     ops.await(c.arrived); // what came here last has been copied up
     for (size_t i = 0; i < pieces(c); i++) {
@@ -59,7 +59,7 @@ class Staged final : public Passage {
       if (i > 0) take_up(channel, i - 1);
     }
     if (pieces(c) > 0) take_up(channel, pieces(c) - 1);
-    ops.order(CTX_INCOMING, CTX_OPERATIONS, c.arrived);
+    ops.order(CTX_INCOMING, order, c.arrived);
   }
 
  private:

@@ -86,6 +86,11 @@ export interface NativeEngineOptions {
    * than two: one device with that number (default: 0), whose ring of `ring` ranks shares it.
    */
   devices?: number[];
+  /**
+   * What such ranks, processes or devices of this one, divide among them: the optimizer's moments alone, or weights and gradients too. `all` is
+   * refused where there are none. Default: moments.
+   */
+  shard?: "moments" | "all";
 }
 
 /**

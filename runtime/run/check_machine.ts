@@ -39,7 +39,6 @@ import {
  * @throws Failure that says what is missing
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
-  refuseSharded(plan, machine);
   refuseWaitingGradients(plan, machine);
   const memory = machineMemory(machine, undefined, root);
   for (const [index, stage] of plan.stages.entries()) {
@@ -75,14 +74,6 @@ function expectGpu(plan: Plan, stage: PlanStage, machine: Machine, gpus: number[
   const needed = ranks * rankBytes(plan, stage, gpus.length) + besideRanks(plan, stage, gpus.length, ranks);
   const subject = ranks === 1 ? `stage ${stage.name}` : `stage ${stage.name}, with ${ranks} ranks on a GPU,`;
   expectMemory(subject, needed, machineMemory(machine, gpu), SMALLER);
-}
-
-/** Weights and gradients that GPUs divide are for plans: an engine on a GPU would hold them whole. */
-function refuseSharded({ stages }: Plan, { device }: Machine): void {
-  const stage = stages.find(({ parallel }) => parallel.shard === "all");
-  if (!stage || device !== "cuda") return;
-  const message = `stage ${stage.name} divides weights and gradients over its devices (shard = all), which no engine here does`;
-  throw new Failure("run", message, "leave shard out, or run with --device cpu, where one process holds all of them");
 }
 
 /** Gradients wait in the host's memory for one process alone: several sum theirs. */
