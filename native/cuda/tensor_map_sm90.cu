@@ -14,7 +14,11 @@ Encode encoder() {
   static const Encode found = [] {
     void *function = nullptr;
     cudaDriverEntryPointQueryResult result;
+#if CUDART_VERSION >= 12050
     const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &result);
+#else // toolkits before 12.5 have only the one that asks for their own version, which CUDA 13 has no more
+    const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &result);
+#endif
     if (error != cudaSuccess) cudaGetLastError(); // not the next operation's error
     return error == cudaSuccess && result == cudaDriverEntryPointSuccess ? reinterpret_cast<Encode>(function) : nullptr;
   }();
