@@ -52,11 +52,11 @@ STEPS = (
     Step("operations", "operations_small", 90, 30),
     Step("attention", "attention", 90, 40),
     Step("models", "models", 60, 20),
-    Step("ranks", "ranks", 90, 30),
+    Step("ranks", "ranks", 90, 45),
     Step("bench", "bench_attention", 120, 60),
     Step("bench", "bench_ring", 45, 20),
     Step("beside", "beside", 60, 15),
-    Step("parity", "parity", 60, 25),
+    Step("parity", "parity", 90, 30),
     Step("quickstart", "quickstart", 90, 25),
     Step("operations", "operations_large", 90, 30),
     Step("attention", "attention_otherwise", 120, 40),
@@ -116,9 +116,9 @@ class Check(Runner):
         begin = time.monotonic()
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         configure = ["cmake", "-S", ROOT / "native", "-B", folder, *generator, "-DCTX_CUDA=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CUDA_COMPILER={nvcc}"]
-        status, output = self.run("build", configure, 60)
+        status, output = self.run("build", configure, 60, what="cmake")
         if status == 0:
-            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16", "--target", "ctx_bench_ring"], BUILD_LIMIT)
+            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16", "--target", "ctx_bench_ring"], BUILD_LIMIT, what="the build")
         if status == 0:
             self.library = folder / "libctx_cuda.so"
             self.rows.add("build", "library", "PASS", f"built here in {time.monotonic() - begin:.0f} s")
@@ -168,7 +168,7 @@ class Check(Runner):
         file = self.built(part, name)
         if file is None:
             return
-        status, output = self.run(part, [file, self.library])
+        status, output = self.run(part, [file, self.library], what=name)
         outcome = {0: "PASS", 77: "SKIP"}.get(status, "FAIL")
         if status is not None:
             self.rows.add(part, name, outcome, last_line(output), output=output[-4000:] if outcome == "FAIL" else "")
@@ -187,7 +187,7 @@ class Check(Runner):
         if file is None:
             return
         sizes = ["--tokens", 64, "--heads", 2, "--head-dim", 16] if self.options.dry else []
-        status, output = self.run("ring", [file, "--library", self.library, "--json", *sizes], None, {"CTX_SHIM_GPUS": "4"} if self.options.dry else {})
+        status, output = self.run("ring", [file, "--library", self.library, "--json", *sizes], None, {"CTX_SHIM_GPUS": "4"} if self.options.dry else {}, what="ctx_bench_ring")
         if status != 0:
             if status is not None:
                 self.rows.add("ring", "timeline", "FAIL", last_line(output), output=output[-4000:])
@@ -242,14 +242,15 @@ class Check(Runner):
         program = self.app / "dist/cli/ctx.js"
         if not self.can_run(part, program):
             return None
-        return self.run(part, [self.node, program, *arguments], limit, self.engine_environment(), cwd=self.app)
+        what = " ".join(Path(word).name if isinstance(word, Path) else str(word) for word in arguments[:4])
+        return self.run(part, [self.node, program, *arguments], limit, self.engine_environment(), self.app, f"ctx {what}")
 
     def javascript(self, part, name, *arguments, limit):
         """A part in TypeScript: the pack has it as one file, and here it is made into one."""
         program = self.app / "dist/test/gpu" / name
         if self.app == ROOT and self.node and not self.bundled:
             self.bundled = True
-            status, output = self.run(part, [self.node, HERE / "bundle.mjs"], limit)
+            status, output = self.run(part, [self.node, HERE / "bundle.mjs"], limit, what="bundle.mjs")
             if status:
                 self.rows.add(part, "bundle.mjs", "FAIL", last_line(output), output=output[-4000:])
         if self.can_run(part, program):
@@ -262,7 +263,8 @@ class Check(Runner):
         for (n, device), limit in self.turns(list(enumerate(devices))):
             out = Path(self.options.build) / f"parity-{n}-{os.getpid()}"
             shutil.rmtree(out, ignore_errors=True)
-            words = ["run", self.app / "test/gpu/parity.ctx", "--device", device, "--threads", 1 + n, "--out", out, "--quiet"]
+            threads = 1 + n if self.options.dry else min(8, os.cpu_count() or 1)
+            words = ["run", self.app / "test/gpu/parity.ctx", "--device", device, "--threads", threads, "--out", out, "--quiet"]
             ran = self.ctx("parity", words + (["--set", "length_of_rows=32", "--set", "rows=1"] if self.options.dry else []), limit)
             if ran is None:
                 return

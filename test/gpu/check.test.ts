@@ -106,14 +106,14 @@ A note.
 
 ## What ran
 
-| part | outcome | figures |
-| --- | --- | --- |
-| gemm | pass | 168 cases |
-| attention against float64 (large) | fail | 1 of 2 cases fail |
-| attention against float64 (small) | pass | 270 cases |
-| qwen3-d32, fp32 | pass | logits 1e-5 of 2e-4 |
-| qwen3-d32, bf16 | pass | logits 1e-2 of 3e-2 |
-| tied-yarn-d64, bf16 | fail | logits 1e+0 of 3e-2 |
+| part | what | outcome | figures |
+| --- | --- | --- | --- |
+| operations | gemm | pass | 168 cases |
+| attention | attention against float64 (large) | fail | 1 of 2 cases fail |
+| attention | attention against float64 (small) | pass | 270 cases |
+| models | qwen3-d32, fp32 | pass | logits 1e-5 of 2e-4 |
+| models | qwen3-d32, bf16 | pass | logits 1e-2 of 3e-2 |
+| models | tied-yarn-d64, bf16 | fail | logits 1e+0 of 3e-2 |
 
 ## What has not run
 
@@ -174,9 +174,23 @@ import sys; sys.path.insert(0, "test/gpu")
 import argparse, check
 c = check.Check(argparse.Namespace(library=None, seconds=60, dry=True))
 program = "from report import say; say('half', 'PASS'); import time; time.sleep(60)"
-status, _ = c.run("attention", [sys.executable, "-c", program], 5, {"PYTHONPATH": "test/gpu"})
+status, _ = c.run("attention", [sys.executable, "-c", program], 5, {"PYTHONPATH": "test/gpu"}, what="a sleep")
 print(status)
 for row in c.rows.rows: print(row["outcome"], row["part"], row["what"] + (": " if row["figures"] else "") + row["figures"])
+`;
+
+/** What steps are given: each its limit, but for what those after it need; and one that this script itself breaks in. */
+const given = `
+import sys; sys.path.insert(0, "test/gpu")
+import argparse, check
+check.STEPS = tuple(check.Step("attention", *step) for step in (("first", 1500, 100), ("second", 1500, 800), ("third", 300, 100)))
+c = check.Check(argparse.Namespace(library="package.json", seconds=2000, dry=True, pack=None, only=["attention"], skip=[]))
+def first():
+    print(1000 < c.left() <= 1100, [round(c.left() / seconds) for _, seconds in c.turns("ab")])
+    raise ValueError("a mistake")
+c.first, c.second, c.third = first, lambda: print(1400 < c.left() <= 1500), lambda: print(200 < c.left() <= 300)
+c.everything()
+for row in c.rows.rows: print(row["outcome"], row["part"], row["what"], row["figures"])
 `;
 
 describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", () => {
@@ -273,8 +287,27 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
 
   test("a part that outlasts its time is ended and told", () => {
     const { stdout, stderr } = spawnSync(python, ["-c", hanging], { encoding: "utf8" });
-    const rows = ["PASS attention half", "FAIL attention time: ended after 5 s"];
+    const rows = ["PASS attention half", "FAIL attention time of a sleep: ended after 5 s"];
     expect(stdout, stderr).toContain(`None\n${rows.join("\n")}\n`);
+  });
+
+  test("a part takes its limit and no more than leaves the others what they need; a mistake of the script costs one step", () => {
+    const { stdout, stderr } = spawnSync(python, ["-c", given], { encoding: "utf8" });
+    const said = ["True [2, 1]", "True", "True", "FAIL attention first ValueError: a mistake"];
+    expect(stdout.split("\n"), stderr).toEqual(expect.arrayContaining(said));
+  });
+
+  test("a pack of other sources is told, and one that is cut off", () => {
+    const pack = join(folder, "pack.tar");
+    for (const name of ["sources", "engine-sources"]) writeFileSync(join(folder, name), "other");
+    expect(spawnSync("tar", ["-cf", pack, "-C", folder, "sources", "engine-sources"]).status).toBe(0);
+    const told = () => check("--library", library, "--pack", pack, "--only", "build").rows.map((row) => row.figures);
+    expect(told()).toEqual([
+      expect.stringMatching(/^its engine and its models are of other sources/),
+      expect.any(String),
+    ]);
+    writeFileSync(pack, readFileSync(pack).subarray(0, 700));
+    expect(told()).toEqual([expect.stringContaining("pack.tar: "), expect.any(String)]);
   });
 
   test("a matrix that was not written, is off by a little or was written outside is seen", () => {

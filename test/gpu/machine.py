@@ -10,6 +10,7 @@ from pathlib import Path
 
 KERNELS = ("native/cuda", "native/include")
 ENGINE = ("compiler", "native/addon", "native/cpu", "native/io", "native/model", "native/optim", "native/ring", "runtime", "test/engine", "test/golden", "test/gpu")
+ENGINE_FILES = (".cc", ".h", ".ts", ".ctx", ".json", ".safetensors")
 
 
 def sources_of(root):
@@ -19,7 +20,8 @@ def sources_of(root):
 
 def engine_sources_of(root):
     """The same of what else is built for the check: the engine, what calls it, and the models that it is held against."""
-    return digest(root, [file for folder in ENGINE for file in (root / folder).rglob("*") if file.is_file() and file.suffix != ".pyc"])
+    files = (file for folder in ENGINE for file in (root / folder).rglob("*") if file.suffix in ENGINE_FILES and file.is_file())
+    return digest(root, [file for file in files if not any(part.startswith(".") for part in file.relative_to(root).parts)])
 
 
 def digest(root, files):

@@ -35,14 +35,16 @@ function stop(message) {
 /**
  * A hash of files, as machine.py has it: what was made of others is not taken for these.
  *
- * @param {string[]} folders with `deep`, all that lies below them
+ * @param {string[]} folders
+ * @param {RegExp} [deep] of their files, and of those below them that are not hidden, these; otherwise all of theirs
  */
 function sources(folders, deep) {
   const hash = createHash("sha256");
   const names = folders.flatMap((folder) =>
-    readdirSync(join(root, folder), { withFileTypes: true, recursive: deep })
-      .filter((entry) => entry.isFile() && !entry.name.endsWith(".pyc"))
-      .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name))),
+    readdirSync(join(root, folder), { withFileTypes: true, recursive: deep !== undefined })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+      .filter((name) => !deep || (deep.test(name) && !/(^|\/)\./.test(name))),
   );
   for (const name of names.sort())
     hash
@@ -59,6 +61,7 @@ const ENGINE = [
   "runtime",
   ...["engine", "golden", "gpu"].map((folder) => `test/${folder}`),
 ];
+const ENGINE_FILES = /\.(cc|h|ts|ctx|json|safetensors)$/;
 
 const nvcc = spawnSync("nvcc", ["--version"], { stdio: "ignore" }).status === 0;
 run(process.execPath, ["cli/setup.mjs"]);
@@ -88,8 +91,8 @@ if (missing.length > 0) stop(`not there: ${missing.join(", ")}`);
 // Node lies elsewhere: tar follows a link to it.
 const beside = mkdtempSync(join(tmpdir(), "ctx-gpu-pack-"));
 symlinkSync(process.execPath, join(beside, "node"));
-writeFileSync(join(beside, "sources"), sources(KERNELS, false));
-writeFileSync(join(beside, "engine-sources"), sources(ENGINE, true));
+writeFileSync(join(beside, "sources"), sources(KERNELS));
+writeFileSync(join(beside, "engine-sources"), sources(ENGINE, ENGINE_FILES));
 await bundle(beside, [STEP, ...CHECKS]);
 mkdirSync(dirname(pack), { recursive: true });
 run(

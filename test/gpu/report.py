@@ -122,8 +122,8 @@ def page(check, notes=()):
         out.append("**A dry run on a CPU: its figures mean nothing.**")
     out += notes
 
-    right = [[row["what"], row["outcome"].lower(), row["figures"]] for row in rows if row["outcome"] in ("PASS", "FAIL", "SKIP") and row["part"] != "build"]
-    out += ["## What ran", table(["part", "outcome", "figures"], right).replace("| ---: | ---: |", "| --- | --- |")]
+    right = [[row["part"], row["what"], row["outcome"].lower(), row["figures"]] for row in rows if row["outcome"] in ("PASS", "FAIL", "SKIP") and row["part"] != "build"]
+    out += ["## What ran", table(["part", "what", "outcome", "figures"], right).replace(" ---: |", " --- |")]
     missing = [what for what, ran in UNRUN if not ran(rows)]
     if missing:
         out += ["## What has not run", "Nothing in this run shows these to work on a GPU:", "\n".join(f"- {what}" for what in missing)]

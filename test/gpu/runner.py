@@ -60,8 +60,9 @@ class Runner:
         for n, item in enumerate(items):
             yield item, self.left() / (len(items) - n)
 
-    def run(self, part, command, limit=None, environment=None, cwd=ROOT):
-        """The command's exit status and output; None for the status where it had to be ended. Rows that it prints go into the table at once."""
+    def run(self, part, command, limit=None, environment=None, cwd=ROOT, what="it"):
+        """The command's exit status and output; None for the status where it had to be ended, which is a row too. Rows that it prints go into the table at
+        once. `what`: it in a few words."""
         limit = max(1.0, self.left() if limit is None else min(limit, self.left()))
         rest = []
 
@@ -97,7 +98,7 @@ class Runner:
                 os.killpg(process.pid, signal.SIGKILL)
         reader.join(5)  # a process that waits for the driver may outlive its end: it is left behind
         if status is None:
-            self.rows.add(part, "time", "FAIL", f"ended after {limit:.0f} s", output="\n".join(rest[-40:]))
+            self.rows.add(part, f"time of {what}", "FAIL", f"ended after {limit:.0f} s", output="\n".join(rest[-40:]))
         return status, "\n".join(rest)
 
     def python(self, part, script, *arguments, environment=None, limit=None):
@@ -107,7 +108,7 @@ class Runner:
     def told(self, part, what, command, limit, environment=None, cwd=ROOT):
         """A program that tells its own rows: it must print some, and a status other than 0 or 1 is a crash."""
         before = len(self.rows.rows)
-        status, output = self.run(part, command, limit, environment, cwd)
+        status, output = self.run(part, command, limit, environment, cwd, what)
         said = self.rows.rows[before:]
         quiet = status == 1 and not any(row["outcome"] == "FAIL" for row in said)
         if status is not None and (status not in (0, 1) or quiet or not said):
