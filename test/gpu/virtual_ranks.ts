@@ -28,21 +28,18 @@ const device = values.device === "cpu" ? "cpu" : "cuda";
 const dtype = values.dtype === "bf16" ? "bf16" : "f32";
 const headDim = Number(values["head-dim"]);
 
-/** Heads in groups of four to two, tokens that no tile divides, and rings up to where a rank's chunk is less than a tile. */
+/** Grouped queries, tokens that no tile divides, and rings up to where a rank's chunk is a tile at most. */
 const FULL = {
-  vocab: 515,
-  hidden: 256,
-  intermediate: 640,
-  layers: 4,
-  heads: 8,
-  kvHeads: 2,
-  tokens: 2045,
-  rings: [2, 4, 8],
+  ...{ vocab: 515, hidden: 256, intermediate: 384, layers: 4, heads: 4, kvHeads: 2 },
+  ...{ tokens: 2045, rings: [2, 4, 8] },
 };
-const TINY = { vocab: 61, hidden: 16, intermediate: 24, layers: 4, heads: 4, kvHeads: 2, tokens: 61, rings: [2] };
+const TINY = {
+  ...{ vocab: 61, hidden: 16, intermediate: 24, layers: 4, heads: 4, kvHeads: 2 },
+  ...{ tokens: 61, rings: [2] },
+};
 const size = values.size === "tiny" ? TINY : FULL;
 const most = size.rings.at(-1)!;
-/** Gradients in order are slower; their bits are the same each time. */
+/** An engine, but for what all of them have. */
 type Given = { ring?: number; dtype?: "f32" | "bf16"; memory?: Partial<NativeMemoryPlan>; training?: NativeTraining };
 
 async function make({ ring = 1, memory = {}, training = {}, ...given }: Given): Promise<NativeEngine> {
