@@ -75,6 +75,7 @@ class Check(Runner):
         self.node = shutil.which("node")
         self.app, self.bundled = ROOT, False
         self.took = {}  # seconds of each step
+        self.finished = False
 
     # ---- parts ----
 
@@ -321,12 +322,14 @@ class Check(Runner):
                 self.rows.add(step.part, step.method, "SKIP", f"the {self.options.seconds:.0f} s are over")
                 continue
             later = sum(other.need for other in chosen[n + 1 :])
-            self.until = self.end - left + min(step.limit, left, max(step.need, left - later))
+            limit = left if self.options.dry else step.limit  # on a CPU that others use too nothing is known
+            self.until = self.end - left + min(limit, left, max(step.need, left - later))
             try:
                 getattr(self, step.method)()
             except Exception as problem:  # a mistake of this script must not cost the steps after it
                 self.rows.add(step.part, step.method, "FAIL", f"{type(problem).__name__}: {problem}")
             self.took[step.method] = round(left - (self.end - time.monotonic()), 1)
+        self.finished = True
 
 
 def read_losses(folder):
@@ -361,7 +364,7 @@ def main():
     print(f"{facts['torch and device']}; {facts['nvidia-smi']}\n", flush=True)
 
     def save():
-        found = {"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "took": check.took, "rows": check.rows.rows}
+        found = {"dry": options.dry, "unfinished": not check.finished, "machine": facts, "seconds": time.monotonic() - begin, "took": check.took, "rows": check.rows.rows}
         aside = Path(f"{options.out}.{os.getpid()}")
         aside.write_text(json.dumps(found, indent=1))
         aside.replace(options.out)  # never half a file

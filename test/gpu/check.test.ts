@@ -184,7 +184,8 @@ const given = `
 import sys; sys.path.insert(0, "test/gpu")
 import argparse, check
 check.STEPS = tuple(check.Step("attention", *step) for step in (("first", 1500, 100), ("second", 1500, 800), ("third", 300, 100)))
-c = check.Check(argparse.Namespace(library="package.json", seconds=2000, dry=True, pack=None, only=["attention"], skip=[]))
+c = check.Check(argparse.Namespace(library="package.json", seconds=2000, dry=False, only=["attention"], skip=[]))
+c.unpack = lambda: None
 def first():
     print(1000 < c.left() <= 1100, [round(c.left() / seconds) for _, seconds in c.turns("ab")])
     raise ValueError("a mistake")
@@ -249,6 +250,7 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
     expect(printed).toMatch(/passed, 0 failed, 2 skipped, in \d+ s, a dry run/);
     const written = readFileSync(join(folder, "page.md"), "utf8");
     expect(written).toContain("**A dry run on a CPU: its figures mean nothing.**");
+    expect(written).not.toContain("ended before");
     expect(written).toMatch(/\| attention forward, 64 tokens, 2\/1 heads of 128, causal, sm90 \| [\d.]+ \|/);
     expect(written).toMatch(/\| ring backward, a rank of 2, 64 tokens, 2\/1 heads of 128, causal, sm90 \| [\d.]+ \|/);
     for (const ran of ["attention forward on the kernels for Hopper", "models in", "on one GPU beside one rank"])
@@ -283,6 +285,10 @@ describe.skipIf(!python || process.arch !== "x64")("the check on a GPU, dry", ()
       encoding: "utf8",
     });
     expect(stdout, stderr).toBe(page);
+    writeFileSync(file, JSON.stringify({ ...found, unfinished: true }));
+    const cut = spawnSync(python, ["test/gpu/report.py", file, "--note", "A note."], { encoding: "utf8" });
+    const owned = "**It was ended before all of its parts had run.**\n\nA note.";
+    expect(cut.stdout, cut.stderr).toBe(page.replace("A note.", owned));
   });
 
   test("a part that outlasts its time is ended and told", () => {

@@ -120,6 +120,8 @@ def page(check, notes=()):
     ]
     if check["dry"]:
         out.append("**A dry run on a CPU: its figures mean nothing.**")
+    if check.get("unfinished"):
+        out.append("**It was ended before all of its parts had run.**")
     out += notes
 
     right = [[row["part"], row["what"], row["outcome"].lower(), row["figures"]] for row in rows if row["outcome"] in ("PASS", "FAIL", "SKIP") and row["part"] != "build"]
