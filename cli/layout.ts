@@ -151,16 +151,23 @@ export function hanging(text: string, width: number, indent: number): string[] {
 const least = { last: 28, between: 16, lastBeforeNames: 20, first: 12 };
 
 /**
- * Rows of cells in columns that together fit `width`: first the last column gives way, then those between, then the last one again,
- * then the first; cells go on in the next lines.
+ * Rows of cells in columns that together fit `width`: first columns give way that are wider than their `usual` widths, then the last
+ * one, then those between, then the last one again, then the first; cells go on in the next lines.
+ *
+ * @param usual widths that hold most cells of the columns; one cell that is wider does not narrow the sentences beside all others
  */
-export function wrappedRows(rows: readonly (readonly string[])[], width: number): string[] {
+export function wrappedRows(
+  rows: readonly (readonly string[])[],
+  width: number,
+  usual: readonly number[] = [],
+): string[] {
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, k) => Math.max(1, ...rows.map((row) => columns(row[k] ?? ""))));
   let over = widths.reduce((sum, each) => sum + each, 0) + 2 * (count - 1) - width;
   const between = Array.from({ length: Math.max(0, count - 2) }, (_, k) => [count - 2 - k, least.between] as const);
   const last = (floor: number) => (count > 1 ? [[count - 1, floor] as const] : []);
-  const giving = [...last(least.last), ...between, ...last(least.lastBeforeNames), [0, least.first] as const];
+  const wider = usual.map((most, k) => [k, most] as const);
+  const giving = [...wider, ...last(least.last), ...between, ...last(least.lastBeforeNames), [0, least.first] as const];
   for (const [k, floor] of count > 0 ? giving : []) {
     const given = Math.min(over, Math.max(0, widths[k]! - floor));
     widths[k]! -= given;

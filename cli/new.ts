@@ -25,7 +25,8 @@ export function register(program: Command): void {
       const file = createRecipe(name, options.template);
       if (options.json) printJson({ file, template: options.template });
       else if (!options.quiet) {
-        process.stdout.write(`${file} is written. Next: ctx check ${file}, then ctx plan ${file}\n`);
+        const word = /[^\w./-]/.test(file) ? JSON.stringify(file) : file;
+        process.stdout.write(`${file} is written. Next: ctx check ${word}, then ctx plan ${word}\n`);
       }
     });
 }

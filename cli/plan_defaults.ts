@@ -43,11 +43,15 @@ export function chosenLines(plan: Plan, { width }: Screen): string[] {
       ).map((line) => `    ${line}`),
     ]),
     ...wrappedRows(
-      alone.map(({ path, value, from }) => [path, value, from]),
+      alone.map(({ path, value, from }) => [path.replaceAll("stage ", "stage\u00a0"), value, from]),
       width - 2,
-    ),
+      usual,
+    ).map((line) => line.replaceAll("\u00a0", " ")),
   ];
 }
+
+/** Widths of names and of values, but for those of several stages and for paths. */
+const usual = [40, 28];
 
 /** `train.optimizer.eps` is `optimizer.eps` of `train`; where several are named together, they have no block. */
 function blockOf(path: string): { block: string; rest: string } {
@@ -99,10 +103,13 @@ function withUnit(path: string, value: string): string {
   return show && Number.isFinite(Number(value)) ? show(Number(value)) : value;
 }
 
-/** What all stages have in common is told once. */
+/** What all stages have in common is told once, before what some have; stages come in their order. */
 function merged(plan: Plan): Chosen[] {
+  const order = new Map(plan.stages.map(({ name }, k) => [name, k + 1]));
+  const stageOf = ({ path }: { path: string }) => order.get(/^stage ([^.]+)\./.exec(path)?.[1] ?? "") ?? 0;
+  const defaults = [...plan.defaults].sort((a, b) => stageOf(a) - stageOf(b));
   const rows = new Map<string, { paths: string[]; rest: string; value: string; from: string }>();
-  for (const { path, value, from } of plan.defaults) {
+  for (const { path, value, from } of defaults) {
     const [, rest] = /^stage [^.]+\.(.+)$/.exec(path) ?? [];
     const key = rest === undefined ? path : JSON.stringify([rest, value, from]);
     const row = rows.get(key) ?? { paths: [], rest: rest ?? path, value, from };
@@ -110,8 +117,10 @@ function merged(plan: Plan): Chosen[] {
     rows.set(key, row);
   }
   const all = plan.stages.length;
-  return [...rows.values()].map(({ paths, rest, value, from }) => {
+  const chosen = [...rows.values()].map(({ paths, rest, value, from }) => {
     const shared = paths.length > 1 && paths.length === all;
     return { path: shared ? `every stage.${rest}` : paths.join(", "), value: withUnit(rest, value), from };
   });
+  // "every stage" is no stage's name: it sorts with what is no stage's.
+  return chosen.sort((a, b) => stageOf(a) - stageOf(b));
 }

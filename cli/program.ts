@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { commandHere, withCommandHere } from "./other_commands.ts";
 import { describeFailure, exitStatus, printFailure, printJson } from "./outcome.ts";
 import { packageVersion } from "./version.ts";
 
@@ -27,6 +28,7 @@ export function runProgram(commands: Commands, words: readonly string[]): void {
     // commander has printed its own message; anything but help and version is wrong usage.
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
+      if (error.exitCode !== 0 && words.includes("--json")) printJson({ error: wrongUsage(error.message) });
       return;
     }
     printFailure(error, words.includes("--debug"));
@@ -35,12 +37,23 @@ export function runProgram(commands: Commands, words: readonly string[]): void {
   });
 }
 
+/** What commander says of a wrong command line, as other failures are told to programs. */
+function wrongUsage(told: string): { kind: "usage"; message: string; hint: string | null } {
+  const [message = "", ...rest] = told
+    .replace(/^error: /, "")
+    .trim()
+    .split("\n");
+  const hint = commandHere(message) ?? rest.join(" ").replace(/^\((.*)\)$/, "$1");
+  return { kind: "usage", message, hint: hint === "" ? null : hint };
+}
+
 async function carryOut(commands: Commands, words: readonly string[]): Promise<void> {
   const program = new Command("ctx")
     .description("compiles and runs recipes that extend the context of a language model")
     .version(packageVersion(), "-V, --version")
     .option("--debug", "show stack traces")
     .showSuggestionAfterError()
+    .configureOutput({ outputError: (message, write) => write(withCommandHere(message)) })
     .exitOverride();
   const command = words.find((word) => !word.startsWith("-"));
   const modules = needed(commands, command, words);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { canonicalJson } from "../compiler/lower/canonical.ts";
 import type { Plan } from "../compiler/plan.ts";
@@ -21,7 +21,7 @@ import {
 import { refusePlanned } from "../runtime/run/refuse_planned.ts";
 import { describeDifferences, planDifferences } from "../runtime/run/resume.ts";
 import { readOrigin } from "../runtime/run/shapes.ts";
-import { baseFolder } from "../runtime/run/start_weights.ts";
+import { baseFolder, expectWeights } from "../runtime/run/start_weights.ts";
 import type { Machine } from "../runtime/train/stage_engine.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { addMachineOptions, type MachineOptions, positiveInteger, threadsOf } from "./machine_options.ts";
@@ -213,7 +213,9 @@ async function start(file: string, options: Options, machine: Omit<Machine, "dev
   const { plan, base, recipe } = await planFrom(file, options.set, { quiet: false, device: options.device });
   refusePlanned(plan);
   // Before there is a folder: what can't begin here leaves none behind.
-  checkMachine(plan, { ...machine, device: options.device ?? plan.hardware.kind }, baseFolder(plan, base));
+  const baseModel = baseFolder(plan, base);
+  checkMachine(plan, { ...machine, device: options.device ?? plan.hardware.kind }, baseModel);
+  await expectWeights(baseModel);
   const threads = machine.threads * (machine.job?.ranks.size ?? 1);
   const folder = createRunFolder(plan.recipe, options.out ?? null);
   const origin: RunOrigin = {
@@ -249,7 +251,7 @@ async function resume(root: string, file: string | undefined, options: Options):
       throw new Failure(
         "input",
         `${file} is no longer the plan of ${root}:\n${describeDifferences(differences)}`,
-        "undo these changes, or start a new run without --resume",
+        `undo these changes, or start a new run without --resume; ctx plan --diff ${join(root, "plan.json")} ${file} tells all of them`,
       );
     }
   } else if (options.set.length > 0) {

@@ -9,7 +9,7 @@ export const elsewhere: { readonly [owner: string]: { readonly [property: string
   model: { from: ["base_model", "model_name_or_path", "pretrained_model_name_or_path", "model_path"] },
   rope: {
     theta: ["rope_theta", "rope_base", "rotary_base", "base", "freq_base"],
-    method: ["rope_type", "rope_scaling_type"],
+    method: ["rope_type", "rope_scaling_type", "type"],
     frequency: ["inv_freq", "frequencies"],
     original: ["original_max_position_embeddings", "original_context", "original_length"],
   },

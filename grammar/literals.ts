@@ -2,7 +2,7 @@
 import type { IToken } from "chevrotain";
 import type { ErrorNode, NameNode, NumberNode, Span, TextNode } from "./ast.ts";
 import type { SyntaxProblem } from "./problems.ts";
-import { OpenText, OtherText } from "./tokens.ts";
+import { Comma, NumberLiteral, OpenText, OtherText } from "./tokens.ts";
 import { literalValue, units } from "./units.ts";
 
 export function endOf(token: IToken): number {
@@ -67,6 +67,29 @@ export function numberNode(token: IToken, report: (problem: SyntaxProblem) => vo
   }
   const unit = suffix === "" ? null : suffix;
   return { kind: "number", value: literalValue(digits, unit), unit, start: token.startOffset, end: endOf(token) };
+}
+
+/**
+ * A number whose thousands are set apart by commas, `1,024`, as the problem that it is.
+ *
+ * @param at the parser's tokens, 0 being the first comma
+ */
+export function groupedDigits(at: (ahead: number) => IToken): SyntaxProblem | undefined {
+  const first = at(-1);
+  if (first.tokenType !== NumberLiteral || !/^\d{1,3}$/.test(first.image)) return undefined;
+  const groups = [first];
+  for (let ahead = 0; at(ahead).tokenType === Comma; ahead += 2) {
+    const [comma, group] = [at(ahead), at(ahead + 1)];
+    const attached = comma.startOffset === endOf(groups.at(-1)!) && group.startOffset === endOf(comma);
+    if (!attached || group.tokenType !== NumberLiteral || !/^\d{3}(?!\d)/.test(group.image)) break;
+    groups.push(group);
+  }
+  if (groups.length === 1) return undefined;
+  const written = (separator: string) => groups.map(({ image }) => image).join(separator);
+  const place = { start: first.startOffset, end: endOf(groups.at(-1)!) };
+  const hint = "digits are set apart by underscores, if at all";
+  const fix = { title: `write ${written("_")}`, safety: "safe" as const, edits: [{ ...place, text: written("_") }] };
+  return { code: "CTX1023", parameters: { number: written(","), hint }, ...place, fixes: [fix] };
 }
 
 const escapes: { readonly [letter: string]: string } = { '"': '"', "\\": "\\", n: "\n", t: "\t", r: "\r" };

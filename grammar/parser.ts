@@ -31,7 +31,7 @@ import type {
 import { isMissing } from "./braces.ts";
 import { startsExpression } from "./brackets.ts";
 import { ExpressionParser } from "./expressions.ts";
-import { endOf, nameNode, numberNode, spanOf, textNode } from "./literals.ts";
+import { endOf, groupedDigits, nameNode, numberNode, spanOf, textNode } from "./literals.ts";
 import type { SyntaxProblem } from "./problems.ts";
 import { type Alternatives, isReal } from "./reporting.ts";
 import * as t from "./tokens.ts";
@@ -387,7 +387,11 @@ export class RecipeParser extends ExpressionParser {
   private readonly strayComma = this.RULE("strayComma", () => {
     const span = spanOf(this.CONSUME(t.Comma));
     const fix = { title: "remove `,`", safety: "safe" as const, edits: [{ ...span, text: "" }] };
-    this.ACTION(() => this.report("CTX1013", {}, span, fix));
+    this.ACTION(() => {
+      const grouped = groupedDigits((ahead) => this.LA(ahead));
+      if (grouped) this.pushProblem(grouped);
+      else this.report("CTX1013", {}, span, fix);
+    });
   });
 
   /** Tokens up to where a statement can begin again. */

@@ -29,7 +29,7 @@ export interface SyntaxParameters {
   CTX1010: Record<never, never>;
   /** A character that the language does not use. */
   CTX1011: { character: string; hint: string };
-  /** Another spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`; `x 2` for `x2`, `64 Ki` for `64Ki`. */
+  /** Another spelling: `&&` for `and`, `**` for `^`, `'…'` for `"…"`, `//` for `#`; `x 2` for `x2`, `64 Ki` for `64Ki`, `s-1k` for `s_1k`. */
   CTX1012: { found: string; instead: string };
   /** A comma between properties or blocks. */
   CTX1013: Record<never, never>;
@@ -51,7 +51,7 @@ export interface SyntaxParameters {
   CTX1021: { escape: string };
   /** Nested, or chained, beyond `limit`. */
   CTX1022: { limit: number };
-  /** Digits that are no number: `5.1.2`, `5__12`, `5_`. */
+  /** Digits that are no number: `5.1.2`, `5__12`, `5_`, `1,024`. */
   CTX1023: { number: string; hint: string };
   /** A word where a statement begins is nearly a keyword, and what follows fits that keyword: `parm gpus = 8`. */
   CTX1024: { found: string; keyword: string };

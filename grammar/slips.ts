@@ -1,6 +1,6 @@
 /**
  * Slips that are easier seen in the tokens than in the grammar: a keyword misspelt (`parm gpus = 8`), a range's step or a
- * number's unit written apart (`x 2`, `64 Ki`). Each is reported once and taken for what was meant, so that nothing else on
+ * number's unit written apart (`x 2`, `64 Ki`), a name with dashes (`stage s-64k`). Each is reported once and taken for what was meant, so that nothing else on
  * the line, nor the name it defines, is held against the recipe.
  */
 import { createTokenInstance, type IToken, type TokenType, tokenMatcher } from "chevrotain";
@@ -36,6 +36,12 @@ export function mendSlips(tokens: IToken[], problems: SyntaxProblem[]): IToken[]
       kept ??= tokens.slice(0, i);
       kept.push(joined(token, next, t.NumberLiteral, problems));
       i++;
+      continue;
+    } else if (tokenType === t.Identifier && dashes(tokens, i) > 0) {
+      kept ??= tokens.slice(0, i);
+      const end = i + 2 * dashes(tokens, i) + 1;
+      kept.push(undashed(tokens.slice(i, end), problems));
+      i = end - 1;
       continue;
     } else if (tokenType === t.Identifier && depth === 0 && beginsLine(tokens, i)) mendKeyword(tokens, i, problems);
     kept?.push(token);
@@ -101,11 +107,48 @@ function isSetAt(tokens: readonly IToken[], index: number): boolean {
   return type === t.Equals || type === t.Colon || type === t.LCurly || type === t.LParen || type === t.Dot;
 }
 
+/** What a name stands behind at the top of a file. */
+const definers: ReadonlySet<TokenType> = new Set([t.Recipe, t.Param, t.Let]);
+
+/** Dashes in the name that begins at `index`, where only a name can stand: behind a keyword, as a block's label, or as a key. */
+function dashes(tokens: readonly IToken[], index: number): number {
+  let end = index;
+  while (isDashed(tokens, end)) end += 2;
+  if (end === index) return 0;
+  const before = tokens[index - 1];
+  const after = tokens[end + 1]?.tokenType;
+  const isLabel = after === t.LCurly && before !== undefined && tokenMatcher(before, t.Name);
+  const isName = isLabel || after === t.Colon || (before !== undefined && definers.has(before.tokenType));
+  return isName ? (end - index) / 2 : 0;
+}
+
+/** True if a dash and more of a name follow the token at `index` without a blank. */
+function isDashed(tokens: readonly IToken[], index: number): boolean {
+  const [first, dash, second] = [tokens[index]!, tokens[index + 1], tokens[index + 2]];
+  if (dash?.tokenType !== t.Minus || second === undefined || !/^\w+$/.test(second.image)) return false;
+  return dash.startOffset === endOf(first) && second.startOffset === endOf(dash);
+}
+
+/** A name with dashes as the one with underscores. */
+function undashed(tokens: readonly IToken[], problems: SyntaxProblem[]): IToken {
+  const found = tokens.map(({ image }) => image).join("");
+  return meantToken(tokens, found, found.replaceAll("-", "_"), t.Identifier, problems);
+}
+
 /** Two tokens as the one that was meant. */
 function joined(first: IToken, second: IToken, type: TokenType, problems: SyntaxProblem[]): IToken {
-  const image = first.image + second.image;
-  const span = { start: first.startOffset, end: endOf(second) };
-  const found = `${first.image} ${second.image}`;
+  return meantToken([first, second], `${first.image} ${second.image}`, first.image + second.image, type, problems);
+}
+
+/** Reports tokens that stand for one, which is written otherwise, and gives that. */
+function meantToken(
+  tokens: readonly IToken[],
+  found: string,
+  image: string,
+  type: TokenType,
+  problems: SyntaxProblem[],
+): IToken {
+  const span = { start: tokens[0]!.startOffset, end: endOf(tokens.at(-1)!) };
   const fix = { title: image, safety: "safe" as const, edits: [{ ...span, text: image }] };
   problems.push({ code: "CTX1012", parameters: { found, instead: image }, ...span, fixes: [fix] });
   const none = Number.NaN;

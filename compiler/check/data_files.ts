@@ -168,8 +168,10 @@ function missingColumn(
   const meant = closest(column, fitting) ?? (fitting.length === 1 ? fitting[0] : undefined);
   const shown = columns.slice(0, mostNamed).map(({ name }) => name);
   const names = columns.length > mostNamed ? `${shown.join(", ")} …` : shown.join(", ");
+  const problem = `has no column "${column}"${where}`;
+  if (names === "") return { problem, hint: "it has none at all" };
   const advice = meant === undefined ? `name one with ${property} = "…"` : `did you mean ${property} = "${meant}"?`;
-  return { problem: `has no column "${column}"${where}`, hint: `it has: ${names}; ${advice}`, column: meant };
+  return { problem, hint: `it has: ${names}; ${advice}`, column: meant };
 }
 
 /** A chat as the reader of data takes it: messages with a role and a content, or from and value in the ShareGPT manner. */

@@ -123,10 +123,19 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
     reader.note("config", "as published", `config.json of ${from}, which ctx knows by heart`);
     return accept(modelFromConfig(known, from), `${from}/config.json`, reader, null);
   }
-  const meant = closestModel(from);
-  const hint = meant ? `did you mean ${meant}?` : `there is no ${local}/config.json, and it is not in the Hub's cache`;
-  report.add("CTX8001", reader.at("from"), { name: from, hint });
+  report.add("CTX8001", reader.at("from"), { name: from, hint: whereToFind(from, local) });
   return undefined;
+}
+
+/** Of a model that is not found: the known one that may be meant, or where it was looked for, and how one of the Hub comes here. */
+function whereToFind(from: string, local: string): string {
+  const meant = closestModel(from);
+  const absent = meant
+    ? `did you mean ${meant}?`
+    : `there is no ${local}/config.json, and it is not in the Hub's cache`;
+  if (!/^\w[\w.-]*\/\w[\w.-]*$/.test(from)) return absent;
+  const download = `hf download ${from} config.json`;
+  return meant ? `${absent} Else fetch it from the Hub: ${download}` : `${absent}; from the Hub: ${download}`;
 }
 
 /** Reports what a config.json was found to hold and takes the model, if there is one. */

@@ -22,7 +22,7 @@ export {
   scoringOptions,
 } from "./scoring.ts";
 export { scratchBytes } from "./scratch.ts";
-export { CUDA_CODE, CUDA_CONTEXT, CUDA_PEERS, cudaScratchBytes, TURN_HEAD_DIM } from "./scratch_cuda.ts";
+export { CUDA_CODE, CUDA_CONTEXT, CUDA_PEERS, cudaScratchBytes, TURN_HEAD_DIMS } from "./scratch_cuda.ts";
 export {
   type Choice,
   FILLED,

@@ -4,9 +4,9 @@ import type { PlanLedger } from "../plan.ts";
 /**
  * The memory of an engine, to the byte, before anything is allocated. Mirrors native/model/layout.cc region by region; a
  * test holds the two against each other. Tokens n are those of one ring rank. Activations are fp32 or bf16, as `dtype`
- * says; all other numbers are fp32 or int32 (4 bytes).
+ * says; all other numbers are fp32 or int32 (4 bytes), but for frozen matrices beside bf16.
  *
- *   weights      parameters and adapters
+ *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains are bf16
  *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places
  *   optimizer    AdamW's two moments of the trained parameters, or what they pass through from the host's memory
  *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
@@ -59,6 +59,7 @@ export type Learning = Pick<LedgerOptions, "lora" | "alsoTrain">;
 
 /** Regions begin at multiples of 64 bytes. */
 const aligned = (numbers: number) => Math.ceil(numbers / 16) * 16;
+const wholeRegions = (count: number) => Math.ceil(count / 64) * 64;
 const bytes = (...regions: number[]) => regions.reduce((sum, numbers) => sum + 4 * aligned(numbers), 0);
 /** Bytes of regions of activations. */
 const activationRegions =
@@ -73,7 +74,7 @@ const MOMENTS_AT_ONCE = 2 ** 22;
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
   const { train, ring, lossChunk, ranksHere = ring, shares = 1 } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
-  const { weights, adapterWidth } = parameterNumbers(model, options);
+  const { adapterWidth } = parameterNumbers(model, options);
   const n = ranksTokens(options);
   const moment = momentNumbers(model, options);
   const gradients = 4 * shares * moment - waitingGradients(model, options).freed;
@@ -81,7 +82,7 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const { activations, checkpoints } = activationBytes(model, options, n);
   const parts = options.sharded ? shardedParts(model, options, shares) : null;
   const terms = {
-    weights: parts?.weights ?? bytes(weights),
+    weights: parts?.weights ?? weightBytes(model, options),
     gradients: parts ? (train ? parts.gradients : 0) : ranksHere * gradients,
     optimizer: 2 * 4 * (options.hostMoments ? 2 * window : moment),
     activations: ranksHere * activations,
@@ -91,6 +92,13 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
     kv_cache: activationRegions(options)(2 * model.layers * model.kv_heads * model.head_dim * options.kvCacheTokens),
   };
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
+}
+
+/** Frozen matrices are rounded by every product anyway where activations are bf16, and are held so (native/model/parameters.cc). */
+function weightBytes(model: ModelShape, options: LedgerOptions): number {
+  const { weights, beside } = parameterNumbers(model, options);
+  if (options.dtype !== "bf16") return bytes(weights);
+  return options.train ? beside.training : beside.scoring;
 }
 
 /** Numbers of each moment on one of so many devices that divide them: shares are equal, and whole regions. */
@@ -217,12 +225,22 @@ function ringBytes(model: ModelShape, options: LedgerOptions, n: number): number
   return train ? Math.max(forward, backward) : forward;
 }
 
-/** A parameter as the arena holds it; `joined`: it follows the one before without a gap. */
-type VisitParameter = (name: string, numbers: number, joined: boolean, adapter: boolean) => void;
+/** A parameter as the arena holds it. */
+interface Parameter {
+  readonly name: string;
+  readonly numbers: number;
+  /** It follows the one before without a gap. */
+  readonly joined?: boolean;
+  readonly adapter?: boolean;
+  /** Of a matrix that is no adapter's: those that one product reads, itself among them. */
+  readonly product?: readonly string[];
+}
 
 interface ParameterNumbers {
   weights: number;
   trained: number;
+  /** Bytes of weights beside activations in bf16. */
+  beside: { training: number; scoring: number };
   /** Trained ones of one layer, without adapters. */
   layer: number;
   adapterWidth: number;
@@ -253,26 +271,41 @@ function sameLearning(a: Learning, b: Learning): boolean {
 function countNumbers(model: ModelShape, { lora, alsoTrain = [] }: Learning): ParameterNumbers {
   let weights = 0;
   let trained = 0;
+  const beside = { training: 0, scoring: 0 };
   const layers: number[] = [];
-  const adapterWidth = visitParameters(model, lora, (name, numbers, joined, adapter) => {
+  const learns = (name: string) => !lora || alsoTrain.some((pattern) => name.includes(pattern));
+  const adapterWidth = visitParameters(model, lora, ({ name, numbers, joined, adapter, product }) => {
     if (!joined) {
       weights = aligned(weights);
       trained = aligned(trained);
+      beside.training = wholeRegions(beside.training);
+      beside.scoring = wholeRegions(beside.scoring);
     }
     if (name.endsWith(".q_proj.weight")) layers.push(trained);
     weights += numbers;
-    if (!lora || adapter || alsoTrain.some((pattern) => name.includes(pattern))) trained += numbers;
+    beside.training += (product && !product.some(learns) ? 2 : 4) * numbers;
+    beside.scoring += (product ? 2 : 4) * numbers;
+    if (adapter || learns(name)) trained += numbers;
   });
   const layer = (layers[1] ?? 0) - (layers[0] ?? 0);
-  return { weights: aligned(weights), trained: aligned(trained), layer, adapterWidth };
+  beside.training = wholeRegions(beside.training);
+  beside.scoring = wholeRegions(beside.scoring);
+  return { weights: aligned(weights), trained: aligned(trained), beside, layer, adapterWidth };
 }
 
 /** Visits all parameters in their order in the arena. Returns the widest x Aᵀ. */
-function visitParameters(model: ModelShape, lora: LedgerOptions["lora"], visit: VisitParameter): number {
+function visitParameters(
+  model: ModelShape,
+  lora: LedgerOptions["lora"],
+  visit: (parameter: Parameter) => void,
+): number {
   const { vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, kv } = widths(model);
-  const add = (name: string, numbers: number, joined = false, adapter = false) =>
-    visit(`${name}.weight`, numbers, joined, adapter);
+  const matrix = (stem: string, numbers: number) => {
+    const name = `${stem}.weight`;
+    visit({ name, numbers, product: [name] });
+  };
+  const norm = (stem: string, numbers: number) => visit({ name: `${stem}.weight`, numbers });
   /** Linear maps that read the same input lie together: name → outputs. */
   const groups: { input: number; bias?: boolean | undefined; maps: [name: string, outputs: number][] }[] = [
     {
@@ -295,19 +328,25 @@ function visitParameters(model: ModelShape, lora: LedgerOptions["lora"], visit: 
     },
     { input: ffn, bias: model.mlp_bias, maps: [["mlp.down_proj", hidden]] },
   ];
-  add("model.embed_tokens", vocab * hidden);
+  matrix("model.embed_tokens", vocab * hidden);
   for (let layer = 0; layer < model.layers; layer++) {
     const at = `model.layers.${layer}`;
     for (const { input, bias, maps } of groups) {
-      maps.forEach(([name, outputs], index) => void add(`${at}.${name}`, outputs * input, index > 0));
-      if (bias) maps.forEach(([name, outputs], index) => void visit(`${at}.${name}.bias`, outputs, index > 0, false));
+      const product = maps.map(([name]) => `${at}.${name}.weight`);
+      maps.forEach(([, outputs], index) => {
+        visit({ name: product[index]!, numbers: outputs * input, joined: index > 0, product });
+      });
+      if (!bias) continue;
+      maps.forEach(([name, outputs], index) => {
+        visit({ name: `${at}.${name}.bias`, numbers: outputs, joined: index > 0 });
+      });
     }
-    for (const norm of model.qk_norm ? ["q_norm", "k_norm"] : []) add(`${at}.self_attn.${norm}`, model.head_dim);
-    add(`${at}.input_layernorm`, hidden);
-    add(`${at}.post_attention_layernorm`, hidden);
+    for (const of of model.qk_norm ? ["q_norm", "k_norm"] : []) norm(`${at}.self_attn.${of}`, model.head_dim);
+    norm(`${at}.input_layernorm`, hidden);
+    norm(`${at}.post_attention_layernorm`, hidden);
   }
-  add("model.norm", hidden);
-  if (!model.tie_word_embeddings) add("lm_head", vocab * hidden);
+  norm("model.norm", hidden);
+  if (!model.tie_word_embeddings) matrix("lm_head", vocab * hidden);
 
   if (!lora) return 0;
   const adapted = groups.map(({ input, maps }) => ({
@@ -317,8 +356,11 @@ function visitParameters(model: ModelShape, lora: LedgerOptions["lora"], visit: 
   for (let layer = 0; layer < model.layers; layer++) {
     const at = `model.layers.${layer}`;
     for (const { input, maps } of adapted) {
-      maps.forEach(([name], index) => void add(`${at}.${name}.lora_A`, lora.rank * input, index > 0, true));
-      for (const [name, outputs] of maps) add(`${at}.${name}.lora_B`, outputs * lora.rank, false, true);
+      maps.forEach(([name], index) => {
+        visit({ name: `${at}.${name}.lora_A.weight`, numbers: lora.rank * input, joined: index > 0, adapter: true });
+      });
+      for (const [name, outputs] of maps)
+        visit({ name: `${at}.${name}.lora_B.weight`, numbers: outputs * lora.rank, adapter: true });
     }
   }
   return model.layers > 0 ? lora.rank * Math.max(...adapted.map(({ maps }) => maps.length)) : 0;

@@ -14,9 +14,13 @@ const [WORKSPACE, PIECE, LEAST_ROWS] = [32 * MiB, 64 * MiB, 64];
 /** Partial sums over rows: the most parts, and the fewest rows of one (parts.cuh). Numbers of a partial sum of squares (sum_squares.cu). */
 const [PARTS, PART_ROWS, SQUARES] = [512, 32, 16_384];
 /** Whose turn it is to add to a tile of queries' gradients: a number for each tile and head (attention_bwd_fused_sm90.cu). */
-const [TURN, TURN_QUERIES] = [4, 64];
-/** Width of the heads that this kernel is for. */
-export const TURN_HEAD_DIM = 128;
+const TURN = 4;
+/** Widths of the heads that this kernel is for, and queries of a tile. */
+const TURN_QUERIES: ReadonlyMap<number, number> = new Map([
+  [64, 128],
+  [128, 64],
+]);
+export const TURN_HEAD_DIMS: readonly number[] = [...TURN_QUERIES.keys()];
 
 /**
  * CUDA's context, from the first call on: about half a GiB on a data-centre GPU with its driver's stacks and heaps.
@@ -63,9 +67,10 @@ function sums(model: ModelShape, options: LedgerOptions): number {
 
 /** Of attention's gradients on a Hopper GPU, which other GPUs have no need of. */
 function turns(model: ModelShape, options: LedgerOptions): number {
-  if (!options.train || options.dtype !== "bf16" || model.head_dim !== TURN_HEAD_DIM) return 0;
+  const queries = TURN_QUERIES.get(model.head_dim);
+  if (!options.train || options.dtype !== "bf16" || queries === undefined) return 0;
   const heads = model.heads / (options.headGroups ?? 1);
-  return TURN * (1 + heads * Math.ceil(ranksTokens(options) / TURN_QUERIES));
+  return TURN * (1 + heads * Math.ceil(ranksTokens(options) / queries));
 }
 
 /** Numbers. */

@@ -9,7 +9,7 @@ import { describe, show } from "../values/show.ts";
 import type { Unit, Value } from "../values/value.ts";
 import { withinBounds } from "./bounds.ts";
 import { convertCall } from "./call.ts";
-import { callsOf, describeType } from "./describe.ts";
+import { callsOf, describeType, settingsOf } from "./describe.ts";
 import type { Typed, TypedMap } from "./typed.ts";
 
 /** What a conversion needs to know besides the value. */
@@ -35,7 +35,7 @@ export function convert(value: Value, type: ValueType, at: Span, target: Target)
     case "text":
       return value.kind === "text" ? value.value : mismatch(value, type, at, target);
     case "flag":
-      return value.kind === "flag" ? value.value : mismatch(value, type, at, target);
+      return value.kind === "flag" ? value.value : notAFlag(value, type, at, target);
     case "choice":
       return convertChoice(value, type, at, target);
     case "list":
@@ -147,6 +147,24 @@ function convertChoice(
   return undefined;
 }
 
+/** Words of YAML and Python for true and false. */
+const flagWords: ReadonlyMap<string, string> = new Map([
+  ...["true", "yes", "on"].map((word) => [word, "true"] as const),
+  ...["false", "no", "off"].map((word) => [word, "false"] as const),
+]);
+
+function notAFlag(value: Value, type: ValueType, at: Span, target: Target): undefined {
+  const written = value.kind === "word" ? value.name : value.kind === "text" ? value.value : "";
+  const meant = flagWords.get(written.toLowerCase());
+  if (meant === undefined) return mismatch(value, type, at, target);
+  const place = target.scope.place(at);
+  const title = `${meant} instead of ${value.kind === "text" ? JSON.stringify(written) : written}`;
+  const fixes: Fix[] = [{ title, safety: "safe", edits: [{ ...place, text: meant }] }];
+  const values = { value: written, name: target.property.name, choices: "true, false" };
+  target.scope.report.add("CTX2006", place, values, { fixes });
+  return undefined;
+}
+
 /** The names there are, and what to write for one of another tool. */
 export function withAdvice(choices: string, advice: string | undefined): string {
   return advice === undefined ? choices : `${choices}; ${advice}`;
@@ -192,11 +210,14 @@ function convertMap(
 function mismatch(value: Value, type: ValueType, at: Span, target: Target): undefined {
   const { scope, property, language } = target;
   const place = scope.place(at);
-  if ((value.kind === "word" || value.kind === "call") && !holdsWords(type)) unknownName(value, at, scope);
+  const settings = value.kind === "call" ? settingsOf(value.name, language) : [];
+  const isUnknown = (value.kind === "word" || value.kind === "call") && settings.length === 0;
+  if (isUnknown && !holdsWords(type)) unknownName(value, at, scope);
   else {
     const fixes =
       value.kind === "text" ? withoutQuotes(value.value, type, place, target) : inBrackets(value, type, place, target);
-    const values = { name: property.name, expected: describeType(type, language), actual: describe(value) };
+    const belongs = settings.length > 0 && !holdsWords(type) ? `, which ${settings.join(" or ")} takes` : "";
+    const values = { name: property.name, expected: describeType(type, language), actual: describe(value) + belongs };
     scope.report.add("CTX2101", place, values, { fixes });
   }
   return undefined;

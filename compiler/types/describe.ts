@@ -53,6 +53,13 @@ export function callsOf(type: ValueType, language: LanguageDefinition): Function
   return Object.values(language.functions[type.set] ?? {}).filter(({ status }) => status === "ready");
 }
 
+/** The properties, of whatever block, that take calls of a function. */
+export function settingsOf(name: string, language: LanguageDefinition): string[] {
+  const properties = Object.values(language.blocks).flatMap((block) => Object.values(block.properties));
+  const taking = properties.filter(({ type }) => callsOf(type, language).some((called) => called.name === name));
+  return [...new Set(taking.map((property) => property.name))];
+}
+
 const asWritten = ({ name, parameters }: FunctionDefinition) => (parameters.length > 0 ? `${name}(…)` : name);
 
 const bare = (type: ValueType, language: LanguageDefinition) => describeType(type, language).replace(/^an? /, "");

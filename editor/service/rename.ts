@@ -24,7 +24,8 @@ export function prepareRename(
   if (!named) return { refused: `${word.name} is a word of the language` };
   const [home] = declarationPlaces(named, snapshot);
   if (!home) return { refused: `${word.name} is not defined` };
-  if (snapshot.sources.texts.get(home.file)?.slice(home) !== word.name)
+  // A name written with dashes is reported, and taken for the one with underscores.
+  if (snapshot.sources.texts.get(home.file)?.slice(home).replaceAll("-", "_") !== word.name)
     return { refused: `stage ${word.name} is named by its length in the curriculum` };
   return found;
 }

@@ -819,7 +819,7 @@ export const language: LanguageDefinition = {
         },
         "dtype": {
           "name": "dtype",
-          "doc": "Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums, weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.",
+          "doc": "Operands of the matrix products, and with them what is saved for the backward pass and matrices that nobody trains: bf16 halves that memory. Sums, trained weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -843,7 +843,7 @@ export const language: LanguageDefinition = {
         },
         "deterministic": {
           "name": "deterministic",
-          "doc": "A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 128. They are as exact either way.",
+          "doc": "A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 64 or 128. They are as exact either way.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

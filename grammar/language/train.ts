@@ -12,15 +12,16 @@ export interface Train extends Block {
   /** The rule of a step. @default adamw(lr: 2e-5) */
   optimizer?: Call<"optimizer">;
   /**
-   * Operands of the matrix products, and with them what is saved for the backward pass: bf16 halves that memory. Sums,
-   * weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.
+   * Operands of the matrix products, and with them what is saved for the backward pass and matrices that nobody trains:
+   * bf16 halves that memory. Sums, trained weights, their gradients and the optimizer are f32 either way. A CPU without
+   * bf16 instructions is not faster with it.
    *
    * @default f32
    */
   dtype?: "f32" | "bf16";
   /**
    * A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is
-   * faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 128. They are as exact either way.
+   * faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 64 or 128. They are as exact either way.
    *
    * @default true
    */

@@ -95,7 +95,7 @@ bool hopper_can(const ctx_device *device, const ctx_attention &a) {
   return device->sm == 90 && (a.head_dim == 64 || a.head_dim == 128) && sm90::mappable(a.q) && sm90::mappable(a.k) && sm90::mappable(a.v); // sm_90a's code runs on no other
 }
 
-bool hopper_fuses(const ctx_attention_grad &g) { return g.fwd.head_dim == 128 && sm90::summable(g.dq); }
+bool hopper_fuses(const ctx_attention_grad &g) { return sm90::summable(g.dq); }
 
 ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   const ctx_attention &a = *call;

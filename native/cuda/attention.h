@@ -14,7 +14,7 @@ ctx_status plain_backward(ctx_device *, const ctx_attention_grad &);
 // read, head_dim 64 or 128. Sums have one order here too, unless a call allows any.
 bool hopper_can(const ctx_device *, const ctx_attention &);
 ctx_status hopper_forward(ctx_device *, const ctx_attention &);
-// Gradients in one kernel, where hopper_fuses: head_dim 128, and a dq that TMA can add to; and in two, of which one makes dq.
+// Gradients in one kernel, where hopper_fuses: a dq that TMA can add to; and in two, of which one makes dq.
 bool hopper_fuses(const ctx_attention_grad &);
 ctx_status hopper_backward(ctx_device *, const ctx_attention_grad &);
 ctx_status hopper_backward_apart(ctx_device *, const ctx_attention_grad &);

@@ -1,4 +1,4 @@
-// attention_bwd_fused_sm90.cu: attention backward on a Hopper GPU's tensor cores in one kernel, bf16, head_dim 128.
+// attention_bwd_fused_sm90.cu: attention backward on a Hopper GPU's tensor cores in one kernel, bf16, head_dim 64 and 128.
 //
 //   P = exp(scale Q K^T - lse);  dP = dO V^T;  dS = P (dP - delta);   dV += P^T dO,  dK += scale dS^T Q,  dQ += scale dS K
 //
@@ -13,23 +13,36 @@
 // the short walks of the last keys wait for the long ones of the first at every head.) The first keys, which under a causal mask have most to do, begin
 // first. With any_order no one waits.
 //
-// Why these tiles. Of 64K registers two computing warpgroups have 240 a thread. dK and dV are 128 of those, S^T and dP^T of 64 keys x 64 queries 64, P
-// rounded to bf16 16, and then dS another 16; dQ, 32, takes the place of S^T. 80 queries would be 24 more, and do not divide the blocks of 64
-// columns that dS is stored in. In shared memory: K, V 64 KiB; two stages of Q and dO 64; dS^T twice 32; dQ 32. Not for head_dim 64: 128 queries, which
-// then make blocks as large, are 64 registers more than dK and dV are fewer, and ptxas spills; that is for attention_bwd_sm90.cu.
+// Why these tiles. Of 64K registers two computing warpgroups have 240 a thread. What a warpgroup of 64 keys holds of a tile of COLS queries:
+//                                                                                    head_dim 128, 64 queries    head_dim 64, 128 queries
+//   dK and dV                                                                               128                          64
+//   S^T, then P^T, and dP^T                                                                  64                         128
+//   P rounded to bf16, before dP^T is waited for                                             16                          16
+// 208 of both, and at 237 ptxas is done. (dS in bf16 takes P's place, dQ, 32, that of S^T.) For heads of 64 that is so because P and dS are made 64
+// queries at a time: all of P in bf16 beside P would be 224, and spills 72 bytes. So the products of one half run beside the exponentials of the other.
+// Halves also keep dS^T in blocks of 64 columns, as it is stored. Both widths then are the same FLOPs a tile, and both warpgroups make a SumTile
+// of dQ each: of 128 columns 64, of 128 queries 64.
+// Not: fewer queries for heads of 64, which would read K and V once more for the same FLOPs; 256 keys a block, which would halve sums in L2, but
+// dK and dV would be 128, S^T and dP^T of 64 queries 128 more; three warpgroups of 160 registers, 64 queries: 128 accumulators, P and dS leave none.
+// Shared memory, in KiB: K, V 64 or 32; two stages of Q and dO 64; dS^T twice 32 or 64; dQ 32: 192 either way.
 //
-// What it costs, of one tile of 128 keys x 64 queries, in clocks of a multiprocessor:
-//   products          10 x 128 x 64 x 128 FLOPs at 4096 a clock                                                                    2560
-//   shared memory     read for products 256 KiB, Q and dO in 32, dS 16, dQ in and out 64; 128 bytes a clock                         2944
-//   exponentials      128 x 64 at 16 a clock, beside products of the other warpgroup                                                 512
+// What it costs, of one tile of 128 keys, in clocks of a multiprocessor:
+//                                                                                    head_dim 128, 64 queries    head_dim 64, 128 queries
+//   products          10 x 128 x 64 x 128 FLOPs at 4096 a clock                             2560                        2560
+//   shared memory     read for products 256 or 224 KiB, Q and dO in 32, dS 16 or 32,
+//                     dQ in and out 64; 128 bytes a clock                                   2944                        2816
+//   exponentials      at 16 a clock, beside products                                         512                        1024
+//   instructions      of each of four schedulers, tiles that need no mask (SASS)             970                        1290
 //   L2                32 KiB of sums, 32 of Q and dO: at 500 TFLOP/s on 132 multiprocessors 3.1 TB/s, half of it sums
-// So shared memory sets the pace, at no more than 0.87 of the tensor cores' peak. The turn costs a block two trips to L2 a tile, beside the
-// products of the next. All of these are counted, none measured.
+// So shared memory sets the pace, at no more than 0.87 or 0.91 of the tensor cores' peak. A turn is three trips to L2, one after the other: whose turn
+// it is, the sums, and the fence after which the next block may see them. That can be as long as a tile, so two threads add, each every second piece,
+// beside each other and the products that follow. All of these are counted, none measured.
 //
 // dS^T goes through shared memory because dQ needs keys where wgmma sums; everything else has it in registers. It is there twice, so that one
 // barrier a tile suffices: who writes the n-th has seen that all have done with the (n-2)-th.
 //
-// Seen so far: on the CPU, over host/sm90.h, against float64 (test/cuda). It compiles for sm_90a without a spill; it has not run on a GPU.
+// Seen so far: on the CPU, over host/sm90.h, against float64 (test/cuda). It compiles for sm_90a without a spill, and the SASS has products and
+// exponentials in this order, for heads of 64 the second half's exponentials between the products of dK of the first; it has not run on a GPU.
 #include "attention_bwd_sm90.cuh"
 
 namespace ctx_cuda {
@@ -37,27 +50,32 @@ namespace {
 
 using namespace sm90;
 
-constexpr int BOTH = 1; // the named barrier of the computing warpgroups
+constexpr int BOTH = 1;   // the named barrier of the computing warpgroups
+constexpr int ADDERS = 2; // threads that add pieces of dQ to dq, in turn
 
-constexpr int D = 128, COLS = 64; // COLS: queries of a tile
-
-// Shared memory.
-struct Fused {
+// The sizes, and shared memory.
+template <int D> struct Fused {
+  static constexpr int COLS = WARPGROUPS * SumTile::ROWS * SumTile::COLS / D; // queries of a tile, so that each warpgroup has a SumTile of their dQ to make
+  static constexpr int BLOCKS = COLS / BLOCK;                                // of queries of a tile
   using Owned = Tile<OWN, D>;
   using Passing = Tile<COLS, D>;
   using Scores = Tile<OWN, COLS>;
   Owned k, v;
   Passing q, d_o; // STAGES of each
   Scores ds;      // dS^T, two of them
-  SumTile dq;     // of each warpgroup 64 columns
+  SumTile dq;     // of each warpgroup one
   uint32_t own_full;
   Stages<STAGES> q_stages, d_o_stages;
   uint32_t dq_bars;
   float *statistics; // [STAGES][2][COLS]: lse in exponents of two, delta
 
   static constexpr uint32_t TILE_BYTES = 2 * Owned::BYTES + 2 * STAGES * Passing::BYTES + 2 * Scores::BYTES + WARPGROUPS * SumTile::BYTES;
-  static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES + WARPGROUPS * Stages<1>::BYTES;
-  static_assert(BYTES <= BLOCK_SHARED && COLS == SumTile::ROWS && D == WARPGROUPS * SumTile::COLS);
+  static constexpr uint32_t BYTES = ATOM_BYTES + TILE_BYTES + 2 * STAGES * COLS * 4 + 8 + 2 * Stages<STAGES>::BYTES + WARPGROUPS * Stages<ADDERS>::BYTES;
+  static_assert(BYTES <= BLOCK_SHARED);
+
+  // Which queries, and which of a head's D columns, a warpgroup makes dQ of: 64 of each.
+  CTX_HD static constexpr int query_block(int w) { return w % BLOCKS; }
+  CTX_HD static constexpr int head_block(int w) { return w / BLOCKS; }
 
   __device__ __forceinline__ explicit Fused(char *memory) {
     const uint32_t start = anew(shared_address(memory)), first = (start + ATOM_BYTES - 1) / ATOM_BYTES * ATOM_BYTES;
@@ -73,7 +91,8 @@ struct Fused {
     d_o_stages = {q_stages.bars + q_stages.BYTES};
     dq_bars = d_o_stages.bars + d_o_stages.BYTES;
   }
-  __device__ __forceinline__ Stages<1> dq_stages(int w) const { return {dq_bars + uint32_t(w) * Stages<1>::BYTES}; }
+  // The pieces of dQ pass through one place, but each of the threads that add them has barriers of its own: it sees the phases of its pieces alone.
+  __device__ __forceinline__ Stages<ADDERS> dq_stages(int w) const { return {dq_bars + uint32_t(w) * Stages<ADDERS>::BYTES}; }
   __device__ void init() const {
     barrier_init(own_full, 1);
     q_stages.init(1 + WARP, 4 * WARPGROUPS); // and the statistics
@@ -86,15 +105,17 @@ struct Fused {
 // In global memory, zeros at first.
 struct Order {
   uint32_t *next;  // the number that the next block takes
-  uint32_t *turns; // [heads][tiles of queries]: the block of keys whose turn it is
+  uint32_t *turns; // [heads][tiles]: the block of keys whose turn it is
+  uint32_t tiles;  // of queries
 };
 
-template <bool ORDERED>
+template <int D, bool ORDERED>
 __global__ void __launch_bounds__(THREADS, 1)
     fused_kernel(const CTX_GRID_CONSTANT TensorMap q_map, const CTX_GRID_CONSTANT TensorMap d_o_map, const CTX_GRID_CONSTANT TensorMap k_map, const CTX_GRID_CONSTANT TensorMap v_map,
                  const CTX_GRID_CONSTANT TensorMap dq_map, const BackwardCall a, const Order order, Rows<float> dk_rows, Rows<float> dv_rows) {
 #if CTX_SM90_CODE
-  using F = Fused;
+  using F = Fused<D>;
+  constexpr int COLS = F::COLS;
   const F at(shared_memory<char>());
 
   if (threadIdx.x == 0) {
@@ -136,15 +157,17 @@ __global__ void __launch_bounds__(THREADS, 1)
         fill_statistics<COLS>(lse, lse + COLS, a, head, tile * COLS);
         barrier_arrive(at.q_stages.full(n));
       });
-    } else if (threadIdx.x < 3 * WARP && one_of_warp()) { // adds what the others make of dQ
-      const TileSpan before = ORDERED && block > 0 ? tiles_seen(first_key - OWN) : TileSpan{0, 0, 0, 0};
+    } else if (one_of_warp()) { // adds what the others make of dQ: every second piece
+      const int own = int(threadIdx.x) / WARP % ADDERS;
+      const int shared = ORDERED && block > 0 ? tiles_seen(first_key - OWN).end : 0; // the tiles up to here the block before has too, which begins no later
       walk([&](int n, int tile, int head) {
-        uint32_t *const turn = order.turns + int64_t(head) * tile_count(a.sees.q_rows, COLS) + tile;
-        if (ORDERED && before.has(tile)) wait_turn(turn, uint32_t(block));
+        if (n % ADDERS != own) return;
+        const uint32_t turn = uint32_t(head) * order.tiles + uint32_t(tile);
+        if (ORDERED && tile < shared) wait_turn(order.turns + turn, uint32_t(block));
 #pragma unroll
         for (int w = 0; w < WARPGROUPS; w++) {
           at.dq_stages(w).wait_full(n);
-          add(&dq_map, at.dq[w], tile * COLS, head * D + 64 * w);
+          add(&dq_map, at.dq[w], tile * COLS + F::query_block(w) * BLOCK, head * D + F::head_block(w) * BLOCK);
           bulk_commit();
         }
         bulk_wait_read<1>();
@@ -153,7 +176,7 @@ __global__ void __launch_bounds__(THREADS, 1)
         barrier_arrive(at.dq_stages(1).empty(n));
         if (ORDERED) {
           bulk_wait<0>();
-          pass_turn(turn, uint32_t(block + 1));
+          pass_turn(order.turns + anew(turn), uint32_t(block + 1)); // an index meanwhile: there are 24 registers
         }
       });
       bulk_wait<0>();
@@ -177,11 +200,11 @@ __global__ void __launch_bounds__(THREADS, 1)
     if (tiles.count() > 0) barrier_wait(at.own_full, 0);
     walk([&](int n, int tile, int) {
       const F at(shared_memory<char>()); // worked out anew: there are no registers to keep it in
-      const F::Passing q = at.q[n % STAGES], d_o = at.d_o[n % STAGES];
-      const F::Scores ds_tile = at.ds[n % 2];
+      const typename F::Passing q = at.q[n % STAGES], d_o = at.d_o[n % STAGES];
+      const typename F::Scores ds_tile = at.ds[n % 2];
       const float *const lse = at.statistics + n % STAGES * 2 * COLS + fragment_column(lane, 0), *const delta = lse + COLS;
       Accumulator<COLS> p, ds; // first S^T and dP^T
-      Operand<COLS> p_bf16, ds_bf16;
+      Operand<BLOCK> p_bf16[F::BLOCKS], ds_bf16[F::BLOCKS];
       at.q_stages.wait_full(n);
       mma_ABt(p, at.k, 64 * w, q);
       at.d_o_stages.wait_full(n);
@@ -189,27 +212,34 @@ __global__ void __launch_bounds__(THREADS, 1)
 
       wgmma_wait<1>(); // S^T
       hold(p.at);
-      weights_of(p, scale, lse);
-      if (ragged || !tiles.full(tile)) mask(p, seen, tile * COLS, 0);
-      p_bf16.round(p);
-      mma_AB(dv, p_bf16, d_o); // beside what follows
-      wgmma_wait<1>(); // dP^T
-      hold(ds.at);
-      score_gradients_of(ds, p, delta);
-      ds_bf16.round(ds);
-      store(ds_tile, 64 * w, ds_bf16);
+#pragma unroll
+      for (int b = 0; b < F::BLOCKS; b++) {
+        auto p_b = p.columns(b), ds_b = ds.columns(b);
+        weights_of(p_b, scale, lse + b * BLOCK);
+        if (ragged || !tiles.full(tile)) mask(p_b, seen, tile * COLS + b * BLOCK, 0);
+        p_bf16[b].round(p_b);
+        mma_AB(dv, p_bf16[b], d_o, b * BLOCK); // beside what follows
+        if (b == 0) {
+          wgmma_wait<1>(); // dP^T
+          hold(ds.at);
+        }
+        score_gradients_of(ds_b, p_b, delta + b * BLOCK);
+        ds_bf16[b].round(ds_b);
+        store(ds_tile.columns(b), 64 * w, ds_bf16[b]);
+        if (b + 1 < F::BLOCKS) mma_AB(dk, ds_bf16[b], q, b * BLOCK); // beside the next block
+      }
       fence_async();
       named_sync(BOTH, WARPGROUPS * WARPGROUP);
 
       Accumulator<BLOCK> dq;
-      mma_AtB(dq, ds_tile.columns(0), at.k.columns(w));
-      mma_AB(dk, ds_bf16, q);
+      mma_AtB(dq, ds_tile.columns(F::query_block(w)), at.k.columns(F::head_block(w)));
+      mma_AB(dk, ds_bf16[F::BLOCKS - 1], q, (F::BLOCKS - 1) * BLOCK);
       wgmma_wait<2>(); // dV
       hold(dv.at);
       at.d_o_stages.release(n);
       wgmma_wait<1>(); // dQ
       hold(dq.at);
-      at.dq_stages(w).wait_empty(n);
+      at.dq_stages(w).wait_empty(n + ADDERS - 1); // the piece before
       store(at.dq[w], dq, a.scale);
       fence_async();
       at.dq_stages(w).hand_over(n);
@@ -225,13 +255,13 @@ __global__ void __launch_bounds__(THREADS, 1)
 #endif
 }
 
-} // namespace
-
-ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
+template <int D> ctx_status run(ctx_device *device, const ctx_attention_grad &g) {
+  using F = Fused<D>;
   const ctx_attention &a = g.fwd;
   const int blocks = tile_count(int(a.k.rows), OWN);
   const bool ordered = !g.any_order;
-  const size_t numbers = ordered ? 1 + size_t(a.heads) * size_t(tile_count(int(a.q.rows), COLS)) : 0;
+  const uint32_t tiles = uint32_t(tile_count(int(a.q.rows), F::COLS));
+  const size_t numbers = ordered ? 1 + size_t(a.heads) * tiles : 0;
   ctx_mat d_o;
   void *behind;
   CTX_TRY(readable(device, g.d_o, 4 * numbers, &d_o, &behind));
@@ -239,19 +269,28 @@ ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
   if (ordered) {
     order.next = static_cast<uint32_t *>(behind);
     order.turns = order.next + 1;
+    order.tiles = tiles;
     CTX_CUDA(device, "attention_backward", cudaMemsetAsync(behind, 0, 4 * numbers, device->stream));
   }
-  const auto kernel = ordered ? fused_kernel<true> : fused_kernel<false>;
-  CTX_TRY(allow(device, kernel, Fused::BYTES));
+  const auto kernel = ordered ? fused_kernel<D, true> : fused_kernel<D, false>;
+  CTX_TRY(allow(device, kernel, F::BYTES));
   TensorMap q, of_o, k, v, dq;
-  CTX_TRY(make_map(device, "attention_backward: q", a.q, COLS, &q));
-  CTX_TRY(make_map(device, "attention_backward: d_o", d_o, COLS, &of_o));
+  CTX_TRY(make_map(device, "attention_backward: q", a.q, F::COLS, &q));
+  CTX_TRY(make_map(device, "attention_backward: d_o", d_o, F::COLS, &of_o));
   CTX_TRY(make_map(device, "attention_backward: k", a.k, OWN, &k));
   CTX_TRY(make_map(device, "attention_backward: v", a.v, OWN, &v));
   CTX_TRY(make_map(device, "attention_backward: dq", g.dq, SumTile::ROWS, &dq));
-  launch(device, kernel, dim3(unsigned(blocks * a.kv_heads)), dim3(THREADS), Fused::BYTES, q, of_o, k, v, dq, BackwardCall{Visibility(a), a.heads / a.kv_heads, blocks, a.scale, a.lse, g.delta}, order,
+  launch(device, kernel, dim3(unsigned(blocks * a.kv_heads)), dim3(THREADS), F::BYTES, q, of_o, k, v, dq, BackwardCall{Visibility(a), a.heads / a.kv_heads, blocks, a.scale, a.lse, g.delta}, order,
          Rows<float>(g.dk), Rows<float>(g.dv));
   return CTX_OK;
+}
+
+} // namespace
+
+ctx_status hopper_backward(ctx_device *device, const ctx_attention_grad &g) {
+  ctx_status status = CTX_OK;
+  with_head_dim(g.fwd.head_dim, [&](auto d) { status = run<decltype(d)::value>(device, g); });
+  return status;
 }
 
 } // namespace ctx_cuda

@@ -5,7 +5,7 @@
 // 10 d FLOPs for each visible query, key and head, of which this does 14: two kernels, each of which forms P and dS. One owns keys and
 // makes dK and dV, the other owns queries and makes dQ, so that no two blocks write the same number and every sum has one order: results
 // repeat bit for bit, with no atomics and no block waiting for another. It is for what attention_bwd_fused_sm90.cu, which does 10 d, does not
-// take: head_dim 64, and a dq that TMA cannot add to. P, dS and dO are rounded to bf16 to be multiplied, all sums are fp32.
+// take: a dq that TMA cannot add to. P, dS and dO are rounded to bf16 to be multiplied, all sums are fp32.
 //
 // As in the forward pass, a thread of the first warpgroup loads tiles ahead and the two others compute, 64 rows each. Scores are formed with
 // the owned side as rows: S^T = K Q^T for keys, S = Q K^T for queries. P and dS then are where wgmma wants the left side of the products that

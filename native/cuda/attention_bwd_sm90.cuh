@@ -24,28 +24,29 @@ struct BackwardCall {
 // By a warp: lse, in exponents of two, and delta of COLS queries of a head from `first` on, to shared memory. TMA would want them at multiples of
 // 16 bytes.
 template <int COLS> __device__ __forceinline__ void fill_statistics(float *lse, float *delta, const BackwardCall &a, int head, int first) {
-  const int64_t of_head = int64_t(head) * a.sees.q_rows;
+  const uint64_t of_head = uint64_t(uint32_t(head)) * uint32_t(a.sees.q_rows);
   for (int i = int(threadIdx.x) % WARP; i < COLS; i += WARP) {
     const int query = first + i;
     const bool there = query < a.sees.q_rows;
-    lse[i] = there ? a.lse[of_head + query] * LOG2_E : 0;
-    delta[i] = there ? a.delta[of_head + query] : 0;
+    lse[i] = there ? a.lse[of_head + uint32_t(query)] * LOG2_E : 0;
+    delta[i] = there ? a.delta[of_head + uint32_t(query)] : 0;
   }
 }
 
-// From S^T to P^T = exp(scale S^T - lse), with the lse of the queries, in exponents of two, from this thread's first column on.
-template <int COLS> __device__ __forceinline__ void weights_of(Accumulator<COLS> &p, float scale, const float *lse) {
+// From S^T to P^T = exp(scale S^T - lse), with the lse of the queries, in exponents of two, from this thread's first column on. p: an
+// Accumulator, or a Block of one.
+template <class X> __device__ __forceinline__ void weights_of(X &p, float scale, const float *lse) {
 #pragma unroll
-  for (int i = 0; i < COLS / 2; i += 2) {
+  for (int i = 0; i < X::COLS / 2; i += 2) {
     const Floats<2> of = get<2>(lse + fragment_column(0, i));
     p.at[i] = exp2_fast(fmaf(p.at[i], scale, -of[0])), p.at[i + 1] = exp2_fast(fmaf(p.at[i + 1], scale, -of[1]));
   }
 }
 
 // From dP^T to dS^T = P^T (dP^T - delta), with the delta of the queries from this thread's first column on.
-template <int COLS> __device__ __forceinline__ void score_gradients_of(Accumulator<COLS> &ds, const Accumulator<COLS> &p, const float *delta) {
+template <class X> __device__ __forceinline__ void score_gradients_of(X &ds, const X &p, const float *delta) {
 #pragma unroll
-  for (int i = 0; i < COLS / 2; i += 2) {
+  for (int i = 0; i < X::COLS / 2; i += 2) {
     const Floats<2> of = get<2>(delta + fragment_column(0, i));
     ds.at[i] = p.at[i] * (ds.at[i] - of[0]), ds.at[i + 1] = p.at[i + 1] * (ds.at[i + 1] - of[1]);
   }

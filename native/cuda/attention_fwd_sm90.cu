@@ -164,8 +164,10 @@ __global__ void __launch_bounds__(Forward<D>::THREADS, 1)
         hold(o.at);
         at.v_stages.release(n - 1);
         p.round(s);
+        if (__ballot_sync(ALL_LANES, shrink[0] != 1 || shrink[1] != 1)) { // the further, the seldomer does a maximum grow
 #pragma unroll
-        for (int i = 0; i < D / 2; i++) o.at[i] *= shrink[i / 2 % 2];
+          for (int i = 0; i < D / 2; i++) o.at[i] *= shrink[i / 2 % 2];
+        }
       }
       at.v_stages.wait_full(tiles.count() - 1);
       mma_AB(o, p, at.v[(tiles.count() - 1) % F::STAGES]);

@@ -75,13 +75,7 @@ template <int D, class O> __global__ void __launch_bounds__(THREADS) forward_ker
   cp_async_commit();
   Sum<D> o;
   o.clear();
-  float max[2], sum[2]; // of rows lane / 4 and lane / 4 + 8; sum: this lane's share
-  int low[2], high[2];
-#pragma unroll
-  for (int h = 0; h < 2; h++) {
-    const int64_t i = i0 + warp_row + 8 * h + lane / 4;
-    max[h] = -INFINITY, sum[h] = 0, low[h] = a.low(i), high[h] = a.high(i);
-  }
+  float max[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0}; // of rows lane / 4 and lane / 4 + 8; sum: this lane's share
   const int all_from = a.low(i0 + FORWARD_ROWS - 1), all_to = a.high(i0); // keys that every row of the block sees
   for (int j0 = first; j0 < end; j0 += KEYS) {
     cp_async_wait<1>(); // k
@@ -91,18 +85,27 @@ template <int D, class O> __global__ void __launch_bounds__(THREADS) forward_ker
     __syncthreads();
     if (j0 + KEYS < end) k.template bring<KEYS>(a.k, j0 + KEYS, a.k_rows, kv_column);
     cp_async_commit();
-    const bool masked = j0 < all_from || j0 + KEYS - 1 > all_to;
+    if (j0 < all_from || j0 + KEYS - 1 > all_to) { // most tiles need no mask, so what a row sees holds no register in the loop
+#pragma unroll
+      for (int h = 0; h < 2; h++) {
+        const int64_t i = i0 + warp_row + 8 * h + lane / 4;
+        const int low = a.low(i), high = a.high(i);
+#pragma unroll
+        for (int n = 0; n < KEYS / 8; n++)
+#pragma unroll
+          for (int e = 2 * h; e < 2 * h + 2; e++) {
+            const int j = j0 + 8 * n + 2 * (lane % 4) + e % 2;
+            if (j < low || j > high) s.at[n][e] = -INFINITY;
+          }
+      }
+    }
 #pragma unroll
     for (int h = 0; h < 2; h++) {
       float highest = max[h];
 #pragma unroll
       for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
-        for (int e = 2 * h; e < 2 * h + 2; e++) {
-          const int j = j0 + 8 * n + 2 * (lane % 4) + e % 2;
-          if (masked && (j < low[h] || j > high[h])) s.at[n][e] = -INFINITY;
-          highest = fmaxf(highest, s.at[n][e]); // passes over a NaN, but the sum below does not
-        }
+        for (int e = 2 * h; e < 2 * h + 2; e++) highest = fmaxf(highest, s.at[n][e]); // passes over a NaN, but the sum below does not
       highest = row_max(highest);
       const float base = highest == -INFINITY ? 0.0f : highest * c, factor = exp2_of(max[h] * c - base);
       max[h] = highest;

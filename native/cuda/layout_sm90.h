@@ -76,9 +76,10 @@ CTX_HD constexpr Descriptor descriptor(uint32_t start, uint32_t leading, uint32_
   return {uint64_t(start >> 4 & 0x3fff) | uint64_t(leading >> 4 & 0x3fff) << 16 | uint64_t(stride >> 4 & 0x3fff) << 32 | uint64_t(1) << 62};
 }
 
-// Rows [row, …) of a tile as an operand [row][k], k along the columns from 16 step on. The hardware reads no leading offset here.
+// Rows [row, …) of a tile as an operand [row][k], k along the columns from 16 step on. The hardware reads no leading offset here. The row is part
+// of the start, and the step is added: a number that the compiler knows, so that a kernel keeps no offset for each step.
 template <int R, int C> CTX_HD constexpr Descriptor k_major(Tile<R, C> t, int row, int step) {
-  return descriptor(t.address, 16, ATOM_BYTES) + (uint32_t(row) * ROW_BYTES + uint32_t(step / (BLOCK / K_STEP)) * t.BLOCK_BYTES + uint32_t(step % (BLOCK / K_STEP)) * K_STEP * 2);
+  return descriptor(t.address + uint32_t(row) * ROW_BYTES, 16, ATOM_BYTES) + (uint32_t(step / (BLOCK / K_STEP)) * t.BLOCK_BYTES + uint32_t(step % (BLOCK / K_STEP)) * K_STEP * 2);
 }
 // All columns of a tile as an operand [column][k], k along the rows from 16 step on; leading: from block to block.
 template <int R, int C> CTX_HD constexpr Descriptor mn_major(Tile<R, C> t, int step) {

@@ -175,9 +175,10 @@ __device__ __forceinline__ bool one_of_warp() {
   return chosen;
 }
 
-// threadIdx.x, read anew: what follows from it is worked out where it is needed, and holds no register through a loop.
-__device__ __forceinline__ int thread_anew() {
-  int x;
+// threadIdx.x, read anew: what follows from it is worked out where it is needed, and holds no register through a loop. Unsigned, so that its
+// halves and rests are shifts and masks.
+__device__ __forceinline__ uint32_t thread_anew() {
+  uint32_t x;
   asm volatile("mov.u32 %0, %%tid.x;" : "=r"(x));
   return x;
 }

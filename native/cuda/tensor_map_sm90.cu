@@ -16,7 +16,7 @@ Encode encoder() {
     cudaDriverEntryPointQueryResult result;
 #if CUDART_VERSION >= 12050
     const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &result);
-#else // toolkits before 12.5 have only the one that asks for their own version, which 13.0 deprecates
+#else // has no other; of this function there is one version
     const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &result);
 #endif
     if (error != cudaSuccess) cudaGetLastError(); // not the next operation's error

@@ -17,14 +17,15 @@ template <int D> struct Tile {
   static constexpr int PIECES = D / 8;
   __device__ Bf16 *at(int row, int piece) const { return data + row * D + ((piece ^ (row & 7)) * 8); }
 
-  // Rows [first, first + ROWS) of a head, zeros beyond `rows`: asked for, not there yet.
+  // Rows [first, first + ROWS) of a head, zeros beyond `rows`: asked for, not there yet. A thread has the same piece of every row that it brings; of a
+  // row beyond the last no byte is read, wherever its address is.
   template <int ROWS> __device__ void bring(const Rows<Bf16> &x, int64_t first, int64_t rows, int64_t column) const {
+    constexpr int APART = THREADS / PIECES; // of a thread's rows
+    static_assert(THREADS % PIECES == 0 && ROWS % APART == 0);
+    const int r = int(threadIdx.x / PIECES), piece = int(threadIdx.x % PIECES), there = int(rows - first < ROWS ? rows - first : ROWS);
+    const Bf16 *from = x.at(first + r, column + piece * 8);
 #pragma unroll
-    for (int n = 0; n < ROWS * PIECES / THREADS; n++) {
-      const int e = int(threadIdx.x) + n * THREADS, r = e / PIECES, piece = e % PIECES;
-      const bool there = first + r < rows;
-      cp_async(at(r, piece), x.at(there ? first + r : 0, column + piece * 8), there);
-    }
+    for (int n = 0; n < ROWS; n += APART, from += APART * x.ld) cp_async(at(r + n, piece), from, r + n < there);
   }
   // The same of fp32 numbers, rounded on their way, and there at once.
   template <int ROWS> __device__ void bring(const Rows<float> &x, int64_t first, int64_t rows, int64_t column) const {

@@ -39,12 +39,20 @@ template <int R, int C> __device__ __forceinline__ void load(Tile<R, C> to, cons
 template <int N> struct Accumulator {
   static constexpr int COLS = N;
   float at[N / 2];
+  struct Block { // some of its columns, worked on by themselves while they are where the product left them
+    static constexpr int COLS = BLOCK;
+    float *at;
+  };
+  // Columns [64 b, 64 b + 64).
+  __device__ __forceinline__ Block columns(int b) { return {at + b * BLOCK / 2}; }
 };
 
 // A matrix [64][K] of bf16 in registers, ready to be the left side of a product.
 template <int K> struct Operand {
   uint32_t at[K / 4];
-  __device__ __forceinline__ void round(const Accumulator<K> &x) {
+  // x: an Accumulator of K columns, or a Block of one.
+  template <class X> __device__ __forceinline__ void round(const X &x) {
+    static_assert(X::COLS == K);
 #pragma unroll
     for (int i = 0; i < K / 4; i++) at[i] = pack(x.at[2 * i], x.at[2 * i + 1]);
   }
@@ -59,13 +67,13 @@ template <int N, int R, int K> __device__ __forceinline__ void mma_ABt(Accumulat
   wgmma_commit();
   hold(d.at);
 }
-// d += A B.
-template <int N, int K> __device__ __forceinline__ void mma_AB(Accumulator<N> &d, Operand<K> &a, Tile<K, N> b) {
+// d += A B, B rows [row, row + K) of a tile.
+template <int N, int K, int R> __device__ __forceinline__ void mma_AB(Accumulator<N> &d, Operand<K> &a, Tile<R, N> b, int row = 0) {
   hold(d.at);
   hold(a.at);
   wgmma_fence();
 #pragma unroll
-  for (int k = 0; k < K / K_STEP; k++) wgmma_rs<N, true>(d.at, a.at + 4 * k, mn_major(b, k), true);
+  for (int k = 0; k < K / K_STEP; k++) wgmma_rs<N, true>(d.at, a.at + 4 * k, mn_major(b, row / K_STEP + k), true);
   wgmma_commit();
   hold(d.at);
 }
@@ -80,19 +88,21 @@ template <int K> __device__ __forceinline__ void mma_AtB(Accumulator<BLOCK> &d, 
   hold(d.at);
 }
 
-// Rows [row, row + 64) of a tile = x. Then fence_async, and a barrier.
+// Rows [row, row + 64) of a tile = x; row a multiple of 8. Then fence_async, and a barrier.
 template <int R, int K> __device__ __forceinline__ void store(Tile<R, K> to, int row, const Operand<K> &x) {
-  const int thread = thread_anew() % WARPGROUP, lane = thread % WARP, mine = row + thread / WARP * 16 + lane % 16;
+  const int thread = int(thread_anew() % WARPGROUP), lane = thread % WARP, mine = row + thread / WARP * 16 + lane % 16;
 #pragma unroll
   for (int c = 0; c < K / K_STEP; c++) stmatrix(to.at(mine, K_STEP * c + lane / 16 * 8), x.at[4 * c], x.at[4 * c + 1], x.at[4 * c + 2], x.at[4 * c + 3]);
 }
 // A tile of sums = factor * x. Odd rows are a pair of 8 columns ahead, so that the 16 threads that store at once meet 32 banks.
 __device__ __forceinline__ void store(SumTile to, const Accumulator<BLOCK> &x, float factor) {
-  const int thread = thread_anew() % WARPGROUP, odd = fragment_row(thread, 0) % 2;
+  const int thread = int(thread_anew() % WARPGROUP), row = fragment_row(thread, 0), odd = row % 2;
+  const uint32_t first = to.at(row, fragment_column(thread, 0) ^ odd * 16);
 #pragma unroll
   for (int i = 0; i < BLOCK / 2; i += 2) {
-    const float first = odd ? x.at[i ^ 8] : x.at[i], second = odd ? x.at[(i ^ 8) + 1] : x.at[i + 1];
-    shared_store(to.at(fragment_row(thread, i), fragment_column(thread, i) ^ odd * 16), factor * first, factor * second);
+    const float x0 = odd ? x.at[i ^ 8] : x.at[i], x1 = odd ? x.at[(i ^ 8) + 1] : x.at[i + 1];
+    const uint32_t at = (first ^ uint32_t(i / 4 * 8 % SumTile::BLOCK_COLS * 4)) + uint32_t(i / 4 * 8 / SumTile::BLOCK_COLS) * SumTile::BLOCK_BYTES + uint32_t(i & 2 ? ATOM_BYTES : 0);
+    shared_store(at, factor * x0, factor * x1);
   }
 }
 // Adds a tile of sums to rows and columns of the matrix of fp32 that `map` describes, from (row, col) on.
@@ -106,12 +116,13 @@ template <int N> __device__ __forceinline__ void clear(Accumulator<N> &x) {
   for (int i = 0; i < N / 2; i++) x.at[i] = 0;
 }
 
-// x = value where a thread's two rows do not see the column; seen[h]: what row h sees of columns that begin with this tile's first.
-template <int N> __device__ __forceinline__ void mask(Accumulator<N> &x, const Span (&seen)[2], int first_column, float value) {
+// x = value where a thread's two rows do not see the column; seen[h]: what row h sees of columns, the first of x's being first_column. x: an
+// Accumulator, or a Block of one.
+template <class X> __device__ __forceinline__ void mask(X &x, const Span (&seen)[2], int first_column, float value) {
   const int column = first_column + fragment_column(int(threadIdx.x), 0);
   const Span at[2] = {{seen[0].begin - column, seen[0].end - column}, {seen[1].begin - column, seen[1].end - column}};
 #pragma unroll
-  for (int i = 0; i < N / 2; i++)
+  for (int i = 0; i < X::COLS / 2; i++)
     if (!at[i / 2 % 2].has(fragment_column(0, i))) x.at[i] = value;
 }
 

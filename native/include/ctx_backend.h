@@ -10,7 +10,7 @@
 //     index of the first token that token i may see. It never decreases, and start[i] <= i. A GPU takes that for granted: to find out, it
 //     would have to wait for the answer.
 //   * `+=` in a comment means that the operation adds to what is there.
-//   * Matrices of activations may be fp32 or bf16, each for itself unless said otherwise; arithmetic is fp32 and what is stored as bf16
+//   * Matrices of activations and frozen weights may be fp32 or bf16, each for itself unless said otherwise; arithmetic is fp32 and what is stored as bf16
 //     is rounded once, to nearest even. Those are every matrix of zero, copy, add, scale, gemm, embedding, rmsnorm, rope, swiglu,
 //     and q, k, v (of one dtype), o and d_o of attention. Everything else is fp32.
 //   * Every operation returns a ctx_status; `last_error(device)` then says what was wrong, with the shapes.

@@ -12,7 +12,7 @@ namespace ctx {
 
 Engine::Engine(const EngineOptions &options)
     : team_(options.devices.size() > 1 ? std::make_unique<Team>(options) : nullptr), options_(team_ ? team_->leaders() : options),
-      parameters_(options.model, options.training, options.memory.train),
+      parameters_(options.model, options.training, options.memory.train, options.memory.activations), origins_(parameters_.all.size()),
       layout_(lay_out(options_.model, parameters_, options.memory,
                       {options.ring, options_.processes ? 1 : options.ring, options_.processes ? options_.processes->size() : 1})),
       ring_(std::make_unique<LocalRing>(options.ring)), crew_(options_.processes ? std::make_unique<Crew>(*options_.processes, options.ring, fingerprint(layout_)) : nullptr) {
@@ -291,7 +291,7 @@ double Engine::step(const AdamWOptions &hyper) {
       each([&](Rank &rank, size_t i) {
         const Parameter &p = parameters_.all[i];
         float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
-        adamw_update(rank.ops, p, arena_ + p.offset, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
+        adamw_update(rank.ops, p, trained(p), m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
       });
     }
   }

@@ -89,6 +89,7 @@ class Engine {
   std::unique_ptr<Team> team_; // of the ranks on the other devices; null: there are none
   EngineOptions options_;
   ParameterTable parameters_;
+  std::vector<TensorSource> origins_; // of each parameter that is held rounded, and whose file holds more; of the leader
   ArenaLayout layout_;
   std::unique_ptr<LocalRing> ring_;
   std::vector<std::unique_ptr<Rank>> ranks_;
@@ -100,6 +101,7 @@ class Engine {
 
   const Ops &ops() const;
   void check_cancelled() const;
+  float *trained(const Parameter &p) const { return arena_ + p.offset / (int64_t)sizeof(float); } // fp32
   float *gradients(int rank) const { return arena_ + layout_.first_rank + rank * layout_.rank_stride; }
   void on_ranks(const std::function<void(Rank &)> &work);
   void need_training(const char *operation) const;
@@ -109,6 +111,8 @@ class Engine {
   const Parameter &named(const char *operation, const std::string &name) const;
   int index_of(const Parameter &parameter) const { return int(&parameter - parameters_.all.data()); }
   bool holds(const Parameter &parameter, Slot slot) const;
+  void put_values(const Parameter &parameter, int64_t first, const float *numbers, int64_t count);
+  void get_values(const Parameter &parameter, float *numbers);
 
   // engine_moments.cc
   struct Overlap; // of a parameter with a share of the gradients

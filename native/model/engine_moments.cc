@@ -32,7 +32,7 @@ void Engine::update_share(const AdamWOptions &hyper, float scale) {
       if (begin >= end) continue;
       const Parameter &p = *part.parameter;
       const int64_t at = part.first + begin - part.moment;
-      adamw_update(ops(), p, arena_ + p.offset + at, m + begin - first, v + begin - first, gradient(p) + at, end - begin, hyper, scale);
+      adamw_update(ops(), p, trained(p) + at, m + begin - first, v + begin - first, gradient(p) + at, end - begin, hyper, scale);
     }
   };
   const auto range = [&](int64_t from, int64_t to) {
@@ -71,7 +71,7 @@ void Engine::get_moments(Slot slot, int64_t at, float *numbers, int64_t count) {
 
 // Numbers [first, first + count) of a parameter into its slot; of moments what this process holds of them.
 void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
-  if (slot == Slot::value) return ops().upload(arena_ + p.offset + first, numbers, (size_t)count * sizeof(float));
+  if (slot == Slot::value) return put_values(p, first, numbers, count);
   for (const Overlap &held : overlaps(own_share())) {
     const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
     if (held.parameter == &p && begin < end) put_moments(slot, held.moment + begin - held.first, numbers + begin - first, end - begin);

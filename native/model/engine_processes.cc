@@ -21,8 +21,8 @@ void Engine::need_alone(const char *operation) const {
 void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
   if (slot == Slot::gradient && waiting_ && layout_.rank.gradients.layer_of(p.gradient) >= 0)
     return waiting_->read(p.gradient - layout_.rank.gradients.begin, numbers, p.size());
-  if (slot == Slot::value || slot == Slot::gradient)
-    return ops().download(numbers, slot == Slot::value ? arena_ + p.offset : gradient(p), (size_t)p.size() * sizeof(float));
+  if (slot == Slot::value) return get_values(p, numbers);
+  if (slot == Slot::gradient) return ops().download(numbers, gradient(p), (size_t)p.size() * sizeof(float));
   const int ranks = crew_ ? crew_->processes.size() : 1, self = own_share();
   if (crew_) crew_->tell(Order::fetch, Message().put(index_of(p)).put(slot));
   std::vector<float> piece;
@@ -143,12 +143,12 @@ void Engine::apply_share(const AdamWOptions &hyper, float scale) {
   float *const sums = gradients(0);
   update_share(hyper, scale);
   for (const Overlap &held : overlaps(self))
-    ops.copy(matrix(sums + held.parameter->gradient + held.first, 1, held.count), matrix(arena_ + held.parameter->offset + held.first, 1, held.count));
+    ops.copy(matrix(sums + held.parameter->gradient + held.first, 1, held.count), matrix(trained(*held.parameter) + held.first, 1, held.count));
   all_gather(ops, *crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));
   for (int rank = 0; rank < ranks; rank++)
     for (const Overlap &held : overlaps(rank))
       if (rank != self)
-        ops.copy(matrix(arena_ + held.parameter->offset + held.first, 1, held.count), matrix(sums + held.parameter->gradient + held.first, 1, held.count));
+        ops.copy(matrix(trained(*held.parameter) + held.first, 1, held.count), matrix(sums + held.parameter->gradient + held.first, 1, held.count));
 }
 
 void Engine::follow() {

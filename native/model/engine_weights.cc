@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t block = 1 << 16; // numbers that one thread makes at a time; even
 
-// Fills the whole parameter, each thread taking the next block, and uploads it. Threads that cannot be started are done without.
-void fill(const Ops &ops, int threads, float *place, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
+// A whole parameter's numbers, each thread taking the next block. Threads that cannot be started are done without.
+std::vector<float> made(int threads, int64_t size, const std::function<void(float *, int64_t, int64_t)> &make) {
   std::vector<float> numbers((size_t)size);
   std::atomic<int64_t> next{0};
   const auto work = [&] {
@@ -27,7 +27,15 @@ void fill(const Ops &ops, int threads, float *place, int64_t size, const std::fu
   }
   work();
   for (std::thread &helper : helpers) helper.join();
-  ops.upload(place, numbers.data(), (size_t)size * 4);
+  return numbers;
+}
+
+constexpr FileDtype file_dtype(ctx_dtype dtype) { return dtype == CTX_F32 ? FileDtype::f32 : FileDtype::bf16; }
+
+bool bf16_holds(const float *numbers, int64_t count) {
+  uint32_t lost = 0; // without a branch inside, so that it is computed many at a time
+  for (int64_t i = 0; i < count; i++) lost |= __builtin_bit_cast(uint32_t, numbers[i]) & 0xffff;
+  return lost == 0;
 }
 
 std::string shape_text(const std::vector<int64_t> &shape) {
@@ -48,10 +56,11 @@ void Engine::initialize(uint64_t seed, double std) {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (p.is_adapter()) continue;
-    fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
-      if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
-      else fill_normal(out, first, count, seed, i, std);
-    });
+    put_values(p, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
+                 if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
+                 else fill_normal(out, first, count, seed, i, std);
+               }).data(), p.size());
+    origins_[i] = {};
   }
   initialize_adapters();
   if (crew_) crew_->done();
@@ -62,11 +71,33 @@ void Engine::initialize_adapters() {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (!p.is_adapter()) continue;
-    fill(ops(), options_.threads, arena_ + p.offset, p.size(), [&](float *out, int64_t first, int64_t count) {
-      if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
-      else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
-    });
+    put_values(p, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
+                 if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
+                 else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
+               }).data(), p.size());
   }
+}
+
+// Numbers [first, first + count) of a parameter, rounded where it is held so.
+void Engine::put_values(const Parameter &p, int64_t first, const float *numbers, int64_t count) {
+  char *const place = reinterpret_cast<char *>(arena_) + p.offset + first * size_of(p.dtype);
+  if (p.dtype == CTX_F32) return ops().upload(place, numbers, (size_t)count * sizeof(float));
+  std::vector<uint8_t> bytes((size_t)(count * size_of(p.dtype)));
+  from_f32(bytes.data(), numbers, count, file_dtype(p.dtype));
+  ops().upload(place, bytes.data(), bytes.size());
+}
+
+// All numbers of a parameter as they were loaded: one that is held rounded comes from its file again if that holds more.
+void Engine::get_values(const Parameter &p, float *numbers) {
+  if (const TensorSource &origin = origins_[(size_t)index_of(p)]; !origin.file.empty()) {
+    TensorReader reader;
+    return reader.read(origin, p.size(), [&](int64_t first, const float *read, int64_t count) { std::copy(read, read + count, numbers + first); });
+  }
+  const char *const place = reinterpret_cast<const char *>(arena_) + p.offset;
+  if (p.dtype == CTX_F32) return ops().download(numbers, place, (size_t)p.bytes());
+  std::vector<uint8_t> bytes((size_t)p.bytes());
+  ops().download(bytes.data(), place, bytes.size());
+  to_f32(numbers, bytes.data(), p.size(), file_dtype(p.dtype));
 }
 
 const Parameter &Engine::named(const char *operation, const std::string &name) const {
@@ -105,14 +136,18 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
   TensorReader reader;
   for (const TensorSource &source : sources) {
     const Parameter &p = *parameters_.find(source.name);
+    bool whole = true; // as the arena holds it
+    if (slot == Slot::value) origins_[(size_t)index_of(p)] = {};
     reader.read(source, p.size(), [&](int64_t first, const float *numbers, int64_t count) {
       check_cancelled();
+      if (p.dtype == CTX_BF16) whole = whole && bf16_holds(numbers, count);
       if (crew_) { // the files are read once, and by one rank alone: the others need not see them
         crew_->processes.broadcast(&count, sizeof count);
         crew_->processes.broadcast(const_cast<float *>(numbers), (size_t)count * sizeof(float));
       }
       store(p, slot, first, numbers, count);
     });
+    if (!whole) origins_[(size_t)index_of(p)] = source;
   }
   if (crew_) crew_->done();
 }
@@ -122,14 +157,12 @@ std::vector<float> Engine::merged(const Parameter &p) {
   std::vector<float> host((size_t)p.size());
   const std::string stem = p.name.substr(0, p.name.size() - std::string("weight").size());
   const Parameter *a = parameters_.find(stem + "lora_A.weight"), *b = parameters_.find(stem + "lora_B.weight");
-  if (p.kind != Parameter::matrix || !a || !b) {
-    ops().download(host.data(), arena_ + p.offset, host.size() * 4);
-    return host;
-  }
+  get_values(p, host.data());
+  if (p.kind != Parameter::matrix || !a || !b) return host;
   const ctx_mat sum = matrix(static_cast<float *>(ops().alloc(host.size() * 4)), p.rows, p.cols);
   try {
-    ops().copy(sum, matrix(arena_ + p.offset, p.rows, p.cols));
-    ops().matmul(sum, matrix(arena_ + b->offset, b->rows, b->cols), matrix(arena_ + a->offset, a->rows, a->cols), options_.training.lora->scaling(), 1);
+    ops().upload(sum.data, host.data(), host.size() * 4);
+    ops().matmul(sum, matrix(trained(*b), b->rows, b->cols), matrix(trained(*a), a->rows, a->cols), options_.training.lora->scaling(), 1);
     ops().download(host.data(), floats(sum), host.size() * 4);
   } catch (...) {
     ops().table->release(ops().device, sum.data, host.size() * 4);
@@ -154,7 +187,8 @@ void Engine::write(const std::string &name, const std::vector<float> &data) {
   if ((int64_t)data.size() != p.size())
     fail(CTX_ERR_ARGUMENT, "write: parameter %s %s has %lld numbers, got %zu", name.c_str(), shape_text(shape_of(p)).c_str(), (long long)p.size(), data.size());
   if (crew_) crew_->tell(Order::write, Message().put(index_of(p)).put(data));
-  ops().upload(arena_ + p.offset, data.data(), data.size() * 4);
+  put_values(p, 0, data.data(), p.size());
+  origins_[(size_t)index_of(p)] = {};
   if (crew_) crew_->done();
 }
 

@@ -29,7 +29,7 @@ void Llama::set_rope(const std::vector<double> &inv_freq, double attention_facto
 
 ctx_mat Llama::weight(int index) const {
   const Parameter &p = parameters_.all[(size_t)index];
-  return matrix(weights_ + p.offset, p.rows, p.cols);
+  return matrix(reinterpret_cast<char *>(weights_) + p.offset, p.rows, p.cols, p.dtype);
 }
 
 float *Llama::gradient(int index) const {

@@ -160,7 +160,7 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
     a.ledger.host_gradients = (a.rank.gradients.end() - a.rank.gradients.begin) * 4;
   }
   a.gradient_block = a.rank.gradients.at(a.gradient_floats);
-  placer.take(a.ledger.weights, parameters.weight_floats);
+  placer.take(a.ledger.weights, parameters.weight_bytes / 4);
   if (plan.train && plan.host_moments) {
     a.moment_window = std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
     a.ledger.host_moments = 2 * a.moment_floats * 4;

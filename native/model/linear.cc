@@ -10,22 +10,25 @@
 namespace ctx {
 
 // The A matrices of all adapted parts, one under the other: [rank, in].
-ctx_mat Llama::adapters_a(const Linear &l, float *base, bool of_gradients) const {
+ctx_mat Llama::adapters_a(const Linear &l, bool of_gradients) const {
   for (const LinearPart &part : l.parts)
-    if (part.lora_a >= 0) {
-      const Parameter &a = parameters_.all[(size_t)part.lora_a];
-      return matrix(base + (of_gradients ? a.gradient : a.offset), l.rank, l.in);
-    }
+    if (part.lora_a >= 0) return matrix(of_gradients ? gradient(part.lora_a) : floats(weight(part.lora_a)), l.rank, l.in);
   return no_matrix;
 }
 
+// All weights: [out, in].
+ctx_mat Llama::weights(const Linear &l) const {
+  ctx_mat w = weight(l.parts[0].weight);
+  w.rows = l.out;
+  return w;
+}
+
 void Llama::linear(ctx_mat y, ctx_mat x, const Linear &l) const {
-  const ctx_mat w = matrix(floats(weight(l.parts[0].weight)), l.out, l.in);
-  ops_.matmul_nt(y, x, w);
+  ops_.matmul_nt(y, x, weights(l));
   if (l.has_bias()) ops_.add_row(y, floats(weight(l.parts[0].bias)));
   if (l.rank == 0) return;
   const ctx_mat xa = matrix(at(layout_.xa), x.rows, l.rank);
-  ops_.matmul_nt(xa, x, adapters_a(l, weights_, false));
+  ops_.matmul_nt(xa, x, adapters_a(l, false));
   for (const LinearPart &part : l.parts) {
     if (part.lora_b < 0) continue;
     const ctx_mat b = weight(part.lora_b);
@@ -55,19 +58,19 @@ void Llama::weight_gradient(const Linear &l, ctx_mat x, ctx_mat dy) const {
     if (part.bias >= 0 && gradient(part.bias)) ops_.sum_rows(gradient(part.bias), cols(dy, part.out_begin, part.out));
   if (l.rank == 0) return;
   const ctx_mat xa = matrix(at(layout_.xa), x.rows, l.rank), dxa = matrix(at(layout_.dxa), x.rows, l.rank);
-  ops_.matmul_nt(xa, x, adapters_a(l, weights_, false));
+  ops_.matmul_nt(xa, x, adapters_a(l, false));
   for (const LinearPart &part : l.parts) {
     if (part.lora_b < 0) continue;
     const ctx_mat db = gradient_matrix(part.lora_b);
     ops_.matmul_tn(db, cols(dy, part.out_begin, part.out), cols(xa, part.rank_begin, db.cols), lora_scaling_, 1);
   }
-  ops_.matmul_tn(adapters_a(l, gradients_, true), dxa, x, 1, 1);
+  ops_.matmul_tn(adapters_a(l, true), dxa, x, 1, 1);
 }
 
 void Llama::input_gradient(const Linear &l, ctx_mat dx, ctx_mat dy) const {
-  ops_.matmul(dx, dy, matrix(floats(weight(l.parts[0].weight)), l.out, l.in));
+  ops_.matmul(dx, dy, weights(l));
   if (l.rank == 0) return;
-  ops_.matmul(dx, matrix(at(layout_.dxa), dy.rows, l.rank), adapters_a(l, weights_, false), 1, 1);
+  ops_.matmul(dx, matrix(at(layout_.dxa), dy.rows, l.rank), adapters_a(l, false), 1, 1);
 }
 
 } // namespace ctx

@@ -103,7 +103,8 @@ class Llama {
   void adapter_gradient(const Linear &l, ctx_mat dy) const;
   void weight_gradient(const Linear &l, ctx_mat x, ctx_mat dy) const;
   void input_gradient(const Linear &l, ctx_mat dx, ctx_mat dy) const;
-  ctx_mat adapters_a(const Linear &l, float *base, bool of_gradients) const;
+  ctx_mat adapters_a(const Linear &l, bool of_gradients) const;
+  ctx_mat weights(const Linear &l) const;
 
   // forward.cc
   void project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const;

@@ -92,6 +92,20 @@ void ParameterTable::choose_trainable(const Training &training) {
   }
 }
 
+// Where activations are bf16 every product rounds its matrices, and the embedding's rows are rounded (ctx_backend.h). What nobody trains
+// may be held rounded, then: the same bits from half the memory. One product reads all weights of a Linear, so these are held alike.
+void ParameterTable::hold_rounded() {
+  for (Parameter &p : all)
+    if (p.kind == Parameter::matrix && !p.trainable) p.dtype = CTX_BF16;
+  for (const LayerParameters &layer : layers)
+    for (const Linear *linear : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) {
+      const auto &parts = linear->parts;
+      const bool trained = std::any_of(parts.begin(), parts.end(), [&](const LinearPart &part) { return all[(size_t)part.weight].trainable; });
+      for (const LinearPart &part : parts)
+        if (trained) all[(size_t)part.weight].dtype = CTX_F32;
+    }
+}
+
 // Offsets in table order. Parameters of one Linear follow each other without gaps; everything else starts aligned.
 void ParameterTable::place() {
   std::vector<bool> joined(all.size(), false); // follows its predecessor without a gap
@@ -109,20 +123,20 @@ void ParameterTable::place() {
   for (size_t i = 0; i < all.size(); i++) {
     Parameter &p = all[i];
     if (!joined[i]) {
-      weight_floats = align_floats(weight_floats);
+      weight_bytes = align_bytes(weight_bytes);
       gradient_floats = align_floats(gradient_floats);
     }
-    p.offset = weight_floats;
-    weight_floats += p.size();
+    p.offset = weight_bytes;
+    weight_bytes += p.bytes();
     if (!p.trainable) continue;
     p.gradient = gradient_floats;
     gradient_floats += p.size();
   }
-  weight_floats = align_floats(weight_floats);
+  weight_bytes = align_bytes(weight_bytes);
   gradient_floats = align_floats(gradient_floats);
 }
 
-ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train) {
+ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train, ctx_dtype activations) {
   check_shape(s);
   if (training.lora) check_lora(*training.lora);
   const int64_t q = s.q_width(), kv = s.kv_width();
@@ -165,6 +179,7 @@ ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bo
       for (Linear *l : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) add_adapters(*l, *training.lora);
 
   if (train) choose_trainable(training);
+  if (activations == CTX_BF16) hold_rounded();
   place();
 }
 

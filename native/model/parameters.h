@@ -1,16 +1,18 @@
 // parameters.h: the table of all parameters: Hugging Face names, shapes, places in the arenas, who is trained.
-// defines: Parameter, LinearPart, Linear, LayerParameters, ParameterTable, align_floats
+// defines: Parameter, LinearPart, Linear, LayerParameters, ParameterTable, align_floats, align_bytes
 #pragma once
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "../include/dtype.h"
 #include "shape.h"
 
 namespace ctx {
 
 // Every region of the arena starts at a multiple of 64 bytes: 16 floats.
 constexpr int64_t align_floats(int64_t n) { return (n + 15) & ~int64_t(15); }
+constexpr int64_t align_bytes(int64_t n) { return (n + 63) & ~int64_t(63); }
 
 struct Parameter {
   enum Kind { matrix, norm, bias, lora_a, lora_b };
@@ -18,10 +20,12 @@ struct Parameter {
   Kind kind = matrix;
   int64_t rows = 0, cols = 0; // a norm's weight and a bias are [1, cols] here and [cols] outside
   bool trainable = false;
-  int64_t offset = 0;    // floats from the start of the weights
+  ctx_dtype dtype = CTX_F32; // in which the arena holds it; trained ones are fp32
+  int64_t offset = 0;    // bytes from the start of the weights
   int64_t gradient = -1; // floats from the start of the gradients (the moments lie alike); -1 when frozen
 
   int64_t size() const { return rows * cols; }
+  int64_t bytes() const { return size() * size_of(dtype); }
   bool is_adapter() const { return kind == lora_a || kind == lora_b; }
   bool is_vector() const { return kind == norm || kind == bias; }
 };
@@ -53,11 +57,11 @@ struct ParameterTable {
   std::vector<Parameter> all;
   int embed = -1, norm = -1, head = -1; // head == embed when tied
   std::vector<LayerParameters> layers;
-  int64_t weight_floats = 0, gradient_floats = 0; // sizes of the arenas, aligned
+  int64_t weight_bytes = 0, gradient_floats = 0;  // sizes of the arenas, aligned
   int64_t adapter_width = 0;                      // largest Linear::rank
 
   // Throws a Failure that says which sizes do not go together, or which target or pattern names nothing.
-  ParameterTable(const ModelShape &shape, const Training &training, bool train);
+  ParameterTable(const ModelShape &shape, const Training &training, bool train, ctx_dtype activations);
 
   const Parameter *find(const std::string &name) const;
 
@@ -66,6 +70,7 @@ struct ParameterTable {
   int add(std::string name, Parameter::Kind kind, int64_t rows, int64_t cols);
   void add_adapters(Linear &linear, const LoraOptions &lora);
   void choose_trainable(const Training &training);
+  void hold_rounded();
   void place();
 };
 

@@ -15,11 +15,13 @@ export function needleSection(runs: RunRecord[]): string {
       .map((evaluation) => panel(run, evaluation, evaluation.needle!, several));
   });
   if (panels.length === 0) return "";
-  const samples = runs.flatMap((run) => [run.before, run.after]).find((evaluation) => evaluation?.needle)
-    ?.needle?.settings;
+  const settings = runs.flatMap((run) => [run.before, run.after]).flatMap((each) => each?.needle?.settings ?? []);
+  /** What runs have in common is one number; else all of them. */
+  const numbers = (of: "digits" | "samples") =>
+    [...new Set(settings.map((each) => each[of]))].sort((a, b) => a - b).join(" or ") || "0";
   return `<section><h2>Can it find a needle?</h2>
-<p class="explain">A fact with ${samples?.digits ?? 0} random digits is hidden in real text that the model never trained on, and asked for at the end. Each cell is
-the share of ${samples?.samples ?? 0} tries in which every token of the answer was the model’s first choice: across, how long the text is; down, where in it the fact stands
+<p class="explain">A fact with ${numbers("digits")} random digits is hidden in real text that the model never trained on, and asked for at the end. Each cell is
+the share of ${numbers("samples")} tries in which every token of the answer was the model’s first choice: across, how long the text is; down, where in it the fact stands
 (0% is the beginning, farthest from the question).</p>
 <div class="panels">${panels.join("\n")}</div></section>`;
 }

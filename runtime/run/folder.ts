@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Plan } from "../../compiler/plan.ts";
 import { isNewerPlan, PLAN_VERSION, upgradePlan } from "../../compiler/upgrade_plan.ts";
@@ -109,13 +109,18 @@ export function openRunFolder(root: string): RunFolder {
   const folder = runFolder(root);
   for (const file of [folder.plan, folder.origin]) {
     if (existsSync(file)) continue;
-    throw new Failure(
-      "input",
-      `${root} is not a run folder: it has no ${basename(file)}`,
-      "run folders lie below runs/<recipe>/",
-    );
+    throw new Failure("input", `${root} is not a run folder: it has no ${basename(file)}`, whereRunsAre(root));
   }
   return folder;
+}
+
+/** The newest run in a folder of runs, which is what was given in its place; else where runs are. */
+function whereRunsAre(root: string): string {
+  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const numbers = isFolder ? readdirSync(root).filter((name) => /^\d+$/.test(name)) : [];
+  const runs = numbers.filter((name) => existsSync(runFolder(join(root, name)).plan));
+  const newest = runs.map(Number).reduce((most, each) => Math.max(most, each), 0);
+  return newest === 0 ? "run folders lie below runs/<recipe>/" : `its newest run is ${join(root, String(newest))}`;
 }
 
 /** Reads a plan.json, of an earlier version too. @throws Failure when it is missing or does not fit the plan's schema. */

@@ -26,6 +26,15 @@ export function baseFolder(plan: Plan, base: string): string | null {
   return folder;
 }
 
+/**
+ * Refuses a base model that came without its weights, or with part of them, while nothing has been tokenised yet. Only headers are read.
+ *
+ * @throws Error naming what the folder lacks
+ */
+export async function expectWeights(folder: string | null): Promise<void> {
+  if (folder !== null) await readModelFolder(folder);
+}
+
 /** What an adapter says it stands on: the Hub's name of the base model, else its folder. */
 export function baseName(plan: Plan, base: string): string | null {
   const { path, from } = plan.model;

@@ -1,4 +1,4 @@
-// attention_bf16_test.cc: the attention operations of one backend with bf16 inputs against float64. Usage: attention_bf16_test <backend library> [blocks]
+// attention_bf16_test.cc: the attention operations of one backend with bf16 inputs against float64. Usage: attention_bf16_test <backend library> [blocks HEAD_DIM]
 //
 // What bf16 holds is widened exactly and sums are fp32. A stored bf16 o differs from float64 by half a unit of its 8 bits, and through delta
 // that error reaches the gradients; hardware that multiplies bf16 also gets P and dS rounded. How much that may make is worked out number by
@@ -251,10 +251,10 @@ void many_tiles() {
 }
 
 // Key-value heads and blocks of keys that add to the same queries, where scores are far below what keys that are not there would have.
-void many_blocks() {
+void many_blocks(int head_dim) {
   for (const int64_t shift : {0, 700}) {
     Problem p;
-    p.head_dim = 128, p.heads = 2, p.kv_heads = 1, p.q_rows = 130, p.k_rows = 385, p.q_index = 255, p.k_index = shift ? 150 : 0;
+    p.head_dim = head_dim, p.heads = 2, p.kv_heads = 1, p.q_rows = 130, p.k_rows = 385, p.q_index = 255, p.k_index = shift ? 150 : 0;
     fill(p, rng, 5);
     if (shift) p.start = documents(rng, p.q_index, p.q_rows, shift);
     for (double &x : p.k) x = -std::fabs(x);
@@ -307,14 +307,15 @@ void nan_is_seen() {
 } // namespace
 
 int main(int argc, char **argv) {
-  const bool blocks = argc == 3 && std::strcmp(argv[2], "blocks") == 0;
+  const bool blocks = argc == 4 && std::strcmp(argv[2], "blocks") == 0;
   if (argc != 2 && !blocks) {
-    std::printf("usage: attention_bf16_test <backend library> [blocks]\n");
+    std::printf("usage: attention_bf16_test <backend library> [blocks HEAD_DIM]\n");
     return 2;
   }
   backend = open_backend(argv[1]);
-  many_blocks();
-  if (!blocks) {
+  if (blocks) many_blocks(std::atoi(argv[3]));
+  else {
+    many_blocks(64), many_blocks(128);
     every_mix();
     merges();
     many_tiles();

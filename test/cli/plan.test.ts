@@ -92,6 +92,22 @@ test("what was not written is told with where it came from", () => {
   expect(shown).toMatch(/\n {2}train +clip = 1, deterministic = true, dtype = f32/);
 });
 
+test("what was chosen for stages comes in their order, and a long path leaves room for the reasons", () => {
+  const plan = planOf(RING.replace("stage s64k ", "stage z64k "));
+  const path = `/${"a-folder/".repeat(8)}tokenizer.json`;
+  plan.defaults = [...plan.defaults, { path: "model.tokenizer", value: path, from: "the model's folder" }];
+  const shown = planText(plan, { width: 120, color: false });
+  const lines = shown.slice(shown.indexOf("so chosen"), shown.indexOf("as in every recipe")).split("\n");
+  const first = (name: string) => lines.findIndex((line) => line.startsWith(`  ${name}.`));
+  expect(first("every stage")).toBeGreaterThan(0);
+  expect(first("stage z64k")).toBeGreaterThan(first("every stage"));
+  expect(first("stage s128k")).toBeGreaterThan(first("stage z64k"));
+  const reasons = lines.filter((line) => line.includes("keeps a device busy"));
+  expect(reasons.length).toBeGreaterThan(0);
+  for (const line of reasons) expect(line).toMatch(/ fits: \S+ GiB of \S+ GiB$/);
+  expect(Math.max(...lines.map(columns))).toBeLessThanOrEqual(120);
+});
+
 test("figures of the hardware have units, and their source is told once", () => {
   const shown = planText(planOf(RING), { width: 80, color: false });
   const [, group] = /\n {2}hardware, by (NVIDIA H200 data sheet[\s\S]*?)\n {2}\S/.exec(shown)!;

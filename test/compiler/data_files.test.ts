@@ -49,6 +49,7 @@ test.each([
   ["a.jsonl", '{"text": "x"', "", "has no JSON in line 1"],
   ["a.jsonl", '\n{"text": null}', "", 'has something else than text in column "text" of line 2'],
   ["a.jsonl", '{"a": 1, "b": 2}', 'text = "c"', 'has no column "c" in line 1; it has: a, b; name one with text'],
+  ["a.jsonl", "{}", "", 'has no column "text" in line 1; it has none at all'],
   ["a.dat", '{"a": 1}', "format = jsonl", 'has no column "text" in line 1'],
   ["a.parquet", "PAR2....", "", "is not a parquet file"],
 ])("%s: %s", (name, content, settings, wanted) => {

@@ -108,20 +108,25 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     await Promise.all([cpu.close(), gpu.close(), again.close()]);
   });
 
-  test.each(["untied-llama3-d32", "qwen2-windows-d12"])("adapters learn and merge as on the CPU: %s", async (name) => {
+  test.each([
+    ["untied-llama3-d32", "f32", 1e-5],
+    ["qwen2-windows-d12", "f32", 1e-5],
+    ["untied-llama3-d32", "bf16", 5e-2], // and frozen matrices in bf16
+  ] as const)("adapters learn and merge as on the CPU: %s, %s", async (name, dtype, allowed) => {
     const { rank, alpha, targets, also } = readGolden(name).lora!;
     const training = { lora: { rank, alpha, targets, seed: 1 }, alsoTrain: also };
-    const { cpu, gpu } = await both(name, { training });
+    const { cpu, gpu } = await both(name, { training, memory: { dtype } });
+    expect(gpu.memory().weights).toBe(cpu.memory().weights);
     for (const engine of [cpu, gpu]) {
       await engine.load(await readSafetensors(join(caseFolder(name), "adapter.safetensors")), "value", true);
     }
     const sequence = short(readGolden(name).plain, 30);
     const [expected, ours] = [await lossAndGradients(cpu, sequence), await lossAndGradients(gpu, sequence)];
-    expect(worst(ours.gradients, expected.gradients)).toBeLessThan(1e-5);
+    expect(worst(ours.gradients, expected.gradients)).toBeLessThan(allowed);
     await cpu.step(HYPER);
     await gpu.step(HYPER);
     const merged = "model.layers.1.self_attn.q_proj.weight";
-    expect(error(await gpu.read(merged, "merged"), await cpu.read(merged, "merged"))).toBeLessThan(1e-4);
+    expect(error(await gpu.read(merged, "merged"), await cpu.read(merged, "merged"))).toBeLessThan(10 * allowed);
     expect(error(await gpu.read(merged, "merged"), await gpu.read(merged, "value"))).toBeGreaterThan(1e-3);
     await Promise.all([cpu.close(), gpu.close()]);
   });

@@ -45,11 +45,12 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
       ? [{ line: line.trim(), at: i + 1 }]
       : [],
   );
-  test.each(needed)("attention's gradients need line $at: $line", ({ at }) => {
+  const cases = [64, 128].flatMap((width) => needed.map((line) => ({ width, ...line })));
+  test.each(cases)("attention's gradients, heads of $width, need line $at: $line", ({ width, at }) => {
     expect(needed).toHaveLength(5);
     const env = { CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads", CTX_SHIM_BLOCKS: "3" };
     const without = { CTX_SHIM_WITHOUT: `attention_bwd_fused_sm90.cu:${at}` };
-    const library = ["native/build/libctx_cuda_on_host.so", "blocks"];
+    const library = ["native/build/libctx_cuda_on_host.so", "blocks", String(width)];
     const run = spawnSync("native/build/ctx_test_attention_bf16", library, {
       encoding: "utf8",
       env: { ...process.env, ...env, ...without },

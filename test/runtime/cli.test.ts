@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
@@ -103,6 +103,7 @@ test("resuming with another plan is refused, and the fields are named", async ()
   const { status, stderr } = await ctx(["run", other, "--resume", whole], folder);
   expect(status).toBe(1);
   expect(stderr).toContain("/stages/1/train/optimizer/lr: 0.001 → 0.0005");
+  expect(stderr).toContain(`ctx plan --diff ${join(whole, "plan.json")} ${other}`);
 });
 
 test("--json prints one document and nothing else", async () => {
@@ -136,6 +137,17 @@ test("with --json a failure is a document too", async () => {
   expect(status).toBe(1);
   expect(JSON.parse(stdout)).toEqual({ error: { kind: "input", message: "missing.ctx does not exist", hint: null } });
   expect(stderr).toContain("missing.ctx does not exist");
+});
+
+test("so is wrong usage, whoever found it", async () => {
+  const usage = (message: string, hint: string | null) => ({ error: { kind: "usage", message, hint } });
+  const resumed = await ctx(["resume", "--json"], folder);
+  expect([resumed.status, JSON.parse(resumed.stdout)]).toEqual([
+    2,
+    usage("unknown command 'resume'", "it is called ctx run --resume FOLDER"),
+  ]);
+  const without = await ctx(["check", "--json"], folder);
+  expect([without.status, JSON.parse(without.stdout)]).toEqual([2, usage("missing required argument 'file'", null)]);
 });
 
 test("a start that fails before anything is computed leaves no run folder behind", async () => {
@@ -185,20 +197,39 @@ test("any Hugging Face folder can be evaluated", async () => {
   expect(stdout).toMatch(/perplexity[\s\S]*whole window +\d/);
 });
 
+/** A plan whose base model came without its weights. */
+function weightless(): string {
+  const made = plan();
+  made.model = { ...made.model, initialize: null, path: join(folder, "weightless") };
+  mkdirSync(made.model.path!);
+  cpSync(join(whole, "stages", "second", "config.json"), join(made.model.path!, "config.json"));
+  const written = join(folder, "weightless.json");
+  writeFileSync(written, JSON.stringify(made));
+  return written;
+}
+
 test("wrong usage ends with status 2, faulty input with 1, each with a reason", async () => {
+  const runs = join(folder, "of-a-recipe");
   const cases: [string[], number, RegExp][] = [
     [["run"], 2, /needs a recipe, a plan, or --resume/],
     [["run", file, "--threads", "many"], 2, /whole number above 0/],
     [["run", file, "--device", "tpu"], 2, /Allowed choices are cpu, cuda/],
     [["rnu", file], 2, /unknown command 'rnu'[\s\S]*run/],
+    [["train", file], 2, /unknown command 'train'\n.*called ctx run\n/],
+    [["resume"], 2, /unknown command 'resume'\n.*called ctx run --resume FOLDER\n/],
     [["run", file, "--out", whole], 2, /already holds a run/],
     [["fmt", "."], 1, /\. is a folder\n.*name the recipes in it/],
     [["run", "missing.ctx"], 1, /missing.ctx does not exist/],
     [["run", "--resume", folder], 1, /is not a run folder/],
+    [["run", "--resume", runs], 1, /is not a run folder: it has no plan.json\n.*its newest run is .*12\n/],
+    [["run", "--resume", file], 1, /is not a run folder: it has no plan.json\n.*below runs/],
+    [["run", weightless()], 1, /has neither model.safetensors nor .*\n.*download the weights too/],
     [["eval", folder, "--needle"], 1, /neither a model folder .* nor a run folder/],
     [["report", join(folder, "nothing")], 1, /is not a run folder/],
   ];
   const broken = join(folder, "broken.json");
+  mkdirSync(join(runs, "9"), { recursive: true });
+  cpSync(whole, join(runs, "12"), { recursive: true });
   writeFileSync(broken, JSON.stringify({ ...plan(), seed: "seven" }));
   cases.push([["run", broken], 1, /broken.json is not a plan: \/seed must be number/]);
   const all = await Promise.all(cases.map(([words]) => ctx(words, folder)));

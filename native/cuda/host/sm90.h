@@ -5,9 +5,9 @@
 // without one, and then does any one of them, and sums until they are waited for: they read shared memory at bulk_wait_read, and are in global memory
 // after bulk_wait; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
 // not waited for, or gives back what is still being read, is wrong under one of the two. What stmatrix and shared_store write comes with
-// fence_async, so that one that lacks it is wrong too. Beside that ends the process: access outside
-// the block's shared memory, a barrier that gets more than it expects, a wgmma with no fence after registers may have been touched, threads
-// that all wait.
+// fence_async, so that one that lacks it is wrong too. Beside that ends the process: access outside the block's shared memory, a barrier that gets
+// more than it expects, an mbarrier whose phase nobody has waited for when somebody arrives for the next, a wgmma with no fence after registers may
+// have been touched, threads that all wait.
 //
 // Not modelled: costs, register pools, caches, what wait_turn and pass_turn do about the order of memory operations.
 //
@@ -53,8 +53,9 @@ struct Queue { // of a thread
   std::vector<Sum> open_sums;
 };
 struct NamedBarrier {
-  int arrived = 0;
+  int arrived = 0, expected = 0;
   size_t held = 0;
+  void arrive(int threads);
 };
 struct Hopper {
   std::vector<Queue> threads;
@@ -109,29 +110,34 @@ inline void *shared_at(uint32_t address, size_t bytes) {
 
 struct Mbarrier {
   int32_t bytes; // that are still to come
-  uint16_t pending, expected : 15, phase : 1;
+  uint16_t pending : 15, seen : 1, expected : 15, phase : 1; // seen: somebody has waited for the phase before
 };
 static_assert(sizeof(Mbarrier) == 8);
+constexpr int32_t MOST_BYTES = (1 << 20) - 1; // of a phase
 inline Mbarrier &mbarrier(uint32_t address) { return *static_cast<Mbarrier *>(shared_at(address, 8)); }
 inline void settle(Mbarrier &b) {
   ctx_shim::machine.progress++;
-  if (b.pending == 0 && b.bytes == 0) b.pending = b.expected, b.phase ^= 1;
+  if (b.pending == 0 && b.bytes == 0) b.pending = b.expected, b.phase ^= 1, b.seen = 0;
 }
-inline void barrier_init(uint32_t bar, uint32_t arrivals) { mbarrier(bar) = {0, uint16_t(arrivals), uint16_t(arrivals), 0}; }
+inline void barrier_init(uint32_t bar, uint32_t arrivals) { mbarrier(bar) = {0, uint16_t(arrivals), 1, uint16_t(arrivals), 0}; }
 inline void barrier_init_fence() {}
 inline void barrier_arrive(uint32_t bar) {
   Mbarrier &b = mbarrier(bar);
   if (b.pending == 0) ctx_shim::broken("more arrive at an mbarrier than it expects");
+  if (!b.seen) ctx_shim::broken("an mbarrier's phase goes by that nobody has waited for");
   b.pending--;
   settle(b);
 }
 inline void barrier_expect(uint32_t bar, uint32_t bytes) {
-  mbarrier(bar).bytes += int32_t(bytes);
+  Mbarrier &b = mbarrier(bar);
+  if (b.bytes > MOST_BYTES - int32_t(bytes)) ctx_shim::broken("more bytes for a phase of an mbarrier than it counts");
+  b.bytes += int32_t(bytes);
   barrier_arrive(bar);
 }
 inline void barrier_wait(uint32_t bar, uint32_t parity) {
-  const Mbarrier &b = mbarrier(bar);
+  Mbarrier &b = mbarrier(bar);
   if (b.phase == parity) ctx_shim::wait_until([&] { return b.phase != parity; });
+  b.seen = 1;
 }
 
 // ---- TMA ----
@@ -286,19 +292,21 @@ template <class T, int N> void hold(T (&)[N]) {}
 
 // ---- the rest ----
 
+inline void NamedBarrier::arrive(int threads) {
+  if (this <= hopper.named || this >= hopper.named + 16 || threads % 32) ctx_shim::broken("a named barrier other than 1-15, or of a part of a warp");
+  if (arrived > 0 && threads != expected) ctx_shim::broken("a named barrier is expected to have two numbers of threads");
+  expected = threads;
+  if (++arrived == threads) held++, arrived = 0;
+  ctx_shim::machine.progress++;
+}
 inline void named_sync(int id, int threads, std::source_location at = std::source_location::current()) {
   if (ctx_shim::left_out(at)) return;
   NamedBarrier &b = hopper.named[id];
   const size_t before = b.held;
-  if (++b.arrived == threads) b.held++, b.arrived = 0;
-  ctx_shim::machine.progress++;
+  b.arrive(threads);
   if (b.held == before) ctx_shim::wait_until([&] { return b.held != before; });
 }
-inline void named_arrive(int id, int threads) {
-  NamedBarrier &b = hopper.named[id];
-  if (++b.arrived == threads) b.held++, b.arrived = 0;
-  ctx_shim::machine.progress++;
-}
+inline void named_arrive(int id, int threads) { hopper.named[id].arrive(threads); }
 inline uint32_t take_number(uint32_t *next) { return (*next)++; }
 inline void wait_turn(const uint32_t *turn, uint32_t mine, std::source_location at = std::source_location::current()) {
   if (!ctx_shim::left_out(at)) ctx_shim::wait_until([&] { return *turn == mine; });
@@ -313,7 +321,7 @@ template <int N> void more_registers() {}
 template <int N> void fewer_registers() {}
 inline bool one_of_warp() { return ctx_shim::machine.current % 32 == 0; }
 inline uint32_t anew(uint32_t x) { return x; }
-inline int thread_anew() { return int(ctx_shim::machine.thread.x); }
+inline uint32_t thread_anew() { return uint32_t(ctx_shim::machine.thread.x); }
 inline uint32_t pack(float low, float high) { return uint32_t(ctx::to_bf16(low)) | uint32_t(ctx::to_bf16(high)) << 16; }
 inline float exp2_fast(float x) { return std::exp2(x); }
 
