@@ -141,6 +141,8 @@ Napi::Value cuda_words(Napi::Env env, const char *function) {
 
 Napi::Value cuda_products(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_products"); }
 
+Napi::Value cuda_attention(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_attention_calls"); }
+
 Napi::Value cuda_ways(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_ways"); }
 
 Napi::Value cuda_peers(const Napi::CallbackInfo &info) {

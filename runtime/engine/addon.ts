@@ -294,6 +294,11 @@ export interface NativeAddon {
    * where there is no CUDA backend. Opens cuBLASLt, which takes a moment.
    */
   cudaProducts(): string;
+  /**
+   * Which kernels have computed attention on the GPU in this process, and in how many calls: "forward sm90 24, plain 6; backward sm90 12"; empty
+   * where there is no CUDA backend.
+   */
+  cudaAttention(): string;
   /** How this machine's GPUs reach each other's memory, in words; empty where there are not several. */
   cudaWays(): string;
   /**

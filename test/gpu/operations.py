@@ -12,7 +12,8 @@ import sys
 
 import torch
 
-from backend import AdamW, Backend, Failed, error
+from arrays import error
+from backend import AdamW, Backend, Failed
 from report import Cases, say
 
 F32, BF16 = torch.float32, torch.bfloat16
