@@ -169,10 +169,10 @@ void pass_around(int64_t count) {
     for (int round = 0; round < 3; round++) {
       for (const ctx_mat &m : {x, y}) rank.ops.add(m, 1, m); // twice what it was
       factor *= 2;
-      rank.passage->start(0, x.data, from_x.data, size_t(count) * sizeof(float));
-      rank.passage->start(1, y.data, from_y.data, size_t(count / 2) * sizeof(float));
+      rank.passage->start(0, x.data, from_x.data, size_t(count) * sizeof(float), CTX_OPERATIONS);
+      rank.passage->start(1, y.data, from_y.data, size_t(count / 2) * sizeof(float), CTX_OPERATIONS);
       rank.ops.add(sum, 1, x); // beside them
-      for (const int channel : {round % 2, 1 - round % 2}) rank.passage->wait(channel);
+      for (const int channel : {round % 2, 1 - round % 2}) rank.passage->wait(channel, CTX_OPERATIONS);
       rank.ops.add(from_x, -1, x);
       rank.ops.add(from_y, -1, y);
       EXPECT(rank.all(from_x, factor * float(before - r)));
@@ -187,15 +187,15 @@ void in_pieces() {
   on_all([](Rank &rank, int r, int) {
     constexpr int64_t COUNT = 5 * PIECE / sizeof(float) + 3;
     const ctx_mat x = rank.vector(COUNT, float(r + 1)), y = rank.vector(COUNT, 0);
-    rank.passage->start(0, x.data, y.data, COUNT * sizeof(float)); // takes the host's memory
-    rank.passage->wait(0);
+    rank.passage->start(0, x.data, y.data, COUNT * sizeof(float), CTX_OPERATIONS); // takes the host's memory
+    rank.passage->wait(0, CTX_OPERATIONS);
     rank.set(x, float(r + 10));
     rank.group.sizes.clear();
     rank.group.whole = true;
     host_waits = 0;
-    rank.passage->start(0, x.data, y.data, COUNT * sizeof(float));
+    rank.passage->start(0, x.data, y.data, COUNT * sizeof(float), CTX_OPERATIONS);
     EXPECT(host_waits == 0);
-    rank.passage->wait(0);
+    rank.passage->wait(0, CTX_OPERATIONS);
     EXPECT((rank.group.sizes == std::vector<size_t>{PIECE, PIECE, PIECE, PIECE, PIECE, 3 * sizeof(float)}));
     if (r == 0) std::printf("messages leave %s\n", rank.group.whole ? "when all is down" : "piece by piece");
   });
@@ -209,8 +209,8 @@ void broken() {
     std::string why;
     try {
       for (int round = 0; round < 5; round++) {
-        rank.passage->start(0, x.data, y.data, 4000);
-        rank.passage->wait(0);
+        rank.passage->start(0, x.data, y.data, 4000, CTX_OPERATIONS);
+        rank.passage->wait(0, CTX_OPERATIONS);
       }
     } catch (const ctx::Failure &failure) {
       why = failure.what();
