@@ -87,7 +87,9 @@ export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devi
 /** The stage as one of its devices takes it. */
 function optionsOn(stage: StageMemory, kind: PlanHardware["kind"], devices: number): LedgerOptions {
   const options = ledgerOptions(stage);
-  return kind === "cuda" ? { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true && devices > 1 } : options;
+  return kind === "cuda"
+    ? { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true && devices > 1 }
+    : options;
 }
 
 /** Bytes of the optimizer's moments in the host's memory for one device. */
