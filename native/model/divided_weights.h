@@ -4,7 +4,7 @@
 // other is a layer. In the backward pass a unit's gradients are formed in a place of their own, summed over all ranks there, and
 // each rank adds its part of the sum to what it holds.
 //
-//   transfers    gather 0 | gather 1 |           gather 2 |           …     gather k + 1 begins when what unit k - 1 was for is done
+//   incoming     gather 0 | gather 1 |           gather 2 |           …     gather k + 1 begins when what unit k - 1 was for is done
 //   operations            | unit 0   | unit 1             | unit 2    …
 //
 // Bytes that a rank sends for a micro batch, with P ranks: (P - 1) / P of the weights' bytes for each time that a unit is gathered, twice, or three

@@ -85,14 +85,14 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     ["two rings of two", [0, 1, 2, 3], 2, { moments: "host" }, "early"],
     ["three, of which one has nothing to compute", [2, 0, 1], 1, { offload: { to: "host" }, dtype: "bf16" }, "late"],
   ])("divide the weights, and learn what they learn whole: %s", async (_, devices, ring, memory, transfers) => {
-    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "1" : "0");
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "011" : "000");
     const whole = await made(devices, ring, memory, 3);
     const parts = await made(devices, ring, memory, 3, "all");
     expect(apart(await steps(parts, 1, 2), await steps(whole, 1, 2))).toBeLessThan(memory.dtype ? 1e-3 : 1e-4);
     expect(await drift(parts, whole)).toBeLessThan(0.05);
     const bits = digest(await readAll(parts, "value"));
     await Promise.all([whole.close(), parts.close()]);
-    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "0" : "1");
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "000" : "011");
     const again = await made(devices, ring, memory, 3, "all");
     await steps(again, 1, 2);
     expect(digest(await readAll(again, "value"))).toBe(bits);
