@@ -197,9 +197,15 @@ inline Clock clock_of(const Stream &stream) {
   return clock;
 }
 
-// The work that is enqueued next is a copy between these, where there are two.
+// Why nothing that touches memory is enqueued on a stream now.
+inline cudaError_t refusal(const Stream *stream) {
+  if (stream->gpu != current) return cudaErrorInvalidResourceHandle;
+  return setting("CTX_SHIM_BROKEN", 99) == uint64_t(current) ? cudaErrorLaunchFailure : last_error;
+}
+
+// The work that is enqueued next is a copy between these, where there are two. What is refused touches nothing.
 inline bool ordered(Stream *stream, const void *to, const void *from, size_t bytes) {
-  if (!apart()) return true;
+  if (!apart() || refusal(stream) != cudaSuccess) return true;
   join(stream->clock, gpu().order.host);
   const auto touch = [&](const void *p, bool writes) { return gpu().order.touch(stream->number, stream->enqueued + 1, stream->clock, p, bytes, writes); };
   return (!from || touch(from, false)) && touch(to, true);
@@ -213,8 +219,7 @@ inline void enqueue(Stream *stream, std::function<void()> work) {
 }
 
 inline void enqueue_touching(Stream *stream, std::function<void()> work) {
-  if (stream->gpu != current) last_error = cudaErrorInvalidResourceHandle;
-  else if (setting("CTX_SHIM_BROKEN", 99) == uint64_t(current)) last_error = cudaErrorLaunchFailure;
+  last_error = refusal(stream);
   if (last_error != cudaSuccess) return;
   enqueue(stream, [stream, work = std::move(work)] {
     const Opened opened(stream->gpu);
