@@ -29,7 +29,7 @@ function faultOf(digits: string): string | undefined {
 const known = "known are K M B T (powers of 1000), Ki Mi Gi (powers of 1024), %, KiB … TB, ms s min h d";
 
 /** Units that a suffix in other letters may mean, those of tokens first: `k` is Ki or K, `KI` is Ki. */
-function unitsLike(suffix: string): string[] {
+export function unitsLike(suffix: string): string[] {
   const written = suffix.toLowerCase();
   const like = Object.keys(units).filter((unit) => unit.toLowerCase() === written);
   const binary = Object.keys(units).filter((unit) => unit.toLowerCase() === `${written}i`);
