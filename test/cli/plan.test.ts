@@ -174,6 +174,20 @@ describe("through the command line", () => {
     );
   });
 
+  test("--json of a faulty recipe holds its diagnostics as ctx check has them", () => {
+    writeFileSync(join(folder, "faulty.ctx"), RING.replace("steps = 30", "steps = 0"));
+    const { status, stdout, stderr } = ctx(["plan", "faulty.ctx", "--json"]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("CTX2104")]);
+    const checked = JSON.parse(ctx(["check", "faulty.ctx", "--json"]).stdout);
+    expect(checked.files[0].diagnostics.map(({ code }: { code: string }) => code)).toContain("CTX2104");
+    expect(JSON.parse(stdout)).toEqual({
+      error: { kind: "input", message: expect.stringMatching(/^faulty\.ctx has 1 error/), hint: expect.any(String) },
+      files: checked.files,
+    });
+    const run = ctx(["run", "faulty.ctx", "--json", "--out", join(folder, "run")]);
+    expect(JSON.parse(run.stdout).files).toEqual(checked.files);
+  });
+
   test.each([
     [["plan", "ring.ctx", "other.ctx"], /ctx plan takes one recipe/],
     [["plan", "--diff", "ring.ctx"], /--diff compares two files/],
