@@ -9,6 +9,7 @@ import type { NativeDescription } from "../runtime/engine/addon.ts";
 import { loadAddon } from "../runtime/engine/load.ts";
 import { bytes } from "../runtime/report/format.ts";
 import { Failure, messageOf } from "../runtime/run/failure.ts";
+import { hostMemory, type MemoryLimit, memoryLimit, WHOLE } from "../runtime/run/memory_limits.ts";
 import { calibrate } from "./calibrate.ts";
 import { calibrationFile, readCalibration } from "./calibration.ts";
 import { printJson } from "./outcome.ts";
@@ -106,7 +107,7 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
       name: "memory",
       ok: true,
       needed: false,
-      value: `${bytes(native?.memoryBytes ?? totalmem())}, ${bytes(freemem())} free`,
+      value: memoryValue(hostMemory(), totalmem(), memoryLimit()?.bytes ?? freemem()),
     },
     { name: "disk", ok: true, needed: false, value: disk() },
     tool("C++ compiler", process.env.CXX ?? "c++"),
@@ -119,6 +120,12 @@ function examine(native: NativeDescription | null, reason: string): Finding[] {
     },
   );
   return findings;
+}
+
+/** @param limit what plans for this machine go by. @param whole bytes of the machine. @param free of which this process can have so many more */
+export function memoryValue({ bytes: most, what }: MemoryLimit, whole: number, free: number): string {
+  const bound = what === WHOLE ? "" : ` is what ${what} allows of the machine's ${bytes(whole)}`;
+  return `${bytes(most)}${bound}, ${bytes(free)} free`;
 }
 
 /** What plans made here go by. */

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus } from "node:os";
 import type { CpuFacts, GpuFacts } from "../compiler/cost/hardware.ts";
 import { loadAddon } from "../runtime/engine/load.ts";
+import { hostMemory } from "../runtime/run/memory_limits.ts";
 import { readCalibration } from "./calibration.ts";
 
 /**
@@ -17,7 +18,7 @@ export function processorFacts(): CpuFacts {
   return {
     cores,
     ...instructionSet(cpuinfo()),
-    memoryBytes: totalmem(),
+    memoryBytes: hostMemory().bytes,
     ...(clock > 0 && { gigahertz: Number(clock.toFixed(1)) }),
     ...(measured && { measured: { peak: measured.peak, efficiency: measured.efficiency } }),
   };
@@ -28,7 +29,8 @@ export function gpuFacts(): GpuFacts | undefined {
   try {
     const { devices } = loadAddon().describe().cuda;
     const [first] = devices;
-    return first && { name: first.name, memoryBytes: first.memoryBytes, count: devices.length, hostBytes: totalmem() };
+    const { bytes: hostBytes } = hostMemory();
+    return first && { name: first.name, memoryBytes: first.memoryBytes, count: devices.length, hostBytes };
   } catch {
     return undefined; // recipes are compiled where nothing was built, too
   }

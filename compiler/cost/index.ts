@@ -33,6 +33,7 @@ export {
   offloadSeconds,
   type ScoredRows,
   savingSeconds,
+  scatterSeconds,
   scoringSeconds,
   stageSeconds,
   updateSeconds,

@@ -1,4 +1,4 @@
-import { countParameters, keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
+import { keyValueNumbers, linearParameters, type ModelShape } from "../model/index.ts";
 import type { PlanFlops, PlanHardware, PlanParallel, PlanTrain } from "../plan.ts";
 import { ringTraffic } from "../ring/index.ts";
 import { forwardFlops, rebuiltLayers } from "./flops.ts";
@@ -173,30 +173,49 @@ export function scoringSeconds(
 /** Tokens of one micro batch on a GPU: as many rows as keep it busy. */
 const BUSY = 32_768;
 
+/** Weights that devices divide, and what is computed with them. */
+export interface DividedWork {
+  /** Of the whole stage that one ring computes. */
+  readonly rows: number;
+  readonly length: number;
+  readonly ring: number;
+  readonly devices: number;
+  readonly checkpointEvery: number;
+  /** Numbers that learn; weights and sums of their gradients travel in fp32. */
+  readonly trained: number;
+  /** Bytes of the others. */
+  readonly frozen: number;
+}
+
 /**
- * Seconds that divided weights take to reach all devices: in bf16, forward and again backward, and as many gradients to go back, for
- * every micro batch. They travel while layers are computed, so a stage takes no longer unless they take longer than it.
- *
- * @param rows of the whole stage that one ring computes
+ * Seconds that divided weights take to reach all devices, forward and backward, and once more where segments of several layers are computed
+ * again, for every micro batch. They travel while the unit before is computed, so a stage takes no longer unless they take longer than it.
  */
-export function gatherSeconds(
-  shape: ModelShape,
-  { rows, length, ring, devices }: { rows: number; length: number; ring: number; devices: number },
-  hardware: Pick<PlanHardware, "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">,
-): number {
+export function gatherSeconds(work: DividedWork, hardware: Links): number {
+  const passes = work.checkpointEvery > 1 ? 3 : 2;
+  return travelSeconds(passes * (4 * work.trained + work.frozen), work, hardware);
+}
+
+/** Seconds that sums of divided gradients take on their way, for every micro batch: the next unit's backward pass begins after them. */
+export function scatterSeconds(work: DividedWork, hardware: Links): number {
+  return travelSeconds(4 * work.trained, work, hardware);
+}
+
+type Links = Pick<PlanHardware, "devices_per_host" | "link_bytes_per_second" | "network_bytes_per_second">;
+
+function travelSeconds(bytes: number, { rows, length, ring, devices }: DividedWork, hardware: Links): number {
   const together = Math.max(1, Math.floor((BUSY * ring) / length));
   const batches = Math.ceil(rows / together);
-  const bytes = 3 * 2 * countParameters(shape) * (1 - 1 / devices);
   const within = devices <= hardware.devices_per_host;
   const link = within
     ? hardware.link_bytes_per_second
     : Math.min(hardware.link_bytes_per_second, hardware.network_bytes_per_second);
-  return (batches * bytes) / link;
+  return (batches * bytes * (1 - 1 / devices)) / link;
 }
 
 /**
  * Bytes per second that layer inputs move at, assumed: of a CPU's disk what an ordinary NVMe drive sustains, of each GPU
- * what PCIe 4.0 x16 brings to the host and back: about 80% of the 31.5 GB/s that its data rate allows one direction.
+ * what PCIe 4.0 x16 brings each way: about 80% of the 31.5 GB/s that its data rate allows one direction, in both at once.
  */
 const OFFLOAD_RATE = { cpu: DISK_RATE, cuda: 25e9 } as const;
 
@@ -211,12 +230,12 @@ export function offloadSeconds(bytes: number, kind: PlanHardware["kind"], device
   return (2 * bytes) / (OFFLOAD_RATE[kind] * (kind === "cpu" ? 1 : devices));
 }
 
-/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and take back: two of fp32 each way. */
-const PASSING_BYTES = 16;
+/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and as many that they take back: two of fp32. */
+const PASSING_BYTES = 8;
 
 /**
  * Seconds that moments in the host's memory take to pass a GPU at its optimizer steps. Nothing hides them: an update begins when the norm
- * of all gradients is known. In and out go one after the other (native/optim/host_moments.h).
+ * of all gradients is known. They leave while the next ones come, as PCIe carries both directions at once (native/optim/host_moments.h).
  *
  * @param parameters whose moments one device keeps
  */
@@ -225,11 +244,12 @@ export function momentSeconds(parameters: number, steps: number): number {
 }
 
 /**
- * Seconds that gradients in the host's memory take on their way: to the host and back for each row, and to the device twice at a step, for
- * the norm and for the update. As if nothing were computed meanwhile and every row were a micro batch of its own: an upper bound.
+ * Seconds that gradients in the host's memory take on their way: to the host and back for each row, one layer's out while another's come, and to
+ * the device twice at a step, for the norm and for the update. As if nothing were computed meanwhile and every row were a micro batch of its own: an
+ * upper bound.
  *
  * @param bytes of gradients that wait
  */
 export function gradientSeconds(bytes: number, { rows, steps }: { rows: number; steps: number }): number {
-  return (2 * bytes * (rows + steps)) / OFFLOAD_RATE.cuda;
+  return (bytes * (rows + 2 * steps)) / OFFLOAD_RATE.cuda;
 }

@@ -122,7 +122,7 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
       devices,
       ring: choice.ring,
       layout,
-      ...(ground.shard && ground.hardware.kind === "cuda" && { shard: "all" as const }),
+      ...(ground.shard && { shard: "all" as const }),
       data_parallel: groups,
       micro_batch: choice.microBatch,
       accumulation: Math.max(1, Math.ceil(ground.sequences / groups / choice.microBatch)),
@@ -237,14 +237,14 @@ function refuseIdleOffload(memory: Reader, choice: Choice, { hardware, model }: 
   }
 }
 
-/** Of a CPU nothing is divided but moments, and one device has nobody to divide with. */
+/** On a CPU it is for processes, of which the recipe says nothing, and one device has nobody to divide with. */
 function noteIdleShard(parallel: Reader, { shard, hardware }: LayoutGround, devices: number): void {
   const at = parallel.exact("shard");
   if (!at || !shard) return;
   const { idle, report } = parallel.lowering;
   if (hardware.kind === "cpu") {
-    const hint = "ranks of one process share its memory; processes over MPI divide moments alone";
-    report.add("CTX7010", at, { name: "shard = all", hint });
+    const hint = "its ranks share its memory; processes of --nproc or mpirun do divide weights, gradients and moments";
+    report.add("CTX7010", at, { name: "in one process shard = all", hint });
   } else idle.note("shard", at, devices === 1 ? "one device holds everything" : undefined);
 }
 

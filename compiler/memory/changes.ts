@@ -37,7 +37,7 @@ const lists: { readonly [field in Field]: keyof LayoutSpace } = {
 
 /**
  * The cheapest change that makes a stage fit, in words. First what leaves the result as it is: the fewest properties, and
- * of equally few those that cost the least time. Then, one at a time and from mild to harsh: bf16, more GPUs, an adapter
+ * of equally few those that cost the least time. Then, one at a time and from mild to harsh: divided weights, bf16, more GPUs, an adapter
  * instead of all weights, shorter rows.
  *
  * @param written properties that the recipe sets; the others were free, and the search has been through them
@@ -112,12 +112,11 @@ function otherChange(needs: StageNeeds, stage: PlanStage): Change {
   const { train, hardware } = needs;
   const { devices, layout } = stage.parallel;
   const holds = (other: StageNeeds, on = devices) => searchLayout(other, freeSpace(other, on, layout)).fits;
+  if (hardware.kind === "cuda" && devices > 1 && !needs.shard && holds({ ...needs, shard: true })) {
+    return { words: "parallel { shard = all } fits: devices divide weights and gradients too", add: "shard = all" };
+  }
   if (train.dtype === "f32" && holds({ ...needs, train: { ...train, dtype: "bf16" } })) {
     return { words: "train { dtype = bf16 } halves the activations, and fits" };
-  }
-  if (hardware.kind === "cuda" && devices > 1 && !needs.shard && holds({ ...needs, shard: true })) {
-    const words = "parallel { shard = all } fits, for planning only: no engine here divides weights and gradients";
-    return { words, add: "shard = all" };
   }
   for (let more = 2 * devices; hardware.kind === "cuda" && more <= 1024; more *= 2) {
     if (holds(needs, more)) return { words: `parallel { devices = ${more} } fits: a row is cut over more of them` };

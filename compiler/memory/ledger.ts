@@ -6,8 +6,10 @@ import type { PlanLedger } from "../plan.ts";
  * test holds the two against each other. Tokens n are those of one ring rank. Activations are fp32 or bf16, as `dtype`
  * says; all other numbers are fp32 or int32 (4 bytes), but for frozen matrices beside bf16.
  *
- *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains are bf16
- *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places
+ *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains are bf16. Where ranks divide them, one's part and
+ *                room for a layer and the largest unit: a layer or an embedding
+ *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places;
+ *                where ranks divide them, one's part and the largest unit
  *   optimizer    AdamW's two moments of the trained parameters, or what they pass through from the host's memory
  *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
  *   checkpoints  inputs of every n-th layer
@@ -50,7 +52,7 @@ export interface LedgerOptions {
   ranksHere?: number;
   /** Processes that the moments are divided over (native/model/engine_processes.cc). Default: 1. */
   shares?: number;
-  /** They divide weights and gradients too; no engine here does, this is for plans. Default: false. */
+  /** They divide weights and gradients too (native/model/divided_weights.h). Default: false. */
   sharded?: boolean;
 }
 
@@ -67,12 +69,12 @@ const activationRegions =
   (...regions: number[]) =>
     bytes(...regions.map((numbers) => (dtype === "bf16" ? Math.ceil(numbers / 2) : numbers)));
 
-/** Numbers of a moment that come from the host's memory at once: a sixteenth of them, at most so many; there are places for two such pieces. */
+/** Moments in the host's memory pass the device through room for twice a sixteenth of their numbers, at most twice so many. */
 const MOMENTS_AT_ONCE = 2 ** 22;
 
 /** Bytes by term; `total` is what the engine allocates. */
 export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLedger {
-  const { train, ring, lossChunk, ranksHere = ring, shares = 1 } = options;
+  const { ring, lossChunk, ranksHere = ring, shares = 1 } = options;
   const { vocab_size: vocab, hidden_size: hidden } = model;
   const { adapterWidth } = parameterNumbers(model, options);
   const n = ranksTokens(options);
@@ -80,10 +82,10 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const gradients = 4 * shares * moment - waitingGradients(model, options).freed;
   const window = Math.min(MOMENTS_AT_ONCE, aligned(Math.ceil(moment / 16)));
   const { activations, checkpoints } = activationBytes(model, options, n);
-  const parts = options.sharded ? shardedParts(model, options, shares) : null;
+  const parts = options.sharded ? dividedNumbers(model, options, shares) : null;
   const terms = {
-    weights: parts?.weights ?? weightBytes(model, options),
-    gradients: parts ? (train ? parts.gradients : 0) : ranksHere * gradients,
+    weights: parts ? parts.weights / shares + parts.layer + parts.largest : weightBytes(model, options),
+    gradients: parts ? 4 * (parts.trained / shares + parts.largestTrained) : ranksHere * gradients,
     optimizer: 2 * 4 * (options.hostMoments ? 2 * window : moment),
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
@@ -104,6 +106,7 @@ function weightBytes(model: ModelShape, options: LedgerOptions): number {
 /** Numbers of each moment on one of so many devices that divide them: shares are equal, and whole regions. */
 function momentNumbers(model: ModelShape, options: LedgerOptions): number {
   const { train, shares = 1 } = options;
+  if (train && options.sharded) return dividedNumbers(model, options, shares).trained / shares;
   return train ? 16 * Math.ceil(parameterNumbers(model, options).trained / (16 * shares)) : 0;
 }
 
@@ -126,21 +129,24 @@ export function hostGradientBytes(model: ModelShape, options: LedgerOptions): nu
 }
 
 /**
- * Bytes of weights and gradients on one of so many devices that divide them (ZeRO-3, 1910.02054, section 5.3): its share; of weights
- * also the layer at work and the one that arrives, of gradients the layer's before its sum is sent off. The largest that travels whole
- * is a layer, or an embedding.
+ * Bytes of weights that so many devices divide (ZeRO-3, 1910.02054, section 5.3) and numbers of their gradients, with what fills each unit's up to
+ * equal parts; of the largest unit, and of the largest layer. What travels whole is the embedding, a layer, or the final norm with the output
+ * layer.
  */
-function shardedParts(model: ModelShape, options: LedgerOptions, shares: number) {
-  const { weights, trained } = parameterNumbers(model, options);
-  const { vocab_size, hidden_size, layers, tie_word_embeddings } = model;
-  const embedding = vocab_size * hidden_size;
-  const layer = Math.ceil((weights - embedding * (tie_word_embeddings ? 1 : 2)) / layers);
-  const whole = Math.max(layer, embedding);
-  const share = (numbers: number) => bytes(Math.ceil(numbers / shares));
-  return {
-    weights: share(weights) + 2 * bytes(whole),
-    gradients: share(trained) + bytes(Math.min(whole, trained)),
-  };
+function dividedNumbers(model: ModelShape, options: LedgerOptions, shares: number) {
+  const whole = 16 * shares;
+  const padded = (numbers: number) => whole * Math.ceil(numbers / whole);
+  const sum = { weights: 0, largest: 0, layer: 0, trained: 0, largestTrained: 0 };
+  for (const [index, unit] of parameterNumbers(model, options).units.entries()) {
+    const trained = padded(unit.trained);
+    const all = 4 * (trained + padded(unit.frozen[options.dtype ?? "f32"] / 4));
+    sum.weights += all;
+    sum.trained += trained;
+    sum.largest = Math.max(sum.largest, all);
+    if (index > 0 && index <= model.layers) sum.layer = Math.max(sum.layer, all);
+    sum.largestTrained = Math.max(sum.largestTrained, trained);
+  }
+  return sum;
 }
 
 /** Numbers that learn, adapters among them, with what fills their regions up. */
@@ -244,6 +250,8 @@ interface ParameterNumbers {
   /** Trained ones of one layer, without adapters. */
   layer: number;
   adapterWidth: number;
+  /** The embedding, each layer with its adapters, the final norm with the output layer: numbers that are trained, bytes of the others by activations. */
+  units: { trained: number; frozen: { f32: number; bf16: number } }[];
 }
 
 /** Of each model the last answer: a search for a layout asks hundreds of times about the same parameters. */
@@ -274,23 +282,48 @@ function countNumbers(model: ModelShape, { lora, alsoTrain = [] }: Learning): Pa
   const beside = { training: 0, scoring: 0 };
   const layers: number[] = [];
   const learns = (name: string) => !lora || alsoTrain.some((pattern) => name.includes(pattern));
+  const units = Array.from({ length: model.layers + 2 }, () => ({ trained: 0, frozen: { f32: 0, bf16: 0 } }));
+  /** Those that lie without a gap: one that is trained takes the others with it to where the trained ones of a unit are. */
+  let run = { unit: units[0]!, numbers: 0, learns: false, matrix: false };
+  const endRun = () => {
+    const { unit, numbers, matrix } = run;
+    if (run.learns) {
+      unit.trained = aligned(unit.trained) + numbers;
+      return;
+    }
+    unit.frozen.f32 = wholeRegions(unit.frozen.f32) + 4 * numbers;
+    unit.frozen.bf16 = wholeRegions(unit.frozen.bf16) + (matrix ? 2 : 4) * numbers;
+  };
   const adapterWidth = visitParameters(model, lora, ({ name, numbers, joined, adapter, product }) => {
     if (!joined) {
       weights = aligned(weights);
       trained = aligned(trained);
       beside.training = wholeRegions(beside.training);
       beside.scoring = wholeRegions(beside.scoring);
+      endRun();
+      run = { unit: units[unitOf(name, model)]!, numbers: 0, learns: false, matrix: product !== undefined };
     }
     if (name.endsWith(".q_proj.weight")) layers.push(trained);
     weights += numbers;
+    run.numbers += numbers;
     beside.training += (product && !product.some(learns) ? 2 : 4) * numbers;
     beside.scoring += (product ? 2 : 4) * numbers;
-    if (adapter || learns(name)) trained += numbers;
+    if (!adapter && !learns(name)) return;
+    trained += numbers;
+    run.learns = true;
   });
+  endRun();
   const layer = (layers[1] ?? 0) - (layers[0] ?? 0);
   beside.training = wholeRegions(beside.training);
   beside.scoring = wholeRegions(beside.scoring);
-  return { weights: aligned(weights), trained: aligned(trained), beside, layer, adapterWidth };
+  return { weights: aligned(weights), trained: aligned(trained), beside, layer, adapterWidth, units };
+}
+
+/** Which unit of divided weights a parameter comes with. */
+function unitOf(name: string, { layers }: ModelShape): number {
+  if (name.startsWith("model.embed_tokens.")) return 0;
+  const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
+  return layer === undefined ? layers + 1 : Number(layer) + 1;
 }
 
 /** Visits all parameters in their order in the arena. Returns the widest x Aᵀ. */

@@ -10,6 +10,7 @@ import {
   offloadSeconds,
   type StageWork,
   savingSeconds,
+  scatterSeconds,
   stageFlops,
   stageSeconds,
   updateSeconds,
@@ -206,7 +207,16 @@ function timeOf(
       : 0;
   const moving = updating + passing + waiting + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
-  const working = Math.max(alone, shard ? gatherSeconds(model, { rows, length, ring, devices }, hardware) : 0);
+  const divided =
+    shard && hardware.kind === "cuda"
+      ? {
+          ...{ rows, length, ring, devices, checkpointEvery, trained: trainedBy(model, train, devices) },
+          frozen: train.lora ? (train.dtype === "bf16" ? 2 : 4) * model.parameters : 0,
+        }
+      : null;
+  const working = divided
+    ? Math.max(alone, gatherSeconds(divided, hardware)) + scatterSeconds(divided, hardware)
+    : alone;
   const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
   const outside = stageOffload(aRow(needs, way), "cuda") * ring;

@@ -75,7 +75,7 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
 /**
  * Bytes on one device by term. The ranks of a ring on a CPU live in one process, which is the device; on GPUs each device
  * holds the weights, its own of what the ranks hold each, and an equal share of the moments (ZeRO-1), as processes over
- * MPI do; where the stage divides weights and gradients, its share of these. null: no engine computes the family, and what one would keep is not known.
+ * MPI do; where the stage divides weights and gradients too, its share of these and a unit at a time. null: no engine computes the family, and what one would keep is not known.
  *
  * @param devices that train together, whatever rings they form
  */
@@ -87,7 +87,9 @@ export function stageLedger(stage: StageMemory, kind: PlanHardware["kind"], devi
 /** The stage as one of its devices takes it. */
 function optionsOn(stage: StageMemory, kind: PlanHardware["kind"], devices: number): LedgerOptions {
   const options = ledgerOptions(stage);
-  return kind === "cuda" ? { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true } : options;
+  return kind === "cuda"
+    ? { ...options, ranksHere: 1, shares: devices, sharded: stage.shard === true && devices > 1 }
+    : options;
 }
 
 /** Bytes of the optimizer's moments in the host's memory for one device. */

@@ -1256,7 +1256,7 @@ export const language: LanguageDefinition = {
         },
         "shard": {
           "name": "shard",
-          "doc": "What GPUs divide among them of weights, gradients and moments. For plans: on a CPU nothing else is divided than moments.",
+          "doc": "What devices divide among them of weights, gradients and moments. On a CPU these are the processes of `--nproc` or mpirun.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

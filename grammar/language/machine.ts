@@ -34,7 +34,7 @@ export interface Parallel extends Block {
    */
   layout?: "zigzag" | "contiguous";
   /**
-   * What GPUs divide among them of weights, gradients and moments. For plans: on a CPU nothing else is divided than moments.
+   * What devices divide among them of weights, gradients and moments. On a CPU these are the processes of `--nproc` or mpirun.
    *
    * @default moments
    * @choice moments: each device holds all weights and gradients, and its share of the optimizer's moments (ZeRO-1)

@@ -52,16 +52,7 @@ int cores() {
   return std::max(1, (int)std::thread::hardware_concurrency());
 }
 
-// Physical memory, or the container's limit where that is smaller.
-double memory_bytes() {
-  double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
-  for (const char *path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    double limit = 0;
-    if (file >> limit && limit > 0) bytes = std::min(bytes, limit);
-  }
-  return bytes;
-}
+double memory_bytes() { return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE); }
 
 } // namespace
 
@@ -149,6 +140,8 @@ Napi::Value cuda_words(Napi::Env env, const char *function) {
 } // namespace
 
 Napi::Value cuda_products(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_products"); }
+
+Napi::Value cuda_attention(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_attention_calls"); }
 
 Napi::Value cuda_ways(const Napi::CallbackInfo &info) { return cuda_words(info.Env(), "ctx_cuda_ways"); }
 

@@ -1,5 +1,5 @@
 // describe.h: what this machine offers (NativeDescription of runtime/engine/addon.ts).
-// defines: describe, cpu_peak, cuda_free_memory, cuda_products, cuda_ways, cuda_peers, startable_threads
+// defines: describe, cpu_peak, cuda_free_memory, cuda_products, cuda_attention, cuda_ways, cuda_peers, startable_threads
 #pragma once
 #include <napi.h>
 
@@ -15,6 +15,8 @@ Napi::Value cuda_free_memory(const Napi::CallbackInfo &info);
 
 // What computes matrix products on the GPU, in words; empty without a CUDA backend. Opens cuBLASLt.
 Napi::Value cuda_products(const Napi::CallbackInfo &info);
+// Which kernels have computed attention on the GPU so far, and how often, in words; empty without a CUDA backend.
+Napi::Value cuda_attention(const Napi::CallbackInfo &info);
 Napi::Value cuda_ways(const Napi::CallbackInfo &info);
 // What carries transfers between GPUs of several processes, or why nothing does; empty without a CUDA backend. Opens NCCL.
 Napi::Value cuda_peers(const Napi::CallbackInfo &info);

@@ -111,6 +111,11 @@ EngineOptions parse_engine_options(Napi::Value value) {
   }
   e.threads = o.small("threads");
   e.ring = o.small("ring");
+  if (o.has("shard")) {
+    const std::string shard = o.string("shard");
+    if (shard != "moments" && shard != "all") type_error(value.Env(), o.at("shard") + " is \"" + shard + "\", expected moments or all");
+    e.divide = shard == "all";
+  }
   if (o.has("processes") && o.boolean("processes")) {
     e.processes = joined_processes();
     if (!e.processes) type_error(value.Env(), "createEngine: options.processes is true, but this process has joined no job (joinRanks)");

@@ -14,6 +14,7 @@ static Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("cudaWays", Napi::Function::New(env, ctx::cuda_ways, "cudaWays"));
   exports.Set("cudaPeers", Napi::Function::New(env, ctx::cuda_peers, "cudaPeers"));
   exports.Set("cudaProducts", Napi::Function::New(env, ctx::cuda_products, "cudaProducts"));
+  exports.Set("cudaAttention", Napi::Function::New(env, ctx::cuda_attention, "cudaAttention"));
   exports.Set("startableThreads", Napi::Function::New(env, ctx::startable_threads, "startableThreads"));
   exports.Set("createEngine", Napi::Function::New(env, ctx::EngineObject::create, "createEngine"));
   return exports;

@@ -141,6 +141,8 @@ ctx_status record(ctx_device *, ctx_queue, ctx_event *) { return CTX_OK; }
 
 ctx_status wait(ctx_device *, ctx_queue, ctx_event *) { return CTX_OK; }
 
+ctx_status await_event(ctx_event *, char *, size_t) { return CTX_OK; }
+
 } // namespace ctx_cpu
 
 ctx_status ctx_device::reserve(size_t shared_floats, size_t floats_per_thread) {

@@ -1,10 +1,13 @@
 // attention.cu: the attention operations of the table: arguments are checked, a kernel is chosen.
 #include "attention.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <string>
 
 #include "attention_sm80.h"
 #include "elements.cuh"
@@ -82,6 +85,10 @@ Kernels kernels_for(const ctx_device *device, const ctx_attention_grad &g) {
 constexpr decltype(&plain_forward) FORWARD[] = {hopper_forward, hopper_forward, ampere_forward, plain_forward};
 constexpr decltype(&plain_backward) BACKWARD[] = {hopper_backward, hopper_backward_apart, ampere_backward, plain_backward};
 
+// How many calls each of them has taken in this process, forward and backward.
+std::atomic<int64_t> taken[2][std::size(NAMES)];
+int take(bool backward, Kernels k) { return taken[backward][int(k)]++, int(k); }
+
 } // namespace
 
 bool hopper_can(const ctx_device *device, const ctx_attention &a) {
@@ -96,7 +103,7 @@ ctx_status attention_forward(ctx_device *device, const ctx_attention *call) {
   CTX_TRY(check_activation(device, "attention_forward: o", a.o, a.q.rows, int64_t(a.heads) * a.head_dim));
   if (a.merge && a.o.dtype != CTX_F32)
     return fail(device, CTX_ERR_ARGUMENT, "attention_forward: a merge carries o from block to block, which must be fp32 then, got dtype %d", a.o.dtype);
-  CTX_TRY(FORWARD[int(kernels_for(device, a))](device, a));
+  CTX_TRY(FORWARD[take(false, kernels_for(device, a))](device, a));
   return finish(device, "attention_forward");
 }
 
@@ -126,7 +133,7 @@ ctx_status attention_backward(ctx_device *device, const ctx_attention_grad *call
   CTX_TRY(check_f32(device, "attention_backward: dk", call->dk));
   CTX_TRY(check_f32(device, "attention_backward: dv", call->dv));
   if (!call->delta && a.q.rows > 0) return fail(device, CTX_ERR_ARGUMENT, "attention_backward: delta is missing");
-  CTX_TRY(BACKWARD[int(kernels_for(device, *call))](device, *call));
+  CTX_TRY(BACKWARD[take(true, kernels_for(device, *call))](device, *call));
   return finish(device, "attention_backward");
 }
 
@@ -151,4 +158,17 @@ extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_code(ctx_
 // Which kernels take this call: sm90, sm90-apart, sm80 or plain. With `backward`, of the gradients. Beside the table, for whoever measures.
 extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_attention(const ctx_device *device, const ctx_attention *forward, const ctx_attention_grad *backward) {
   return ctx_cuda::NAMES[int(backward ? ctx_cuda::kernels_for(device, *backward) : ctx_cuda::kernels_for(device, *forward))];
+}
+
+// Which kernels have computed attention in this process: "forward sm90 24, plain 6; backward sm90 12". Beside the table, as well.
+extern "C" __attribute__((visibility("default"))) const char *ctx_cuda_attention_calls() {
+  thread_local std::string words;
+  words.clear();
+  for (int backward = 0; backward < 2; backward++) {
+    std::string kernels;
+    for (size_t k = 0; k < std::size(ctx_cuda::NAMES); k++)
+      if (const int64_t count = ctx_cuda::taken[backward][k]) kernels += (kernels.empty() ? "" : ", ") + std::string(ctx_cuda::NAMES[k]) + " " + std::to_string(count);
+    words += (backward ? "; backward " : "forward ") + (kernels.empty() ? "none" : kernels);
+  }
+  return words.c_str();
 }

@@ -244,7 +244,7 @@ __global__ void __launch_bounds__(THREADS, 1) dq_kernel(const CTX_GRID_CONSTANT 
 template <int D> ctx_status run(ctx_device *device, const ctx_attention_grad &g) {
   const ctx_attention &a = g.fwd;
   const int group = a.heads / a.kv_heads, key_blocks = tile_count(int(a.k.rows), OWN), query_blocks = tile_count(int(a.q.rows), OWN);
-  BackwardCall call{Visibility(a), group, key_blocks, a.scale, a.lse, g.delta};
+  BackwardCall call{Visibility(a), group, a.kv_heads, key_blocks, a.scale, a.lse, g.delta};
   ctx_mat d_o;
   void *unused;
   CTX_TRY(readable(device, g.d_o, 0, &d_o, &unused));

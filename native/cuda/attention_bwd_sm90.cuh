@@ -16,7 +16,7 @@ static_assert(LOADING + WARPGROUPS * COMPUTING <= (WARPGROUPS + 1) * (65536 / TH
 
 struct BackwardCall {
   Visibility sees;
-  int group, blocks; // group: query heads of a key-value head; blocks: of a head
+  int group, kv_heads, blocks; // group: query heads of a key-value head; blocks: of a head
   float scale;
   const float *lse, *delta;
 };

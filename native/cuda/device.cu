@@ -98,8 +98,8 @@ ctx_status create(int32_t index, int32_t threads, ctx_device **out) {
   if (!device) return fail(nullptr, CTX_ERR_MEMORY, "create: out of memory");
   device->index = index;
   cudaError_t error = cudaSetDevice(index);
-  if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
-  if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&device->transfers, cudaStreamNonBlocking);
+  for (cudaStream_t *const stream : {&device->stream, &device->incoming, &device->outgoing})
+    if (error == cudaSuccess) error = cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
   if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
   int major = 0, minor = 0;
   if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
@@ -116,12 +116,12 @@ ctx_status create(int32_t index, int32_t threads, ctx_device **out) {
 void destroy(ctx_device *device) {
   if (!device) return;
   cudaSetDevice(device->index);
-  for (const cudaStream_t stream : {device->stream, device->transfers})
+  for (const cudaStream_t stream : {device->stream, device->incoming, device->outgoing})
     if (stream) cudaStreamSynchronize(stream);
   release_products(device->products);
   cudaFree(device->wrong);
   cudaFree(device->scratch);
-  for (const cudaStream_t stream : {device->stream, device->transfers})
+  for (const cudaStream_t stream : {device->stream, device->incoming, device->outgoing})
     if (stream) cudaStreamDestroy(stream);
   delete device;
 }
@@ -163,8 +163,7 @@ ctx_status download(ctx_device *device, void *to, const void *from, size_t bytes
 }
 
 ctx_status synchronize(ctx_device *device) {
-  CTX_CUDA(device, "synchronize", cudaStreamSynchronize(device->stream));
-  CTX_CUDA(device, "synchronize", cudaStreamSynchronize(device->transfers));
+  for (const cudaStream_t stream : {device->stream, device->incoming, device->outgoing}) CTX_CUDA(device, "synchronize", cudaStreamSynchronize(stream));
   return CTX_OK;
 }
 
@@ -185,21 +184,21 @@ void release_host(ctx_device *device, void *p, size_t) {
 
 ctx_status transfer(ctx_device *device, void *to, const void *from, size_t bytes, ctx_direction direction) {
   constexpr cudaMemcpyKind kinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice};
-  if (bytes) CTX_CUDA(device, "transfer", cudaMemcpyAsync(to, from, bytes, kinds[direction], device->transfers));
+  if (bytes) CTX_CUDA(device, "transfer", cudaMemcpyAsync(to, from, bytes, kinds[direction], direction == CTX_TO_HOST ? device->outgoing : device->incoming));
   return CTX_OK;
 }
 
 ctx_status transfer_from(ctx_device *device, void *to, ctx_device *owner, const void *from, size_t bytes) {
   if (device->index == owner->index) return transfer(device, to, from, bytes, CTX_ON_DEVICE);
   open_way(device->index, owner->index);
-  if (bytes) CTX_CUDA(device, "transfer_from", cudaMemcpyPeerAsync(to, device->index, from, owner->index, bytes, device->transfers));
+  if (bytes) CTX_CUDA(device, "transfer_from", cudaMemcpyPeerAsync(to, device->index, from, owner->index, bytes, device->incoming));
   return CTX_OK;
 }
 
 ctx_status create_event(ctx_device *device, ctx_event **out) {
   *out = nullptr;
   cudaEvent_t event = nullptr;
-  CTX_CUDA(device, "create_event", cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  CTX_CUDA(device, "create_event", cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
   *out = reinterpret_cast<ctx_event *>(event);
   return CTX_OK;
 }
@@ -209,13 +208,20 @@ void destroy_event(ctx_event *event) {
 }
 
 ctx_status record(ctx_device *device, ctx_queue queue, ctx_event *event) {
-  CTX_CUDA(device, "record", cudaEventRecord(reinterpret_cast<cudaEvent_t>(event), queue == CTX_TRANSFERS ? device->transfers : device->stream));
+  CTX_CUDA(device, "record", cudaEventRecord(reinterpret_cast<cudaEvent_t>(event), device->queue(queue)));
   return CTX_OK;
 }
 
 ctx_status wait(ctx_device *device, ctx_queue queue, ctx_event *event) {
-  CTX_CUDA(device, "wait", cudaStreamWaitEvent(queue == CTX_TRANSFERS ? device->transfers : device->stream, reinterpret_cast<cudaEvent_t>(event), 0));
+  CTX_CUDA(device, "wait", cudaStreamWaitEvent(device->queue(queue), reinterpret_cast<cudaEvent_t>(event), 0));
   return CTX_OK;
+}
+
+ctx_status await_event(ctx_event *event, char *why, size_t room) {
+  const cudaError_t error = cudaEventSynchronize(reinterpret_cast<cudaEvent_t>(event));
+  if (error == cudaSuccess) return CTX_OK;
+  std::snprintf(why, room, "%s", cudaGetErrorString(error));
+  return CTX_ERR_DEVICE;
 }
 
 } // namespace ctx_cuda

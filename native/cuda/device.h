@@ -1,4 +1,4 @@
-// device.h: what a ctx_device is on a GPU: a stream with its scratch, another for transfers; and the helpers that every operation uses.
+// device.h: what a ctx_device is on a GPU: a stream with its scratch, two for transfers; and the helpers that every operation uses.
 //
 // Operations only enqueue; `synchronize`, `download` and the few that return a number wait. Each operation asks afterwards whether its
 // launch was accepted, so an error is told at the operation, or, if the GPU meets it later, at the next one that waits.
@@ -21,7 +21,7 @@ struct Products; // gemm_lt.h
 struct ctx_device {
   int32_t index = 0; // of its GPU
   cudaStream_t stream = nullptr;
-  cudaStream_t transfers = nullptr; // runs beside it
+  cudaStream_t incoming = nullptr, outgoing = nullptr; // transfers, beside it and each other
   void *scratch = nullptr; // grows; contents are not kept
   std::atomic<size_t> scratch_bytes{0}; // read from any thread
   int32_t *wrong = nullptr; // on the device: lowest index that a check found wrong (see checks.cuh)
@@ -30,6 +30,7 @@ struct ctx_device {
   int32_t sm = 0; // compute capability times ten
   char error[512] = "";
 
+  cudaStream_t queue(ctx_queue which) const { return which == CTX_OPERATIONS ? stream : which == CTX_INCOMING ? incoming : outgoing; }
   bool cancelled() const { return cancel && *cancel != 0; }
 
   // Scratch of at least so many bytes. Work that uses the old one may still be in flight: growing waits for it.

@@ -57,8 +57,9 @@ namespace {
 
 int type_of(const ctx_mat &x) { return x.dtype == CTX_F32 ? LT_R_32F : LT_R_16BF; }
 
-// The power of two, up to 256, that divides the address.
-uint32_t alignment(const void *p) { return uint32_t(std::min<uintptr_t>(256, reinterpret_cast<uintptr_t>(p) & -reinterpret_cast<uintptr_t>(p))); }
+// The power of two, up to 64, that divides the address. An arena places its matrices at multiples of 64, and which of them come to lie at more depends on
+// what else is in it: were that told, the library might choose another algorithm, and a plan that keeps something in the host's memory other bits.
+uint32_t alignment(const void *p) { return uint32_t(std::min<uintptr_t>(64, reinterpret_cast<uintptr_t>(p) & -reinterpret_cast<uintptr_t>(p))); }
 
 ctx_status failed(ctx_device *device, const char *call, LtStatus status, const ctx_mat &a, const ctx_mat &b, const ctx_mat &c) {
   const char *name = lt_library().status_name(status);

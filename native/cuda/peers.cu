@@ -71,8 +71,8 @@ ctx_status pass_on(ctx_device *device, ctx_peers *peers, const void *send, void 
   const int next = (peers->rank + 1) % peers->size, before = (peers->rank + peers->size - 1) % peers->size;
   NcclResult result = nccl.group_start();
   if (result == NCCL_SUCCESS) {
-    result = nccl.send(send, bytes, NCCL_INT8, next, comm, device->transfers);
-    if (result == NCCL_SUCCESS) result = nccl.receive(receive, bytes, NCCL_INT8, before, comm, device->transfers);
+    result = nccl.send(send, bytes, NCCL_INT8, next, comm, device->incoming);
+    if (result == NCCL_SUCCESS) result = nccl.receive(receive, bytes, NCCL_INT8, before, comm, device->incoming);
     const NcclResult ended = nccl.group_end(); // what was begun must end
     if (result == NCCL_SUCCESS) result = ended;
   }

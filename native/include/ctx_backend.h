@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define CTX_BACKEND_VERSION 5
+#define CTX_BACKEND_VERSION 6
 
 typedef enum {
   CTX_OK = 0,
@@ -36,13 +36,13 @@ typedef enum {
 
 typedef enum { CTX_F32 = 0, CTX_BF16 = 1, CTX_F16 = 2 } ctx_dtype;
 
-typedef struct ctx_device ctx_device; // a queue of operations and one of transfers: a thread pool, or two CUDA streams
+typedef struct ctx_device ctx_device; // a queue of operations and two of transfers: a thread pool, or three CUDA streams
 typedef struct ctx_event ctx_event;   // a point in one of them
 typedef struct ctx_peers ctx_peers;   // a device's end of a ring of devices that are other processes'
 
 #define CTX_PEERS_ID 128 // bytes by which such a ring finds together
 
-typedef enum { CTX_OPERATIONS = 0, CTX_TRANSFERS = 1 } ctx_queue;
+typedef enum { CTX_OPERATIONS = 0, CTX_INCOMING = 1, CTX_OUTGOING = 2 } ctx_queue; // of transfers: into the device's memory; into the host's
 typedef enum { CTX_TO_DEVICE = 0, CTX_TO_HOST = 1, CTX_ON_DEVICE = 2 } ctx_direction;
 
 // A device with memory of its own, as `ctx doctor` tells it.
@@ -117,16 +117,20 @@ typedef struct {
   void (*release)(ctx_device *, void *, size_t bytes);
   ctx_status (*upload)(ctx_device *, void *device, const void *host, size_t bytes);
   ctx_status (*download)(ctx_device *, void *host, const void *device, size_t bytes);
-  ctx_status (*synchronize)(ctx_device *); // both queues are empty
+  ctx_status (*synchronize)(ctx_device *); // all queues are empty
   int64_t (*scratch)(ctx_device *); // bytes that the operations keep for themselves, beside alloc; from any thread. NULL: not counted
 
   // ---- transfers beside the operations ----
-  // A device has two queues, each in order, and nothing else is: what one must not do before the other has come so far is told by events.
+  // A device has three queues: of operations, of what comes into its memory, from the host's or another device's, and of what goes out to the
+  // host's. A bus carries both directions at once, so that a piece may leave while the next one comes. Each queue is in order, and nothing else is:
+  //   * Where two queues touch the same bytes, of the device or of the host, and one of them writes, the later one waits for an event that the
+  //     earlier one recorded. That holds for a place that is left before something else comes there, and for bytes that come back.
+  //   * What two transfers of one direction do needs no event between them; nor do two operations.
   // An event is recorded by the device that it was created for; any device of the backend may wait for it. Host memory must be that of alloc_host and stay as it is until then.
   ctx_status (*alloc_host)(ctx_device *, size_t bytes, void **out);        // page-locked where the device can reach into it
   void (*release_host)(ctx_device *, void *, size_t bytes);
-  ctx_status (*transfer)(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction); // enqueued on CTX_TRANSFERS
-  // The same from memory of another device of this process, by the shortest way that there is between the two.
+  ctx_status (*transfer)(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction); // enqueued on CTX_OUTGOING if to the host, else on CTX_INCOMING
+  // From memory of another device of this process, by the shortest way that there is between the two: on CTX_INCOMING.
   ctx_status (*transfer_from)(ctx_device *, void *to, ctx_device *owner, const void *from, size_t bytes);
   ctx_status (*create_event)(ctx_device *, ctx_event **out);
   ctx_status (*create_timer)(ctx_device *, ctx_event **out);               // an event that also tells when it came; NULL: all is done as it is asked for
@@ -134,12 +138,14 @@ typedef struct {
   void (*destroy_event)(ctx_event *);
   ctx_status (*record)(ctx_device *, ctx_queue, ctx_event *);              // comes when what is enqueued by now is done
   ctx_status (*wait)(ctx_device *, ctx_queue, ctx_event *);                // what is enqueued from now on begins after it, as it was last recorded
+  // The calling thread waits until it has come, as it was last recorded, without keeping a core busy. Else why not, in `room` bytes. From any thread.
+  ctx_status (*await_event)(ctx_event *, char *why, size_t room);
 
   // ---- a ring of devices, each of a process of its own; NULL: this backend knows none ----
   const char *(*peers)(int32_t *version);   // what carries it, and where that lies. *version is 0 where nothing does, and the words say why
   ctx_status (*peers_id)(uint8_t *id);      // CTX_PEERS_ID bytes, made by one rank for each ring; last_error(NULL)
   ctx_status (*join_peers)(ctx_device *, const uint8_t *id, int32_t rank, int32_t size, ctx_peers **out); // returns when all ranks have called
-  // Enqueued on CTX_TRANSFERS: `bytes` to the next rank's `receive`, as many from the one before. It stands still until they have come so far.
+  // Enqueued on CTX_INCOMING: `bytes` to the next rank's `receive`, as many from the one before. It stands still until they have come so far.
   ctx_status (*pass_on)(ctx_device *, ctx_peers *, const void *send, void *receive, size_t bytes);
   ctx_status (*check_peers)(ctx_peers *, char *why, size_t room); // whether it goes on; else why not, in `room` bytes. From any thread
   void (*give_up_peers)(ctx_peers *);       // what is under way ends now, with whatever it has. From any thread, also while another calls pass_on

@@ -31,6 +31,7 @@ ctx_status create_event(ctx_device *, ctx_event **out);
 void destroy_event(ctx_event *);
 ctx_status record(ctx_device *, ctx_queue, ctx_event *);
 ctx_status wait(ctx_device *, ctx_queue, ctx_event *);
+ctx_status await_event(ctx_event *, char *why, size_t room);
 
 // movement
 ctx_status zero(ctx_device *, ctx_mat x);
@@ -118,6 +119,7 @@ constexpr ctx_backend table_of(const char *name, int32_t (*score)(void), const c
       .destroy_event = destroy_event,
       .record = CTX_OPERATION(record),
       .wait = CTX_OPERATION(wait),
+      .await_event = await_event,
       .peers = own.peers,
       .peers_id = own.peers_id,
       .join_peers = own.join_peers,

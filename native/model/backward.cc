@@ -6,8 +6,10 @@ namespace ctx {
 
 void Llama::backward() {
   const ctx_mat dx = local(layout_.dx, shape_.hidden);
+  if (head_unit() != last_unit()) enter(last_unit());
   ops_.rmsnorm_backward(dx, false, gradient(parameters_.norm), hidden(), layer_input(shape_.layers, true), at(layout_.final_rstd),
                         floats(weight(parameters_.norm)));
+  leave(last_unit());
   // The last segment's activations are still there; those of an earlier one are computed again when its last layer is reached.
   const int64_t last_segment = (shape_.layers - 1) / segment() * segment();
   for (int64_t layer = shape_.layers - 1; layer >= 0; layer--) {
@@ -17,12 +19,16 @@ void Llama::backward() {
     }
     const LayerBuffers b = buffers(layer, true);
     if (waiting_) waiting_->claim(layer);
+    enter(layer_unit(layer));
     feed_forward_backward(layer, b, dx);
     attention_backward(layer, b, dx);
+    leave(layer_unit(layer));
     if (waiting_) waiting_->release(layer);
   }
+  enter(embedding_unit);
   if (float *d_embed = gradient(parameters_.embed))
     ops_.embed_backward(matrix(d_embed, shape_.vocab, shape_.hidden), dx, reinterpret_cast<const int32_t *>(at(layout_.ids)));
+  leave(embedding_unit);
 }
 
 // Forward again from the checkpoint at `first`. The last layer's output is not needed.
@@ -30,10 +36,12 @@ void Llama::rebuild(int64_t first, int64_t last) const {
   ctx_mat residual = no_matrix; // the checkpoint is complete
   for (int64_t layer = first; layer <= last; layer++) {
     const LayerBuffers b = buffers(layer, true);
+    enter(layer_unit(layer));
     project_qkv(layer, b, residual);
     attend(layer, b);
     attention_output(layer, b);
     if (layer < last) feed_forward(layer, b, layer_input(layer + 1, true));
+    leave(layer_unit(layer));
     residual = b.x2;
   }
 }

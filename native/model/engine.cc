@@ -12,11 +12,14 @@ namespace ctx {
 
 Engine::Engine(const EngineOptions &options)
     : team_(options.devices.size() > 1 ? std::make_unique<Team>(options) : nullptr), options_(team_ ? team_->leaders() : options),
-      parameters_(options.model, options.training, options.memory.train, options.memory.activations), origins_(parameters_.all.size()),
+      parameters_(options.model, options.training, options.memory.train, options.memory.activations, options.divide && options_.processes ? options_.processes->size() : 0),
+      origins_(parameters_.all.size()),
       layout_(lay_out(options_.model, parameters_, options.memory,
                       {options.ring, options_.processes ? 1 : options.ring, options_.processes ? options_.processes->size() : 1})),
       ring_(std::make_unique<LocalRing>(options.ring)), crew_(options_.processes ? std::make_unique<Crew>(*options_.processes, options.ring, fingerprint(layout_)) : nullptr) {
   const int here = crew_ ? 1 : options.ring;
+  if (options.divide && !options.memory.train) fail(CTX_ERR_ARGUMENT, "divide: weights are divided to be trained, and the engine is made without training");
+  if (options.divide && !crew_) fail(CTX_ERR_ARGUMENT, "divide: weights are divided among processes or devices, and there is one that holds all of them");
   if (options_.threads < 1 || options_.threads > 4096) fail(CTX_ERR_ARGUMENT, "threads is %d, expected 1 … 4096", options_.threads);
   for (int r = 0; r < here; r++) {
     auto rank = std::make_unique<Rank>();
@@ -39,6 +42,7 @@ Engine::Engine(const EngineOptions &options)
   }
   if (const GradientPlaces &g = layout_.rank.gradients; g.stride > 0) waiting_ = std::make_unique<HostGradients>(ops(), g.layers, g.stride);
   if (layout_.moment_window > 0) moments_ = std::make_unique<HostMoments>(ops(), layout_.moment_floats, layout_.moment_window);
+  if (options.divide) divided_ = std::make_unique<DividedWeights>(ops(), *crew_->everyone, parameters_, layout_);
   arena_ = static_cast<float *>(ops().alloc((size_t)layout_.ledger.total()));
   if (waiting_) waiting_->begin(gradients(0) + layout_.rank.gradients.begin);
   if (moments_) moments_->begin(arena_ + layout_.adam_m, arena_ + layout_.adam_v);
@@ -47,8 +51,10 @@ Engine::Engine(const EngineOptions &options)
     float *own = gradients(rank->index);
     rank->model = std::make_unique<Llama>(options_.model, parameters_, layout_.rank, options_.training, rank->ops, rank->ring, arena_, train ? own : nullptr,
                                           own + layout_.gradient_block, options.memory.kv_cache_tokens > 0 ? arena_ + layout_.kv_cache : nullptr,
-                                          options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get(), waiting_.get());
+                                          options.memory.kv_cache_tokens, options.memory.loss_chunk, rank->store.get(), waiting_.get(), divided_.get());
   }
+  if (float *const own = gradients(0); divided_)
+    divided_->begin(arena_, train ? own : nullptr, own + layout_.gradient_block + layout_.rank.logits, options.memory.loss_chunk * options.model.vocab);
   if (!team_) return;
   try {
     team_->ready();
@@ -63,6 +69,7 @@ Engine::~Engine() {
   const bool broken = crew_ && crew_->broken();
   crew_.reset(); // which tells the others that this engine is done with
   for (auto &rank : ranks_) rank->ops.table->synchronize(rank->ops.device);
+  divided_.reset();
   moments_.reset();
   waiting_.reset();
   if (options_.processes && !options_.processes->leave(broken)) return; // others may still read and write the arena; the job ends now anyway

@@ -11,6 +11,7 @@
 #include "../optim/host_moments.h"
 #include "batch.h"
 #include "crew.h"
+#include "divided_weights.h"
 #include "host_gradients.h"
 
 namespace ctx {
@@ -24,6 +25,7 @@ struct EngineOptions {
   const Job *processes = nullptr; // or as processes: those of a job, in rings (crew.h)
   std::vector<int> devices;       // or as threads, each on a device of its own: its number for each rank, in rings too (team.h). Fewer than 2: none
   int device = 0;                 // that this process, or rank, computes on
+  bool divide = false;            // those ranks, of processes or devices, divide weights and gradients too, not moments alone (divided_weights.h)
   const std::atomic<int32_t> *cancelled = nullptr; // non-zero: the running call fails with CTX_ERR_CANCELLED at its next tile
   ModelShape model;
   Training training;
@@ -96,6 +98,7 @@ class Engine {
   std::unique_ptr<Crew> crew_; // null: this process is alone. Its transfers are of the ranks' devices, so it goes before them
   std::unique_ptr<HostGradients> waiting_; // of layers; null: in the arena
   std::unique_ptr<HostMoments> moments_;   // null: in the arena
+  std::unique_ptr<DividedWeights> divided_; // null: this process has all weights
   float *arena_ = nullptr;
   bool rope_set_ = false;
 
@@ -112,17 +115,22 @@ class Engine {
   int index_of(const Parameter &parameter) const { return int(&parameter - parameters_.all.data()); }
   bool holds(const Parameter &parameter, Slot slot) const;
   void put_values(const Parameter &parameter, int64_t first, const float *numbers, int64_t count);
-  void get_values(const Parameter &parameter, float *numbers);
+  bool read_origin(const Parameter &parameter, float *numbers);
 
   // engine_moments.cc
-  struct Overlap; // of a parameter with a share of the gradients
+  struct Overlap; // of a parameter with what a rank holds of it
   int own_share() const;
+  Overlap overlap(const Parameter &parameter, Slot slot, int rank) const;
   std::vector<Overlap> overlaps(int rank) const;
+  float *own_values(const Overlap &held) const;
+  float *own_gradients(const Overlap &held) const;
   float *gradient(const Parameter &p) const { return gradients(0) + layout_.rank.gradients.at(p.gradient); }
   void square_waiting(std::vector<double> &squares);
   void update_share(const AdamWOptions &hyper, float scale);
   void put_moments(Slot slot, int64_t at, const float *numbers, int64_t count);
   void get_moments(Slot slot, int64_t at, float *numbers, int64_t count);
+  void get_values(const Overlap &held, float *numbers);
+  void get_held(const Overlap &held, Slot slot, float *numbers);
   void store(const Parameter &parameter, Slot slot, int64_t first, const float *numbers, int64_t count);
   void fetch(const Parameter &parameter, Slot slot, float *numbers);
   std::vector<float> merged(const Parameter &parameter);

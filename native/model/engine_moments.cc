@@ -10,17 +10,40 @@ namespace ctx {
 
 int Engine::own_share() const { return crew_ ? crew_->processes.rank() : 0; }
 
+// What a rank holds of a parameter's values or moments. Each part of what is divided begins where as much of every rank has gone before.
+Engine::Overlap Engine::overlap(const Parameter &p, Slot slot, int rank) const {
+  const int ranks = crew_ ? crew_->processes.size() : 1;
+  const bool values = slot == Slot::value;
+  if (values && !divided_) return {&p, 0, p.size(), p.offset};
+  int64_t begin = 0, size = layout_.gradient_floats; // of all that is divided together with it
+  if (divided_) {
+    const Unit &unit = parameters_.units[(size_t)p.unit];
+    const int64_t trained = values ? unit.trained * size_of(CTX_F32) : unit.trained;
+    const bool frozen = values && p.offset >= unit.begin + trained;
+    begin = (values ? unit.begin : unit.gradient) + (frozen ? trained : 0);
+    size = frozen ? unit.size - trained : trained;
+  }
+  const Share share(size, ranks, rank);
+  const int64_t width = values ? size_of(p.dtype) : 1, place = values ? p.offset : p.gradient;
+  const int64_t from = std::max(begin + share.begin, place), to = std::min(begin + share.end, place + p.size() * width);
+  return {&p, (from - place) / width, std::max(int64_t(0), to - from) / width, begin / ranks + from - begin - share.begin};
+}
+
 // The trained parameters in a rank's share.
 std::vector<Engine::Overlap> Engine::overlaps(int rank) const {
-  const Share share(layout_.gradient_floats, crew_ ? crew_->processes.size() : 1, rank);
   std::vector<Overlap> found;
-  for (const Parameter &p : parameters_.all) {
-    if (!p.trainable) continue;
-    const int64_t begin = std::max(share.begin, p.gradient), end = std::min(share.end, p.gradient + p.size());
-    if (begin < end) found.push_back({&p, begin - p.gradient, end - begin, begin - share.begin});
-  }
+  for (const Parameter &p : parameters_.all)
+    if (p.trainable)
+      if (const Overlap held = overlap(p, Slot::adam_m, rank); held.count > 0) found.push_back(held);
   return found;
 }
+
+// Of the own share.
+float *Engine::own_values(const Overlap &held) const {
+  return divided_ ? arena_ + overlap(*held.parameter, Slot::value, own_share()).at / size_of(CTX_F32) : trained(*held.parameter) + held.first;
+}
+
+float *Engine::own_gradients(const Overlap &held) const { return divided_ ? gradients(0) + held.at : gradient(*held.parameter) + held.first; }
 
 // AdamW on the own share of the trained parameters, with the gradients of rank 0: all at once, or by the pieces in which moments pass. It
 // takes each number by itself, so the pieces change nothing.
@@ -28,11 +51,10 @@ void Engine::update_share(const AdamWOptions &hyper, float scale) {
   const std::vector<Overlap> held = overlaps(own_share());
   const auto update = [&](int64_t first, int64_t count, float *m, float *v) {
     for (const Overlap &part : held) {
-      const int64_t begin = std::max(first, part.moment), end = std::min(first + count, part.moment + part.count);
+      const int64_t begin = std::max(first, part.at), end = std::min(first + count, part.at + part.count);
       if (begin >= end) continue;
-      const Parameter &p = *part.parameter;
-      const int64_t at = part.first + begin - part.moment;
-      adamw_update(ops(), p, trained(p) + at, m + begin - first, v + begin - first, gradient(p) + at, end - begin, hyper, scale);
+      const int64_t at = begin - part.at;
+      adamw_update(ops(), *part.parameter, own_values(part) + at, m + begin - first, v + begin - first, own_gradients(part) + at, end - begin, hyper, scale);
     }
   };
   const auto range = [&](int64_t from, int64_t to) {
@@ -69,13 +91,18 @@ void Engine::get_moments(Slot slot, int64_t at, float *numbers, int64_t count) {
   else ops().download(numbers, arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v) + at, bytes);
 }
 
-// Numbers [first, first + count) of a parameter into its slot; of moments what this process holds of them.
+// Numbers [first, first + count) of a parameter into its slot: what this process holds of them.
 void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
   if (slot == Slot::value) return put_values(p, first, numbers, count);
-  for (const Overlap &held : overlaps(own_share())) {
-    const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
-    if (held.parameter == &p && begin < end) put_moments(slot, held.moment + begin - held.first, numbers + begin - first, end - begin);
-  }
+  const Overlap held = overlap(p, slot, own_share());
+  const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
+  if (begin < end) put_moments(slot, held.at + begin - held.first, numbers + begin - first, end - begin);
+}
+
+// What this process holds of a parameter.
+void Engine::get_held(const Overlap &held, Slot slot, float *numbers) {
+  if (slot == Slot::value) get_values(held, numbers);
+  else get_moments(slot, held.at, numbers, held.count);
 }
 
 } // namespace ctx

@@ -4,7 +4,8 @@
 //   accumulate   group g takes batch g, g + groups …; scores come back to the leader
 //   step         reduce_scatter(gradients); norm over all shares; AdamW on the own one; all_gather(values)
 //
-// A share is a range of the gradients' arena, so its borders may lie inside a parameter.
+// A share is a range of the gradients' arena, so its borders may lie inside a parameter. Where weights are divided too (stage 3), gradients are summed in
+// every backward pass and nobody gathers the new values: the next pass does (divided_weights.h).
 #include <algorithm>
 #include <cmath>
 
@@ -17,27 +18,27 @@ void Engine::need_alone(const char *operation) const {
   if (crew_) fail(CTX_ERR_ARGUMENT, "%s: not in an engine of several processes; make one of a single process", operation);
 }
 
-// The whole slot of a parameter: on the leader, moments from all ranks that hold some.
+// The whole slot of a parameter: on the leader, what is divided from all ranks that hold some.
 void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
   if (slot == Slot::gradient && waiting_ && layout_.rank.gradients.layer_of(p.gradient) >= 0)
     return waiting_->read(p.gradient - layout_.rank.gradients.begin, numbers, p.size());
-  if (slot == Slot::value) return get_values(p, numbers);
   if (slot == Slot::gradient) return ops().download(numbers, gradient(p), (size_t)p.size() * sizeof(float));
+  if (slot == Slot::value && read_origin(p, numbers)) return;
+  if (slot == Slot::value && !divided_) return get_values(overlap(p, slot, own_share()), numbers);
   const int ranks = crew_ ? crew_->processes.size() : 1, self = own_share();
   if (crew_) crew_->tell(Order::fetch, Message().put(index_of(p)).put(slot));
   std::vector<float> piece;
   for (int rank = 0; rank < ranks; rank++) {
     if (self != 0 && rank != self) continue;
-    for (const Overlap &held : overlaps(rank)) {
-      if (held.parameter != &p) continue;
-      const size_t bytes = (size_t)held.count * sizeof(float);
-      if (self == 0 && rank != 0) crew_->processes.receive(numbers + held.first, bytes, rank);
-      else if (self == 0) get_moments(slot, held.moment, numbers + held.first, held.count);
-      else {
-        piece.resize((size_t)held.count);
-        get_moments(slot, held.moment, piece.data(), held.count);
-        crew_->processes.send(piece.data(), bytes, 0);
-      }
+    const Overlap held = overlap(p, slot, rank);
+    if (held.count == 0) continue;
+    const size_t bytes = (size_t)held.count * sizeof(float);
+    if (self == 0 && rank != 0) crew_->processes.receive(numbers + held.first, bytes, rank);
+    else if (self == 0) get_held(held, slot, numbers + held.first);
+    else {
+      piece.resize((size_t)held.count);
+      get_held(held, slot, piece.data());
+      crew_->processes.send(piece.data(), bytes, 0);
     }
   }
   if (crew_) crew_->done();
@@ -75,6 +76,8 @@ std::vector<Score> Engine::accumulate_together(const std::vector<Batch> &batches
       rank.model->forward(local_tokens(batches[own], options_.model.window, ring, crew_->ring_rank()), true);
       rank.model->loss(mine, true);
       rank.model->backward();
+    } else if (divided_) {
+      rank.model->stand_by();
     }
     for (int group = 0; group < groups && round + (size_t)group < batches.size(); group++)
       gather_score(batches[round + (size_t)group], mine, group, scores[round + (size_t)group]);
@@ -118,30 +121,31 @@ void Engine::gather_score(const Batch &batch, const LocalTargets &mine, int grou
 double Engine::step_together(const AdamWOptions &hyper) {
   crew_->tell(Order::step, Message().put(hyper));
   const Ops &ops = this->ops();
-  float *const sums = gradients(0), *const block = sums + layout_.gradient_floats;
-  reduce_scatter(ops, *crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
+  float *const sums = gradients(0), *const block = sums + layout_.gradient_block;
+  if (!divided_) reduce_scatter(ops, *crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
 
   const int self = crew_->processes.rank(), ranks = crew_->processes.size();
   std::vector<double> squares((size_t)ranks, 0.0);
-  for (const Overlap &held : overlaps(self)) squares[(size_t)self] += ops.sum_squares(matrix(sums + held.parameter->gradient + held.first, 1, held.count));
+  for (const Overlap &held : overlaps(self)) squares[(size_t)self] += ops.sum_squares(matrix(own_gradients(held), 1, held.count));
   crew_->processes.all_gather(squares.data(), sizeof(double));
   double sum = 0;
   for (const double square : squares) sum += square;
   const double norm = std::sqrt(sum);
   if (std::isfinite(norm)) apply_share(hyper, gradient_scale(norm, hyper.clip_norm));
-  ops.zero(matrix(sums, 1, layout_.gradient_floats));
+  ops.zero(matrix(sums, 1, layout_.gradient_block));
   for (Transport *ring : {crew_->sequence.get(), crew_->everyone.get()}) // before the weights are taken for what was learnt
     if (ring) ring->settle();
   crew_->done();
   return norm;
 }
 
-// Updates the own share of the trained parameters; then all ranks have all of them. The gradients' place carries the values.
+// Updates the own share of the trained parameters; then all ranks that hold all weights have all of them. The gradients' place carries the values.
 void Engine::apply_share(const AdamWOptions &hyper, float scale) {
   const Ops &ops = this->ops();
   const int self = crew_->processes.rank(), ranks = crew_->processes.size();
   float *const sums = gradients(0);
   update_share(hyper, scale);
+  if (divided_) return;
   for (const Overlap &held : overlaps(self))
     ops.copy(matrix(sums + held.parameter->gradient + held.first, 1, held.count), matrix(trained(*held.parameter) + held.first, 1, held.count));
   all_gather(ops, *crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));

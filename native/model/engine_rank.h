@@ -20,10 +20,11 @@ struct Engine::Rank {
   }
 };
 
-// Numbers [first, first + count) of a parameter, whose moments begin at `moment` of the share's.
+// Numbers [first, first + count) of a parameter, which begin at `at`: of moments floats from the start of those that the rank holds, of values bytes from
+// the start of its weights.
 struct Engine::Overlap {
   const Parameter *parameter;
-  int64_t first, count, moment;
+  int64_t first, count, at;
 };
 
 } // namespace ctx

@@ -4,7 +4,7 @@
 #include <system_error>
 #include <thread>
 
-#include "engine.h"
+#include "engine_rank.h"
 #include "initialize.h"
 
 namespace ctx {
@@ -78,26 +78,36 @@ void Engine::initialize_adapters() {
   }
 }
 
-// Numbers [first, first + count) of a parameter, rounded where it is held so.
+// Numbers [first, first + count) of a parameter, those of them that this process holds, rounded where they are held so.
 void Engine::put_values(const Parameter &p, int64_t first, const float *numbers, int64_t count) {
-  char *const place = reinterpret_cast<char *>(arena_) + p.offset + first * size_of(p.dtype);
+  const Overlap held = overlap(p, Slot::value, own_share());
+  const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
+  if (begin >= end) return;
+  numbers += begin - first, count = end - begin;
+  char *const place = reinterpret_cast<char *>(arena_) + held.at + (begin - held.first) * size_of(p.dtype);
   if (p.dtype == CTX_F32) return ops().upload(place, numbers, (size_t)count * sizeof(float));
   std::vector<uint8_t> bytes((size_t)(count * size_of(p.dtype)));
   from_f32(bytes.data(), numbers, count, file_dtype(p.dtype));
   ops().upload(place, bytes.data(), bytes.size());
 }
 
-// All numbers of a parameter as they were loaded: one that is held rounded comes from its file again if that holds more.
-void Engine::get_values(const Parameter &p, float *numbers) {
-  if (const TensorSource &origin = origins_[(size_t)index_of(p)]; !origin.file.empty()) {
-    TensorReader reader;
-    return reader.read(origin, p.size(), [&](int64_t first, const float *read, int64_t count) { std::copy(read, read + count, numbers + first); });
-  }
-  const char *const place = reinterpret_cast<const char *>(arena_) + p.offset;
-  if (p.dtype == CTX_F32) return ops().download(numbers, place, (size_t)p.bytes());
-  std::vector<uint8_t> bytes((size_t)p.bytes());
+// What this process holds of a parameter.
+void Engine::get_values(const Overlap &held, float *numbers) {
+  const ctx_dtype dtype = held.parameter->dtype;
+  const char *const place = reinterpret_cast<const char *>(arena_) + held.at;
+  if (dtype == CTX_F32) return ops().download(numbers, place, (size_t)held.count * sizeof(float));
+  std::vector<uint8_t> bytes((size_t)(held.count * size_of(dtype)));
   ops().download(bytes.data(), place, bytes.size());
-  to_f32(numbers, bytes.data(), p.size(), file_dtype(p.dtype));
+  to_f32(numbers, bytes.data(), held.count, file_dtype(dtype));
+}
+
+// A parameter that is held rounded comes from its file again, if that holds more.
+bool Engine::read_origin(const Parameter &p, float *numbers) {
+  const TensorSource &origin = origins_[(size_t)index_of(p)];
+  if (origin.file.empty()) return false;
+  TensorReader reader;
+  reader.read(origin, p.size(), [&](int64_t first, const float *read, int64_t count) { std::copy(read, read + count, numbers + first); });
+  return true;
 }
 
 const Parameter &Engine::named(const char *operation, const std::string &name) const {
@@ -152,23 +162,35 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
   if (crew_) crew_->done();
 }
 
-// W + alpha / rank * B A, in host memory.
+// W + alpha / rank * B A, in host memory. Divided weights come whole from where they lie first.
 std::vector<float> Engine::merged(const Parameter &p) {
   std::vector<float> host((size_t)p.size());
   const std::string stem = p.name.substr(0, p.name.size() - std::string("weight").size());
   const Parameter *a = parameters_.find(stem + "lora_A.weight"), *b = parameters_.find(stem + "lora_B.weight");
-  get_values(p, host.data());
+  fetch(p, Slot::value, host.data());
   if (p.kind != Parameter::matrix || !a || !b) return host;
-  const ctx_mat sum = matrix(static_cast<float *>(ops().alloc(host.size() * 4)), p.rows, p.cols);
+  const int64_t size = p.size() + (divided_ ? b->size() + a->size() : 0);
+  float *const memory = static_cast<float *>(ops().alloc((size_t)size * 4));
   try {
+    const ctx_mat sum = matrix(memory, p.rows, p.cols);
     ops().upload(sum.data, host.data(), host.size() * 4);
-    ops().matmul(sum, matrix(trained(*b), b->rows, b->cols), matrix(trained(*a), a->rows, a->cols), options_.training.lora->scaling(), 1);
+    float *left = trained(*b), *right = trained(*a);
+    if (divided_) {
+      left = memory + p.size(), right = left + b->size();
+      std::vector<float> numbers;
+      for (const auto &[each, place] : {std::pair(b, left), std::pair(a, right)}) {
+        numbers.resize((size_t)each->size());
+        fetch(*each, Slot::value, numbers.data());
+        ops().upload(place, numbers.data(), numbers.size() * 4);
+      }
+    }
+    ops().matmul(sum, matrix(left, b->rows, b->cols), matrix(right, a->rows, a->cols), options_.training.lora->scaling(), 1);
     ops().download(host.data(), floats(sum), host.size() * 4);
   } catch (...) {
-    ops().table->release(ops().device, sum.data, host.size() * 4);
+    ops().table->release(ops().device, memory, (size_t)size * 4);
     throw;
   }
-  ops().table->release(ops().device, sum.data, host.size() * 4);
+  ops().table->release(ops().device, memory, (size_t)size * 4);
   return host;
 }
 

@@ -17,9 +17,10 @@
 namespace ctx {
 
 Llama::Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, const Training &training, Ops ops, RingContext &ring,
-             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store, HostGradients *waiting)
+             float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store, HostGradients *waiting,
+             DividedWeights *divided)
     : shape_(shape), parameters_(parameters), layout_(layout), lora_scaling_(training.lora ? training.lora->scaling() : 0), any_order_(!training.deterministic), ops_(ops), ring_(ring),
-      weights_(weights), gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store), waiting_(waiting),
+      weights_(weights), gradients_(gradients), block_(block), kv_cache_(kv_cache), kv_capacity_(kv_capacity), loss_chunk_(loss_chunk), store_(store), waiting_(waiting), divided_(divided),
       tickets_((size_t)layout.offload_slots) {}
 
 void Llama::set_rope(const std::vector<double> &inv_freq, double attention_factor) {
@@ -29,12 +30,13 @@ void Llama::set_rope(const std::vector<double> &inv_freq, double attention_facto
 
 ctx_mat Llama::weight(int index) const {
   const Parameter &p = parameters_.all[(size_t)index];
-  return matrix(reinterpret_cast<char *>(weights_) + p.offset, p.rows, p.cols, p.dtype);
+  return matrix(divided_ ? divided_->weight(p) : reinterpret_cast<char *>(weights_) + p.offset, p.rows, p.cols, p.dtype);
 }
 
 float *Llama::gradient(int index) const {
   const Parameter &p = parameters_.all[(size_t)index];
-  return gradients_ && p.trainable ? gradients_ + layout_.gradients.at(p.gradient) : nullptr;
+  if (!gradients_ || !p.trainable) return nullptr;
+  return divided_ ? divided_->gradient(p) : gradients_ + layout_.gradients.at(p.gradient);
 }
 
 ctx_mat Llama::gradient_matrix(int index) const {
@@ -80,20 +82,29 @@ void Llama::stage(const LocalTokens &tokens) {
 
 void Llama::forward(const LocalTokens &tokens, bool keep) {
   stage(tokens);
+  if (divided_) divided_->start(unit_visits(shape_.layers, segment(), head_unit() == embedding_unit));
+  enter(embedding_unit);
   ops_.embed_forward(layer_input(0, keep), weight(parameters_.embed), reinterpret_cast<const int32_t *>(at(layout_.ids)));
+  leave(embedding_unit);
   ctx_mat residual = no_matrix;
   for (int64_t layer = 0; layer < shape_.layers; layer++) {
     const LayerBuffers b = buffers(layer, keep);
+    enter(layer_unit(layer));
     project_qkv(layer, b, residual);
     if (keep) save_input(layer);
     attend(layer, b);
     attention_output(layer, b);
     if (keep) claim_input(layer + 1);
     feed_forward(layer, b, layer_input(layer + 1, keep));
+    leave(layer_unit(layer));
     residual = b.x2;
   }
+  enter(last_unit());
   ops_.rmsnorm(hidden(), at(layout_.final_rstd), layer_input(shape_.layers, keep), residual, floats(weight(parameters_.norm)), shape_.eps);
+  if (head_unit() != last_unit()) leave(last_unit());
 }
+
+void Llama::stand_by() { divided_->follow(unit_visits(shape_.layers, segment(), head_unit() == embedding_unit)); }
 
 // x += residual;  q, k, v = split(norm(x) Wqkv^T), q and k normalised and rotated.
 void Llama::project_qkv(int64_t layer, const LayerBuffers &b, ctx_mat residual) const {

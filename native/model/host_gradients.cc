@@ -29,16 +29,15 @@ void HostGradients::give_back() {
 }
 
 void HostGradients::clear() {
-  ops_.record(CTX_TRANSFERS, settled_); // those of a backward pass that was given up too
-  ops_.wait(CTX_OPERATIONS, settled_);
+  for (const ctx_queue queue : {CTX_INCOMING, CTX_OUTGOING}) ops_.order(queue, CTX_OPERATIONS, settled_); // those of a backward pass that was given up too
   zero_ = true;
 }
 
-// What left the place before left it on the same queue; what read it there is waited for.
+// After what read the place, and after what left it. In the order of layers the layer's own numbers left before that.
 void HostGradients::bring(int64_t layer) {
-  ops_.wait(CTX_TRANSFERS, used_[(size_t)layer % 2]);
+  for (ctx_event *before : {used_[(size_t)layer % 2], left_[(size_t)layer % 2]}) ops_.wait(CTX_INCOMING, before);
   ops_.transfer(place(layer), host_ + layer * stride_, bytes(), CTX_TO_DEVICE);
-  ops_.record(CTX_TRANSFERS, arrived_[(size_t)layer % 2]);
+  ops_.record(CTX_INCOMING, arrived_[(size_t)layer % 2]);
 }
 
 void HostGradients::claim(int64_t layer) {
@@ -53,10 +52,9 @@ void HostGradients::claim(int64_t layer) {
 }
 
 void HostGradients::release(int64_t layer) {
-  ops_.record(CTX_OPERATIONS, used_[(size_t)layer % 2]);
-  ops_.wait(CTX_TRANSFERS, used_[(size_t)layer % 2]);
+  ops_.order(CTX_OPERATIONS, CTX_OUTGOING, used_[(size_t)layer % 2]);
   ops_.transfer(host_ + layer * stride_, place(layer), bytes(), CTX_TO_HOST);
-  ops_.record(CTX_TRANSFERS, left_[(size_t)layer % 2]);
+  ops_.record(CTX_OUTGOING, left_[(size_t)layer % 2]);
   if (layer == 0) zero_ = false;
 }
 

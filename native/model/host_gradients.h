@@ -2,7 +2,13 @@
 // layer comes before its backward pass, which adds to it, and goes back while the next layer is computed. At a step they come once for their
 // norm, and once more for the update. In the first micro batch of a step nothing comes: a place is cleared instead.
 //
-// Bytes that move, of a layer's numbers: 4 out and, but for the first, 4 in for each micro batch, behind the backward pass; 8 in at a step.
+//   incoming               | in i - 1     | in i - 2 …            in i - 1 begins after out i + 1, which leaves its place
+//   operations  layer i + 1 | layer i     | layer i - 1 …         a layer begins after its in
+//   outgoing                | out i + 1 | out i | out i - 1 …     out i begins after layer i
+//
+// Bytes that move, of a layer's numbers: 4 out and, but for the first, 4 in for each micro batch, behind the backward pass; 8 in at a step. If a
+// layer takes longer than its gradients out and in, they are hidden; if less, a layer takes half its own time and one way, and never less than a
+// way: there what one place sends out goes beside what comes to the other. A third place would hide more, of 4 bytes a number.
 //
 // defines: HostGradients
 #pragma once
@@ -43,7 +49,7 @@ class HostGradients {
   const int64_t layers_, stride_;
   float *host_ = nullptr, *places_ = nullptr;
   bool zero_ = true;             // nothing has been added since they were cleared
-  ctx_event *settled_ = nullptr; // all transfers so far
+  ctx_event *settled_ = nullptr; // all transfers of a queue so far
   std::array<ctx_event *, 2> arrived_{}, used_{}, left_{}; // of each place
 
   size_t bytes() const { return (size_t)stride_ * sizeof(float); }

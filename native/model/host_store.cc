@@ -1,5 +1,7 @@
 // host_store.cc: layer inputs in the host's memory, page-locked where the device reaches into it. Transfers go beside the operations: one
-// begins when what was enqueued before it is done, and `wait` holds up the operations that follow, not the thread that enqueues them.
+// begins when what was enqueued before it is done, and `wait` holds up the operations that follow, not the thread that enqueues them. What goes
+// out and what comes in has a queue each; in forward pass and backward pass only one of them is busy, and neither delays a ring's transfers of the
+// other direction.
 #include <array>
 
 #include "checkpoint_store.h"
@@ -13,7 +15,8 @@ class HostStore : public CheckpointStore {
     if (__builtin_mul_overflow((size_t)slots, slot_bytes_, &bytes_)) fail(CTX_ERR_MEMORY, "offload: layer inputs do not fit in the host's memory");
     try {
       asked_for_ = ops_.create_event();
-      for (ctx_event *&event : done_) event = ops_.create_event();
+      for (auto &events : done_)
+        for (ctx_event *&event : events) event = ops_.create_event();
       memory_ = static_cast<char *>(ops_.alloc_host(bytes_));
     } catch (const Failure &failure) {
       give_back();
@@ -23,11 +26,14 @@ class HostStore : public CheckpointStore {
   ~HostStore() override { give_back(); }
 
   void begin() override {
-    if (asked_ > 0) wait(asked_); // nothing of the last step writes into this one
+    for (const ctx_direction direction : {CTX_TO_DEVICE, CTX_TO_HOST}) wait(last(direction)); // nothing of the last step reads or writes beside this one
   }
-  int64_t put(int64_t slot, const void *from, size_t bytes) override { return move(memory_ + (size_t)slot * slot_bytes_, from, bytes, CTX_TO_HOST); }
-  int64_t get(int64_t slot, void *to, size_t bytes) override { return move(to, memory_ + (size_t)slot * slot_bytes_, bytes, CTX_TO_DEVICE); }
-  // Transfers are done in order: where the ticket's event serves a later one by now, that one is waited for.
+  int64_t put(int64_t slot, const void *from, size_t bytes) override { return move(memory_ + (size_t)slot * slot_bytes_, from, bytes, CTX_TO_HOST, CTX_OUTGOING); }
+  int64_t get(int64_t slot, void *to, size_t bytes) override {
+    ops_.wait(CTX_INCOMING, event_of(last(CTX_TO_HOST))); // the slot was put by then, and a place that it left is free
+    return move(to, memory_ + (size_t)slot * slot_bytes_, bytes, CTX_TO_DEVICE, CTX_INCOMING);
+  }
+  // Those of a direction are done in order: where the ticket's event serves a later one by now, that one is waited for.
   void wait(int64_t ticket) override { ops_.wait(CTX_OPERATIONS, event_of(ticket)); }
 
  private:
@@ -36,23 +42,28 @@ class HostStore : public CheckpointStore {
   size_t bytes_ = 0;
   char *memory_ = nullptr;
   ctx_event *asked_for_ = nullptr;
-  std::array<ctx_event *, 16> done_{}; // of the last transfers; few are ever waited for at once
-  int64_t asked_ = 0;
+  static constexpr int64_t EVENTS = 16; // of a direction's last transfers; few are ever waited for at once
+  std::array<std::array<ctx_event *, EVENTS>, 2> done_{};
+  std::array<int64_t, 2> asked_{}; // transfers of each direction
 
-  ctx_event *event_of(int64_t ticket) const { return done_[(size_t)ticket % done_.size()]; }
+  // A ticket is twice the transfer's number in its direction, and the direction.
+  static_assert(CTX_TO_DEVICE == 0 && CTX_TO_HOST == 1);
+  int64_t last(ctx_direction direction) const { return 2 * asked_[(size_t)direction] + direction; }
+  ctx_event *event_of(int64_t ticket) const { return done_[(size_t)ticket % 2][(size_t)(ticket / 2 % EVENTS)]; }
 
-  int64_t move(void *to, const void *from, size_t bytes, ctx_direction direction) {
-    ops_.record(CTX_OPERATIONS, asked_for_);
-    ops_.wait(CTX_TRANSFERS, asked_for_);
+  int64_t move(void *to, const void *from, size_t bytes, ctx_direction direction, ctx_queue queue) {
+    ops_.order(CTX_OPERATIONS, queue, asked_for_);
     ops_.transfer(to, from, bytes, direction);
-    ops_.record(CTX_TRANSFERS, event_of(++asked_));
-    return asked_;
+    asked_[(size_t)direction]++;
+    ops_.record(queue, event_of(last(direction)));
+    return last(direction);
   }
 
   void give_back() {
     if (memory_) ops_.table->release_host(ops_.device, memory_, bytes_);
-    for (ctx_event *event : done_)
-      if (event) ops_.table->destroy_event(event);
+    for (const auto &events : done_)
+      for (ctx_event *event : events)
+        if (event) ops_.table->destroy_event(event);
     if (asked_for_) ops_.table->destroy_event(asked_for_);
   }
 };

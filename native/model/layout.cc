@@ -160,12 +160,26 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
     a.ledger.host_gradients = (a.rank.gradients.end() - a.rank.gradients.begin) * 4;
   }
   a.gradient_block = a.rank.gradients.at(a.gradient_floats);
-  placer.take(a.ledger.weights, parameters.weight_bytes / 4);
+  if (parameters.units.empty()) {
+    placer.take(a.ledger.weights, parameters.weight_bytes / 4);
+  } else {
+    const std::vector<Unit> &units = parameters.units; // a layer is more than a norm, which comes beside an embedding where they are tied
+    int64_t largest = 0, layer = 0, largest_trained = 0;
+    for (size_t i = 0; i < units.size(); i++) {
+      largest = std::max(largest, units[i].size / 4), largest_trained = std::max(largest_trained, units[i].trained);
+      if (i > 0 && i + 1 < units.size()) layer = std::max(layer, units[i].size / 4);
+    }
+    placer.take(a.ledger.weights, parameters.weight_bytes / 4 / ranks.shares);
+    a.unit_floats = layer + largest;
+    a.unit_places = placer.take(a.ledger.weights, a.unit_floats);
+    a.gradient_place = a.gradient_floats / ranks.shares;
+    a.gradient_block = a.gradient_place + largest_trained;
+  }
   if (plan.train && plan.host_moments) {
-    a.moment_window = std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
+    a.moment_window = 2 * std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
     a.ledger.host_moments = 2 * a.moment_floats * 4;
   }
-  for (int64_t *moment : {&a.adam_m, &a.adam_v}) *moment = placer.take(a.ledger.optimizer, a.moment_window > 0 ? 2 * a.moment_window : a.moment_floats);
+  for (int64_t *moment : {&a.adam_m, &a.adam_v}) *moment = placer.take(a.ledger.optimizer, a.moment_window > 0 ? a.moment_window : a.moment_floats);
   a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens, plan.activations);
   a.first_rank = placer.floats();
   a.rank_stride = a.gradient_block + a.rank.floats;
@@ -183,7 +197,7 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
 uint64_t fingerprint(const ArenaLayout &layout) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const int64_t number : {layout.ledger.total(), layout.ledger.offloaded, layout.rank.tokens, layout.rank.logits, (int64_t)layout.rank.dtype, layout.adam_m,
-                               layout.adam_v, layout.kv_cache, layout.first_rank, layout.gradient_floats, layout.gradient_block, layout.rank_stride, layout.moment_floats, layout.moment_window})
+                               layout.adam_v, layout.kv_cache, layout.first_rank, layout.unit_places, layout.unit_floats, layout.gradient_floats, layout.gradient_block, layout.rank_stride, layout.moment_floats, layout.moment_window})
     for (int shift = 0; shift < 64; shift += 8) hash = (hash ^ ((uint64_t)number >> shift & 0xff)) * 0x100000001b3u;
   return hash;
 }

@@ -1,7 +1,7 @@
 // layout.h: where everything lies in the one block of memory that an engine allocates. A pure function of the plan's
 // numbers; compiler/memory/ledger.ts computes the same sizes, and a test holds the two against each other.
 //
-//   weights | adam m | adam v (or windows onto both) | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
+//   weights, or a part of them and room for two whole units (divided_weights.h) | adam m | adam v (or windows onto both) | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
 //
 // defines: Ledger, GradientPlaces, LayerSpans, RankLayout, ArenaLayout, lay_out
 #pragma once
@@ -75,19 +75,22 @@ struct RankLayout {
 struct ArenaLayout {
   Ledger ledger;
   RankLayout rank;
+  int64_t unit_places = 0, unit_floats = 0;     // where ranks divide the weights: room for a layer and any unit that comes before or after it
   int64_t adam_m = 0, adam_v = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
   int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
   int64_t gradient_floats = 0;                  // numbers that have a gradient, padded
+  int64_t gradient_place = 0;                   // where ranks divide them: a whole unit's, after this rank's part
   int64_t gradient_block = 0, rank_stride = 0;  // places for them in the arena; rank r's gradients lie at first_rank + r * rank_stride
   int64_t moment_floats = 0;                    // of each moment: those of all trained parameters, or this process's share of them
-  int64_t moment_window = 0;                    // of moments in the host's memory: numbers that come at once; there are two places for them at adam_m, adam_v
+  int64_t moment_window = 0;                    // of moments in the host's memory: numbers of each for which there is room at adam_m, adam_v, where they pass
 };
 
 // How many ranks there are, and how many of them have their block in this arena.
 struct RankCounts {
   int ring = 1;   // that a sequence is cut over
   int here = 1;   // threads of this process: `ring`, or 1 where ranks are processes
-  int shares = 1; // that the moments are divided into (ZeRO stage 1, Rajbhandari et al. 2020, arXiv 1910.02054): all processes of the job
+  int shares = 1; // that the moments are divided into (ZeRO stage 1, Rajbhandari et al. 2020, arXiv 1910.02054): all processes of the job. If the
+                  // table of parameters is divided, weights and gradients are too (stage 3)
 };
 
 // Throws a Failure when a number makes no sense or the sum does not fit in 64 bits.

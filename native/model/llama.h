@@ -8,6 +8,7 @@
 #pragma once
 #include "../ring/ring.h"
 #include "checkpoint_store.h"
+#include "divided_weights.h"
 #include "host_gradients.h"
 #include "layout.h"
 #include "ops.h"
@@ -39,11 +40,12 @@ struct LayerBuffers {
 
 class Llama {
  public:
-  // `block`: this rank's block of the arena; `kv_cache`, `gradients`, `store` (for offloaded layer inputs) and `waiting` (for
-  // layers' gradients that do not lie in the arena) may be null.
+  // `block`: this rank's block of the arena; `kv_cache`, `gradients`, `store` (for offloaded layer inputs), `waiting` (for
+  // layers' gradients that do not lie in the arena) and `divided` (for weights that other ranks hold) may be null. With `divided`
+  // passes are forward, loss and backward, in this order.
   Llama(const ModelShape &shape, const ParameterTable &parameters, const RankLayout &layout, const Training &training, Ops ops, RingContext &ring,
         float *weights, float *gradients, float *block, float *kv_cache, int64_t kv_capacity, int64_t loss_chunk, CheckpointStore *store,
-        HostGradients *waiting);
+        HostGradients *waiting, DividedWeights *divided);
 
   // inv_freq: head_dim / 2 angular frequencies in radians per token; cos and sin are multiplied by the factor (YaRN's temperature).
   void set_rope(const std::vector<double> &inv_freq, double attention_factor);
@@ -64,6 +66,9 @@ class Llama {
   // Puts tokens at [past, past + count) into the key-value cache; h holds the result. One rank only.
   void forward_cached(const int32_t *ids, int64_t count, int64_t past);
 
+  // The part of a forward and backward pass that a rank without tokens has in it, where weights are divided.
+  void stand_by();
+
   int64_t tokens() const { return layout_.tokens; }
 
  private:
@@ -78,6 +83,7 @@ class Llama {
   const int64_t kv_capacity_, loss_chunk_;
   CheckpointStore *const store_;
   HostGradients *const waiting_;
+  DividedWeights *const divided_;
   std::vector<int64_t> tickets_; // of each offloaded input's last transfer
   double attention_factor_ = 1;
   int64_t sequence_ = 0, n_ = 0; // of the batch at hand
@@ -116,6 +122,18 @@ class Llama {
 
   // Layers between saved inputs.
   int64_t segment() const { return (int64_t)layout_.slots.size(); }
+
+  // Units of divided weights, around what is computed with them: the embedding, a layer, the final norm.
+  static constexpr int embedding_unit = 0;
+  static int layer_unit(int64_t layer) { return (int)layer + 1; }
+  int last_unit() const { return (int)shape_.layers + 1; }
+  int head_unit() const { return parameters_.head == parameters_.embed ? embedding_unit : last_unit(); }
+  void enter(int unit) const {
+    if (divided_) divided_->enter(unit);
+  }
+  void leave(int unit) const {
+    if (divided_) divided_->leave(unit);
+  }
 
   // offload.cc
   void claim_input(int64_t layer);

@@ -17,6 +17,7 @@ void Llama::loss(LocalTargets &t, bool with_gradient) {
   upload(layout_.targets, t.targets.data(), (size_t)wanted * 4);
   if (with_gradient) upload(layout_.target_weights, t.weights.data(), (size_t)wanted * 4);
 
+  if (head_unit() != last_unit()) enter(head_unit());
   const ctx_mat w = weight(parameters_.head), h = hidden();
   int64_t done = 0; // rows of h before this one hold gradients
   for (int64_t from = 0; from < wanted; from += loss_chunk_) {
@@ -39,6 +40,7 @@ void Llama::loss(LocalTargets &t, bool with_gradient) {
     done = next;
   }
   if (with_gradient && done < n_) ops_.zero(rows(h, done, n_ - done));
+  if (head_unit() != last_unit()) leave(head_unit());
 }
 
 void Llama::logits(int64_t first, int64_t total, float *out) {

@@ -64,6 +64,15 @@ struct Ops {
   }
   void record(ctx_queue queue, ctx_event *event) const { check(table->record(device, queue, event), "record"); }
   void wait(ctx_queue queue, ctx_event *event) const { check(table->wait(device, queue, event), "wait"); }
+  // `later` goes on when `earlier` has done what it has by now; through `event`, which nothing else may still need.
+  void order(ctx_queue earlier, ctx_queue later, ctx_event *event) const {
+    record(earlier, event);
+    wait(later, event);
+  }
+  void await(ctx_event *event) const {
+    char why[512] = "";
+    if (const ctx_status status = table->await_event(event, why, sizeof why)) throw Failure(status, std::string("await_event: ") + why);
+  }
 
   void zero(ctx_mat x) const { check(table->zero(device, x), "zero"); }
   void copy(ctx_mat to, ctx_mat from) const { check(table->copy(device, to, from), "copy"); }

@@ -106,9 +106,9 @@ void ParameterTable::hold_rounded() {
     }
 }
 
-// Offsets in table order. Parameters of one Linear follow each other without gaps; everything else starts aligned.
-void ParameterTable::place() {
-  std::vector<bool> joined(all.size(), false); // follows its predecessor without a gap
+// Which parameters follow the one before without a gap: those of one Linear. Everything else starts aligned.
+std::vector<bool> ParameterTable::joined() const {
+  std::vector<bool> joined(all.size(), false);
   for (const LayerParameters &layer : layers)
     for (const Linear *linear : {&layer.qkv, &layer.gate_up}) {
       int last_a = -1;
@@ -120,6 +120,12 @@ void ParameterTable::place() {
         last_a = linear->parts[i].lora_a;
       }
     }
+  return joined;
+}
+
+// Offsets in table order.
+void ParameterTable::place() {
+  const std::vector<bool> joined = this->joined();
   for (size_t i = 0; i < all.size(); i++) {
     Parameter &p = all[i];
     if (!joined[i]) {
@@ -136,7 +142,7 @@ void ParameterTable::place() {
   gradient_floats = align_floats(gradient_floats);
 }
 
-ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train, ctx_dtype activations) {
+ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train, ctx_dtype activations, int divided) {
   check_shape(s);
   if (training.lora) check_lora(*training.lora);
   const int64_t q = s.q_width(), kv = s.kv_width();
@@ -180,7 +186,8 @@ ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bo
 
   if (train) choose_trainable(training);
   if (activations == CTX_BF16) hold_rounded();
-  place();
+  if (divided > 0) divide(divided);
+  else place();
 }
 
 } // namespace ctx

@@ -1,5 +1,5 @@
 // parameters.h: the table of all parameters: Hugging Face names, shapes, places in the arenas, who is trained.
-// defines: Parameter, LinearPart, Linear, LayerParameters, ParameterTable, align_floats, align_bytes
+// defines: Parameter, LinearPart, Linear, LayerParameters, Unit, ParameterTable, align_floats, align_bytes
 #pragma once
 #include <string>
 #include <unordered_map>
@@ -23,6 +23,7 @@ struct Parameter {
   ctx_dtype dtype = CTX_F32; // in which the arena holds it; trained ones are fp32
   int64_t offset = 0;    // bytes from the start of the weights
   int64_t gradient = -1; // floats from the start of the gradients (the moments lie alike); -1 when frozen
+  int unit = 0;          // where ranks divide the weights: that it comes with
 
   int64_t size() const { return rows * cols; }
   int64_t bytes() const { return size() * size_of(dtype); }
@@ -53,15 +54,25 @@ struct LayerParameters {
   Linear qkv, o, gate_up, down;
 };
 
+// Weights that come together to where they are computed with, where ranks divide them (divided_weights.h): the embedding, a layer with its adapters,
+// the final norm with the output layer. Offsets then count all weights unit by unit, as if they lay whole somewhere. What is trained comes
+// first, and its gradients are counted alike, so that a rank's part of the ones is its part of the others.
+struct Unit {
+  int64_t begin = 0, size = 0;       // bytes; both multiples of 64 times the ranks
+  int64_t gradient = 0, trained = 0; // floats: where its gradients begin, and how many weights from `begin` on have one
+};
+
 struct ParameterTable {
   std::vector<Parameter> all;
   int embed = -1, norm = -1, head = -1; // head == embed when tied
   std::vector<LayerParameters> layers;
   int64_t weight_bytes = 0, gradient_floats = 0;  // sizes of the arenas, aligned
   int64_t adapter_width = 0;                      // largest Linear::rank
+  std::vector<Unit> units;                        // embedding, layers, final norm; empty: every rank holds all weights
 
-  // Throws a Failure that says which sizes do not go together, or which target or pattern names nothing.
-  ParameterTable(const ModelShape &shape, const Training &training, bool train, ctx_dtype activations);
+  // `divided`: so many ranks divide the weights; 0: none does. Throws a Failure that says which sizes do not go together, or which target or
+  // pattern names nothing.
+  ParameterTable(const ModelShape &shape, const Training &training, bool train, ctx_dtype activations, int divided = 0);
 
   const Parameter *find(const std::string &name) const;
 
@@ -70,8 +81,10 @@ struct ParameterTable {
   int add(std::string name, Parameter::Kind kind, int64_t rows, int64_t cols);
   void add_adapters(Linear &linear, const LoraOptions &lora);
   void choose_trainable(const Training &training);
+  std::vector<bool> joined() const;
   void hold_rounded();
   void place();
+  void divide(int ranks); // units.cc
 };
 
 } // namespace ctx

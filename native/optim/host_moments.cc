@@ -4,10 +4,17 @@
 
 namespace ctx {
 
-HostMoments::HostMoments(const Ops &ops, int64_t count, int64_t window) : ops_(ops), count_(count), window_(window) {
+namespace {
+
+constexpr int64_t REGION = 16; // numbers: places begin where regions of an arena may, so that the update can read and write whole words
+
+} // namespace
+
+HostMoments::HostMoments(const Ops &ops, int64_t count, int64_t window)
+    : ops_(ops), count_(count), window_(window), places_(window >= (int64_t)MOST * REGION ? MOST : 2), piece_(window / (int64_t)places_ / REGION * REGION) {
   try {
-    ready_ = ops_.create_event();
-    for (auto *events : {&arrived_, &updated_})
+    settled_ = ops_.create_event();
+    for (auto *events : {&arrived_, &updated_, &left_})
       for (ctx_event *&event : *events) event = ops_.create_event();
     for (float *&moment : host_) moment = static_cast<float *>(ops_.alloc_host(bytes()));
   } catch (const Failure &failure) {
@@ -21,48 +28,57 @@ HostMoments::~HostMoments() { give_back(); }
 void HostMoments::give_back() {
   for (float *moment : host_)
     if (moment) ops_.table->release_host(ops_.device, moment, bytes());
-  for (const auto &events : {arrived_, updated_})
+  for (const auto &events : {arrived_, updated_, left_})
     for (ctx_event *event : events)
       if (event) ops_.table->destroy_event(event);
-  if (ready_) ops_.table->destroy_event(ready_);
+  if (settled_) ops_.table->destroy_event(settled_);
 }
 
-// Numbers [first, first + count) of both moments, between their memory and a place on the device.
-void HostMoments::move(int64_t first, int64_t count, int64_t place, ctx_direction direction) const {
+// Numbers [first, first + count) of both moments, between their memory and `at` of their windows.
+void HostMoments::move(int64_t first, int64_t count, int64_t at, ctx_direction direction) const {
   const size_t bytes = (size_t)count * sizeof(float);
   for (size_t i = 0; i < host_.size(); i++) {
-    float *const host = host_[i] + first, *const device = device_[i] + place * window_;
+    float *const host = host_[i] + first, *const device = device_[i] + at;
     if (direction == CTX_TO_DEVICE) ops_.transfer(device, host, bytes, direction);
     else ops_.transfer(host, device, bytes, direction);
   }
 }
 
+// What comes from now on finds the places free and the host's memory as all that went before leaves it.
+void HostMoments::settle() {
+  ops_.order(CTX_OPERATIONS, CTX_INCOMING, settled_); // an update that was given up may still write
+  ops_.order(CTX_OUTGOING, CTX_INCOMING, settled_);
+}
+
 void HostMoments::begin(float *m, float *v) {
   device_ = {m, v};
-  ops_.record(CTX_OPERATIONS, ready_);
-  ops_.wait(CTX_TRANSFERS, ready_);
+  ops_.order(CTX_OPERATIONS, CTX_OUTGOING, settled_);
   for (int64_t first = 0; first < count_; first += window_) move(first, std::min(window_, count_ - first), 0, CTX_TO_HOST);
+  passed_ = count_;
 }
 
 void HostMoments::pass(int64_t from, int64_t to, const std::function<void(int64_t, int64_t, float *, float *)> &update) {
-  ops_.record(CTX_OPERATIONS, ready_); // an update that was cancelled may still write
-  ops_.wait(CTX_TRANSFERS, ready_);
-  const auto bring = [&](int64_t first, size_t place) { // what is on its way back from there was asked for before
+  if (from < passed_) settle();
+  passed_ = count_; // unless it comes to its end
+  const auto bring = [&](int64_t first, size_t place) {
     if (first >= to) return;
-    move(first, std::min(window_, to - first), (int64_t)place, CTX_TO_DEVICE);
-    ops_.record(CTX_TRANSFERS, arrived_[place]);
+    ops_.wait(CTX_INCOMING, left_[place]);
+    move(first, std::min(piece_, to - first), (int64_t)place * piece_, CTX_TO_DEVICE);
+    ops_.record(CTX_INCOMING, arrived_[place]);
   };
-  size_t place = 0;
-  bring(from, place);
-  for (int64_t first = from; first < to; first += window_, place = 1 - place) {
-    bring(first + window_, 1 - place);
+  const size_t ahead = places_ - 1;
+  for (size_t k = 0; k < ahead; k++) bring(from + (int64_t)k * piece_, (next_ + k) % places_);
+  for (int64_t first = from; first < to; first += piece_, next_ = (next_ + 1) % places_) {
+    const size_t place = next_;
+    bring(first + (int64_t)ahead * piece_, (place + ahead) % places_);
     ops_.wait(CTX_OPERATIONS, arrived_[place]);
-    const int64_t count = std::min(window_, to - first), at = (int64_t)place * window_;
+    const int64_t count = std::min(piece_, to - first), at = (int64_t)place * piece_;
     update(first, count, device_[0] + at, device_[1] + at);
-    ops_.record(CTX_OPERATIONS, updated_[place]);
-    ops_.wait(CTX_TRANSFERS, updated_[place]);
-    move(first, count, (int64_t)place, CTX_TO_HOST);
+    ops_.order(CTX_OPERATIONS, CTX_OUTGOING, updated_[place]);
+    move(first, count, at, CTX_TO_HOST);
+    ops_.record(CTX_OUTGOING, left_[place]);
   }
+  passed_ = to;
 }
 
 float *HostMoments::settled(int moment) const {

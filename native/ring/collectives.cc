@@ -9,10 +9,10 @@ namespace {
 constexpr int CHANNEL = 0;
 constexpr size_t PIECE = size_t(64) << 20; // bytes of one transfer: those through host memory keep as much of it
 
-void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, size_t bytes) {
-  const Queue on{*ops.table, ops.device};
-  ctx_status status = ring.start(on, CHANNEL, send, receive, bytes);
-  if (status == CTX_OK) status = ring.wait(on, CHANNEL);
+// Of what `from` leaves, before what `to` goes on with.
+void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, size_t bytes, ctx_queue from = CTX_OPERATIONS, ctx_queue to = CTX_OPERATIONS) {
+  ctx_status status = ring.start({*ops.table, ops.device, from}, CHANNEL, send, receive, bytes);
+  if (status == CTX_OK) status = ring.wait({*ops.table, ops.device, to}, CHANNEL);
   if (status != CTX_OK) throw Failure(status, ring.error());
 }
 
@@ -32,12 +32,13 @@ void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats
   }
 }
 
-// In step t rank r passes share r - t on and receives share r - t - 1.
-void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes) {
+// In step t rank r passes share r - t on and receives share r - t - 1. What is passed on has come by a transfer, but for the own share.
+void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes, ctx_queue goes_on) {
   const int ranks = ring.world(), r = ring.rank();
   const auto part = [&](int rank) { return static_cast<char *>(data) + bytes * (size_t)((rank + ranks) % ranks); };
   for (int t = 0; t + 1 < ranks; t++)
-    for (size_t from = 0; from < bytes; from += PIECE) transfer(ops, ring, part(r - t) + from, part(r - t - 1) + from, std::min(PIECE, bytes - from));
+    for (size_t from = 0; from < bytes; from += PIECE)
+      transfer(ops, ring, part(r - t) + from, part(r - t - 1) + from, std::min(PIECE, bytes - from), t == 0 ? CTX_OPERATIONS : goes_on, goes_on);
 }
 
 } // namespace ctx

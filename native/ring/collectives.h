@@ -23,7 +23,8 @@ struct Share {
 // `data` [floats]: summed over the ranks. `scratch` holds what arrives, up to `room` numbers at a time.
 void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room);
 
-// `data`: `bytes` of each rank, one rank after the other; each has filled its own.
-void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes);
+// `data`: `bytes` of each rank, one rank after the other; each has filled its own by operations. Who goes on with it by operations finds it whole; with
+// CTX_INCOMING they don't wait for it, but for an event that is recorded on that queue.
+void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes, ctx_queue goes_on = CTX_OPERATIONS);
 
 } // namespace ctx

@@ -45,7 +45,7 @@ public:
   ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) override {
     std::unique_lock lock(shared.mutex);
     if (!shared.error.empty()) return failed(lock);
-    if (!done(on, prepare(on, channel)) || !done(on, on.backend.record(on.device, CTX_OPERATIONS, ready_[channel]))) return failed(lock);
+    if (!done(on, prepare(on, channel)) || !done(on, on.backend.record(on.device, on.order, ready_[channel]))) return failed(lock);
     Mailbox &mine = box(rank_, channel);
     mine.device = on.device;
     mine.data = send;
@@ -76,7 +76,7 @@ public:
     theirs.taken++;
     shared.changed.notify_all();
     if (!until(lock, [&] { return mine.taken == mine.posted; })) return failed(lock);
-    return done(on, on.backend.wait(on.device, CTX_OPERATIONS, mine.copied)) ? CTX_OK : failed(lock);
+    return done(on, on.backend.wait(on.device, on.order, mine.copied)) ? CTX_OK : failed(lock);
   }
 
   void abort(const std::string &message) override {
@@ -105,11 +105,11 @@ private:
   // Enqueues the copy: after what the sender and this rank had enqueued when they started, and before what this rank enqueues next.
   ctx_status copy(const Queue &on, int channel, const Mailbox &from, const Mailbox &own) {
     const ctx_backend &b = on.backend;
-    if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, from.ready)) return s;
-    if (const ctx_status s = b.wait(on.device, CTX_TRANSFERS, own.ready)) return s;
+    if (const ctx_status s = b.wait(on.device, CTX_INCOMING, from.ready)) return s;
+    if (const ctx_status s = b.wait(on.device, CTX_INCOMING, own.ready)) return s;
     if (const ctx_status s = b.transfer_from(on.device, into[channel], from.device, from.data, own.bytes)) return s;
-    if (const ctx_status s = b.record(on.device, CTX_TRANSFERS, copied_[channel])) return s;
-    return b.wait(on.device, CTX_OPERATIONS, copied_[channel]);
+    if (const ctx_status s = b.record(on.device, CTX_INCOMING, copied_[channel])) return s;
+    return b.wait(on.device, on.order, copied_[channel]);
   }
 
   // False: it was not, and all ranks know why.

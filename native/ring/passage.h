@@ -16,8 +16,8 @@ class Passage {
  public:
   virtual ~Passage() = default;
   virtual std::string way() const = 0; // in words
-  virtual void start(int channel, const void *send, void *receive, size_t bytes) = 0;
-  virtual void wait(int channel) = 0;
+  virtual void start(int channel, const void *send, void *receive, size_t bytes, ctx_queue order) = 0;
+  virtual void wait(int channel, ctx_queue order) = 0;
   virtual void settle() {}
   virtual void close() {}
 };
@@ -25,8 +25,10 @@ class Passage {
 // The shortest way that all ranks of the group can go; all of them call. `index` is the device's number.
 std::unique_ptr<Passage> open_passage(const ctx_ranks &ranks, ctx_group *group, const Queue &on, int index);
 
-// Through page-locked host memory, which the processes' own library sends. `why` there is no shorter way, for `way`.
-std::unique_ptr<Passage> staged_passage(const ctx_ranks &ranks, ctx_group *group, const Queue &on, const std::string &why);
+// Through page-locked host memory, which the processes' own library sends, in pieces of so many bytes or, of a large transfer, more. `why` there is
+// no shorter way, for `way`.
+constexpr size_t STAGED_PIECE = size_t(4) << 20;
+std::unique_ptr<Passage> staged_passage(const ctx_ranks &ranks, ctx_group *group, const Queue &on, const std::string &why, size_t piece = STAGED_PIECE);
 
 // The same on ranks of one machine or container. Names alone may be alike ("localhost"), and containers of a machine share its boot.
 uint64_t machine_number(const char *host);

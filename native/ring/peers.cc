@@ -1,6 +1,6 @@
 // peers.cc: device memory from process to process by what their backend has for it (ctx_backend::pass_on: NCCL). See passage.h.
 //
-// A transfer is one piece of work on the device's queue of transfers, after what was enqueued before `start` and before what is enqueued after
+// A transfer is one piece of work on the device's queue of what comes in, after what was enqueued before `start` and before what is enqueued after
 // `wait`; the host waits for nothing. A device that waits for a rank that is gone would wait for ever, and its host with it. Where a process ends,
 // the launcher ends the job. What the library notices by itself, a thread of ours asks for ten times a second; it then gives the ring
 // up, by which the device goes on with what it has, and every later call throws the reason.
@@ -38,18 +38,18 @@ class Peers final : public Passage {
 
   std::string way() const override { return "by " + name; }
 
-  void start(int channel, const void *send, void *receive, size_t bytes) override {
+  void start(int channel, const void *send, void *receive, size_t bytes, ctx_queue order) override {
     still_there();
     const Channel &c = channels[(size_t)channel];
-    ops.record(CTX_OPERATIONS, c.ready);
-    ops.wait(CTX_TRANSFERS, c.ready);
+    ops.record(order, c.ready);
+    ops.wait(CTX_INCOMING, c.ready);
     if (bytes > 0) ops.check(ops.table->pass_on(ops.device, peers, send, receive, bytes), "pass_on");
-    ops.record(CTX_TRANSFERS, c.arrived);
+    ops.record(CTX_INCOMING, c.arrived);
   }
 
-  void wait(int channel) override {
+  void wait(int channel, ctx_queue order) override {
     still_there();
-    ops.wait(CTX_OPERATIONS, channels[(size_t)channel].arrived);
+    ops.wait(order, channels[(size_t)channel].arrived);
   }
 
   void settle() override {

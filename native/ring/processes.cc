@@ -49,7 +49,7 @@ void ProcessRing::close() {
 }
 
 ctx_status ProcessRing::start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) {
-  if (passage_) return by_passage([&](Passage &passage) { passage.start(channel, send, receive, bytes); });
+  if (passage_) return by_passage([&](Passage &passage) { passage.start(channel, send, receive, bytes, on.order); });
   if (const ctx_status status = on.backend.synchronize(on.device)) { // MPI reads the buffers at once
     abort(on.backend.last_error(on.device));
     return status;
@@ -57,8 +57,8 @@ ctx_status ProcessRing::start(const Queue &on, int channel, const void *send, vo
   return told(table_->start(group_, channel, send, receive, bytes));
 }
 
-ctx_status ProcessRing::wait(const Queue &, int channel) {
-  if (passage_) return by_passage([&](Passage &passage) { passage.wait(channel); });
+ctx_status ProcessRing::wait(const Queue &on, int channel) {
+  if (passage_) return by_passage([&](Passage &passage) { passage.wait(channel, on.order); });
   return told(table_->wait(group_, channel));
 }
 

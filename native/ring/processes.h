@@ -46,7 +46,7 @@ class ProcessRing final : public Transport {
   std::string way() const override { return passage_ ? passage_->way() : ""; }
   void close() override;
   ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) override;
-  ctx_status wait(const Queue &, int channel) override;
+  ctx_status wait(const Queue &on, int channel) override;
   void abort(const std::string &message) override;
   std::string error() const override { return error_; }
 

@@ -10,10 +10,11 @@
 
 namespace ctx {
 
-// A rank's device, whose memory the buffers are.
+// A rank's device, whose memory the buffers are, and which of its queues leaves them for a transfer, or goes on with them after it.
 struct Queue {
   const ctx_backend &backend;
   ctx_device *device;
+  ctx_queue order = CTX_OPERATIONS;
 };
 
 // One rank's end of the ring. Only that rank's thread calls it, always with the same device.
@@ -39,11 +40,11 @@ public:
   // what its device does waits for no other rank then.
   virtual void close() {}
 
-  // Begins to send `bytes` at `send` to rank + 1 and to fill `receive` with the same number from rank - 1, as the operations that were
-  // enqueued before leave them. Both buffers belong to the transport until `wait` has returned.
+  // Begins to send `bytes` at `send` to rank + 1 and to fill `receive` with the same number from rank - 1, as what was enqueued before on
+  // the queue leaves them. Both buffers belong to the transport until `wait` has returned.
   virtual ctx_status start(const Queue &on, int channel, const void *send, void *receive, size_t bytes) = 0;
 
-  // Ends the transfer that was started on the channel: operations enqueued from now on find it done.
+  // Ends the transfer that was started on the channel: what is enqueued on the queue from now on finds it done.
   virtual ctx_status wait(const Queue &on, int channel) = 0;
 
   // Tells all ranks that this one has failed and will not take part any more. The first message stays.
@@ -54,7 +55,7 @@ public:
 };
 
 // Ranks as threads of this process. A transfer is a rendezvous in a mailbox: the receiver copies straight out of the sender's buffer,
-// once, on its device's queue of transfers; events order the copy after what both ranks had enqueued. Make one LocalRing, hand `end(r)` to
+// once, on its device's queue of what comes in; events order the copy after what both ranks had enqueued. Make one LocalRing, hand `end(r)` to
 // rank r's thread; it must outlive its ends' use.
 class LocalRing {
 public:

@@ -13,7 +13,7 @@
  *
  * test/gpu/step.py runs it, watches the memory, and runs PyTorch beside it.
  */
-import { tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { deviceNeed } from "../../compiler/memory/index.ts";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
@@ -21,7 +21,7 @@ import type { NativeBatch } from "../engine/addon.ts";
 import { loadAddon } from "../engine/load.ts";
 import { checkMachine, expectCuda } from "../run/check_machine.ts";
 import { messageOf } from "../run/failure.ts";
-import { memoryLimit } from "../run/memory_limits.ts";
+import { hostMemory, memoryLimit } from "../run/memory_limits.ts";
 import { besideArena } from "../run/memory_needs.ts";
 import { type Machine, trainingEngine } from "../train/stage_engine.ts";
 import { planStep, SHAPES, type StepRecipe } from "./gpu_step_plan.ts";
@@ -123,8 +123,8 @@ async function main(): Promise<void> {
   const { recipe, device, threads, seconds: allowed } = readOptions(cores);
   const machine: Machine = { addon, device, threads };
   if (device === "cuda") expectCuda(addon);
-  // A container may have less than the machine.
-  const hostBytes = Math.min(totalmem(), memoryLimit()?.bytes ?? Number.POSITIVE_INFINITY);
+  // What others hold of the host is not there for this step.
+  const hostBytes = Math.min(hostMemory().bytes, memoryLimit()?.bytes ?? Number.POSITIVE_INFINITY);
   const plan = planStep(recipe, { device, cores: threads, hostBytes, gpu: cuda.devices[0] });
   const stage = plan.stages[0]!;
   sayPlan(plan, stage, device);

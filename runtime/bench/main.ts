@@ -1,20 +1,23 @@
 /**
- * npm run bench -- [--only step,memory,lengths,small,kernels,compiler,editor] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
+ * npm run bench -- [--only step,memory,lengths,small,kernels,compiler,editor,ring] [--tokens 2048,8192] [--lengths 2048,4096] [--dtype f32,bf16]
  *                  [--checkpoint] [--rounds N] [--threads N] [--seconds S] [--passes N] [--filter TEXT] [--python FILE] [--write]
  *
- * Times the training step, its memory, its cost per token from length to length, every kernel, the compiler, and the language server. With a Python that has torch and
+ * Times the training step, its memory, its cost per token from length to length, every kernel, the compiler, the language server, and rings of ranks. With a Python that has torch and
  * transformers (`--python`, or CTX_ORACLE_PYTHON in the environment), PyTorch does the same work in turns with us. `--write` puts each
- * table into docs/benchmarks/cpu.md (the compiler's: compiler.md, the server's: editor.md) as soon as it is measured and leaves the others as they are.
+ * table into docs/benchmarks/cpu.md (the compiler's: compiler.md, the server's: editor.md, the rings': ring.md) as soon as it is measured and leaves the others as they are.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { NativeDescription } from "../engine/addon.ts";
 import { loadAddon, packageRoot } from "../engine/load.ts";
 import { benchCompiler, compilerPage } from "./compiler.ts";
 import { benchEditor, editorPage } from "./editor.ts";
 import { benchKernels } from "./kernels.ts";
 import { benchLengths } from "./lengths.ts";
 import { benchMemory, type MemoryResult } from "./memory.ts";
+import { benchRing, ringPage } from "./ring.ts";
 import { PARTS, type Part, withParts } from "./sections.ts";
 import { benchSmall } from "./small.ts";
 import { kernelTable, largestDeviation, lengthTable, memoryTable, smallTable, stepTable } from "./tables.ts";
@@ -22,8 +25,12 @@ import { type TorchPeers, torchPeers } from "./torch_process.ts";
 import { benchTrainingStep, type StepResult } from "./training_step.ts";
 import { type BenchDtype, backendName, LLAMA_15M, type Workload } from "./workload.ts";
 
+/** Parts that have a page of their own: the first two depend on Node and not on the engine, and a ring has more than a table. */
+const PAGES = ["compiler", "editor", "ring"] as const;
+type Page = (typeof PAGES)[number];
+
 interface Options {
-  parts: (Part | "compiler" | "editor")[];
+  parts: (Part | Page)[];
   /** Of the training step and of its memory; absent: each part's own. */
   tokens: number[] | undefined;
   lengths: number[];
@@ -63,7 +70,7 @@ function choices<T extends string>(name: string, text: string, known: readonly T
 }
 
 function readOptions(cores: number): Options {
-  const parts = [...(Object.keys(PARTS) as Part[]), "compiler" as const, "editor" as const];
+  const parts = [...(Object.keys(PARTS) as Part[]), ...PAGES];
   const { values } = parseArgs({
     options: {
       only: { type: "string", default: parts.join(",") },
@@ -150,14 +157,12 @@ async function main(): Promise<void> {
   const command = ["npm run bench --", ...process.argv.slice(2).filter((_, i, all) => !isPath(all, i))].join(" ");
   try {
     for (const part of options.parts) {
-      if (part === "compiler") {
-        const made = `Made on ${today()} by \`${command}\`: ${description.cpuModel}, Node ${process.version}.`;
-        compilerPart(made, options.write);
-        continue;
-      }
-      if (part === "editor") {
-        const made = `Made on ${today()} by \`${command}\`: ${description.cpuModel}, Node ${process.version}.`;
-        await editorPart(made, options.write);
+      if (isPage(part)) {
+        const on = part === "ring" ? ringMachine(description) : `${description.cpuModel}, Node ${process.version}`;
+        process.stderr.write(`${part} …\n`);
+        const text = await page(part, `Made on ${today()} by \`${command}\`: ${on}.`, options, description);
+        process.stdout.write(`${text}\n`);
+        if (options.write) writeFileSync(join(packageRoot(), "docs", "benchmarks", `${part}.md`), text);
         continue;
       }
       const text = await measure(part, options, peers);
@@ -175,19 +180,21 @@ async function main(): Promise<void> {
 
 const today = () => new Date().toISOString().slice(0, 10);
 
-/** The compiler has a page of its own: what it takes depends on Node, not on the engine. */
-function compilerPart(made: string, write: boolean): void {
-  process.stderr.write("compiler …\n");
-  const text = compilerPage(made, benchCompiler());
-  process.stdout.write(`${text}\n`);
-  if (write) writeFileSync(join(packageRoot(), "docs", "benchmarks", "compiler.md"), text);
+const isPage = (part: Part | Page): part is Page => PAGES.some((page) => page === part);
+
+/** A page as it is written. */
+async function page(part: Page, made: string, options: Options, { cuda }: NativeDescription): Promise<string> {
+  if (part === "compiler") return compilerPage(made, benchCompiler());
+  if (part === "editor") return editorPage(made, await benchEditor());
+  const gpus = cuda.available ? cuda.devices.length : 0;
+  return ringPage(made, options.threads, options.rounds, benchRing(options.threads, gpus, options.rounds));
 }
 
-async function editorPart(made: string, write: boolean): Promise<void> {
-  process.stderr.write("language server …\n");
-  const text = editorPage(made, await benchEditor());
-  process.stdout.write(`${text}\n`);
-  if (write) writeFileSync(join(packageRoot(), "docs", "benchmarks", "editor.md"), text);
+/** The processor, the GPUs where there are some, and how busy other programs keep it: a ring's ranks wait for each other. */
+function ringMachine({ cpuModel, cores, cuda }: NativeDescription): string {
+  const gpus = cuda.available ? cuda.devices.map(({ name }) => name) : [];
+  const load = `other programs' load ${loadavg()[0]!.toFixed(1)} when it began`;
+  return [`${cpuModel}, ${cores} cores`, ...gpus, load].join("; ");
 }
 
 /** `--python FILE` and its value say nothing about the measurement. */

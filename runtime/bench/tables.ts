@@ -7,15 +7,15 @@ import type { StepResult } from "./training_step.ts";
 import { type BenchDtype, describeWorkload, type Workload } from "./workload.ts";
 
 /** A Markdown table; every column but the first is aligned to the right. */
-function table(head: string[], rows: string[][]): string {
+export function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
   const rule = head.map((_, column) => (column === 0 ? "---" : "---:"));
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 
 const mega = (bytes: number) => (bytes / 1e6).toFixed(0);
-const times = (ratio: number) => `${ratio.toFixed(2)}×`;
-const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
+export const times = (ratio: number) => `${ratio.toFixed(2)}×`;
+export const percent = (share: number) => `${(100 * share).toFixed(0)}%`;
 const signed = (share: number) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
 
 /** Share of the peak of the same dtype. */

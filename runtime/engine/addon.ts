@@ -86,6 +86,11 @@ export interface NativeEngineOptions {
    * than two: one device with that number (default: 0), whose ring of `ring` ranks shares it.
    */
   devices?: number[];
+  /**
+   * What such ranks, processes or devices of this one, divide among them: the optimizer's moments alone, or weights and gradients too. `all` is
+   * refused where there are none. Default: moments.
+   */
+  shard?: "moments" | "all";
 }
 
 /**
@@ -219,6 +224,7 @@ export interface NativeDescription {
   cpuModel: string;
   cpuFeatures: string[];
   cores: number;
+  /** Of the machine, whatever this process may have of it (runtime/run/memory_limits.ts). */
   memoryBytes: number;
   cuda: { available: boolean; reason: string; devices: NativeGpu[] };
 }
@@ -288,6 +294,11 @@ export interface NativeAddon {
    * where there is no CUDA backend. Opens cuBLASLt, which takes a moment.
    */
   cudaProducts(): string;
+  /**
+   * Which kernels have computed attention on the GPU in this process, and in how many calls: "forward sm90 24, plain 6; backward sm90 12"; empty
+   * where there is no CUDA backend.
+   */
+  cudaAttention(): string;
   /** How this machine's GPUs reach each other's memory, in words; empty where there are not several. */
   cudaWays(): string;
   /**

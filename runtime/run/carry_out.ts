@@ -14,8 +14,8 @@ import { writeReport } from "../report/write.ts";
 import { MetricsFile, truncateMetrics } from "../track/metrics.ts";
 import { EventWriter } from "../track/tensorboard.ts";
 import { type Checkpoint, newestCheckpoint, saveCheckpoint } from "../train/checkpoint.ts";
-import { describeGpus, gpusOf, groupsHere } from "../train/gpus.ts";
-import { type Machine, trainingEngine } from "../train/stage_engine.ts";
+import { describeCpu, describeGpus, gpusOf, groupsHere } from "../train/gpus.ts";
+import { dividesWeights, type Machine, trainingEngine } from "../train/stage_engine.ts";
 import { trainStage } from "../train/train_stage.ts";
 import { checkMachine } from "./check_machine.ts";
 import { checkText } from "./check_text.ts";
@@ -132,11 +132,13 @@ class Run {
     const largest = stages.reduce((most, stage) => (stage.parallel.devices > most.parallel.devices ? stage : most));
     const { devices } = largest.parallel;
     if (hardware.kind !== "cuda") return;
+    const whole = largest.parallel.shard === "all" && !dividesWeights(machine, largest);
     const used = machine.job?.ranks.size ?? new Set(gpusOf(machine, largest)).size;
     if (machine.device === "cuda" && used === devices) return;
     if (machine.device === "cuda" && hardware.devices === 1 && !machine.job) return;
-    const here = machine.device === "cpu" ? "one process does all of it on the CPU" : describeGpus(machine, largest);
-    listen({ kind: "note", text: `the plan is for ${hardware.devices} × ${hardware.name}; here ${here}` });
+    const here = machine.device === "cpu" ? describeCpu(machine) : describeGpus(machine, largest);
+    const kept = whole ? ", which holds all weights and gradients: there is nobody to divide them with" : "";
+    listen({ kind: "note", text: `the plan is for ${hardware.devices} × ${hardware.name}; here ${here}${kept}` });
   }
 
   /** Tells once how GPUs of several processes speak to each other. */

@@ -17,7 +17,7 @@ import { bytes } from "../report/format.ts";
 import { gpusOf, groupsHere, hasPeers, processesOnGpu } from "../train/gpus.ts";
 import { type Machine, processBytes, rankBytes, THREADS } from "../train/stage_engine.ts";
 import { Failure } from "./failure.ts";
-import { FREE, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
+import { FREE, hostMemory, type MemoryLimit, memoryLimit } from "./memory_limits.ts";
 import {
   besideArena,
   besideRanks,
@@ -39,9 +39,8 @@ import {
  * @throws Failure that says what is missing
  */
 export function checkMachine(plan: Plan, machine: Machine, baseModel: string | null, root = "/"): void {
-  refuseSharded(plan, machine);
   refuseWaitingGradients(plan, machine);
-  const memory = machineMemory(machine);
+  const memory = machineMemory(machine, undefined, root);
   for (const [index, stage] of plan.stages.entries()) {
     const groups = groupsHere(machine, stage);
     if (machine.device === "cpu") expectFree(plan, stage, machine, root);
@@ -75,14 +74,6 @@ function expectGpu(plan: Plan, stage: PlanStage, machine: Machine, gpus: number[
   const needed = ranks * rankBytes(plan, stage, gpus.length) + besideRanks(plan, stage, gpus.length, ranks);
   const subject = ranks === 1 ? `stage ${stage.name}` : `stage ${stage.name}, with ${ranks} ranks on a GPU,`;
   expectMemory(subject, needed, machineMemory(machine, gpu), SMALLER);
-}
-
-/** Weights and gradients that GPUs divide are for plans: an engine on a GPU would hold them whole. */
-function refuseSharded({ stages }: Plan, { device }: Machine): void {
-  const stage = stages.find(({ parallel }) => parallel.shard === "all");
-  if (!stage || device !== "cuda") return;
-  const message = `stage ${stage.name} divides weights and gradients over its devices (shard = all), which no engine here does`;
-  throw new Failure("run", message, "leave shard out, or run with --device cpu, where one process holds all of them");
 }
 
 /** Gradients wait in the host's memory for one process alone: several sum theirs. */
@@ -128,7 +119,7 @@ export function checkEvaluation(
   const subject = `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`;
   const hint = "evaluate at shorter lengths";
   const beside = machine.device === "cuda" ? besideScoringArena(model, tokens) : 0;
-  expectMemory(subject, scoringBytes(model, tokens) + beside, machineMemory(machine), hint);
+  expectMemory(subject, scoringBytes(model, tokens) + beside, machineMemory(machine, undefined, root), hint);
   if (machine.device !== "cpu") return;
   const need = scoringNeed(model, tokens, machine);
   const limit = memoryLimit(root, threadsNeeded(machine, 1) + POOL);
@@ -209,9 +200,12 @@ export function expectCuda(addon: Machine["addon"]): void {
 }
 
 /** What the device has: of a GPU what is free of it. @throws Failure when the device is not there */
-function machineMemory({ addon, device }: Machine, gpu?: number): Memory {
+function machineMemory({ addon, device }: Machine, gpu?: number, root = "/"): Memory {
   const { cuda, memoryBytes: whole } = addon.describe();
-  if (device === "cpu") return { bytes: whole, owner: "this machine has" };
+  if (device === "cpu") {
+    const { bytes, what } = hostMemory(root, whole);
+    return { bytes, owner: `${what} has` };
+  }
   expectCuda(addon);
   const { name, memoryBytes } = cuda.devices[gpu ?? 0]!;
   const which = gpu === undefined ? "the GPU" : `GPU ${gpu}`;

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 
-/** How much more memory this process can have, and what sets the bound, as the subject of a sentence. */
+/** How much memory this process can have, all in all or beyond what it has, and what sets the bound, as the subject of a sentence. */
 export interface MemoryLimit {
   bytes: number;
   what: string;
@@ -9,6 +10,28 @@ export interface MemoryLimit {
 
 /** What bounds a process that no limit does. */
 export const FREE = "free memory";
+
+/** What bounds a process that may have all of the machine's memory. */
+export const WHOLE = "this machine";
+
+/**
+ * The memory of the host that this process may have in all, whoever holds it now: the machine's, or what a container leaves of it. What plans
+ * for this machine go by, and what a run, an evaluation and `ctx doctor` tell.
+ *
+ * @param root folder that /proc and /sys are looked for in
+ * @param total bytes of the machine
+ * @param constrained as Node tells it: nothing, 0 or more than any machine has where there is no limit, as its versions have it
+ */
+export function hostMemory(
+  root = "/",
+  total = totalmem(),
+  constrained: number | undefined = process.constrainedMemory?.(),
+): MemoryLimit {
+  const told = constrained ? [{ bytes: constrained, what: "the system's limit on this process" }] : [];
+  const groups = groupsOf(root).flatMap(({ most }) => (most === null ? [] : [{ bytes: most, what: inGroup }]));
+  const limits = [...groups, ...told].filter(({ bytes }) => bytes > 0);
+  return limits.reduce((least, limit) => (limit.bytes < least.bytes ? limit : least), { bytes: total, what: WHOLE });
+}
 
 /** Before the threads that are to come are counted in. */
 interface Bound extends MemoryLimit {
@@ -53,8 +76,21 @@ function freeMemory(root: string): MemoryLimit | null {
   return { bytes: available + (kibibytes(text, "SwapFree") ?? 0), what: FREE };
 }
 
-/** Lines of /proc/self/cgroup: `0::/path` in version 2, `4:memory:/path` in version 1. */
+/** What a control group may have, and what it has beyond what can be dropped at once. */
+interface Group {
+  /** Null: no limit. */
+  most: number | null;
+  taken: number;
+}
+
 function groupLimits(root: string): (MemoryLimit | null)[] {
+  return groupsOf(root).map(({ most, taken }) =>
+    most === null ? null : { bytes: Math.max(0, most - taken), what: inGroup },
+  );
+}
+
+/** Lines of /proc/self/cgroup: `0::/path` in version 2, `4:memory:/path` in version 1. */
+function groupsOf(root: string): Group[] {
   return read(root, "proc/self/cgroup")
     .split("\n")
     .flatMap((line) => {
@@ -70,26 +106,24 @@ function groupLimits(root: string): (MemoryLimit | null)[] {
 
 const inGroup = "this control group (container)";
 
-function secondVersion(root: string, folder: string): MemoryLimit | null {
-  const most = Number.parseInt(read(root, `${folder}/memory.max`), 10);
-  return Number.isNaN(most) ? null : groupLimit(most, read(root, `${folder}/memory.current`), statOf(root, folder, ""));
+function secondVersion(root: string, folder: string): Group {
+  return groupOf(root, folder, "memory.max", "memory.current", "");
 }
 
-function firstVersion(root: string, folder: string): MemoryLimit | null {
-  const most = Number.parseInt(read(root, `${folder}/memory.limit_in_bytes`), 10);
-  if (Number.isNaN(most)) return null;
-  return groupLimit(most, read(root, `${folder}/memory.usage_in_bytes`), statOf(root, folder, "total_"));
+function firstVersion(root: string, folder: string): Group {
+  return groupOf(root, folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_");
+}
+
+function groupOf(root: string, folder: string, limit: string, usage: string, prefix: string): Group {
+  const [most, used] = [limit, usage].map((name) => Number.parseInt(read(root, `${folder}/${name}`), 10));
+  const taken = Math.max(0, (used || 0) - statOf(root, folder, prefix));
+  return { most: Number.isNaN(most) ? null : most!, taken };
 }
 
 /** Cached pages of files that can be dropped at once. */
 function statOf(root: string, folder: string, prefix: string): number {
   const [, bytes] = new RegExp(`^${prefix}inactive_file (\\d+)$`, "m").exec(read(root, `${folder}/memory.stat`)) ?? [];
   return Number(bytes ?? 0);
-}
-
-function groupLimit(most: number, used: string, droppable: number): MemoryLimit {
-  const taken = Math.max(0, (Number.parseInt(used, 10) || 0) - droppable);
-  return { bytes: Math.max(0, most - taken), what: inGroup };
 }
 
 function lessThreads({ bytes, what, thread }: Bound, threads: number): MemoryLimit {

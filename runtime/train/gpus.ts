@@ -38,6 +38,11 @@ export function groupsHere(machine: Machine, stage: PlanStage): number {
   return Math.max(1, gpusOf(machine, stage).length / ring);
 }
 
+/** Who carries a plan for GPUs out on a CPU, for "here …". */
+export function describeCpu({ job }: Machine): string {
+  return job ? `${job.ranks.size} processes do all of it on CPUs` : "one process does all of it on the CPU";
+}
+
 /** Who carries a stage out, for "here …". */
 export function describeGpus(machine: Machine, stage: PlanStage): string {
   if (machine.job) return `${machine.job.ranks.size} processes do all of it, each on one GPU`;

@@ -89,15 +89,23 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
     },
     ring: stage.parallel.ring,
     ...(gpus.length > 0 && { devices: gpus }),
+    ...(dividesWeights(machine, stage) && { shard: "all" as const }),
   };
   const engine = createEngine(machine, options, machine.job);
   engine.setRope(Float64Array.from(stage.rope.inv_freq), stage.rope.attention_factor);
   return engine;
 }
 
-/** A rank with weights of its own, a process or a GPU; `ranks` divide the moments among them. */
+/** Whether the ranks of a stage have memory of their own here, over which weights and gradients are divided as the plan has it. */
+export function dividesWeights(machine: Machine, stage: PlanStage): boolean {
+  if (stage.parallel.shard !== "all") return false;
+  return (machine.job?.ranks.size ?? gpusOf(machine, stage).length) > 1;
+}
+
+/** A rank with memory of its own, a process or a GPU; `ranks` divide the moments among them, or all that the plan divides. */
 export function rankMemory(plan: Plan, stage: PlanStage, ranks: number): LedgerOptions {
-  return { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks };
+  const sharded = stage.parallel.shard === "all" && ranks > 1;
+  return { ...ledgerOptions(stageMemory(plan, stage)), ranksHere: 1, shares: ranks, sharded };
 }
 
 /** Bytes of such a rank's arena. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gatherSeconds, hardwarePreset } from "../../compiler/cost/index.ts";
+import { gatherSeconds, hardwarePreset, scatterSeconds } from "../../compiler/cost/index.ts";
 import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 import { codesOf, planOf } from "./recipes.ts";
 
@@ -20,18 +20,19 @@ test("all weights of an 8B model learn on L40S of 48 GB where weights and gradie
   expect(codesOf(recipe("shard = all"), {}, {})).toEqual([]);
 });
 
-test("a device holds its share, the layer at work and the one that arrives; activations are as before", () => {
+test("a device holds its share, the unit at work and the one that arrives; activations are as before", () => {
   const roomy = "preset = l40s  memory = 900GiB";
   const memory = (parallel: string) => {
     const stage = planOf(`${recipe(parallel, roomy)}memory { checkpoint = every(1)  offload = none }\n`, {}, {});
     return stage.stages[0]!.memory.device!;
   };
   const [whole, divided] = [memory(""), memory("shard = all")];
-  const embedding = 128_256 * 4096;
-  // The embedding is larger than a layer.
+  // What travels whole: of the two that are there at once one is a layer.
+  const head = 128_256 * 4096 + 4096;
+  const layer = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14_336 + 2 * 4096;
   const near = (value: number, expected: number) => expect(value / expected).toBeCloseTo(1, 6);
-  near(divided.weights, 4 * (model.parameters / 8 + 2 * embedding));
-  near(divided.gradients, 4 * (model.parameters / 8 + embedding));
+  near(divided.weights, 4 * (model.parameters / 8 + layer + head));
+  near(divided.gradients, 4 * (model.parameters / 8 + head));
   near(whole.weights, 4 * model.parameters);
   const { activations, checkpoints, logits, workspace, optimizer } = whole;
   expect(divided).toMatchObject({ activations, checkpoints, logits, workspace, optimizer });
@@ -43,15 +44,23 @@ test("the plan holds it; what it does not say divides moments alone", () => {
   expect(planOf(roomy, {}, {}).stages[0]!.parallel).not.toHaveProperty("shard");
 });
 
-test("divided weights travel behind the work, unless the way is too slow", () => {
+test("divided weights travel behind the work, unless the way is too slow; sums of gradients before it goes on", () => {
   const l40s = hardwarePreset("l40s")!;
-  const work = { rows: 120, length: 65_536, ring: 8, devices: 8 };
-  // Four rows at once: 30 micro batches of three passes in bf16, seven eighths of them from elsewhere.
-  const bytes = 30 * 3 * 2 * model.parameters * (7 / 8);
-  expect(gatherSeconds(model, work, l40s) / (bytes / 32e9)).toBeCloseTo(1, 9);
-  expect(gatherSeconds(model, { ...work, devices: 16 }, l40s)).toBeGreaterThan(gatherSeconds(model, work, l40s));
+  const trained = model.parameters;
+  const work = { rows: 120, length: 65_536, ring: 8, devices: 8, checkpointEvery: 1, trained, frozen: 0 };
+  // Four rows at once: 30 micro batches, forward and backward in fp32, seven eighths of it from elsewhere.
+  const once = (30 * 4 * trained * (7 / 8)) / 32e9;
+  expect(gatherSeconds(work, l40s) / (2 * once)).toBeCloseTo(1, 9);
+  expect(gatherSeconds({ ...work, checkpointEvery: 2 }, l40s) / (3 * once)).toBeCloseTo(1, 9);
+  expect(scatterSeconds(work, l40s) / once).toBeCloseTo(1, 9);
+  const adapter = { ...work, trained: 0, frozen: 2 * trained };
+  expect(gatherSeconds(adapter, l40s) / once).toBeCloseTo(1, 9);
+  expect(scatterSeconds(adapter, l40s)).toBe(0);
+  expect(gatherSeconds({ ...work, devices: 16 }, l40s)).toBeGreaterThan(gatherSeconds(work, l40s));
   const seconds = (hardware: string) => planOf(recipe("shard = all", hardware), {}, {}).stages[0]!.seconds;
   const usual = seconds("preset = l40s");
-  expect(seconds("preset = l40s  link = 16GB")).toBe(usual);
+  // 30 steps of 32 rows: eight micro batches each, as many sums at half the speed.
+  const slower = (30 * 8 * 4 * trained * (7 / 8)) / 32e9;
+  expect((seconds("preset = l40s  link = 16GB") - usual) / slower).toBeCloseTo(1, 3);
   expect(seconds("preset = l40s  link = 1MB")).toBeGreaterThan(100 * usual);
 });

@@ -21,8 +21,9 @@ async function made(
   ring: number,
   memory: Partial<NativeMemoryPlan> = {},
   layers = 1,
+  shard: "moments" | "all" = "moments",
 ): Promise<NativeEngine> {
-  const engine = loadAddon().createEngine({ ...smallOptions(ring, layers, memory), devices });
+  const engine = loadAddon().createEngine({ ...smallOptions(ring, layers, memory), devices, shard });
   setSmallRope(engine);
   await engine.initialize(5, 0.3);
   return engine;
@@ -48,7 +49,7 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     ["three that share no sequence", [3, 0, 2], 1, "early"],
     ["a ring of four on three", [0, 0, 1, 2], 4, "late"],
   ])("learn as one GPU does: %s", async (_, devices, ring, transfers) => {
-    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "1" : "0");
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "011" : "000");
     const one = await made([], 1);
     const many = await made(devices, ring);
     expect(apart(await steps(many, 1, 2), await steps(one, 1, 2))).toBeLessThan(1e-3);
@@ -71,11 +72,31 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     ]) {
       const first = await bits([0, 1, 2, 3].slice(0, "offload" in memory ? 2 : 4), memory);
       vi.stubEnv("CTX_SHIM_PEERS", "0");
-      vi.stubEnv("CTX_SHIM_EARLY", "1");
+      vi.stubEnv("CTX_SHIM_EARLY", "011");
       expect(await bits([3, 2, 1, 0].slice(0, "offload" in memory ? 2 : 4), memory)).toEqual(first);
       vi.unstubAllEnvs();
       if ("moments" in memory) expect(await bits([0, 1, 2, 3], { moments: "device" })).toEqual(first);
     }
+  });
+
+  // The order of queues alone keeps a unit's weights in place until they have been computed with, and a sum from being read before it is there.
+  test.each<[string, number[], number, Partial<NativeMemoryPlan>, "early" | "late"]>([
+    ["a ring of two", [0, 1], 2, { checkpointEvery: 2 }, "late"],
+    ["two rings of two", [0, 1, 2, 3], 2, { moments: "host" }, "early"],
+    ["three, of which one has nothing to compute", [2, 0, 1], 1, { offload: { to: "host" }, dtype: "bf16" }, "late"],
+  ])("divide the weights, and learn what they learn whole: %s", async (_, devices, ring, memory, transfers) => {
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "1" : "0");
+    const whole = await made(devices, ring, memory, 3);
+    const parts = await made(devices, ring, memory, 3, "all");
+    expect(apart(await steps(parts, 1, 2), await steps(whole, 1, 2))).toBeLessThan(memory.dtype ? 1e-3 : 1e-4);
+    expect(await drift(parts, whole)).toBeLessThan(0.05);
+    const bits = digest(await readAll(parts, "value"));
+    await Promise.all([whole.close(), parts.close()]);
+    vi.stubEnv("CTX_SHIM_EARLY", transfers === "early" ? "0" : "1");
+    const again = await made(devices, ring, memory, 3, "all");
+    await steps(again, 1, 2);
+    expect(digest(await readAll(again, "value"))).toBe(bits);
+    await again.close();
   });
 
   test("a checkpoint goes on with other GPUs", async () => {
@@ -97,17 +118,20 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     await four.close();
   });
 
-  test("each GPU gives its ranks what the ledger says, and gets it back", async () => {
-    const addon = loadAddon();
-    const free = () => [0, 1, 2, 3].map((gpu) => addon.cudaFreeMemory(gpu));
-    const before = free();
-    const engine = await made([0, 2, 2, 3], 4);
-    const { total } = engine.memory();
-    const taken = free().map((bytes, gpu) => before[gpu]! - bytes);
-    expect(taken).toEqual([1, 0, 2, 1].map((ranks) => ranks * (total + 4))); // 4: where kernels tell of a token that is none
-    await engine.close();
-    expect(free()).toEqual(before);
-  });
+  test.each(["moments", "all"] as const)(
+    "each GPU gives its ranks what the ledger says, and gets it back: %s",
+    async (shard) => {
+      const addon = loadAddon();
+      const free = () => [0, 1, 2, 3].map((gpu) => addon.cudaFreeMemory(gpu));
+      const before = free();
+      const engine = await made([0, 2, 2, 3], 4, {}, 1, shard);
+      const { total } = engine.memory();
+      const taken = free().map((bytes, gpu) => before[gpu]! - bytes);
+      expect(taken).toEqual([1, 0, 2, 1].map((ranks) => ranks * (total + 4))); // 4: where kernels tell of a token that is none
+      await engine.close();
+      expect(free()).toEqual(before);
+    },
+  );
 
   test("a rank whose GPU has no memory is named, and nothing is left behind", async () => {
     const addon = loadAddon();
@@ -124,23 +148,31 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     expect(addon.cudaFreeMemory(0)).toBe(before);
   });
 
-  test("a rank that fails in the middle of a step ends it everywhere with its own words", async () => {
-    const engine = await made([0, 1, 2], 3);
-    await steps(engine, 1, 1);
-    const bad = tokens(24, 1);
-    vi.stubEnv("CTX_SHIM_BROKEN", "2");
-    await expect(engine.accumulate(bad)).rejects.toThrow(/rank 2.*: unspecified launch failure/);
-    vi.unstubAllEnvs();
-    await expect(engine.accumulate(bad)).rejects.toThrow(/an earlier operation was left in its middle/);
-    await engine.close();
-    const again = await made([0, 1, 2], 3);
-    expect(await steps(again, 1, 1)).toHaveLength(3);
-    await again.close();
-  });
+  test.each(["moments", "all"] as const)(
+    "a rank that fails in the middle of a step ends it everywhere with its own words: %s",
+    async (shard) => {
+      const engine = await made([0, 1, 2], 3, {}, 1, shard);
+      await steps(engine, 1, 1);
+      const bad = tokens(24, 1);
+      vi.stubEnv("CTX_SHIM_BROKEN", "2");
+      await expect(engine.accumulate(bad)).rejects.toThrow(/rank 2.*: unspecified launch failure/);
+      vi.unstubAllEnvs();
+      await expect(engine.accumulate(bad)).rejects.toThrow(/an earlier operation was left in its middle/);
+      await engine.close();
+      const again = await made([0, 1, 2], 3, {}, 1, shard);
+      expect(await steps(again, 1, 1)).toHaveLength(3);
+      await again.close();
+    },
+  );
 
   test("a cancelled step ends on all ranks", async () => {
-    for (const delay of [0, 5, 30]) {
-      const engine = await made([0, 1, 2, 3], 4);
+    for (const [delay, shard] of [
+      [0, "moments"],
+      [5, "moments"],
+      [5, "all"],
+      [30, "all"],
+    ] as const) {
+      const engine = await made([0, 1, 2, 3], 4, {}, 1, shard);
       const running = engine.accumulate(tokens(48, 7)).catch((error: Error & { code?: string }) => error.code);
       await new Promise((wake) => setTimeout(wake, delay));
       engine.cancel();

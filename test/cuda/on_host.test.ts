@@ -57,6 +57,23 @@ describe.skipIf(process.arch !== "x64")("CUDA kernels on the host", () => {
     });
     expect(run.stdout + run.stderr).toMatch(/[1-9]\d* failures|the turn is passed before/);
   });
+
+  // One dS tile for the two that there are, or a tile of dQ that is written before it was taken, shows when some warps are far ahead of others.
+  test.each([
+    [64, "what adds", "2-2"],
+    [64, "a computing warp", "7-7"],
+    [128, "what adds", "2-2"],
+    [128, "a computing warp", "7-7"],
+  ])("attention's gradients, heads of %i, when %s is behind", (width, _, warps) => {
+    const env = { CTX_SHIM_SLOW: warps, CTX_SHIM_ORDER: "reverse", CTX_SHIM_LATE: "loads", CTX_SHIM_BLOCKS: "3" };
+    const library = ["native/build/libctx_cuda_on_host.so", "blocks", String(width)];
+    const run = spawnSync("native/build/ctx_test_attention_bf16", library, {
+      encoding: "utf8",
+      env: { ...process.env, ...env },
+    });
+    expect(run.status, run.stdout.slice(0, 4000) + run.stderr.slice(0, 4000)).toBe(0);
+    expect(run.stdout).toMatch(/ checks, 0 failures/);
+  });
 });
 
 test("where numbers lie in tiles and fragments, and which tiles are visited", () => {

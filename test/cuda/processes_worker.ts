@@ -1,6 +1,6 @@
-// One rank of a training on GPUs, for processes.test.ts: `node … <ring> <gpus> [bf16 | cancel]`. Started by mpirun it is a process of a job, with one GPU;
+// One rank of a training on GPUs, for processes.test.ts: `node … <ring> <gpus> [bf16 | shard | cancel]`. Started by mpirun it is a process of a job, with one GPU;
 // alone it trains on so many GPUs itself, 0 for one without ranks. Two steps; the leader prints what came of them as JSON. With
-// `cancel` it gives a step up in its middle, closes its engine and ends the job with status 9.
+// `shard` they divide weights and gradients too; with `cancel` rank 0 gives a step up in its middle, closes its engine and ends the job with status 9.
 import type { NativeRanks } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { launchOf } from "../../runtime/ranks/launch.ts";
@@ -17,14 +17,15 @@ export interface GpuResult {
 
 const [ring, gpus, dtype] = process.argv.slice(2);
 if (gpus === undefined) {
-  process.stderr.write("usage: processes_worker <ring> <gpus> [bf16 | cancel]\n");
+  process.stderr.write("usage: processes_worker <ring> <gpus> [bf16 | shard | cancel]\n");
   process.exit(2);
 }
 const addon = loadAddon();
 const ranks: NativeRanks | null = launchOf(process.env) === null ? null : addon.joinRanks();
 try {
   const engine = addon.createEngine({
-    ...smallOptions(Number(ring), 1, dtype === "bf16" ? { dtype } : {}),
+    ...smallOptions(Number(ring), dtype === "shard" ? 3 : 1, dtype === "bf16" ? { dtype } : {}),
+    ...(dtype === "shard" && { shard: "all" as const }),
     ...(ranks ? { processes: true } : { devices: Array.from({ length: Number(gpus) }, (_, gpu) => gpu) }),
   });
   if (ranks !== null && ranks.rank > 0) {

@@ -102,6 +102,26 @@ describe.skipIf(process.arch !== "x64")("ctx run --device cuda", () => {
     expect(apart.stdout).toMatch(/CUDA transfers +the 2 GPUs copy to each other through the host's memory/);
   });
 
+  test("GPUs that divide the weights learn what they learn whole, and one that has nobody to divide with says so", async () => {
+    const given = RECIPE.replace("stage first", "parallel { devices = 4  ring = 2  shard = all }\nstage first");
+    writeFileSync(join(folder, "parts.ctx"), given);
+    const parts = await run({ CTX_SHIM_GPUS: "4" }, "parts.ctx", "--out", "parts", "--checkpoint-every", "2");
+    expect(parts.status, parts.stderr).toBe(0);
+    expect(parts.stderr).not.toContain("the plan is for");
+    expect(losses("parts")).toHaveLength(3);
+    losses("parts").forEach((loss, step) => {
+      expect(Math.abs(loss! / losses("gpu")[step]! - 1)).toBeLessThan(1e-3);
+    });
+    const alone = await run({}, join("parts", "plan.json"), "--out", "alone");
+    expect(alone.status, alone.stderr).toBe(0);
+    expect(alone.stderr).toContain(
+      "here one GPU does all of it, which holds all weights and gradients: there is nobody to divide them with",
+    );
+    losses("alone").forEach((loss, step) => {
+      expect(Math.abs(loss! / losses("parts")[step]! - 1)).toBeLessThan(1e-3);
+    });
+  });
+
   // The third allocation is the kernels' scratch, in the first step; the fifth is the evaluation's arena, after the last.
   test.each([
     ["3", 0],

@@ -42,6 +42,30 @@ describe.skipIf(process.arch !== "x64")("device memory apart", () => {
     expect(run("without an event").stdout).toBe("moved 2\n");
   });
 
+  // A place that is to leave before the next comes there, and bytes that come back once they have gone: seen however the queues happen to run.
+  describe.each(["000", "011", "010", "001"])("the two queues of transfers, early %s", (early) => {
+    const env = { ...SHIM, CTX_SHIM_EARLY: early };
+    test.each([
+      ["place left", "left 1, came 2\n"],
+      ["bytes gone", "left 1, came 1\n"],
+    ])("ordered by an event: %s", (wanted, words) => {
+      const { stdout, stderr } = run(wanted, env);
+      expect(stderr).toBe("");
+      expect(stdout).toBe(words);
+    });
+
+    test.each([
+      ["place not left", "the first reads them, the second writes them"],
+      ["bytes not gone", "the first writes them, the second reads them"],
+    ])("not ordered is an error: %s", (wanted, words) => {
+      const { stdout, stderr } = run(wanted, env);
+      expect(stderr).toBe(
+        `CUDA shim: two copies of different streams touch the same bytes (of 256 and of 256), and no event orders them: ${words}\n`,
+      );
+      expect(stdout).toContain("comes: 3 transfer: unspecified launch failure\n");
+    });
+  });
+
   const two = { ...SHIM, CTX_SHIM_GPUS: "2" };
 
   test("another GPU's memory is no kernel's", () => {

@@ -53,13 +53,34 @@ int main(int argc, char **argv) {
     b->upload(device, y, host, sizeof host);
     b->transfer(device, pinned, x, sizeof host, CTX_TO_HOST);
     if (wanted == "with an event") {
-      b->record(device, CTX_TRANSFERS, event);
+      b->record(device, CTX_OUTGOING, event);
       b->wait(device, CTX_OPERATIONS, event);
     }
     b->add(device, mat(x), 1, mat(y));
     b->synchronize(device);
     std::printf("moved %g\n", double(static_cast<float *>(pinned)[0]));
     b->release_host(device, pinned, sizeof host);
+    b->destroy_event(event);
+  } else if (wanted == "place not left" || wanted == "place left" || wanted == "bytes not gone" || wanted == "bytes gone") {
+    // x = 1 leaves, and 2 comes to its place; or x = 1 goes to the host, and comes from there to y.
+    ctx_event *event = nullptr;
+    void *out = nullptr, *in = nullptr;
+    if (b->create_event(device, &event) != CTX_OK || b->alloc_host(device, sizeof host, &out) != CTX_OK || b->alloc_host(device, sizeof host, &in) != CTX_OK) return 2;
+    for (int i = 0; i < 64; i++) static_cast<float *>(out)[i] = 3, static_cast<float *>(in)[i] = 2;
+    b->upload(device, x, host, sizeof host);
+    b->transfer(device, out, x, sizeof host, CTX_TO_HOST);
+    if (wanted == "place left" || wanted == "bytes gone") {
+      b->record(device, CTX_OUTGOING, event);
+      b->wait(device, CTX_INCOMING, event);
+    }
+    const bool place = wanted == "place left" || wanted == "place not left";
+    const ctx_status status = b->transfer(device, place ? x : y, place ? in : out, sizeof host, CTX_TO_DEVICE);
+    if (status != CTX_OK) print("comes", status);
+    b->synchronize(device);
+    float came[64];
+    b->download(device, came, place ? x : y, sizeof came);
+    std::printf("left %g, came %g\n", double(static_cast<float *>(out)[0]), double(came[0]));
+    for (void *pinned : {out, in}) b->release_host(device, pinned, sizeof host);
     b->destroy_event(event);
   } else if (wanted == "kernel reads another GPU" || wanted == "copy from another GPU" || wanted == "event of another GPU") {
     ctx_device *other = nullptr;

@@ -87,3 +87,55 @@ test("the ledger is what the engine allocates, to the byte", async () => {
     { numRuns: 300 },
   );
 });
+
+test("so it is on each of the ranks that divide moments, or weights and gradients too", async () => {
+  const parts = fc.record({ groups: fc.integer({ min: 1, max: 3 }), sharded: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(shapes, plans, parts, async ({ group, windowed: _, ...model }, given, { groups, sharded }) => {
+      const {
+        chunkTokens,
+        lora,
+        alsoTrain,
+        ring,
+        hostMoments,
+        grouped,
+        offload,
+        waitingGradients: __,
+        ...rest
+      } = given;
+      const plan = { ...rest, train: true, headGroups: grouped ? model.kv_heads : 1 };
+      const ranks = ring * groups;
+      fc.pre(ranks > 1);
+      const shape = { ...model, heads: model.kv_heads * group, window: null };
+      const maxTokens = ring === 1 ? chunkTokens : 2 * ring * chunkTokens;
+      const engine = loadAddon().createEngine({
+        ...{ device: "cpu", threads: 1, ring, devices: Array.from({ length: ranks }, () => 0) },
+        shard: sharded ? "all" : "moments",
+        model: modelShape({ ...shape, rms_norm_eps: 1e-5 }),
+        training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
+        memory: {
+          ...{ ...plan, maxTokens, moments: hostMoments ? "host" : "device" },
+          ...(offload ? { offload: { to: "host" } } : {}),
+        },
+      });
+      const { kvCache, offloaded, scratch, hostGradients, hostMoments: moments, ...terms } = engine.memory();
+      await engine.close();
+      const learning = lora ? { lora, alsoTrain } : {};
+      const options = {
+        ...plan,
+        ring,
+        maxTokens,
+        offload,
+        hostMoments,
+        ...learning,
+        ranksHere: 1,
+        shares: ranks,
+        sharded,
+      };
+      expect({ ...terms, kv_cache: kvCache }).toEqual(deviceLedger(shape, options));
+      expect([offloaded, moments]).toEqual([offloadedBytes(shape, options), hostMomentBytes(shape, options)]);
+      expect([hostGradients, scratch]).toEqual([0, 0]);
+    }),
+    { numRuns: 60 },
+  );
+});

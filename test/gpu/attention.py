@@ -1,6 +1,6 @@
 """Attention against float64, and its error beside PyTorch's on the same inputs.
 
-    python3 test/gpu/attention.py LIBRARY [--size small|large] [--beside cpu|cuda]
+    python3 test/gpu/attention.py LIBRARY [--size least|tiny|small|large] [--beside cpu|cuda]
 
 The first part runs through the backend's own memory, so that compute-sanitizer can watch it: documents, offsets, grouped queries, blocks that are
 merged as in a ring, gradients that are added. The second (--beside) asks how far off PyTorch is: flash attention in bf16 on a GPU, its own kernels
@@ -16,7 +16,8 @@ import sys
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from backend import DTYPES, Attention, AttentionGrad, Backend, Failed, Mat, error
+from arrays import DTYPES, error
+from backend import Attention, AttentionGrad, Backend, Failed, Mat
 from report import Cases, say
 
 F32, BF16 = torch.float32, torch.bfloat16
@@ -106,6 +107,7 @@ def solve(b, p, blocks, o_type, g_type, pad, any_order=0):
 
 # (queries, keys), (heads, key-value heads, head_dim)
 SIZES = {
+    "least": ([(40, 100)], [(2, 1, 64)]),
     "tiny": ([(17, 17), (40, 100)], [(2, 1, 64), (2, 2, 128)]),
     "small": ([(17, 17), (64, 64), (129, 129), (200, 333)], [(2, 1, 64), (4, 2, 128)]),
     "large": (
@@ -213,7 +215,7 @@ def main():
     options = parser.parse_args()
     generator.manual_seed(options.seed)
     b = Backend(options.library)
-    tokens = {"tiny": (50,), "small": (64, 200), "large": (512, 4096)}[options.size]
+    tokens = {"least": (20,), "tiny": (50,), "small": (64, 200), "large": (512, 4096)}[options.size]
     say("seed of attention", "INFO", str(options.seed))
     good = beside(b, options.beside, tokens) if options.beside else correct(b, options.size)
     b.close()

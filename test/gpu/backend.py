@@ -1,17 +1,13 @@
 """A backend library's table of operations (native/include/ctx_backend.h) for Python: the C header itself is read, so that this cannot fall behind it.
 
-Matrices live in the backend's own memory, with rows that are longer than needed, outputs full of NaN and everything after them guarded; nothing of
-PyTorch runs on the GPU here, so that compute-sanitizer sees our kernels alone.
+Matrices (arrays.py) live in the backend's own memory; nothing of PyTorch runs on the GPU here, so that compute-sanitizer sees our kernels alone.
 """
 
 import ctypes
 import re
 from pathlib import Path
 
-import torch
-
 ROOT = Path(__file__).resolve().parents[2]
-DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 CONVERSIONS = {"float": ctypes.c_float, "double": ctypes.c_double, "int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "size_t": ctypes.c_size_t}
 
 
@@ -135,12 +131,19 @@ class Backend:
         arguments = [None if call is None else ctypes.byref(call) for call in (forward, backward)]
         return self.library.ctx_cuda_attention(self.device, *arguments).decode()
 
-    def event(self):
-        """A ctx_event, until close()."""
+    def event(self, make="create_event"):
+        """A ctx_event, until close(); by create_timer one that tells when it came."""
         event = ctypes.c_void_p()
-        self.create_event(ctypes.byref(event))
+        getattr(self, make)(ctypes.byref(event))
         self.events.append(event)
         return event
+
+    def seconds_between(self, first, second):
+        """Of two timers that have come."""
+        seconds = ctypes.c_double()
+        if self.functions["elapsed"](first, second, ctypes.byref(seconds)) != 0:
+            raise Failed("elapsed: of these two events no time is known")
+        return seconds.value
 
     def __getattr__(self, name):
         function = self.functions[name]
@@ -172,59 +175,12 @@ class Backend:
         return count
 
     def array(self, values, pad=0, fill=None):
+        from arrays import Array  # with PyTorch, which takes seconds to load
+
         return Array(self, values, pad, fill)
 
-    def output(self, rows, cols, dtype=torch.float32, pad=0):
-        """A matrix full of NaN: each number must be written."""
-        return Array(self, torch.full((rows, cols), float("nan"), dtype=dtype), pad)
+    def output(self, rows, cols, dtype=None, pad=0):
+        """A matrix, of fp32 unless said otherwise, full of NaN: each number must be written."""
+        from arrays import unwritten
 
-
-class Array:
-    """Numbers on the device: a vector or a matrix, each row followed by `pad` numbers that must survive, all of it by a guard."""
-
-    GUARD = 64
-    FENCE = 0x5B  # every byte of what must survive: as a float neither NaN nor small
-
-    def __init__(self, backend, values, pad=0, fill=None):
-        self.backend, self.pad = backend, pad
-        self.values = values.contiguous() if fill is None else torch.full_like(values, fill)
-        self.shape = values.shape
-        rows, cols = self.shape if values.dim() == 2 else (1, values.numel())
-        self.rows, self.cols, self.ld = rows, cols, cols + pad
-        raw = torch.full((rows * self.ld + self.GUARD,), 0, dtype=values.dtype)
-        raw.view(torch.uint8).fill_(self.FENCE)
-        raw[: rows * self.ld].view(rows, self.ld)[:, :cols] = self.values.view(rows, cols)
-        self.raw = raw
-        self.bytes = raw.numel() * raw.element_size()
-        backend.arrays.append(self)  # an argument of a call must outlive it
-        self.pointer = ctypes.c_void_p()
-        backend.alloc(self.bytes, ctypes.byref(self.pointer))
-        backend.upload(self.pointer, raw.data_ptr(), self.bytes)
-
-    def mat(self, first=0, count=None):
-        """The matrix, or `count` rows from `first` on."""
-        count = self.rows - first if count is None else count
-        return Mat(self.pointer.value + first * self.ld * self.raw.element_size(), count, self.cols, self.ld, DTYPES[self.raw.dtype])
-
-    def get(self):
-        """What is there now; fails where something was written outside."""
-        now = torch.empty_like(self.raw)
-        self.backend.download(now.data_ptr(), self.pointer, self.bytes)
-        grid, before = now[: self.rows * self.ld].view(self.rows, self.ld), self.raw[: self.rows * self.ld].view(self.rows, self.ld)
-        for new, old in ((grid[:, self.cols :], before[:, self.cols :]), (now[self.rows * self.ld :], self.raw[self.rows * self.ld :])):
-            if not torch.equal(new.contiguous().view(torch.uint8), old.contiguous().view(torch.uint8)):
-                raise Failed("wrote outside of a matrix")
-        return grid[:, : self.cols].reshape(self.shape).clone()
-
-    def free(self):
-        self.backend.release(self.pointer, self.bytes)
-
-
-def error(got, want):
-    """|got - want| / |want| over all numbers, in float64; NaN and unwritten numbers count as infinite, equal infinities as right."""
-    got, want = got.double(), want.double()
-    same = (got == want) | (got.isnan() & want.isnan())
-    difference = torch.where(same, 0.0, got - want)
-    size = torch.where(want.isfinite(), want, 0.0).norm().item()
-    off = difference.norm().item() / (size or 1.0)
-    return off if off == off else float("inf")
+        return self.array(unwritten(rows, cols, dtype), pad)

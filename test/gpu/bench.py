@@ -1,10 +1,10 @@
 """Speed, each thing beside the best that PyTorch has for it on the same machine and inputs.
 
-    python3 test/gpu/bench.py LIBRARY attention|gemm|memory [--on cuda|cpu] [--seconds N]
+    python3 test/gpu/bench.py LIBRARY attention|ring|gemm|memory… [--on cuda|cpu] [--seconds N]
 
 Times are of the host's clock from an idle GPU to an idle GPU over as many calls as take a tenth of a second, the median of five such spans, after a
 first call that does not count; ours and PyTorch's in the same way, on random numbers. FLOP counts: forward 4 T^2 heads head_dim, half of it
-causal; backward 2.5 times that. With --on cpu the sizes are tiny and the figures mean nothing: that is for testing this file.
+causal; backward 2.5 times that. `ring` has a clock of its own: see ring_steps.py. With --on cpu the sizes are tiny and the figures mean nothing: that is for testing this file.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from attention import on_torch
 from backend import AdamW, Attention, AttentionGrad, Backend, Failed, Mat
 from report import say
+from ring_steps import ring
 
 F32, BF16 = torch.float32, torch.bfloat16
 
@@ -226,10 +227,13 @@ def memory(b, on, timer):
     return True
 
 
+KINDS = {"attention": attention, "ring": ring, "gemm": gemm, "memory": memory}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
-    parser.add_argument("what", choices=("attention", "gemm", "memory"))
+    parser.add_argument("what", choices=KINDS, nargs="+")
     parser.add_argument("--on", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--seconds", type=float, default=100)
     options = parser.parse_args()
@@ -242,9 +246,9 @@ def main():
             torch.cuda.synchronize()
 
     timer = Timer(wait, 0.1 if options.on == "cuda" else 1e-4, time.monotonic() + options.seconds)
-    {"attention": attention, "gemm": gemm, "memory": memory}[options.what](b, options.on, timer)
+    good = [KINDS[what](b, options.on, timer) for what in options.what]
     b.close()
-    return 0
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

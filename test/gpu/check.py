@@ -4,7 +4,7 @@
     python3 test/gpu/check.py [--dry] [--library FILE] [--only PART]… [--skip PART]… [--out FILE] [--write FILE] [--seconds N] [--pack FILE]
 
 Parts in steps, what matters most first: see STEPS. Each step runs as processes of their own with a limit, so that one that hangs or crashes costs its own
-time alone; what is left of --seconds goes to the steps in turn. A row is printed, and written as JSON with
+time alone, and never what the steps after it need. A row is printed, and written as JSON with
 everything behind it (gpu-check.json), as soon as it is known, so that whoever ends this loses nothing of that. Ends with one table; --write makes a page
 of it, as docs/benchmarks/gpu.md is one. Exit status 1 if anything failed.
 
@@ -14,9 +14,8 @@ its figures mean nothing.
 """
 
 import argparse
-import contextlib
-import hashlib
 import json
+import lzma
 import os
 import shutil
 import signal
@@ -24,131 +23,59 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from report import MARK, page
+from machine import engine_sources_of, machine, sources_of, torch_cublaslt
+from report import page
+from runner import HERE, ROOT, Runner, last_line
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 PACK = ROOT / ".gpu" / "pack.tar.xz"
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
-LIMITS = {"build": 240, "code": 60, "operations": 120, "attention": 90, "beside": 60, "parity": 60, "ring": 40, "bench": 180, "quickstart": 90, "sanitize": 150}
+BUILD_LIMIT = 240
 
-# (part, method of Check), in the order in which they are worth a GPU's time, should it end early: what training needs to be right, then how fast
-# attention is, then a training, then large shapes and kernels that this GPU would not choose.
+
+class Step(NamedTuple):
+    """Seconds: it is ended after `limit`, and sooner where those after it would not have what they `need`, which is an estimate."""
+
+    part: str
+    method: str  # of Check
+    limit: int
+    need: int
+
+
+# In the order in which they are worth a GPU's time, should it end early: that its kernels are right, then whole models and rings on them, then how fast
+# attention is, then trainings, and at last large shapes and kernels that this GPU would not choose.
 STEPS = (
-    ("build", "build"),
-    ("code", "code"),
-    ("operations", "operations_small"),
-    ("attention", "attention"),
-    ("beside", "beside"),
-    ("bench", "bench_attention"),
-    ("parity", "parity"),
-    ("quickstart", "quickstart"),
-    ("operations", "operations_large"),
-    ("attention", "attention_otherwise"),
-    ("bench", "bench_rest"),
-    ("ring", "ring"),
-    ("sanitize", "sanitize"),
+    Step("code", "code", 60, 20),
+    Step("operations", "operations_small", 90, 30),
+    Step("attention", "attention", 90, 40),
+    Step("models", "models", 60, 20),
+    Step("ranks", "ranks", 90, 45),
+    Step("bench", "bench_attention", 120, 60),
+    Step("bench", "bench_ring", 45, 20),
+    Step("beside", "beside", 60, 15),
+    Step("parity", "parity", 90, 30),
+    Step("quickstart", "quickstart", 90, 25),
+    Step("operations", "operations_large", 90, 30),
+    Step("attention", "attention_otherwise", 120, 40),
+    Step("bench", "bench_rest", 80, 40),
+    Step("ring", "ring", 40, 10),
+    Step("sanitize", "sanitize", 150, 30),
 )
+PARTS = ["build", *dict.fromkeys(step.part for step in STEPS)]
 
 
-class Rows:
-    """The table so far. `changed` is called after each row."""
-
-    def __init__(self):
-        self.rows, self.changed = [], lambda: None
-
-    def add(self, part, what, outcome, figures="", **more):
-        self.rows.append({"part": part, "what": what, "outcome": outcome, "figures": figures, **more})
-        print(f"{outcome:4}  {part}: {what}  {figures}"[:300], flush=True)
-        self.changed()
-
-    def failed(self):
-        return sum(row["outcome"] == "FAIL" for row in self.rows)
-
-    def table(self):
-        width = max(len(row["what"]) for row in self.rows)
-        part = max(len(row["part"]) for row in self.rows)
-        return "\n".join(f"{row['outcome']:4}  {row['part']:{part}}  {row['what']:{width}}  {row['figures']}"[:240] for row in self.rows)
-
-
-def last_line(text):
-    """What went wrong, as programs tend to say it: their first line that begins with `error`, else the last."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith("error")]
-    return ([*errors[:1], *lines[-1:]] or [""])[0][:200]
-
-
-def sources_of(root):
-    """A hash of the kernels' sources, as pack.mjs has it."""
-    digest = hashlib.sha256()
-    for folder in ("native/cuda", "native/include"):
-        for file in sorted((file for file in (root / folder).iterdir() if file.is_file()), key=lambda file: file.name):
-            digest.update(f"{folder}/{file.name}\0".encode() + file.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-class Check:
+class Check(Runner):
     def __init__(self, options):
-        self.options, self.rows = options, Rows()
-        self.end = time.monotonic() + options.seconds
+        super().__init__(options.seconds)
+        self.options = options
         self.library = Path(options.library).resolve() if options.library else None
         self.node = shutil.which("node")
-        self.app = ROOT
-
-    def left(self):
-        return self.end - time.monotonic()
-
-    def run(self, part, command, limit, environment=None, cwd=ROOT):
-        """The command's exit status and output; None for the status where it had to be ended. Rows that it prints go into the table at once."""
-        limit = min(limit, max(1.0, self.left()))
-        rest = []
-
-        def read(stream):
-            for line in stream:
-                try:
-                    row = json.loads(line[len(MARK) :]) if line.startswith(MARK) else None
-                except ValueError:  # cut off by the end of its program
-                    row = None
-                if row is None:
-                    rest.append(line.rstrip("\n"))
-                else:
-                    self.rows.add(part, **row)
-
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        reader = threading.Thread(target=read, args=(process.stdout,), daemon=True)
-        reader.start()
-        try:
-            status = process.wait(limit)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            status = None
-        reader.join(20)  # a process that waits for the driver may outlive its end: it is left behind
-        if status is None:
-            self.rows.add(part, "time", "FAIL", f"ended after {limit:.0f} s", output="\n".join(rest[-40:]))
-        return status, "\n".join(rest)
-
-    def python(self, part, script, *arguments, environment=None, limit=None):
-        """A part in Python: it must print rows, and a status other than 0 or 1 is a crash."""
-        before = len(self.rows.rows)
-        status, output = self.run(part, [sys.executable, HERE / script, *arguments], limit or LIMITS[part], environment)
-        said = self.rows.rows[before:]
-        quiet = status == 1 and not any(row["outcome"] == "FAIL" for row in said)
-        if status is not None and (status not in (0, 1) or quiet or not said):
-            self.rows.add(part, f"{script} {' '.join(map(str, arguments[1:]))}".strip(), "FAIL", f"status {status}: {last_line(output)}", output=output[-4000:])
+        self.app, self.bundled = ROOT, False
+        self.took = {}  # seconds of each step
+        self.finished = False
 
     # ---- parts ----
 
@@ -161,11 +88,13 @@ class Check:
         shutil.rmtree(target, ignore_errors=True)
         try:
             with tarfile.open(pack_file) as pack:
-                pack.extractall(target, filter="data")
-        except (OSError, tarfile.TarError, EOFError) as problem:
+                pack.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        except (OSError, tarfile.TarError, lzma.LZMAError, EOFError) as problem:
             self.rows.add("build", "the pack", "FAIL", f"{pack_file}: {problem}")
             return
         self.app = target
+        if (target / "engine-sources").exists() and (target / "engine-sources").read_text() != engine_sources_of(ROOT):
+            self.rows.add("build", "the pack", "FAIL", "its engine and its models are of other sources: what `models`, `ranks`, `parity` and `quickstart` show is of those (npm run gpu:pack makes a new one)")
         if (target / "node").exists():
             self.node = str(target / "node")
 
@@ -188,9 +117,9 @@ class Check:
         begin = time.monotonic()
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         configure = ["cmake", "-S", ROOT / "native", "-B", folder, *generator, "-DCTX_CUDA=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CUDA_COMPILER={nvcc}"]
-        status, output = self.run("build", configure, 60)
+        status, output = self.run("build", configure, 60, what="cmake")
         if status == 0:
-            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16", "--target", "ctx_bench_ring"], LIMITS["build"])
+            status, output = self.run("build", ["cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", "ctx_cuda", "--target", "ctx_test_attention_bf16", "--target", "ctx_bench_ring"], BUILD_LIMIT, what="the build")
         if status == 0:
             self.library = folder / "libctx_cuda.so"
             self.rows.add("build", "library", "PASS", f"built here in {time.monotonic() - begin:.0f} s")
@@ -212,9 +141,25 @@ class Check:
         self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "large")
 
     def attention_otherwise(self):
-        self.program("attention", "ctx_test_attention_bf16")
-        for kernels in ("sm90-apart", "sm80"):
-            self.python("attention", "attention.py", self.library, "--size", "tiny" if self.options.dry else "small", environment={"CTX_ATTENTION": kernels})
+        for kernels, limit in self.turns(("sm90-apart", "sm80", None)):
+            if kernels is None:
+                self.program("attention", "ctx_test_attention_bf16")
+            else:
+                size = "least" if self.options.dry else "small"
+                self.python("attention", "attention.py", self.library, "--size", size, environment={"CTX_ATTENTION": kernels}, limit=limit)
+
+    def models(self):
+        """Models of Hugging Face transformers, as it computed them (test/golden)."""
+        where = ("--device", "cpu", "--case", "llama-biases-d16") if self.options.dry else ("--device", "cuda")
+        for dtype, limit in self.turns(("f32", "bf16")):
+            self.javascript("models", "golden_models.js", *where, "--dtype", dtype, limit=limit)
+
+    def ranks(self):
+        """Rings of ranks that share the GPU, and all that must not change a bit."""
+        where = ("--device", "cpu", "--size", "tiny") if self.options.dry else ("--device", "cuda")
+        kinds = (("f32", 8), ("bf16", 8)) if self.options.dry else (("bf16", 128), ("bf16", 64), ("f32", 64))
+        for (dtype, head_dim), limit in self.turns(kinds):
+            self.javascript("ranks", "virtual_ranks.js", *where, "--dtype", dtype, "--head-dim", head_dim, limit=limit)
 
     def program(self, part, name):
         """A test in C++ that takes the library: it ends with 0, with 77 where that cannot run, or has failed."""
@@ -224,7 +169,7 @@ class Check:
         file = self.built(part, name)
         if file is None:
             return
-        status, output = self.run(part, [file, self.library], LIMITS[part])
+        status, output = self.run(part, [file, self.library], what=name)
         outcome = {0: "PASS", 77: "SKIP"}.get(status, "FAIL")
         if status is not None:
             self.rows.add(part, name, outcome, last_line(output), output=output[-4000:] if outcome == "FAIL" else "")
@@ -243,7 +188,7 @@ class Check:
         if file is None:
             return
         sizes = ["--tokens", 64, "--heads", 2, "--head-dim", 16] if self.options.dry else []
-        status, output = self.run("ring", [file, "--library", self.library, "--json", *sizes], LIMITS["ring"], {"CTX_SHIM_GPUS": "4"} if self.options.dry else {})
+        status, output = self.run("ring", [file, "--library", self.library, "--json", *sizes], None, {"CTX_SHIM_GPUS": "4"} if self.options.dry else {}, what="ctx_bench_ring")
         if status != 0:
             if status is not None:
                 self.rows.add("ring", "timeline", "FAIL", last_line(output), output=output[-4000:])
@@ -264,10 +209,9 @@ class Check:
         if self.options.dry or not tool:
             self.rows.add("sanitize", "compute-sanitizer", "SKIP", "nothing to watch in a dry run" if self.options.dry else "compute-sanitizer is not here")
             return
-        end = time.monotonic() + min(LIMITS["sanitize"], self.left())
         for script, size in (("attention.py", "tiny"), ("operations.py", "small")):
             for kind in SANITIZERS:
-                what, limit = f"{kind}, {script}", min(60, end - time.monotonic())
+                what, limit = f"{kind}, {script}", min(60, self.left())
                 if limit < 10:
                     self.rows.add("sanitize", what, "SKIP", "out of time")
                     continue
@@ -283,24 +227,46 @@ class Check:
                 else:
                     self.rows.add("sanitize", what, "FAIL" if status == 9 or "SUMMARY" not in output else "PASS", summary, output=output[-4000:] if status else "")
 
+    def can_run(self, part, program):
+        """Whether a program of the built tree can be started; a row says why not."""
+        if self.node and program.exists() and (self.app / "native/build/ctx.node").exists():
+            return True
+        self.rows.add(part, program.name, "SKIP", "no Node with a built ctx here (npm run gpu:pack carries them)")
+        return False
+
+    def engine_environment(self):
+        """In which ctx takes the library that is checked, and the cuBLASLt of this Python's PyTorch."""
+        return {"CTX_CUDA_LIBRARY": str(self.library), **torch_cublaslt()}
+
     def ctx(self, part, arguments, limit):
         """Runs the command line; None where it cannot."""
         program = self.app / "dist/cli/ctx.js"
-        if not self.node or not program.exists() or not (self.app / "native/build/ctx.node").exists():
-            self.rows.add(part, "ctx", "SKIP", "no Node with a built ctx here (npm run gpu:pack carries them)")
+        if not self.can_run(part, program):
             return None
-        if self.app != ROOT and self.library and self.library.parent != self.app / "native/build":
-            shutil.copy(self.library, self.app / "native/build/libctx_cuda.so")
-        return self.run(part, [self.node, program, *arguments], limit, torch_cublaslt(), cwd=self.app)
+        what = " ".join(Path(word).name if isinstance(word, Path) else str(word) for word in arguments[:4])
+        return self.run(part, [self.node, program, *arguments], limit, self.engine_environment(), self.app, f"ctx {what}")
+
+    def javascript(self, part, name, *arguments, limit):
+        """A part in TypeScript: the pack has it as one file, and here it is made into one."""
+        program = self.app / "dist/test/gpu" / name
+        if self.app == ROOT and self.node and not self.bundled:
+            self.bundled = True
+            status, output = self.run(part, [self.node, HERE / "bundle.mjs"], limit, what="bundle.mjs")
+            if status:
+                self.rows.add(part, "bundle.mjs", "FAIL", last_line(output), output=output[-4000:])
+        if self.can_run(part, program):
+            self.told(part, f"{name} {' '.join(map(str, arguments))}", [self.node, program, *arguments], limit, self.engine_environment(), self.app)
 
     def parity(self):
         """The same short training on the CPU and on the GPU: losses step by step."""
         devices = ("cpu", "cpu") if self.options.dry else ("cpu", "cuda")
         losses = []
-        for n, device in enumerate(devices):
+        for (n, device), limit in self.turns(list(enumerate(devices))):
             out = Path(self.options.build) / f"parity-{n}-{os.getpid()}"
             shutil.rmtree(out, ignore_errors=True)
-            ran = self.ctx("parity", ["run", self.app / "test/gpu/parity.ctx", "--device", device, "--threads", 1 + n, "--out", out, "--quiet"], LIMITS["parity"])
+            threads = 1 + n if self.options.dry else min(8, os.cpu_count() or 1)
+            words = ["run", self.app / "test/gpu/parity.ctx", "--device", device, "--threads", threads, "--out", out, "--quiet"]
+            ran = self.ctx("parity", words + (["--set", "length_of_rows=32", "--set", "rows=1"] if self.options.dry else []), limit)
             if ran is None:
                 return
             status, output = ran
@@ -320,7 +286,7 @@ class Check:
             return
         begin = time.monotonic()
         out = Path(self.options.build) / f"quickstart-{os.getpid()}"
-        ran = self.ctx("quickstart", ["run", self.app / "recipes/quickstart.ctx", "--device", "cuda", "--out", out, "--quiet"], LIMITS["quickstart"])
+        ran = self.ctx("quickstart", ["run", self.app / "recipes/quickstart.ctx", "--device", "cuda", "--out", out, "--quiet"], None)
         if ran is None or ran[0] is None:
             return
         status, output = ran
@@ -328,40 +294,42 @@ class Check:
         self.rows.add("quickstart", "recipes/quickstart.ctx --device cuda", "PASS" if status == 0 else "FAIL", figures, output=output[-4000:])
 
     def bench_attention(self):
-        self.bench({"attention": 0.6})
+        self.bench("attention")
+
+    def bench_ring(self):
+        self.bench("ring")
 
     def bench_rest(self):
-        self.bench({"gemm": 0.2, "memory": 0.2})
+        self.bench("gemm", "memory")
 
-    def bench(self, shares):
-        """Each takes its share of the part's limit, or as much of what is left."""
-        limit = min(LIMITS["bench"] * sum(shares.values()), self.left() - 5)
-        for what, share in shares.items():
-            seconds = limit * share / sum(shares.values())
-            self.python("bench", "bench.py", self.library, what, "--on", "cpu" if self.options.dry else "cuda", "--seconds", int(0.7 * seconds), limit=seconds)
+    def bench(self, *kinds):
+        """Each is told how long it may go on, and has a third of its time beside that to load and to end."""
+        processes = [kinds] if self.options.dry else [(kind,) for kind in kinds]  # loading PyTorch is most of a dry run
+        for given, limit in self.turns(processes):
+            self.python("bench", "bench.py", self.library, *given, "--on", "cpu" if self.options.dry else "cuda", "--seconds", int(0.67 * limit), limit=limit)
 
     def everything(self):
-        chosen = [step for step in STEPS if (not self.options.only or step[0] in self.options.only) and step[0] not in self.options.skip]
+        chosen = [step for step in STEPS if (not self.options.only or step.part in self.options.only) and step.part not in self.options.skip]
         self.unpack()
-        if ("build", "build") in chosen or not self.library:
+        if (not self.options.only or "build" in self.options.only) and "build" not in self.options.skip or not self.library:
             self.build()
-        for part, step in chosen:
-            if part == "build":
-                continue
+        for n, step in enumerate(chosen):
             if not self.library or not self.library.exists():
-                self.rows.add(part, "all", "SKIP", "no library")
-            elif self.left() < 10:
-                self.rows.add(part, "all", "SKIP", f"the {self.options.seconds:.0f} s are over")
-            else:
-                getattr(self, step)()
-
-
-def torch_cublaslt():
-    """The environment in which ctx finds the cuBLASLt of this Python's PyTorch, wherever that is installed."""
-    if os.environ.get("CTX_CUBLASLT"):
-        return {}
-    files = (file for folder in sys.path if folder for pattern in ("nvidia/*/lib", "torch/lib") for file in sorted(Path(folder).glob(f"{pattern}/libcublasLt.so.1[23]")))
-    return {"CTX_CUBLASLT": str(file) for file in [next(files, None)] if file}
+                self.rows.add(step.part, "all", "SKIP", "no library")
+                continue
+            left = self.end - time.monotonic()
+            if left < 10:
+                self.rows.add(step.part, step.method, "SKIP", f"the {self.options.seconds:.0f} s are over")
+                continue
+            later = sum(other.need for other in chosen[n + 1 :])
+            limit = left if self.options.dry else step.limit  # on a CPU that others use too nothing is known
+            self.until = self.end - left + min(limit, left, max(step.need, left - later))
+            try:
+                getattr(self, step.method)()
+            except Exception as problem:  # a mistake of this script must not cost the steps after it
+                self.rows.add(step.part, step.method, "FAIL", f"{type(problem).__name__}: {problem}")
+            self.took[step.method] = round(left - (self.end - time.monotonic()), 1)
+        self.finished = True
 
 
 def read_losses(folder):
@@ -375,26 +343,12 @@ def read_losses(folder):
     return losses
 
 
-def machine():
-    facts = {"python": sys.version.split()[0], "time": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())}
-    tell = "import torch; print(torch.__version__); print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU')"
-    for name, command in (
-        ("torch and device", [sys.executable, "-c", tell]),
-        ("nvidia-smi", ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem", "--format=csv,noheader"]),
-    ):
-        try:
-            facts[name] = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip().replace("\n", ", ")
-        except (OSError, subprocess.TimeoutExpired) as problem:
-            facts[name] = str(problem)
-    return facts
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dry", action="store_true", help="on the CPU, to test this script; needs --library libctx_cuda_on_host.so")
     parser.add_argument("--library", help="the built backend; otherwise the pack's, or it is built")
-    parser.add_argument("--only", action="append", default=[], choices=LIMITS)
-    parser.add_argument("--skip", action="append", default=[], choices=LIMITS)
+    parser.add_argument("--only", action="append", default=[], choices=PARTS)
+    parser.add_argument("--skip", action="append", default=[], choices=PARTS)
     parser.add_argument("--out", default="gpu-check.json")
     parser.add_argument("--write", help="a page of all of it, in Markdown: docs/benchmarks/gpu.md")
     parser.add_argument("--pack", help="what `npm run gpu:pack` made; otherwise .gpu/pack.tar.xz, if it is there")
@@ -406,15 +360,18 @@ def main():
     Path(options.build).mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     check = Check(options)
-    facts = machine()
+    facts = machine(options.dry)
     print(f"{facts['torch and device']}; {facts['nvidia-smi']}\n", flush=True)
 
     def save():
-        found = {"dry": options.dry, "machine": facts, "seconds": time.monotonic() - begin, "rows": check.rows.rows}
-        Path(options.out).write_text(json.dumps(found, indent=1))
+        found = {"dry": options.dry, "unfinished": not check.finished, "machine": facts, "seconds": time.monotonic() - begin, "took": check.took, "rows": check.rows.rows}
+        aside = Path(f"{options.out}.{os.getpid()}")
+        aside.write_text(json.dumps(found, indent=1))
+        aside.replace(options.out)  # never half a file
         return found
 
     check.rows.changed = save
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # with what it started
     try:
         check.everything()
     finally:

@@ -12,7 +12,8 @@ import sys
 
 import torch
 
-from backend import AdamW, Backend, Failed, error
+from arrays import error
+from backend import AdamW, Backend, Failed
 from report import Cases, say
 
 F32, BF16 = torch.float32, torch.bfloat16
@@ -294,7 +295,7 @@ def optimizer(b, shapes):
     return cases.close()
 
 
-OPERATIONS, TRANSFERS = 0, 1  # ctx_queue
+OPERATIONS, INCOMING, OUTGOING = 0, 1, 2  # ctx_queue
 TO_DEVICE, TO_HOST, ON_DEVICE = 0, 1, 2  # ctx_direction
 
 
@@ -313,18 +314,24 @@ def transfers(b, counts):
             for turn in range(3):
                 b.scale(x.mat(), 2.0)
                 b.record(OPERATIONS, gone)
-                b.wait(TRANSFERS, gone)
+                b.wait(OUTGOING, gone)
                 b.transfer(pinned, x.pointer, size, TO_HOST)
-                b.record(TRANSFERS, free)
+                b.record(OUTGOING, free)
                 b.wait(OPERATIONS, free)
                 b.zero(x.mat())  # not before it has left
+                b.wait(INCOMING, free)  # nor does it come back before
                 b.transfer(y.pointer, pinned, size, TO_DEVICE)
                 b.transfer(z.pointer, y.pointer, size, ON_DEVICE)
-                b.record(TRANSFERS, back)
+                b.record(INCOMING, back)
                 b.wait(OPERATIONS, back)
                 b.copy(x.mat(), z.mat())  # not before it has come back
-            b.synchronize()
+                b.wait(OUTGOING, back)  # the host's bytes are read until then
+            why = ctypes.create_string_buffer(512)
+            b.called.add("await_event")
+            if b.functions["await_event"](free, why, len(why)) != 0:
+                raise Failed(f"await_event: {why.value.decode()}")
             host = torch.frombuffer((ctypes.c_float * count).from_address(pinned.value), dtype=F32).clone()
+            b.synchronize()
             return [(x.get(), 8 * values.double()), (host, 8 * values.double().view(-1))]
 
         attempt(cases, f"{count} numbers", 0, there_and_back)
@@ -346,9 +353,9 @@ def passed_on(b, counts):
                 for _ in range(3):
                     other.scale(x.mat(), 2.0)
                     other.record(OPERATIONS, ready)
-                    b.wait(TRANSFERS, ready)
+                    b.wait(INCOMING, ready)
                     b.transfer_from(y.pointer, other.device, x.pointer, 4 * count)
-                    b.record(TRANSFERS, copied)
+                    b.record(INCOMING, copied)
                     b.wait(OPERATIONS, copied)
                     b.scale(y.mat(), 0.5)  # not before it has come
                     other.wait(OPERATIONS, copied)  # x changes next

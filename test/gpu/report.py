@@ -51,11 +51,22 @@ UNRUN = (
     ("attention backward on the kernels for Hopper, in one kernel (`sm90`)", lambda rows: proved(rows, "sm90")),
     ("attention backward on the kernels for Hopper, in two kernels (`sm90-apart`)", lambda rows: proved(rows, "sm90-apart")),
     ("attention on the kernels for any GPU with tensor cores (`sm80`)", lambda rows: proved(rows, "sm80")),
-    ("training on more than one GPU", lambda rows: any(row["part"] == "ring" and "transfers" in row["figures"] and not row["what"].endswith(" on 1 devices") for row in rows)),
+    ("models in fp32 beside Hugging Face transformers: logits, gradients, adapters, AdamW, greedy tokens", lambda rows: held(rows, "models", "fp32")),
+    ("models in bf16 beside Hugging Face transformers: logits, gradients, adapters", lambda rows: held(rows, "models", "bf16")),
+    ("rings of several ranks on one GPU beside one rank, in fp32, and plans that must not change a bit", lambda rows: held(rows, "ranks", "fp32")),
+    ("rings of several ranks on one GPU beside one rank, in bf16, and plans that must not change a bit", lambda rows: held(rows, "ranks", "bf16")),
+    ("ring attention between GPUs", lambda rows: any(row["part"] == "ring" and "transfers" in row["figures"] and not row["what"].endswith(" on 1 devices") for row in rows)),
+    ("training on more than one GPU", lambda rows: False),  # no part of the check does
     ("whole training steps of an 8B model", lambda rows: any(row["part"] == "step" and row["outcome"] in ("PASS", "INFO") for row in rows)),
     ("compute-sanitizer", lambda rows: any(row["part"] == "sanitize" and row["outcome"] == "PASS" for row in rows)),
 )
 VARIANTS = {"any order": "sm90", "apart": "sm90-apart"}  # of our attention's backward: the kernels behind them
+
+
+def held(rows, part, dtype):
+    """Whether some row of this part and dtype passed, and none failed; nor a program that should have told others."""
+    outcomes = {row["outcome"] for row in rows if row["part"] == part and (dtype in row["what"] or row["outcome"] == "FAIL" and "fp32" not in row["what"] and "bf16" not in row["what"])}
+    return "PASS" in outcomes and "FAIL" not in outcomes
 
 
 def proved(rows, kernel):
@@ -109,10 +120,12 @@ def page(check, notes=()):
     ]
     if check["dry"]:
         out.append("**A dry run on a CPU: its figures mean nothing.**")
+    if check.get("unfinished"):
+        out.append("**It was ended before all of its parts had run.**")
     out += notes
 
-    right = [[row["what"], row["outcome"].lower(), row["figures"]] for row in rows if row["outcome"] in ("PASS", "FAIL", "SKIP") and row["part"] != "build"]
-    out += ["## What ran", table(["part", "outcome", "figures"], right).replace("| ---: | ---: |", "| --- | --- |")]
+    right = [[row["part"], row["what"], row["outcome"].lower(), row["figures"]] for row in rows if row["outcome"] in ("PASS", "FAIL", "SKIP") and row["part"] != "build"]
+    out += ["## What ran", table(["part", "what", "outcome", "figures"], right).replace(" ---: |", " --- |")]
     missing = [what for what, ran in UNRUN if not ran(rows)]
     if missing:
         out += ["## What has not run", "Nothing in this run shows these to work on a GPU:", "\n".join(f"- {what}" for what in missing)]
@@ -122,7 +135,17 @@ def page(check, notes=()):
     good = lambda row: proved(rows, VARIANTS.get(row["kernel"], row["kernel"]))
     if attention:
         out += ["## Attention", "Rates of PyTorch's kernels are the marks. Ours are told where the same kernels agreed with float64 in this run; `none` where they did not.", beside(attention, good)]
-    products = [row for row in measured if row not in attention]
+    steps = [row for row in measured if row["what"].startswith("ring ")]
+    if steps:
+        marks = [f"{row['what']}: {row['ratio']:.2f}×, {'held' if row['ratio'] >= row['mark'] else 'missed'}" for row in steps if good(row)]
+        told = [
+            "All that one rank of a zigzag ring computes in its steps, beside one kernel with as many pairs of queries and keys, and one on the whole row. Nothing travels: ranks take turns on one GPU, and "
+            f"the slowest is told. The mark is {steps[0]['mark']:.2f}× of the one kernel.",
+            beside(steps, good),
+            "\n".join(f"- {line}" for line in marks),
+        ]
+        out += ["## Steps of a ring", *told]
+    products = [row for row in measured if row not in attention and row not in steps]
     if products:
         out += ["## Matrix products", f"Ours go through {said[1]}." if len(said) > 1 and "cuBLASLt" in said[1] else "", beside(products, lambda row: True)]
     memory = [row for row in named("bench") if "theirs" not in row and "seconds" in row]

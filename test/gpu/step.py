@@ -31,6 +31,8 @@ from pathlib import Path
 
 import check
 from lifetime import end_with_parent
+from machine import machine, sources_of, torch_cublaslt
+from runner import last_line
 from step_model import CONVENTION, SHAPES, model_flops, rate
 from used_memory import GB, Watch, resident
 
@@ -61,7 +63,7 @@ class Step:
         own["seconds"] = max(1, int(self.check.left() - 10))
         words = [word for name, value in own.items() if value != "" for word in (f"--{name}", str(value))]
         library = {"CTX_CUDA_LIBRARY": str(self.check.library)} if self.check.library else {}
-        environment = {**os.environ, **check.torch_cublaslt(), **library}
+        environment = {**os.environ, **torch_cublaslt(), **library}
         # What is in use before: the process that is to come holds nothing yet.
         watch = Watch(options.device) if options.device == "cuda" else None
         process = subprocess.Popen(
@@ -89,7 +91,7 @@ class Step:
         file = self.check.library or app / "native/build/libctx_cuda.so"
         if not file.exists():
             problem = f"no {file}: make a pack (npm run gpu:pack), or build it (npm run build:cuda)"
-        elif not self.check.library and app != check.ROOT and (app / "sources").read_text() != check.sources_of(check.ROOT):
+        elif not self.check.library and app != check.ROOT and (app / "sources").read_text() != sources_of(check.ROOT):
             problem = "the pack was made of other sources: make one anew (npm run gpu:pack)"
         if problem:
             self.rows.add("ctx", "library", "FAIL", problem)
@@ -105,7 +107,7 @@ class Step:
         status, output = self.check.run("torch", [sys.executable, HERE / "step_torch.py", json.dumps(given)], seconds)
         failed = any(row["outcome"] == "FAIL" for row in self.rows.rows[before:])
         if status not in (0, None) and not failed:
-            self.rows.add("torch", "step_torch.py", "FAIL", f"status {status}: {check.last_line(output)}", output=output[-4000:])
+            self.rows.add("torch", "step_torch.py", "FAIL", f"status {status}: {last_line(output)}", output=output[-4000:])
 
     def run(self):
         if self.options.device == "cuda":
@@ -173,7 +175,7 @@ class Ctx:
         status = self.process.wait() if line is None else None
         if status is not None and status != 0 and self.last.get("kind") != "failed":
             rest = "\n".join(self.rest)
-            self.add("program", "FAIL", f"status {status}: {check.last_line(rest)}", output=rest[-4000:])
+            self.add("program", "FAIL", f"status {status}: {last_line(rest)}", output=rest[-4000:])
         self.close(status == 0)
 
     def on_plan(self, said):
@@ -264,7 +266,7 @@ def main():
     Path(options.build).mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     step = Step(options)
-    facts = check.machine() if options.device == "cuda" else {"device": "CPU: to test this script"}
+    facts = machine() if options.device == "cuda" else {"device": "CPU: to test this script"}
     print(f"{'; '.join(facts.values())}\n{CONVENTION}; peak {options.peak:g} TFLOP/s\n", flush=True)
 
     def save():

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { deviceNeed } from "../../compiler/memory/index.ts";
 import { planStep, SHAPES, type StepRecipe } from "../../runtime/bench/gpu_step_plan.ts";
-import { bundleStep, STEP } from "./bundle_step.mjs";
+import { bundle, STEP } from "./bundle.mjs";
 
 const GIB = 2 ** 30;
 const folder = mkdtempSync(join(tmpdir(), "ctx-gpu-step-"));
@@ -50,7 +50,7 @@ describe("the plan of a step", () => {
 
 /** The lines of the program as the pack carries it: one file, and no packages beside it. */
 test("the program runs alone, and what it cannot do is its last line", async () => {
-  await bundleStep(folder);
+  await bundle(folder, [STEP]);
   cpSync("package.json", join(folder, "package.json"));
   mkdirSync(join(folder, "native"));
   cpSync("native/build", join(folder, "native/build"), {

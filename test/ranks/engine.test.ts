@@ -96,6 +96,32 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
     expect(hostMoments).toBe(inside.memory.optimizer);
   });
 
+  // A sum of two is the same in either order; more are added in another than where each adds up its own micro batches first.
+  test.each([
+    [2, 2, "f32", "full", 1e-6],
+    [3, 1, "bf16", "lora", 2e-3],
+    [4, 2, "f32", "full", 1e-5],
+  ] as const)(
+    "%i processes in rings of %i, %s, %s: the same where they divide weights and gradients too, of which each holds what the ledger says",
+    async (count, ring, dtype, method, tolerance) => {
+      const name = "tied-default-d24";
+      const whole = await trained(count, name, ring, dtype, method);
+      const divided = await trained(count, name, ring, dtype, method, "shard");
+      expect(apart(divided.losses, whole.losses)).toBeLessThan(tolerance);
+      expect(apart(divided.norms, whole.norms)).toBeLessThan(10 * tolerance);
+      for (const [parameter, { value, adam_m }] of Object.entries(divided.parameters)) {
+        expect(rms(value, whole.parameters[parameter]!.value), parameter).toBeLessThan(HYPER.lr * 1000 * tolerance);
+        expect(distance(adam_m, whole.parameters[parameter]!.adam_m), parameter).toBeLessThan(tolerance);
+      }
+      const { kvCache, hostMoments: _, offloaded: __, hostGradients: ___, scratch: ____, ...terms } = divided.memory;
+      const { model } = readModelConfig(readFileSync(`${caseFolder(name)}/config.json`, "utf8"), name);
+      const plan = { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype };
+      const learning = method === "lora" ? { lora: { rank: 4, targets: ["q_proj", "down_proj"] } } : {};
+      const options = { ...plan, ...learning, ring, ranksHere: 1, shares: count, sharded: true };
+      expect({ ...terms, kv_cache: kvCache }).toEqual(deviceLedger(model!, options));
+    },
+  );
+
   // On a machine with one of them only it is the test above once more.
   test.each([
     ["f32", 1e-5],

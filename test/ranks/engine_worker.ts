@@ -2,6 +2,7 @@
 // steps of two batches each; rank 0 prints what came of it as JSON. Without mpirun it is the engine of a single process. An oddity:
 //   isa      ranks compute with different instruction sets
 //   moments  each rank's share of the moments waits in the host's memory
+//   shard    ranks divide weights and gradients too
 //   layout   rank 1 lays its engine out for more tokens
 //   cancel   rank 0 gives the second step up in its middle, closes its engine and ends the job with status 9
 import { readFileSync } from "node:fs";
@@ -28,7 +29,7 @@ export interface WorkerResult {
 const [name, ring, dtype, method, oddity] = process.argv.slice(2) as [string, string, "f32" | "bf16", string, string?];
 if (method === undefined) {
   process.stderr.write(
-    "usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full> [isa | moments | layout | cancel]\n",
+    "usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full> [isa | moments | shard | layout | cancel]\n",
   );
   process.exit(2);
 }
@@ -45,6 +46,7 @@ const engine = addon.createEngine({
   ...(oddity === "isa" && ranks !== null && { isa: isas[ranks.rank % isas.length]! }),
   ring: Number(ring),
   processes: ranks !== null,
+  ...(oddity === "shard" && { shard: "all" as const }),
   model: modelShape(model!),
   memory: { maxTokens, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype, moments },
   ...(method === "lora"

@@ -87,9 +87,12 @@ describe.skipIf(!hasMpi)("ctx run by several processes (needs an MPI with its co
     await expectSameRun(root, whole);
   });
 
-  test("--nproc starts them", async () => {
-    const root = join(folder, "nproc");
-    const { status, stderr } = await start(run("plan.json", "--out", root, "--nproc", "2"), folder).ended;
+  test.each(["moments", "all"])("--nproc starts them, and they divide %s", async (shard) => {
+    const plan = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8"));
+    for (const stage of plan.stages) if (shard === "all") stage.parallel.shard = shard;
+    writeFileSync(join(folder, `${shard}.json`), JSON.stringify(plan));
+    const root = join(folder, `nproc-${shard}`);
+    const { status, stderr } = await start(run(`${shard}.json`, "--out", root, "--nproc", "2"), folder).ended;
     expect(status, stderr).toBe(0);
     await expectSameRun(root, whole);
   });

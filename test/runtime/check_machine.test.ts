@@ -8,9 +8,17 @@ import {
   stageMemory,
 } from "../../compiler/memory/index.ts";
 import { stageLedger } from "../../compiler/memory/stage.ts";
+import type { PlanStage } from "../../compiler/plan.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { checkEvaluation, checkMachine } from "../../runtime/run/check_machine.ts";
-import { type Machine, scoringEngine } from "../../runtime/train/stage_engine.ts";
+import { besideRanks } from "../../runtime/run/memory_needs.ts";
+import {
+  dividesWeights,
+  type Machine,
+  rankBytes,
+  rankMemory,
+  scoringEngine,
+} from "../../runtime/train/stage_engine.ts";
 import { evaluate, plan } from "./tiny_run.ts";
 
 /** This machine with another amount of memory, and with one CUDA device or none. */
@@ -51,16 +59,30 @@ test("what an evaluation is said to need is what its engine takes", async () => 
   }
 });
 
-test("an engine on a GPU divides no weights; on a CPU one process holds them all, whatever the plan says", () => {
+test("GPUs that divide weights need room for their parts; one GPU, or a process on a CPU, for all of them", () => {
   const given = plan();
   const [first, second] = given.stages;
-  const divided = {
-    ...given,
-    stages: [first!, { ...second!, parallel: { ...second!.parallel, shard: "all" as const } }],
-  };
-  const refused = /stage second divides weights and gradients over its devices \(shard = all\)/;
-  expect(() => checkMachine(divided, machine(2 ** 40, "cuda", [2 ** 40]), null)).toThrow(refused);
-  expect(() => checkMachine(divided, machine(2 ** 40), null)).not.toThrow();
+  const parallel = { ...second!.parallel, devices: 4, ring: 4 };
+  const stageOf = (shard?: "all") => ({
+    ...second!,
+    evaluate: null,
+    parallel: { ...parallel, ...(shard && { shard }) },
+  });
+  const [whole, divided] = [stageOf(), stageOf("all")];
+  const four = machine(2 ** 40, "cuda", [2 ** 40, 2 ** 40, 2 ** 40, 2 ** 40]);
+  expect([dividesWeights(four, divided), dividesWeights(four, whole)]).toEqual([true, false]);
+  expect(dividesWeights(machine(2 ** 40, "cuda", [2 ** 40]), divided)).toBe(false);
+  expect(dividesWeights(machine(2 ** 40), divided)).toBe(false);
+  const part = rankMemory(given, divided, 4);
+  expect(part).toMatchObject({ sharded: true, shares: 4, ranksHere: 1 });
+  expect(rankMemory(given, divided, 1)).toMatchObject({ sharded: false });
+  const needed = rankBytes(given, divided, 4) + besideRanks(given, divided, 4, 1);
+  const on = (stage: PlanStage, free: number) => () =>
+    checkMachine({ ...given, stages: [stage], before: null }, machine(2 ** 40, "cuda", [free, free, free, free]), null);
+  expect(on(divided, needed)).not.toThrow();
+  expect(on(divided, needed - 1)).toThrow(/stage second needs .* of memory, and GPU 0/);
+  expect(on(whole, needed)).toThrow(/stage second needs .* of memory, and GPU 0/);
+  expect(first!.parallel.shard).toBeUndefined();
 });
 
 test("a device that is not there is refused; of the first what is free counts", () => {

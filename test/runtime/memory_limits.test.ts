@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { memoryValue } from "../../cli/doctor.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
 import { checkMachine } from "../../runtime/run/check_machine.ts";
-import { memoryLimit } from "../../runtime/run/memory_limits.ts";
+import { hostMemory, memoryLimit } from "../../runtime/run/memory_limits.ts";
 import { plan } from "./tiny_run.ts";
 
 const MiB = 2 ** 20;
@@ -49,6 +50,62 @@ test("the tightest bound counts, and is named", () => {
     bytes: 3 * MiB,
     what: "the process's limit on data (ulimit -d)",
   });
+});
+
+const GiB = 2 ** 30;
+const group = (files: { [name: string]: string }, line = "0::/jobs/one") =>
+  rootOf({
+    "proc/self/cgroup": `${line}\n`,
+    ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`sys/fs/cgroup/${name}`, `${text}\n`])),
+  });
+
+test.each<[string, string, number | undefined, number, string]>([
+  ["no limit", group({ "memory.max": "max" }), undefined, 16, "this machine"],
+  ["a container's group at the top", group({ "memory.max": `${3 * GiB}` }), 0, 3, "this control group (container)"],
+  [
+    "the group above",
+    group({
+      "jobs/one/memory.max": `${9 * GiB}`,
+      "jobs/memory.max": `${5 * GiB}`,
+      "jobs/memory.current": `${4 * GiB}`,
+    }),
+    undefined,
+    5,
+    "this control group (container)",
+  ],
+  [
+    "version 1",
+    group({ "memory/box/memory.limit_in_bytes": `${2 * GiB}` }, "4:cpu,memory:/box"),
+    undefined,
+    2,
+    "this control group (container)",
+  ],
+  [
+    "version 1, none",
+    group({ "memory/memory.limit_in_bytes": "9223372036854771712" }, "4:memory:/"),
+    9223372036854772000,
+    16,
+    "this machine",
+  ],
+  ["more than there is", group({ "memory.max": `${99 * GiB}` }), 2 ** 64, 16, "this machine"],
+  ["what Node alone knows", group({}), 7 * GiB, 7, "the system's limit on this process"],
+  ["the least of all", group({ "memory.max": `${8 * GiB}` }), 6 * GiB, 6, "the system's limit on this process"],
+  ["both the same", group({ "memory.max": `${6 * GiB}` }), 6 * GiB, 6, "this control group (container)"],
+])("a machine of 16 GiB has for this process: %s", (_, root, constrained, gibibytes, what) => {
+  expect(hostMemory(root, 16 * GiB, constrained)).toEqual({ bytes: gibibytes * GiB, what });
+});
+
+test("ctx doctor tells which limit it is", () => {
+  expect(memoryValue({ bytes: 16 * GiB, what: "this machine" }, 16 * GiB, 9 * GiB)).toBe("16 GiB, 9 GiB free");
+  expect(memoryValue({ bytes: 3 * GiB, what: "this control group (container)" }, 16 * GiB, GiB)).toBe(
+    "3 GiB is what this control group (container) allows of the machine's 16 GiB, 1 GiB free",
+  );
+});
+
+test("a stage larger than the container is refused, and the container named", () => {
+  const machine = { addon: loadAddon(), device: "cpu" as const, threads: 1 };
+  const root = group({ "memory.max": `${MiB}` });
+  expect(() => checkMachine(plan(), machine, null, root)).toThrow(/and this control group \(container\) has 1 MiB/);
 });
 
 test("a stage beyond the bound is refused before anything is read, with what would fit", () => {

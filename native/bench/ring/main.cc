@@ -3,8 +3,10 @@
 //
 // A timeline of ring attention, forward and backward: when each rank computed, when keys, values and gradients came to it, and how much of
 // their way was hidden behind a block. Ranks are threads of this process on the backend's devices (default: all it has), neighbours together.
-// Each rank's times count from its own zero; all ranks take theirs after they have met, some microseconds apart.
+// Each rank's times count from its own zero; all ranks take theirs after they have met, some microseconds apart. One rank passes nothing on: it is
+// what a ring is held against. Of a CPU also the processor's time of all threads, which other programs change less than the clock's.
 #include <dlfcn.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,9 +66,16 @@ int devices_of(const ctx_backend &backend) {
 // One pass on all ranks.
 struct Pass {
   double seconds = 0; // until the last rank was done
+  double processor_seconds = 0; // of this process
   std::vector<std::vector<Span>> ranks;
   double copied = 0, hidden = 0; // seconds of copies, and of those how many a block was computed meanwhile
 };
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
 
 void measure(Pass &pass) {
   for (const auto &spans : pass.ranks)
@@ -152,7 +161,7 @@ std::vector<Pass> run(const Options &o, const ctx_backend &backend) {
   ctx::LocalRing ring(o.ranks);
   std::barrier<> meeting(o.ranks);
   std::vector<Pass> passes[2];
-  for (auto &list : passes) list.resize(REPEATS, Pass{0, std::vector<std::vector<Span>>(size_t(o.ranks)), 0, 0});
+  for (auto &list : passes) list.resize(REPEATS, Pass{0, 0, std::vector<std::vector<Span>>(size_t(o.ranks)), 0, 0});
   std::vector<std::thread> threads;
   for (int r = 0; r < o.ranks; r++)
     threads.emplace_back([&, r] {
@@ -160,11 +169,15 @@ std::vector<Pass> run(const Options &o, const ctx_backend &backend) {
       for (const bool forward : {true, false})
         for (int i = -1; i < REPEATS; i++) {
           meeting.arrive_and_wait();
+          const double begin = processor_seconds();
           rank.run(forward);
-          if (i >= 0) passes[!forward][size_t(i)].ranks[size_t(r)] = rank.trace->spans();
+          meeting.arrive_and_wait();
+          if (i < 0) continue;
+          Pass &pass = passes[!forward][size_t(i)];
+          if (r == 0) pass.processor_seconds = processor_seconds() - begin;
+          pass.ranks[size_t(r)] = rank.trace->spans();
         }
-      meeting.arrive_and_wait(); // nobody reads another's memory any more
-      rank.close();
+      rank.close(); // nobody reads another's memory any more
     });
   for (std::thread &thread : threads) thread.join();
   traced.clear();
@@ -195,12 +208,12 @@ void print_pass(const char *name, const Pass &pass) {
 }
 
 void print_json(const Options &o, const ctx_backend &backend, const std::vector<Pass> &passes) {
-  std::printf("{\"backend\":\"%s\",\"ranks\":%d,\"devices\":%d,\"tokens\":%lld,\"heads\":%d,\"kv_heads\":%d,\"head_dim\":%d,\"dtype\":\"%s\"", backend.name, o.ranks,
-              o.devices, (long long)o.tokens, o.heads, o.kv_heads, o.head_dim, o.dtype == CTX_BF16 ? "bf16" : "f32");
+  std::printf("{\"backend\":\"%s\",\"ranks\":%d,\"devices\":%d,\"tokens\":%lld,\"heads\":%d,\"kv_heads\":%d,\"head_dim\":%d,\"dtype\":\"%s\",\"threads\":%d", backend.name, o.ranks,
+              o.devices, (long long)o.tokens, o.heads, o.kv_heads, o.head_dim, o.dtype == CTX_BF16 ? "bf16" : "f32", o.threads);
   for (size_t p = 0; p < passes.size(); p++) {
     const Pass &pass = passes[p];
-    std::printf(",\"%s\":{\"seconds\":%.9g,\"transfer_seconds\":%.9g,\"hidden_seconds\":%.9g,\"hidden\":%.4f,\"ranks\":[", p == 0 ? "forward" : "backward", pass.seconds,
-                pass.copied, pass.hidden, share(pass));
+    std::printf(",\"%s\":{\"seconds\":%.9g,\"processor_seconds\":%.9g,\"transfer_seconds\":%.9g,\"hidden_seconds\":%.9g,\"hidden\":%.4f,\"ranks\":[", p == 0 ? "forward" : "backward", pass.seconds,
+                pass.processor_seconds, pass.copied, pass.hidden, share(pass));
     for (size_t r = 0; r < pass.ranks.size(); r++) {
       std::printf("%s[", r ? "," : "");
       for (size_t i = 0; i < pass.ranks[r].size(); i++) {
@@ -245,7 +258,7 @@ int main(int argc, char **argv) {
   if (o.devices == 0) o.devices = there;
   if (o.devices < 1 || o.devices > there) stop("--devices must lie in 1 … " + std::to_string(there));
   if (o.ranks == 0) o.ranks = std::max(2, o.devices);
-  if (o.ranks < 2) stop("a ring has two ranks or more");
+  if (o.ranks < 1) stop("--ranks must be 1 or more");
   o.devices = std::min(o.devices, o.ranks);
   if (o.tokens == 0) o.tokens = (gpu ? 8192 : 512) * o.ranks;
   if (o.heads == 0) o.heads = gpu ? 32 : 8; // of a GPU: Llama 3 8B's
@@ -258,7 +271,7 @@ int main(int argc, char **argv) {
 
   const std::vector<Pass> passes = run(o, backend);
   if (o.json) return print_json(o, backend, passes), 0;
-  std::printf("%s: ring attention over %lld tokens, %d ranks on %d %s; %d heads of %d, %d of keys and values, %s, causal\n", backend.name, (long long)o.tokens, o.ranks, o.devices,
+  std::printf("%s: ring attention over %lld tokens, %d %s on %d %s; %d heads of %d, %d of keys and values, %s, causal\n", backend.name, (long long)o.tokens, o.ranks, o.ranks == 1 ? "rank" : "ranks", o.devices,
               o.devices == 1 ? "device" : "devices", o.heads, o.head_dim, o.kv_heads, dtype.c_str());
   print_pass("forward", passes[0]);
   print_pass("backward", passes[1]);

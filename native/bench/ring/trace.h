@@ -102,7 +102,7 @@ class Traced {
       return of(d).span(What::compute, CTX_OPERATIONS, [&] { return real->attention_backward(d, a); });
     };
     table.transfer_from = [](ctx_device *d, void *to, ctx_device *owner, const void *from, size_t bytes) {
-      return of(d).span(of(d).channel, CTX_TRANSFERS, [&] { return real->transfer_from(d, to, owner, from, bytes); });
+      return of(d).span(of(d).channel, CTX_INCOMING, [&] { return real->transfer_from(d, to, owner, from, bytes); });
     };
   }
   Trace &add(ctx_device *device) {

@@ -3,7 +3,7 @@
 //
 // A block runs at a time, or with CTX_SHIM_BLOCKS=<n> so many, at paces of their own, as blocks do that wait for each other; each of its threads is a fiber that goes on until the next barrier or warp shuffle, where it waits for the others
 // that must come there. CTX_SHIM_ORDER=reverse takes blocks, and the threads of a block, in falling order: a kernel that lacks a barrier then gives
-// something else. Threads that all wait for what none of them will do end the process with a message. Shared memory is filled with NaN
+// something else. CTX_SHIM_SLOW=<first>-<last> keeps warps of a block behind the others as far as those can go without them. Threads that all wait for what none of them will do end the process with a message. Shared memory is filled with NaN
 // before each block. What of Hopper runs ahead by itself (TMA, wgmma) is in sm90.h; memory, streams and events are in runtime.h.
 //
 // defines: what native/cuda uses of the CUDA runtime, and ctx_shim::run, shared_bytes, wait_until, meet_warp, broken
@@ -117,6 +117,19 @@ inline bool reversed() {
   return order && !std::strcmp(order, "reverse");
 }
 
+// These go on only when no other can.
+inline bool slow(size_t thread) {
+  struct Warps {
+    size_t first = SIZE_MAX, last = 0;
+  };
+  static const Warps warps = [] {
+    Warps w;
+    if (const char *set = std::getenv("CTX_SHIM_SLOW")) std::sscanf(set, "%zu-%zu", &w.first, &w.last);
+    return w;
+  }();
+  return warps.first <= thread / 32 && thread / 32 <= warps.last;
+}
+
 // CTX_SHIM_WITHOUT=<file>:<line>: the barrier that stands there is left out, to see that a test fails.
 inline bool left_out(const std::source_location &at) {
   static const char *const place = std::getenv("CTX_SHIM_WITHOUT");
@@ -198,17 +211,20 @@ inline void begin_block() {
   if (watch_block) watch_block();
 }
 
-// Each thread once. False if none could go on.
+// Each thread once, slow ones if no other could go on. False if none could.
 inline bool pass_through_block() {
   Machine &m = machine;
   const size_t n = m.count();
   const uint64_t before = m.progress;
-  for (size_t k = 0; k < n; k++) {
-    const size_t i = reversed() ? n - 1 - k : k;
-    if (m.fibers[i].ended) continue;
-    m.current = i;
-    m.thread = m.place(i);
-    ctx_shim_switch(&m.scheduler, m.fibers[i].stack_pointer);
+  for (const bool slow_ones : {false, true}) {
+    if (slow_ones && m.progress != before) break;
+    for (size_t k = 0; k < n; k++) {
+      const size_t i = reversed() ? n - 1 - k : k;
+      if (m.fibers[i].ended || slow(i) != slow_ones) continue;
+      m.current = i;
+      m.thread = m.place(i);
+      ctx_shim_switch(&m.scheduler, m.fibers[i].stack_pointer);
+    }
   }
   return m.progress != before || m.alive == 0 || (when_all_wait && when_all_wait());
 }

@@ -7,7 +7,9 @@
 //             ends where its last page ends. Copies whose pointers are not of the kind they name, and kernel arguments that point into the
 //             host's memory, are errors.
 //   streams   work runs as late as it may: when somebody waits for it. What was not ordered by an event then reads the future or the past.
-//             With CTX_SHIM_EARLY=1 besides, every second stream that is made runs as early as it may instead.
+//             CTX_SHIM_EARLY=<digits> besides, one for each stream of a GPU in the order in which they are made, again and again: where there is a 1
+//             it runs as early as it may instead. 011: a device's transfers do, its operations do not. Copies of two streams that touch the same
+//             bytes, one of them writing, with no event between, are errors however they run (order.h).
 //   GPUs      a kernel or a copy has the memory of its own GPU before it alone; cudaMemcpyPeerAsync has that of two. What is asked of a
 //             stream, or recorded into an event, of another GPU than the thread's current one is an error.
 //
@@ -15,6 +17,8 @@
 // what each GPU has. CTX_SHIM_FAIL_MALLOC=<n>: the n-th cudaMalloc finds none; CTX_SHIM_FULL=<i>:
 // none does on GPU i. CTX_SHIM_BROKEN=<i>: GPU i refuses kernels. CTX_SHIM_DRIVER=<version>: the
 // driver's, as 1000 major + 10 minor; 0: there is none. CTX_SHIM_SM: its compute capability times ten; 90 unless set.
+//
+// One file, as all of it stands under one lock.
 //
 // defines: the runtime's functions that native/cuda uses; ctx_shim::enqueue, ctx_shim::check_arguments
 #pragma once
@@ -31,6 +35,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "order.h"
+
 using cudaError_t = int;
 enum : cudaError_t {
   cudaSuccess = 0,
@@ -46,7 +52,7 @@ enum : cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
-constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2, cudaHostAllocPortable = 1;
 constexpr int CUDART_VERSION = 12000;
 
 struct cudaDeviceProp {
@@ -62,12 +68,15 @@ struct Stream {
   uint64_t enqueued = 0, done = 0;
   bool early = false;
   int gpu = 0;
+  uint64_t number = 0; // no two streams of a process have the same
+  Clock clock;
 };
 
 struct Event {
   Stream *stream = nullptr; // null: never recorded
   uint64_t after = 0;       // it has come when so much of the stream is done
   int gpu = 0;
+  Clock clock; // of the stream by then
 };
 
 inline uint64_t setting(const char *name, uint64_t otherwise) {
@@ -95,7 +104,8 @@ struct Gpu {
   std::map<char *, Block> blocks; // by the address that was given out
   std::set<Stream *> streams;
   size_t used[MOST] = {}, total = setting("CTX_SHIM_MEMORY", uint64_t(1) << 34);
-  uint64_t made = 0; // streams
+  uint64_t made[MOST] = {}, numbers = 0; // streams
+  Order order;
   uint64_t mallocs = 0, fail_at = setting("CTX_SHIM_FAIL_MALLOC", 0);
   int open[MOST] = {};
   std::set<std::pair<int, int>> peers; // the first reads the second's memory
@@ -180,6 +190,21 @@ inline void advance(Stream &stream, uint64_t until) {
   }
 }
 
+// All that a stream has by now, and what that waited for.
+inline Clock clock_of(const Stream &stream) {
+  Clock clock = stream.clock;
+  clock[stream.number] = stream.enqueued;
+  return clock;
+}
+
+// The work that is enqueued next is a copy between these, where there are two.
+inline bool ordered(Stream *stream, const void *to, const void *from, size_t bytes) {
+  if (!apart()) return true;
+  join(stream->clock, gpu().order.host);
+  const auto touch = [&](const void *p, bool writes) { return gpu().order.touch(stream->number, stream->enqueued + 1, stream->clock, p, bytes, writes); };
+  return (!from || touch(from, false)) && touch(to, true);
+}
+
 inline void enqueue(Stream *stream, std::function<void()> work) {
   const std::lock_guard lock(gpu().mutex);
   stream->enqueued++;
@@ -195,6 +220,12 @@ inline void enqueue_touching(Stream *stream, std::function<void()> work) {
     const Opened opened(stream->gpu);
     work();
   });
+}
+
+// As the host does.
+inline void wait_for(Stream &stream) {
+  advance(stream, stream.enqueued);
+  gpu().order.waited(clock_of(stream));
 }
 
 // A word that is the address of mapped memory of the host.
@@ -313,7 +344,7 @@ inline cudaError_t cudaFree(void *p) {
   ctx_shim::Gpu &gpu = ctx_shim::gpu();
   const std::lock_guard lock(gpu.mutex);
   if (!p) return cudaSuccess;
-  for (ctx_shim::Stream *stream : gpu.streams) ctx_shim::advance(*stream, stream->enqueued);
+  for (ctx_shim::Stream *stream : gpu.streams) ctx_shim::wait_for(*stream);
   const auto found = gpu.blocks.find(static_cast<char *>(p));
   if (found == gpu.blocks.end()) return cudaErrorInvalidValue;
   gpu.used[found->second.gpu] -= found->second.bytes;
@@ -335,24 +366,34 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   *s = new ctx_shim::Stream;
   (*s)->gpu = ctx_shim::current;
-  (*s)->early = ctx_shim::gpu().made++ % 2 == 1 && ctx_shim::setting("CTX_SHIM_EARLY", 0) != 0;
+  (*s)->number = ctx_shim::gpu().numbers++;
+  const char *const early = std::getenv("CTX_SHIM_EARLY");
+  const uint64_t number = ctx_shim::gpu().made[ctx_shim::current]++;
+  (*s)->early = early && *early && early[number % std::strlen(early)] == '1';
   return ctx_shim::gpu().streams.insert(*s), cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t s) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
-  return ctx_shim::advance(*s, s->enqueued), cudaSuccess;
+  return ctx_shim::wait_for(*s), cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
-  ctx_shim::advance(*s, s->enqueued);
+  ctx_shim::wait_for(*s);
   return ctx_shim::gpu().streams.erase(s), delete s, cudaSuccess;
 }
-inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return *e = new ctx_shim::Event{nullptr, 0, ctx_shim::current}, cudaSuccess; }
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return *e = new ctx_shim::Event{nullptr, 0, ctx_shim::current, {}}, cudaSuccess; }
 inline cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   if (s->gpu != e->gpu || s->gpu != ctx_shim::current) return cudaErrorInvalidResourceHandle;
-  return *e = {s, s->enqueued, e->gpu}, cudaSuccess;
+  return *e = {s, s->enqueued, e->gpu, ctx_shim::clock_of(*s)}, cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t e) {
+  const std::lock_guard lock(ctx_shim::gpu().mutex);
+  if (!e->stream) return cudaSuccess;
+  if (ctx_shim::gpu().streams.count(e->stream)) ctx_shim::advance(*e->stream, e->after);
+  ctx_shim::gpu().order.waited(e->clock);
+  return cudaSuccess;
 }
 // Nothing here takes the time that it takes on a GPU.
 inline cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) {
@@ -362,8 +403,10 @@ inline cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, c
 // Of the event as it was last recorded, whatever becomes of it later.
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned = 0) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
-  if (e->stream) ctx_shim::enqueue(s, [event = *e] {
-    if (ctx_shim::gpu().streams.count(event.stream)) ctx_shim::advance(*event.stream, event.after);
+  if (!e->stream) return cudaSuccess;
+  ctx_shim::join(s->clock, e->clock);
+  ctx_shim::enqueue(s, [stream = e->stream, after = e->after] {
+    if (ctx_shim::gpu().streams.count(stream)) ctx_shim::advance(*stream, after);
   });
   return cudaSuccess;
 }
@@ -374,6 +417,7 @@ inline cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int value, size_t wi
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   if (height == 0) return cudaSuccess;
   if (!ctx_shim::allowed(p, p, (height - 1) * pitch + width, cudaMemcpyDeviceToDevice)) return cudaErrorInvalidValue;
+  if (height == 1 && !ctx_shim::ordered(s, p, nullptr, width)) return cudaErrorLaunchFailure;
   ctx_shim::enqueue_touching(s, [=] {
     for (size_t i = 0; i < height; i++) std::memset(static_cast<char *>(p) + i * pitch, value, width);
   });
@@ -385,6 +429,7 @@ inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from
   if (height == 0) return cudaSuccess;
   const size_t to_bytes = (height - 1) * to_pitch + width, from_bytes = (height - 1) * from_pitch + width;
   if (!ctx_shim::allowed(to, from, std::min(to_bytes, from_bytes), kind)) return cudaErrorInvalidValue;
+  if (height == 1 && !ctx_shim::ordered(s, to, from, width)) return cudaErrorLaunchFailure; // rows with gaps between them are not looked at
   ctx_shim::enqueue_touching(s, [=] {
     for (size_t i = 0; i < height; i++) std::memcpy(static_cast<char *>(to) + i * to_pitch, static_cast<const char *>(from) + i * from_pitch, width);
   });
@@ -397,6 +442,7 @@ inline cudaError_t cudaMemcpyPeerAsync(void *to, int to_gpu, const void *from, i
     return !ctx_shim::apart() || (block && block->gpu == index);
   };
   if (!lies_on(to, to_gpu) || !lies_on(from, from_gpu)) return cudaErrorInvalidValue;
+  if (!ctx_shim::ordered(s, to, from, bytes)) return cudaErrorLaunchFailure;
   ctx_shim::enqueue_touching(s, [=] {
     const ctx_shim::Opened first(to_gpu), second(from_gpu);
     std::memcpy(to, from, bytes);
