@@ -108,6 +108,23 @@ test("what was chosen for stages comes in their order, and a long path leaves ro
   expect(Math.max(...lines.map(columns))).toBeLessThanOrEqual(120);
 });
 
+test("what some of the stages have in common is told under their names", () => {
+  const text = RING.replace(/parallel .*\n/, "").replace(
+    "stage s128k",
+    "stage s96k { length = 96Ki  steps = 30  batch = 32 }\nstage s128k",
+  );
+  const plan = planOf(text);
+  plan.defaults = [
+    ...["s64k", "s96k"].map((name) => ({ path: `stage ${name}.memory.made`, value: "up", from: "this test" })),
+    ...["s64k", "s96k", "s128k"].map((name) => ({ path: `stage ${name}.memory.all`, value: "1", from: "this test" })),
+    { path: "stage s128k.memory.made", value: "down", from: "this test" },
+  ];
+  const shown = planText(plan, { width: 120, color: false });
+  expect(shown).toMatch(
+    /\n {2}every stage\.memory\.all +1 +this test\n {2}stages s64k and s96k: memory\.made +up +this test\n {2}stage s128k\.memory\.made +down/,
+  );
+});
+
 test("figures of the hardware have units, and their source is told once", () => {
   const shown = planText(planOf(RING), { width: 80, color: false });
   const [, group] = /\n {2}hardware, by (NVIDIA H200 data sheet[\s\S]*?)\n {2}\S/.exec(shown)!;
