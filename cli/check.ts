@@ -5,7 +5,7 @@ import type { Analysis } from "../compiler/analyze.ts";
 import { entryOf, isCode } from "../compiler/diagnostics/catalogue.ts";
 import type { Diagnostic } from "../compiler/diagnostics/diagnostic.ts";
 import { toGithub } from "../compiler/diagnostics/github.ts";
-import { toJson } from "../compiler/diagnostics/json.ts";
+import { jsonFile } from "../compiler/diagnostics/json.ts";
 import { toSarif } from "../compiler/diagnostics/sarif.ts";
 import { fixRecipe } from "../compiler/fix.ts";
 import type { Host } from "../compiler/host.ts";
@@ -106,12 +106,7 @@ function report(analyses: readonly Analysis[], options: Options): void {
   const all = () => unique(analyses.flatMap((analysis) => analysis.diagnostics));
   const chosen = (list: readonly Diagnostic[]) => (options.quiet ? list.filter(isError) : list);
   if (reporter === "json") {
-    printJson({
-      files: analyses.map(({ file, diagnostics, texts }) => ({
-        file,
-        diagnostics: diagnostics.map((diagnostic) => toJson(diagnostic, (name) => texts.get(name))),
-      })),
-    });
+    printJson({ files: analyses.map(jsonFile) });
   } else if (reporter === "sarif") {
     printJson(toSarif(all(), sources, { version: packageVersion(), page: explanation }));
   } else if (reporter === "github") {

@@ -68,8 +68,14 @@ function printable(text: string): string {
   return shown.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
+/** The document of a command with --json that failed: why, and what is wrong with a recipe, as `ctx check --json` has it. */
+export function failureDocument(error: unknown): object {
+  const { files } = error instanceof Error ? (error as { files?: unknown }) : {};
+  return { error: describeFailure(error), ...(Array.isArray(files) && { files }) };
+}
+
 /** An error for programs. */
-export function describeFailure(error: unknown): { kind: FailureKind; message: string; hint: string | null } {
+function describeFailure(error: unknown): { kind: FailureKind; message: string; hint: string | null } {
   const { kind, hint } = asFailure(error) ?? { kind: "run" as const, hint: null };
   return { kind, message: error instanceof Error ? error.message : String(error), hint };
 }

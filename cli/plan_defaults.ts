@@ -43,7 +43,7 @@ export function chosenLines(plan: Plan, { width }: Screen): string[] {
       ).map((line) => `    ${line}`),
     ]),
     ...wrappedRows(
-      alone.map(({ path, value, from }) => [path.replaceAll("stage ", "stage\u00a0"), value, from]),
+      alone.map(({ path, value, from }) => [spoken(path), value, from]),
       width - 2,
       usual,
     ).map((line) => line.replaceAll("\u00a0", " ")),
@@ -53,9 +53,9 @@ export function chosenLines(plan: Plan, { width }: Screen): string[] {
 /** Widths of names and of values, but for those of several stages and for paths. */
 const usual = [40, 28];
 
-/** `train.optimizer.eps` is `optimizer.eps` of `train`; where several are named together, they have no block. */
+/** `train.optimizer.eps` is `optimizer.eps` of `train`. */
 function blockOf(path: string): { block: string; rest: string } {
-  const [, block = "", rest = path] = /^([^.]+)\.([^,]+)$/.exec(path) ?? [];
+  const [, block = "", rest = path] = /^([^.]+)\.(.+)$/.exec(path) ?? [];
   return { block, rest };
 }
 
@@ -119,8 +119,21 @@ function merged(plan: Plan): Chosen[] {
   const all = plan.stages.length;
   const chosen = [...rows.values()].map(({ paths, rest, value, from }) => {
     const shared = paths.length > 1 && paths.length === all;
-    return { path: shared ? `every stage.${rest}` : paths.join(", "), value: withUnit(rest, value), from };
+    // What every stage has sorts with what is no stage's.
+    const place = shared ? 0 : stageOf({ path: paths[0]! });
+    const path = shared ? `every stage.${rest}` : paths.length > 1 ? severalStages(paths, rest) : paths[0]!;
+    return { path, value: withUnit(rest, value), from, place };
   });
-  // "every stage" is no stage's name: it sorts with what is no stage's.
-  return chosen.sort((a, b) => stageOf(a) - stageOf(b));
+  return chosen.sort((a, b) => a.place - b.place);
+}
+
+/** `stage a.x` and `stage b.x` together: `stages a and b.x`. */
+function severalStages(paths: readonly string[], rest: string): string {
+  const names = paths.map((path) => path.slice("stage ".length, -rest.length - 1));
+  return `stages ${names.slice(0, -1).join(", ")} and ${names.at(-1)}.${rest}`;
+}
+
+/** A path in a table. A name stays beside its "stage"; those of several are set apart from the property by more than a point. */
+function spoken(path: string): string {
+  return path.replace(/^stages ([^.]+)\./, "stages\u00a0$1: ").replaceAll("stage ", "stage\u00a0");
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { commandHere, withCommandHere } from "./other_commands.ts";
-import { describeFailure, exitStatus, printFailure, printJson } from "./outcome.ts";
+import { exitStatus, failureDocument, printFailure, printJson } from "./outcome.ts";
 import { packageVersion } from "./version.ts";
 
 /** A file of this folder that declares a command. */
@@ -32,7 +32,7 @@ export function runProgram(commands: Commands, words: readonly string[]): void {
       return;
     }
     printFailure(error, words.includes("--debug"));
-    if (words.includes("--json")) printJson({ error: describeFailure(error) });
+    if (words.includes("--json")) printJson(failureDocument(error));
     process.exitCode = exitStatus(error);
   });
 }

@@ -13,7 +13,7 @@ import type {
   TextNode,
 } from "./ast.ts";
 import { isMissing } from "./braces.ts";
-import { endOf, nameNode, spanOf, textNode } from "./literals.ts";
+import { endOf, groupedInBrackets, nameNode, spanOf, textNode } from "./literals.ts";
 import { type Alternatives, ReportingParser } from "./reporting.ts";
 import * as t from "./tokens.ts";
 
@@ -29,6 +29,8 @@ interface Bracket {
 
 export abstract class BracketParser extends ReportingParser {
   protected abstract readonly expression: ParserMethod<[], Expression>;
+  /** End of the last number that commas cut into pieces, which has been reported. */
+  protected groupedTo = 0;
   private bracket: Bracket = { node: { kind: "list", items: [], start: 0, end: 0 }, commaDue: null };
 
   protected readonly group = this.RULE("group", (): Expression => {
@@ -182,6 +184,12 @@ export abstract class BracketParser extends ReportingParser {
     const token = this.CONSUME(t.Comma);
     if (this.bracket.commaDue === null) this.report("CTX1002", { after: "," }, spanOf(token));
     this.bracket.commaDue = null;
+    this.ACTION(() => {
+      const grouped = token.startOffset < this.groupedTo ? undefined : groupedInBrackets((ahead) => this.LA(ahead));
+      if (!grouped) return;
+      this.groupedTo = grouped.end;
+      this.pushProblem(grouped);
+    });
   });
 
   /** One token that is neither a value nor the bracket's end. */

@@ -25,6 +25,7 @@ export abstract class ExpressionParser extends BracketParser {
     super.begin(tokens);
     this.operands.length = 0;
     this.operators.length = 0;
+    this.groupedTo = 0;
   }
 
   private readonly links = [
@@ -129,7 +130,12 @@ export abstract class ExpressionParser extends BracketParser {
   });
 
   private readonly atoms: { ALT: () => Expression }[] = [
-    { ALT: () => numberNode(this.CONSUME(t.NumberLiteral), this.pushProblem) },
+    {
+      ALT: () => {
+        const token = this.CONSUME(t.NumberLiteral);
+        return numberNode(token, this.pushProblem, token.startOffset < this.groupedTo);
+      },
+    },
     { ALT: () => nameNode(this.CONSUME(t.Name)) },
     { ALT: () => textNode(this.CONSUME(t.AnyText), this.pushProblem) },
     { ALT: () => this.SUBRULE(this.list) },

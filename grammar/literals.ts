@@ -23,21 +23,31 @@ const leadingDigits = /\d[\d_]*(?:\.\d[\d_]*)*(?:[eE][+-]?\d+)?/y;
 /** What keeps digits from being a number. */
 function faultOf(digits: string): string | undefined {
   if (/\..*\./.test(digits)) return "a number has one decimal point";
+  if (/^0_*\d/.test(digits)) return "a number does not begin with a zero, unless a point follows";
   return /__|_(?!\d)/.test(digits) ? "an underscore stands alone between two digits: 4_096" : undefined;
 }
 
 const known = "known are K M B T (powers of 1000), Ki Mi Gi (powers of 1024), %, KiB … TB, ms s min h d";
 
 /** Units that a suffix in other letters may mean, those of tokens first: `k` is Ki or K, `KI` is Ki. */
-function unitsLike(suffix: string): string[] {
+export function unitsLike(suffix: string): string[] {
   const written = suffix.toLowerCase();
   const like = Object.keys(units).filter((unit) => unit.toLowerCase() === written);
   const binary = Object.keys(units).filter((unit) => unit.toLowerCase() === `${written}i`);
   return [...binary, ...like];
 }
 
-/** The number, or an error node if it has more than one point or its suffix is no unit. */
-export function numberNode(token: IToken, report: (problem: SyntaxProblem) => void): NumberNode | ErrorNode {
+/**
+ * The number, or an error node if it is none or its suffix is no unit.
+ *
+ * @param told whether it is part of what has been reported already
+ */
+export function numberNode(
+  token: IToken,
+  report: (problem: SyntaxProblem) => void,
+  told = false,
+): NumberNode | ErrorNode {
+  if (told) return { kind: "error", ...spanOf(token) };
   leadingDigits.lastIndex = 0;
   const length = leadingDigits.test(token.image) ? leadingDigits.lastIndex : token.image.length;
   const digits = token.image.slice(0, length);
@@ -46,7 +56,10 @@ export function numberNode(token: IToken, report: (problem: SyntaxProblem) => vo
   if (hint !== undefined) {
     const { start, end } = spanOf(token);
     const place = { start, end: start + digits.length };
-    const mended = digits.replace(/_+/g, "_").replace(/_(?!\d)/g, "");
+    const mended = digits
+      .replace(/_+/g, "_")
+      .replace(/_(?!\d)/g, "")
+      .replace(/^[0_]+(?=\d)/, "");
     const edits = [{ ...place, text: mended }];
     const fixes = faultOf(mended) ? [] : [{ title: `write ${mended}`, safety: "safe" as const, edits }];
     report({ code: "CTX1023", parameters: { number: digits, hint }, ...place, fixes });
@@ -75,8 +88,24 @@ export function numberNode(token: IToken, report: (problem: SyntaxProblem) => vo
  * @param at the parser's tokens, 0 being the first comma
  */
 export function groupedDigits(at: (ahead: number) => IToken): SyntaxProblem | undefined {
+  const groups = groupsAt(at);
+  return groups.length > 1 ? joined(groups, "safe") : undefined;
+}
+
+/**
+ * The same between brackets, where commas stand between values: `[1,024]` can't be two, since no number begins with a zero. Of `[8,192]` there is
+ * no telling, and `[1,000,500]` may be two as well.
+ */
+export function groupedInBrackets(at: (ahead: number) => IToken): SyntaxProblem | undefined {
+  const groups = groupsAt(at);
+  if (!groups.slice(1).some(({ image }) => image.startsWith("0"))) return undefined;
+  return joined(groups, groups.length === 2 ? "safe" : "review");
+}
+
+/** Numbers of three digits that hang together by commas, the first of one to three. */
+function groupsAt(at: (ahead: number) => IToken): IToken[] {
   const first = at(-1);
-  if (first.tokenType !== NumberLiteral || !/^\d{1,3}$/.test(first.image)) return undefined;
+  if (first.tokenType !== NumberLiteral || !/^[1-9]\d{0,2}$/.test(first.image)) return [];
   const groups = [first];
   for (let ahead = 0; at(ahead).tokenType === Comma; ahead += 2) {
     const [comma, group] = [at(ahead), at(ahead + 1)];
@@ -84,11 +113,14 @@ export function groupedDigits(at: (ahead: number) => IToken): SyntaxProblem | un
     if (!attached || group.tokenType !== NumberLiteral || !/^\d{3}(?!\d)/.test(group.image)) break;
     groups.push(group);
   }
-  if (groups.length === 1) return undefined;
+  return groups;
+}
+
+function joined(groups: readonly IToken[], safety: "safe" | "review"): SyntaxProblem {
   const written = (separator: string) => groups.map(({ image }) => image).join(separator);
-  const place = { start: first.startOffset, end: endOf(groups.at(-1)!) };
+  const place = { start: groups[0]!.startOffset, end: endOf(groups.at(-1)!) };
   const hint = "digits are set apart by underscores, if at all";
-  const fix = { title: `write ${written("_")}`, safety: "safe" as const, edits: [{ ...place, text: written("_") }] };
+  const fix = { title: `write ${written("_")}`, safety, edits: [{ ...place, text: written("_") }] };
   return { code: "CTX1023", parameters: { number: written(","), hint }, ...place, fixes: [fix] };
 }
 

@@ -125,10 +125,14 @@ function longShare(looked: readonly Looked[], length: number): { least: number; 
 function spoken({ plan, trace }: CheckContext, { source, documents }: Looked, length: number) {
   const long = (least: number) => {
     const { documents: some, tokens } = shareOf(documents, (document) => document.cut || document.tokens >= least);
-    return `${showAboutRatio(some)} of the documents and ${showAboutRatio(tokens)} of the tokens at ${showTokens(least)} or more`;
+    const shares = `${showAboutRatio(some)} of the documents and ${showAboutRatio(tokens)} of the tokens at`;
+    return { some, said: `${some === 0 ? "none of" : shares} ${showTokens(least)} or more` };
   };
+  const [whole, half] = [long(length), long(length / 2)];
+  // None of half a row: that none is of a whole one need not be said.
+  const longs = half.some === 0 ? half.said : `${whole.said}, ${half.said}`;
   const longest = showAbout(longestOf(documents));
   const k = plan.data.sources.indexOf(source);
-  const message = `source ${source.name}, ${showNumber(documents.length)} documents looked at: the longest has about ${longest} tokens; ${long(length)}, ${long(length / 2)}`;
+  const message = `source ${source.name}, ${showNumber(documents.length)} documents looked at: the longest has about ${longest} tokens; ${longs}`;
   return { message, at: trace.nearest(`/data/sources/${k}`) };
 }

@@ -1,6 +1,13 @@
 import type { Place } from "../diagnostics/diagnostic.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { isMadeForLonger, type KnownTraining, knownConfig, modelFromConfig, shownContext } from "../model/index.ts";
+import {
+  isMadeForLonger,
+  type KnownTraining,
+  knownConfig,
+  modelFromConfig,
+  plainContext,
+  shownContext,
+} from "../model/index.ts";
 import type { PlanModel } from "../plan.ts";
 import { showTokens, writtenTokens } from "../values/show.ts";
 import { type Check, replacing, steps } from "./context.ts";
@@ -87,7 +94,8 @@ function reportPromise(
 }
 
 /** Lengths that a base model was trained at: also that from before a scaling that its config.json has. */
-function trainedLengths({ context, rope }: PlanModel): number[] {
-  const scaledFrom = rope.parameters?.original_max_position_embeddings;
-  return [...(typeof scaledFrom === "number" ? [scaledFrom] : []), context];
+function trainedLengths(model: PlanModel): number[] {
+  const { context } = model;
+  const plain = plainContext(model);
+  return plain === context ? [context] : [plain, context];
 }

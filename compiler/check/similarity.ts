@@ -1,8 +1,9 @@
 import type { PlanDraft } from "../lower/plan.ts";
 import type { PlanStage } from "../plan.ts";
-import { type Budget, criticalBase, obtainableLength } from "../rope/index.ts";
+import { type Budget, obtainableLength } from "../rope/index.ts";
 import { showRatio, showTokens } from "../values/show.ts";
 import { type Check, chain, plentyOfTokens, replacing } from "./context.ts";
+import { thetaInside } from "./inside_the_arc.ts";
 import { ropePlace } from "./rope_place.ts";
 import { startsUnsaid } from "./scaling_factor.ts";
 import { leavesTrainedArc, sameTable } from "./trained_arc.ts";
@@ -41,7 +42,7 @@ export const similarityBound: Check = (context) => {
     before = { table, length, share };
     if (share >= least) continue;
     const formula = stage.rope.method === "default" ? trace.exact(`${pointer}/rope/theta`) : undefined;
-    const needed = criticalBase(model.rope.theta, model.context, stage.context);
+    const needed = thetaInside(model, stage.context);
     report.add(
       "CTX3020",
       ropePlace(trace, pointer),

@@ -1,8 +1,7 @@
 import { shownContext } from "../model/index.ts";
-import { criticalBase } from "../rope/index.ts";
 import { showNumber, showTokens } from "../values/show.ts";
 import { type Check, type CheckContext, chain, plentyOfTokens, type StageStep } from "./context.ts";
-import { insideTheArc } from "./inside_the_arc.ts";
+import { insideTheArc, thetaInside } from "./inside_the_arc.ts";
 import { fallsShort, startsUnsaid } from "./scaling_factor.ts";
 
 /** How far past its trained angle a pair may turn before it is said aloud; Gradient's published stages reach 1.24. */
@@ -20,8 +19,7 @@ export const trainedArc: Check = (context) => {
   for (const step of chain(context)) {
     const { stage, pointer } = step;
     if (!leavesTrainedArc(context, step) || stage.context > shownContext(stage)) continue; // the latter: contextCovered
-    const plain = model.rope.method === "default" && stage.rope.method === "default";
-    const needed = criticalBase(model.rope.theta, model.context, stage.context);
+    const needed = thetaInside(model, stage.context);
     const formula = trace.exact(`${pointer}/rope/theta`);
     report.add(
       "CTX3001",
@@ -30,9 +28,10 @@ export const trainedArc: Check = (context) => {
         length: showTokens(stage.context),
         pairs: stage.pairs.extrapolated,
         all: stage.rope.inv_freq.length,
-        advice: plain
-          ? `theta is ${showNumber(stage.rope.theta)}; ${showNumber(Math.ceil(needed))} would keep every pair inside`
-          : `the slowest of them turn ${showNumber(Number(stage.pairs.furthest.toPrecision(2)))} times as far as in training`,
+        advice:
+          stage.rope.method === "default"
+            ? `theta is ${showNumber(stage.rope.theta)}; ${showNumber(Math.ceil(needed))} would keep every pair inside`
+            : `the slowest of them turn ${showNumber(Number(stage.pairs.furthest.toPrecision(2)))} times as far as in training`,
       },
       { fixes: insideTheArc(context, step) },
     );

@@ -201,7 +201,7 @@ export function cpuHardware({ cores, isa, halved, gigahertz = 3, memoryBytes, me
       : `${perCycle.f32} operations (bf16: ${perCycle.bf16})`;
   const gigaflops = (flops: number) => Math.round(flops / GIGA);
   return {
-    name: `${cores} cores, ${isa}`,
+    name: `CPU of ${cores === 1 ? "1 core" : `${cores} cores`} (${isa})`,
     kind: "cpu",
     devices_per_host: 1,
     device_bytes: memoryBytes,

@@ -1,4 +1,4 @@
-import type { PositionRange } from "../../grammar/text.ts";
+import type { PositionRange, SourceText } from "../../grammar/text.ts";
 import type { Diagnostic, Place, Severity } from "./diagnostic.ts";
 import type { Sources } from "./render.ts";
 
@@ -20,10 +20,20 @@ export interface JsonDiagnostic {
   }[];
 }
 
-/** One file of the answer of `ctx check --json`. */
+/** One file of the answer of `ctx check --json`, and of a command that a recipe is too faulty for. */
 export interface JsonFile {
   readonly file: string;
   readonly diagnostics: readonly JsonDiagnostic[];
+}
+
+/** A recipe with its diagnostics. */
+export function jsonFile(analysis: {
+  readonly file: string;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly texts: ReadonlyMap<string, SourceText>;
+}): JsonFile {
+  const { file, diagnostics, texts } = analysis;
+  return { file, diagnostics: diagnostics.map((diagnostic) => toJson(diagnostic, (name) => texts.get(name))) };
 }
 
 /** LSP range of a place; the start of the file when its text is gone. */

@@ -2,9 +2,9 @@ import { abf, criticalBase, ntk, ntkDynamic } from "../rope/index.ts";
 
 /** What the named theta formulas start from. Lengths in tokens. */
 export interface FormulaContext {
-  /** Theta and trained length of the base model. */
+  /** Theta of the base model, and the length that it was trained at by itself (`plainContext`). */
   readonly modelTheta: number;
-  readonly modelContext: number;
+  readonly modelOriginal: number;
   /** Theta and length of the stage before, or of the base model. */
   readonly previousTheta: number;
   readonly previousLength: number;
@@ -41,8 +41,8 @@ export const formulas: Readonly<Record<string, Formula>> = {
   critical_base: {
     parameter: "length",
     least: { value: 7, exclusive: false },
-    expression: "model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))",
-    apply: (length, { modelTheta, modelContext }) => criticalBase(modelTheta, modelContext, length),
+    expression: "model.theta ^ (ln(length / (2 * pi)) / ln(model.original / (2 * pi)))",
+    apply: (length, { modelTheta, modelOriginal }) => criticalBase(modelTheta, modelOriginal, length),
   },
   abf: {
     parameter: "base",

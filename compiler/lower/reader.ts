@@ -142,7 +142,10 @@ export class Reader {
   #given(setting: Setting): Typed | undefined {
     const { definition, value: node, file } = setting;
     const scope = setting.guessed ? this.scope.within(file).reportingTo({ add: () => {} }) : this.scope.within(file);
-    const target = { language: this.lowering.language, scope, property: definition };
+    const written = () => this.lowering.source(this.at(setting.name));
+    const beside = (name: string) => this.has(name);
+    const place = { nameAt: setting.nameAt, written, beside };
+    const target = { language: this.lowering.language, scope, property: definition, setting: place };
     const bare = readBareName(node, definition.type, target);
     if (bare) return bare.value;
     this.lowering.workings.note(node, scope);

@@ -1,4 +1,5 @@
 import type { Scope } from "../evaluate/scope.ts";
+import { plainContext } from "../model/index.ts";
 import { isReserved } from "../names/reserved.ts";
 import { childOf, childrenOf, type Section } from "../names/section.ts";
 import type { Plan, PlanModel, PlanStage } from "../plan.ts";
@@ -179,6 +180,7 @@ function modelRecord(model: PlanModel): Value {
     members: new Map<string, Value>([
       ["theta", number(model.rope.theta)],
       ["context", number(model.context, "tokens")],
+      ["original", number(plainContext(model), "tokens")],
       ["head_dim", number(model.head_dim)],
       ["layers", number(model.layers)],
       ["hidden", number(model.hidden_size)],

@@ -1,6 +1,7 @@
 import type { Place } from "../diagnostics/diagnostic.ts";
 import { evaluate, wrongType } from "../evaluate/evaluate.ts";
 import { Scope } from "../evaluate/scope.ts";
+import { plainContext } from "../model/index.ts";
 import type { Setting } from "../names/section.ts";
 import type { PlanModel, PlanRope } from "../plan.ts";
 import { type RopeSpec, ropeTable } from "../rope/index.ts";
@@ -68,9 +69,8 @@ function tableOf(spec: RopeSpec, formula: string, { tables }: Lowering): PlanRop
 /** A base model that is scaled already: a new table is only meant if the recipe says what it starts from. */
 function refuseDoubleScaling(reader: Reader, model: PlanModel): void {
   const { method, parameters } = model.rope;
+  const original = showTokens(plainContext(model));
   if (method === "default" || reader.has("original")) return;
-  const trained = parameters?.original_max_position_embeddings;
-  const original = showTokens(typeof trained === "number" ? trained : model.context);
   const factor = parameters?.factor;
   const base = typeof factor === "number" ? `${method}(factor: ${showNumber(factor)})` : method;
   const name = ["theta", "method", "frequency"].find((candidate) => reader.has(candidate)) ?? "theta";

@@ -1,5 +1,6 @@
 import type { Place } from "../diagnostics/diagnostic.ts";
 import { Scope } from "../evaluate/scope.ts";
+import { plainContext } from "../model/index.ts";
 import { childOf, overlay, type Section } from "../names/section.ts";
 import type { PlanModel, PlanRope, PlanStage } from "../plan.ts";
 import { number, type Value } from "../values/value.ts";
@@ -10,23 +11,46 @@ import type { StageSource } from "./shape.ts";
 /** What `previous` stands for; null: the base model. */
 export type Previous = Pick<PlanStage, "length" | "context"> & { readonly rope: Pick<PlanRope, "theta"> };
 
-export function previousRecord(previous: Previous | null, model: PlanModel, positions = false): Value {
-  const length = previous ? (positions ? previous.context : previous.length) : model.context;
+export function previousRecord(previous: Previous | null, model: PlanModel): Value {
+  return recordOf(previous ?? model, previous?.length ?? model.context);
+}
+
+function recordOf({ rope }: { readonly rope: Pick<PlanRope, "theta"> }, length: number): Value {
   return {
     kind: "record",
     name: "previous",
     members: new Map<string, Value>([
       ["length", number(length, "tokens")],
-      ["theta", number(previous ? previous.rope.theta : model.rope.theta)],
+      ["theta", number(rope.theta)],
     ]),
   };
 }
 
 /**
- * The stage's names as RoPE sees them, and what the named formulas start from. `usesPrevious` tells whether a formula has
- * asked for the stage before, `impliesPrevious` whether a named formula did so without the recipe's saying `previous`.
+ * Theta and the length that it was trained at, of the stage before or the base model. A table that a scaled base has kept counts as the base's own:
+ * its theta alone, which is all that a formula takes from it, reaches no further than before the scaling.
  */
-export function ropeScope(scope: Scope, context: number, previous: Previous | null, model: PlanModel) {
+function startOf(previous: Previous | null, model: PlanModel): { length: number; rope: Pick<PlanRope, "theta"> } {
+  const kept = previous?.rope === model.rope && model.rope.method !== "default";
+  return previous && !kept
+    ? { length: previous.context, rope: previous.rope }
+    : { length: plainContext(model), rope: model.rope };
+}
+
+/**
+ * The rope block, read with the stage's names as RoPE sees them, and what the named formulas start from. `usesPrevious` tells whether a formula has
+ * asked for the stage before, `impliesPrevious` whether a named formula did so without the recipe's saying `previous`.
+ *
+ * @param read makes the block's reader for a scope
+ */
+export function ropeScope(
+  scope: Scope,
+  context: number,
+  previous: Previous | null,
+  model: PlanModel,
+  read: (within: Scope) => Reader,
+) {
+  const start = startOf(previous, model);
   let named = false;
   let spelt = false;
   const implied = <T>(value: T): T => {
@@ -35,12 +59,12 @@ export function ropeScope(scope: Scope, context: number, previous: Previous | nu
   };
   const within = new Scope(scope.file, scope.report, scope, {
     modelTheta: model.rope.theta,
-    modelContext: model.context,
+    modelOriginal: plainContext(model),
     get previousTheta() {
-      return implied(previous ? previous.rope.theta : model.rope.theta);
+      return implied(start.rope.theta);
     },
     get previousLength() {
-      return implied(previous ? previous.context : model.context);
+      return implied(start.length);
     },
     length: context,
     d: model.head_dim,
@@ -48,9 +72,17 @@ export function ropeScope(scope: Scope, context: number, previous: Previous | nu
   within.define("length", number(context, "tokens"));
   within.defineLazy("previous", () => {
     spelt = true;
-    return previousRecord(previous, model, true);
+    return recordOf(start, start.length);
   });
-  return { within, usesPrevious: () => named || spelt, impliesPrevious: () => named };
+  const reader = read(within);
+  if (reader.has("original")) {
+    // Whoever says what a table starts from means its scale to count from there, as the methods' own defaults do.
+    within.defineLazy("scale", () => {
+      const original = reader.number("original");
+      return original === undefined ? undefined : number(context / original);
+    });
+  }
+  return { reader, usesPrevious: () => named || spelt, impliesPrevious: () => named };
 }
 
 interface Ground {
@@ -79,8 +111,8 @@ export function notePathDependence(source: StageSource, pointer: string, before:
     scope.define("d", number(model.head_dim));
     scope.define("context", number(length, "tokens"));
     scope.define("scale", number(length / model.context));
-    const { within } = ropeScope(scope, length, previous, model);
-    return new Reader(section, section.definition, within, "rope", lowering).number("theta");
+    const read = (within: Scope) => new Reader(section, section.definition, within, "rope", lowering);
+    return ropeScope(scope, length, previous, model, read).reader.number("theta");
   };
   const middle = thetaAt(before.context, null);
   const direct = thetaAt(context, null);

@@ -9,24 +9,28 @@ import type { RopeStage } from "./rope.ts";
  * the argument would say it, at the same place, with the two lengths that it comes from.
  */
 export function explainScaleBelowOne(reader: Reader, { model, context, pointer }: RopeStage): void {
-  if (context >= model.context) return;
+  const base = reader.has("original") ? reader.number("original") : model.context;
+  if (base === undefined || context >= base) return;
   const { language, report, trace } = reader.lowering;
+  const stated = reader.exact("original");
   for (const name of ["theta", "method"] as const) {
     const setting = reader.setting(name);
     if (!setting || setting.guessed) continue;
     for (const { at, parameter } of scales(setting.value, language.functions[name] ?? {})) {
-      const [ours, its] = [showTokens(context), showTokens(model.context)];
+      const [ours, its] = [showTokens(context), showTokens(base)];
       const values = {
         name: parameter,
-        value: showNumber(context / model.context),
-        range: `1 or more: scale is the stage's context over the model's, ${ours} ÷ ${its}`,
+        value: showNumber(context / base),
+        range: `1 or more: scale is the stage's context over ${stated ? "original" : "the model's"}, ${ours} ÷ ${its}`,
       };
       const related = [
         {
           message: `the stage's context is ${ours}`,
           at: trace.exact(`${pointer}/context`) ?? trace.nearest(`${pointer}/length`),
         },
-        { message: `the model's is ${its}`, at: trace.exact("/model/context") ?? trace.nearest("/model/from") },
+        stated
+          ? { message: `original is ${its}`, at: stated }
+          : { message: `the model's is ${its}`, at: trace.exact("/model/context") ?? trace.nearest("/model/from") },
       ];
       report.add("CTX2104", { file: setting.file, start: at.start, end: at.end }, values, { related });
     }

@@ -77,10 +77,11 @@ export function lowerStage(
   const positions = lowerPositions(train, shape.length, context, pointer);
   const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, model, pointer);
   // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
-  const { within, usesPrevious, impliesPrevious } = ropeScope(scope, context, previous, model);
-  const ropeReader = read("rope", within);
-  lowering.ropes.set(pointer, ropeReader.section);
-  const rope = lowerRope(ropeReader, { model, context, pointer, usesPrevious }, before?.rope ?? model.rope);
+  const { reader, usesPrevious, impliesPrevious } = ropeScope(scope, context, previous, model, (names) =>
+    read("rope", names),
+  );
+  lowering.ropes.set(pointer, reader.section);
+  const rope = lowerRope(reader, { model, context, pointer, usesPrevious }, before?.rope ?? model.rope);
   if (before && impliesPrevious()) {
     notePathDependence(source, pointer, before, { root, lowering, model, scope: ground.scope, context });
   }

@@ -120,6 +120,11 @@ function otherChange(needs: StageNeeds, stage: PlanStage): Change {
   }
   for (let more = 2 * devices; hardware.kind === "cuda" && more <= 1024; more *= 2) {
     if (holds(needs, more)) return { words: `parallel { devices = ${more} } fits: a row is cut over more of them` };
+    if (!needs.shard && holds({ ...needs, shard: true }, more)) {
+      return {
+        words: `parallel { devices = ${more}  shard = all } fits: more of them divide weights and gradients too`,
+      };
+    }
   }
   if (train.method === "full") {
     const targets = ["q_proj", "k_proj", "v_proj", "o_proj"];

@@ -37,6 +37,19 @@ export function baseContext({ context, promised_context: promised }: PlanModel):
 }
 
 /**
+ * The length that a base model's theta was trained at by itself: its context, or what its config.json scales from. A theta that a formula gives
+ * replaces the scaling, so it has to cover all the way from there (Llama 3.1: from 8K, not 128K). linear keeps no such length, but
+ * turns at its context exactly as far as the unscaled table at a factor-th of it.
+ */
+export function plainContext({ context, rope: { method, parameters } }: Pick<PlanModel, "context" | "rope">): number {
+  if (method === "default") return context;
+  const original = parameters?.original_max_position_embeddings;
+  if (typeof original === "number") return original;
+  const factor = parameters?.factor;
+  return method === "linear" && typeof factor === "number" ? context / factor : context;
+}
+
+/**
  * The smallest share of the pairs that a model's theta lets finish a turn within its trained length. Published models have
  * 0.4 and more; copies of long models have been seen whose config promised a thousand tokens.
  */

@@ -1,7 +1,14 @@
 /** Models: Hugging Face's config.json read and written, known bases, new models, parameter counts. */
 
 export { adapterOrigin, continuesAdapter, sameAdapter, sharesEmbeddings, standsOnBase } from "./adapter.ts";
-export { baseContext, isMadeForLonger, promisedContext, shownContext, trainedContext } from "./context.ts";
+export {
+  baseContext,
+  isMadeForLonger,
+  plainContext,
+  promisedContext,
+  shownContext,
+  trainedContext,
+} from "./context.ts";
 export { FAMILIES, type Family, isComputed, PLANNED_FAMILIES, plannedOnlyOf } from "./family.ts";
 export type { ModelFinding, ModelFindingKind } from "./finding.ts";
 export { knownConfig, knownModels } from "./known.ts";

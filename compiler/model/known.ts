@@ -244,6 +244,9 @@ const QWEN25_14B = qwen2([5120, 13824, 48, 40, 8], {
 const QWEN25_32B = qwen2([5120, 27648, 64, 40, 8], {
   ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
 });
+const QWEN25_72B = qwen2([8192, 29568, 80, 64, 8], {
+  ...{ vocab_size: 152064, max_position_embeddings: 131072, rms_norm_eps: 1e-5 },
+});
 /** The base model's config promises 128K; the report (2407.10671, section 3.2) has it trained at 32K, as the instruct model's says. */
 const QWEN2_7B = qwen2([3584, 18944, 28, 28, 4], { vocab_size: 152064, max_position_embeddings: 131072 });
 const QWEN3_8B = qwen3([4096, 12288, 36, 32, 8], false);
@@ -336,6 +339,7 @@ const KNOWN: { [name: string]: JsonObject } = {
   "Qwen/Qwen2.5-7B-Instruct": { ...QWEN25_7B, ...QWEN2_INSTRUCT },
   "Qwen/Qwen2.5-14B": QWEN25_14B,
   "Qwen/Qwen2.5-32B": QWEN25_32B,
+  "Qwen/Qwen2.5-72B": QWEN25_72B,
   "Qwen/Qwen3-0.6B": qwen3([1024, 3072, 28, 16, 8], true),
   "Qwen/Qwen3-1.7B": qwen3([2048, 6144, 28, 16, 8], true),
   "Qwen/Qwen3-4B": qwen3([2560, 9728, 36, 32, 8], true),

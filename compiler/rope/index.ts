@@ -25,6 +25,7 @@ export {
 } from "./pairs.ts";
 export type { RopeParameters } from "./parameters.ts";
 export { bfloat16StillPairs, FLOAT32_POSITIONS, float32AngleError, float32AngleErrorAt } from "./precision.ts";
+export { smallestTheta } from "./smallest_theta.ts";
 export type * from "./spec.ts";
 export { ropeTable } from "./table.ts";
 export { abf, criticalBase, ntk, ntkDynamic } from "./theta.ts";

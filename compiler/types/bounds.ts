@@ -4,7 +4,7 @@ import { show } from "../values/show.ts";
 import { type NumberValue, number, type Unit } from "../values/value.ts";
 import type { Target } from "./convert.ts";
 
-type NumberKind = "tokens" | "count" | "number" | "ratio" | "bytes" | "duration";
+export type NumberKind = "tokens" | "count" | "number" | "ratio" | "bytes" | "duration";
 
 /** The number if it is whole where it must be and within the property's bounds; otherwise that is reported. */
 export function withinBounds(value: NumberValue, kind: NumberKind, at: Span, target: Target): number | undefined {

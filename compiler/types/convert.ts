@@ -2,14 +2,16 @@ import type { Span } from "../../grammar/ast.ts";
 import type { LanguageDefinition, PropertyDefinition, ValueType } from "../../grammar/definition.ts";
 import { adviceOn, choiceHere } from "../../grammar/elsewhere.ts";
 import type { Fix, Place } from "../diagnostics/diagnostic.ts";
-import { closest, renames } from "../diagnostics/suggest.ts";
+import { renames } from "../diagnostics/suggest.ts";
 import { unknownName } from "../evaluate/evaluate.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { describe, show } from "../values/show.ts";
 import type { Unit, Value } from "../values/value.ts";
-import { withinBounds } from "./bounds.ts";
+import { type NumberKind, withinBounds } from "./bounds.ts";
 import { convertCall } from "./call.ts";
-import { callsOf, describeType, settingsOf } from "./describe.ts";
+import { describeType, settingsOf } from "./describe.ts";
+import { withoutQuotes } from "./quoted.ts";
+import { asTheta } from "./theta_elsewhere.ts";
 import type { Typed, TypedMap } from "./typed.ts";
 
 /** What a conversion needs to know besides the value. */
@@ -18,6 +20,14 @@ export interface Target {
   readonly scope: Scope;
   /** The property or parameter that the value is for; bounds and names of messages come from it. */
   readonly property: PropertyDefinition;
+  /** How the recipe sets the property; absent for what has no name of its own there. */
+  readonly setting?: {
+    readonly nameAt: Place;
+    /** The value as it stands there. */
+    readonly written: () => string;
+    /** Whether the block sets another property. */
+    readonly beside: (name: string) => boolean;
+  };
 }
 
 /** Holds a value against a type. Undefined when it does not fit; that has then been reported at `at`. */
@@ -80,7 +90,7 @@ function counts(type: Extract<ValueType, { kind: "union" }>): boolean {
 }
 
 /** Units that each kind of number takes. A bare number may count anything but bytes and time. */
-const unitsOf: Record<"tokens" | "count" | "number" | "ratio" | "bytes" | "duration", readonly Unit[]> = {
+export const unitsOf: Readonly<Record<NumberKind, readonly Unit[]>> = {
   tokens: ["number", "tokens"],
   count: ["number", "tokens"],
   number: ["number", "tokens", "ratio"],
@@ -214,26 +224,21 @@ function mismatch(value: Value, type: ValueType, at: Span, target: Target): unde
   const isUnknown = (value.kind === "word" || value.kind === "call") && settings.length === 0;
   if (isUnknown && !holdsWords(type)) unknownName(value, at, scope);
   else {
-    const fixes =
-      value.kind === "text" ? withoutQuotes(value.value, type, place, target) : inBrackets(value, type, place, target);
+    const theta = asTheta(value, at, target);
+    const fixes = theta
+      ? theta.fixes
+      : value.kind === "text"
+        ? withoutQuotes(value.value, type, at, target)
+        : inBrackets(value, type, place, target);
     const belongs = settings.length > 0 && !holdsWords(type) ? `, which ${settings.join(" or ")} takes` : "";
-    const values = { name: property.name, expected: describeType(type, language), actual: describe(value) + belongs };
+    const values = {
+      name: property.name,
+      expected: describeType(type, language),
+      actual: theta?.actual ?? describe(value) + belongs,
+    };
     scope.report.add("CTX2101", place, values, { fixes });
   }
   return undefined;
-}
-
-/** A text that reads as what is due: a number, or the name of a call, perhaps with what another tool adds to it. */
-function withoutQuotes(text: string, type: ValueType, place: Place, { language }: Target): Fix[] {
-  const number = asNumber(text, type);
-  const fix = (meant: string, safety: Fix["safety"]) => [
-    { title: `${meant} without quotes`, safety, edits: [{ ...place, text: meant }] },
-  ];
-  if (number !== undefined) return fix(number, "safe");
-  const names = callsOf(type, language).map((definition) => definition.name);
-  if (names.includes(text)) return fix(text, "safe");
-  const meant = names.find((name) => text.toLowerCase().startsWith(name)) ?? closest(text, names);
-  return meant === undefined ? [] : fix(meant, "review");
 }
 
 /** One value where a list of such is due. */
@@ -245,13 +250,6 @@ function inBrackets(value: Value, type: ValueType, place: Place, target: Target)
     { ...place, start: place.end, text: "]" },
   ];
   return [{ title: `[${show(value)}]`, safety: "safe", edits }];
-}
-
-/** `"2e-5"` where a number is due: the text without its quotes, if it reads as one. */
-function asNumber(text: string, type: ValueType): string | undefined {
-  const inner = type.kind === "formula" ? type.of : type;
-  const numeric = ["tokens", "count", "number", "ratio", "bytes", "duration"].includes(inner.kind);
-  return numeric && /^\d[\d_]*(\.\d+)?(e[+-]?\d+)?(%|[A-Za-z]{1,3})?$/.test(text.trim()) ? text.trim() : undefined;
 }
 
 function holdsWords(type: ValueType): boolean {

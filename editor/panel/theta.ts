@@ -1,6 +1,6 @@
 import { element, escapeText, pathOf } from "../../compiler/drawing/svg.ts";
 import type { Plan, PlanStage } from "../../compiler/plan.ts";
-import { wavelength } from "../../compiler/rope/base.ts";
+import { smallestTheta as smallest } from "../../compiler/rope/smallest_theta.ts";
 import { showNumber, showTokens } from "../../compiler/values/show.ts";
 import { area, dot, drawChart, type Frame, powerOfTen } from "./chart.ts";
 import { showTheta } from "./stages.ts";
@@ -86,20 +86,10 @@ function shade(frame: Frame, x: number, half: number, bound: number): string {
 }
 
 /**
- * The smallest theta with which plain RoPE takes every pair through angles alone that the base model has seen: a pair i that made
- * no full turn there must not turn further than it did, context·theta^(-2i/d) ≤ trained·ω_i (what `classifyPairs` asks).
+ * The smallest theta with which plain RoPE takes every pair of a stage through angles alone that the base model has seen.
  *
  * @returns null where a stage's table is not plain, or no theta would do
  */
 export function smallestTheta({ model }: Plan, { rope, context }: PlanStage): number | null {
-  if (rope.method !== "default") return null;
-  const d = 2 * rope.inv_freq.length;
-  let least = 1;
-  for (const [i, trained] of model.rope.inv_freq.entries()) {
-    if (wavelength(trained) <= model.context) continue;
-    const bound = (context / (model.context * trained)) ** (d / (2 * i));
-    if (i === 0 || !Number.isFinite(bound)) return null;
-    least = Math.max(least, bound);
-  }
-  return least > 1 ? least : null;
+  return rope.method === "default" ? smallest(model.rope.inv_freq, model.context, context) : null;
 }

@@ -377,7 +377,7 @@ export const language: LanguageDefinition = {
         },
         "original": {
           "name": "original",
-          "doc": "Trained length that methods scale from: `original_max_position_embeddings`.",
+          "doc": "Trained length that methods scale from, and that `scale` counts from: `original_max_position_embeddings`.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -5656,7 +5656,7 @@ export const language: LanguageDefinition = {
       },
       "critical_base": {
         "name": "critical_base",
-        "doc": "The theta at which as many pairs make a full turn within the new length as did within the trained one.",
+        "doc": "The theta at which as many pairs make a full turn within the new length as did within the one that the base model's theta was trained at: for a base that is scaled already (Llama 3.1), the one before that scaling.",
         "status": "ready",
         "since": 1,
         "deprecated": null,
@@ -5693,7 +5693,7 @@ export const language: LanguageDefinition = {
         "returns": {
           "kind": "number"
         },
-        "formula": "model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))"
+        "formula": "model.theta ^ (ln(length / (2 * pi)) / ln(model.original / (2 * pi)))"
       },
       "abf": {
         "name": "abf",
@@ -6298,6 +6298,19 @@ export const language: LanguageDefinition = {
       },
       "scope": "always"
     },
+    "model.original": {
+      "name": "model.original",
+      "doc": "The length that `model.theta` was trained at: shorter than `model.context` where the base's RoPE is scaled already.",
+      "status": "ready",
+      "since": 1,
+      "deprecated": null,
+      "examples": [],
+      "papers": [],
+      "type": {
+        "kind": "tokens"
+      },
+      "scope": "always"
+    },
     "model.head_dim": {
       "name": "model.head_dim",
       "doc": "Width of one head.",
@@ -6430,7 +6443,7 @@ export const language: LanguageDefinition = {
     },
     "scale": {
       "name": "scale",
-      "doc": "How much longer than the base model: context / model.context.",
+      "doc": "How much longer than the base model: context / model.context. In a `rope` that says `original`, context / original.",
       "status": "ready",
       "since": 1,
       "deprecated": null,
@@ -6456,7 +6469,7 @@ export const language: LanguageDefinition = {
     },
     "previous.length": {
       "name": "previous.length",
-      "doc": "Its length, or the base model's trained length; in `rope` the context that its positions reach.",
+      "doc": "Its length, or the base model's trained length; in `rope` the context that its positions reach, or `model.original`.",
       "status": "ready",
       "since": 1,
       "deprecated": null,

@@ -76,7 +76,7 @@ export interface Variables {
    * @scope stage
    */
   context: Tokens;
-  /** How much longer than the base model: context / model.context. @scope stage */
+  /** How much longer than the base model: context / model.context. In a `rope` that says `original`, context / original. @scope stage */
   scale: Num;
   /** Rotated dimensions of a head. @scope stage */
   d: Count;
@@ -91,7 +91,7 @@ export interface Variables {
 }
 
 interface PreviousMembers {
-  /** Its length, or the base model's trained length; in `rope` the context that its positions reach. */
+  /** Its length, or the base model's trained length; in `rope` the context that its positions reach, or `model.original`. */
   length: Tokens;
   /** Its theta, or the base model's. */
   theta: Num;
@@ -117,6 +117,8 @@ interface ModelMembers {
   theta: Num;
   /** Trained length. */
   context: Tokens;
+  /** The length that `model.theta` was trained at: shorter than `model.context` where the base's RoPE is scaled already. */
+  original: Tokens;
   /** Width of one head. */
   head_dim: Count;
   /** Decoder layers. */

@@ -48,7 +48,7 @@ export interface Rope extends Block {
    */
   previous?: Reference<"stage">;
   /**
-   * Trained length that methods scale from: `original_max_position_embeddings`.
+   * Trained length that methods scale from, and that `scale` counts from: `original_max_position_embeddings`.
    *
    * @default model.context
    * @min 1
@@ -199,10 +199,11 @@ export interface NtkDynamic extends Gives<"theta", Num> {
 }
 
 /**
- * The theta at which as many pairs make a full turn within the new length as did within the trained one.
+ * The theta at which as many pairs make a full turn within the new length as did within the one that the base model's theta was trained at: for a
+ * base that is scaled already (Llama 3.1), the one before that scaling.
  *
  * @paper Liu et al. 2023, Scaling laws of RoPE-based extrapolation, arXiv 2310.05209
- * @formula model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))
+ * @formula model.theta ^ (ln(length / (2 * pi)) / ln(model.original / (2 * pi)))
  * @example theta = critical_base(length)
  */
 export interface CriticalBase extends Gives<"theta", Num> {

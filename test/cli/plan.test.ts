@@ -108,6 +108,23 @@ test("what was chosen for stages comes in their order, and a long path leaves ro
   expect(Math.max(...lines.map(columns))).toBeLessThanOrEqual(120);
 });
 
+test("what some of the stages have in common is told under their names", () => {
+  const text = RING.replace(/parallel .*\n/, "").replace(
+    "stage s128k",
+    "stage s96k { length = 96Ki  steps = 30  batch = 32 }\nstage s128k",
+  );
+  const plan = planOf(text);
+  plan.defaults = [
+    ...["s64k", "s96k"].map((name) => ({ path: `stage ${name}.memory.made`, value: "up", from: "this test" })),
+    ...["s64k", "s96k", "s128k"].map((name) => ({ path: `stage ${name}.memory.all`, value: "1", from: "this test" })),
+    { path: "stage s128k.memory.made", value: "down", from: "this test" },
+  ];
+  const shown = planText(plan, { width: 120, color: false });
+  expect(shown).toMatch(
+    /\n {2}every stage\.memory\.all +1 +this test\n {2}stages s64k and s96k: memory\.made +up +this test\n {2}stage s128k\.memory\.made +down/,
+  );
+});
+
 test("figures of the hardware have units, and their source is told once", () => {
   const shown = planText(planOf(RING), { width: 80, color: false });
   const [, group] = /\n {2}hardware, by (NVIDIA H200 data sheet[\s\S]*?)\n {2}\S/.exec(shown)!;
@@ -172,6 +189,20 @@ describe("through the command line", () => {
     expect(ctx(["plan", "--diff", "ring.ctx", "ring.json"]).stdout).toBe(
       "ring (ring.ctx) → ring (ring.json)\n  the same run\n",
     );
+  });
+
+  test("--json of a faulty recipe holds its diagnostics as ctx check has them", () => {
+    writeFileSync(join(folder, "faulty.ctx"), RING.replace("steps = 30", "steps = 0"));
+    const { status, stdout, stderr } = ctx(["plan", "faulty.ctx", "--json"]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("CTX2104")]);
+    const checked = JSON.parse(ctx(["check", "faulty.ctx", "--json"]).stdout);
+    expect(checked.files[0].diagnostics.map(({ code }: { code: string }) => code)).toContain("CTX2104");
+    expect(JSON.parse(stdout)).toEqual({
+      error: { kind: "input", message: expect.stringMatching(/^faulty\.ctx has 1 error/), hint: expect.any(String) },
+      files: checked.files,
+    });
+    const run = ctx(["run", "faulty.ctx", "--json", "--out", join(folder, "run")]);
+    expect(JSON.parse(run.stdout).files).toEqual(checked.files);
   });
 
   test.each([

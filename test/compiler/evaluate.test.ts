@@ -8,7 +8,7 @@ import { parse } from "../../grammar/index.ts";
 
 const formula = {
   modelTheta: 500_000,
-  modelContext: 8192,
+  modelOriginal: 8192,
   previousTheta: 500_000,
   previousLength: 8192,
   length: 65_536,
@@ -27,7 +27,8 @@ function run(expression: string): { value: Value | undefined; codes: string[]; a
   scope.define("pi", number(Math.PI));
   const members = new Map<string, Value>([
     ["theta", number(500_000)],
-    ["context", number(8192, "tokens")],
+    ["context", number(131_072, "tokens")],
+    ["original", number(8192, "tokens")],
   ]);
   scope.define("model", { kind: "record", name: "model", members });
   scope.define("previous", { kind: "record", name: "previous", members: new Map([["theta", number(500_000)]]) });
@@ -102,7 +103,7 @@ test("named formulas equal the expressions they are short for", () => {
   const pairs: [string, string][] = [
     ["ntk(8)", "model.theta * 8 ^ (d / (d - 2))"],
     ["ntk_dynamic(4)", "previous.theta * (4 * length / 8Ki - 3) ^ (d / (d - 2))"],
-    ["critical_base(length)", "model.theta ^ (ln(length / (2 * pi)) / ln(model.context / (2 * pi)))"],
+    ["critical_base(length)", "model.theta ^ (ln(length / (2 * pi)) / ln(model.original / (2 * pi)))"],
     ["abf(1M)", "1M"],
   ];
   for (const [short, long] of pairs) expect(resultOf(short), short).toBeCloseTo(resultOf(long) as number, 4);

@@ -52,6 +52,28 @@ describe("each fix of a table that leaves the trained arc brings it back", () =>
   });
 
   test.each([
+    ["no block", stage(), blocks.map((block) => block.replace(" }", "  original = 8Ki }"))],
+    ["theta", `rope { theta = 1M  original = 8Ki }\n${stage()}`, settings],
+    ["a method that does too little", `rope { method = llama3(factor: 8)  original = 8Ki }\n${stage()}`, settings],
+    ["the length as an expression", `rope { theta = 1M  original = 4Ki * 2 }\n${stage()}`, []],
+  ])("of a base that is scaled already: %s", (_, recipe, expected) => {
+    // A million tokens to a row, and still few of them in all.
+    const text = recipe.replace("64Ki  steps = 30", "1Mi  steps = 3");
+    const scaled = (text: string) =>
+      analyze(ground.replace("Meta-Llama-3-8B", "Llama-3.1-8B") + text, memoryHost(files)).diagnostics.filter(
+        ({ code, severity }) => code === "CTX3001" || severity === "error",
+      );
+    const [before, ...others] = scaled(text);
+    expect(others).toEqual([]);
+    expect(before!.fixes.map(({ title }) => title)).toEqual(expected);
+    const from = ground.replace("Meta-Llama-3-8B", "Llama-3.1-8B").length;
+    for (const { title, edits } of before!.fixes) {
+      const shifted = edits.map((edit) => ({ ...edit, start: edit.start - from, end: edit.end - from }));
+      expect(scaled(applyEdits(text, shifted).text), title).toEqual([]);
+    }
+  });
+
+  test.each([
     ["frequency", `rope { frequency = model.theta ^ (-2 * i / d) }\n${stage()}`],
     ["theta raised under a method", `rope { theta = 900K  method = none }\n${stage()}`],
     [
