@@ -238,8 +238,8 @@ interface Parameter {
   /** It follows the one before without a gap. */
   readonly joined?: boolean;
   readonly adapter?: boolean;
-  /** Of a matrix that is no adapter's: those that one product reads, itself among them. */
-  readonly product?: readonly string[];
+  /** A matrix that is no adapter's. */
+  readonly matrix?: boolean;
 }
 
 interface ParameterNumbers {
@@ -283,31 +283,29 @@ function countNumbers(model: ModelShape, { lora, alsoTrain = [] }: Learning): Pa
   const layers: number[] = [];
   const learns = (name: string) => !lora || alsoTrain.some((pattern) => name.includes(pattern));
   const units = Array.from({ length: model.layers + 2 }, () => ({ trained: 0, frozen: { f32: 0, bf16: 0 } }));
-  /** Those that lie without a gap: one that is trained takes the others with it to where the trained ones of a unit are. */
+  /** Those that lie without a gap, which one product reads: one that is trained takes the others with it, to fp32 and to where a unit's trained ones are. */
   let run = { unit: units[0]!, numbers: 0, learns: false, matrix: false };
   const endRun = () => {
-    const { unit, numbers, matrix } = run;
-    if (run.learns) {
+    const { unit, numbers, learns, matrix } = run;
+    const rounded = matrix ? 2 : 4;
+    weights = aligned(weights) + numbers;
+    beside.training = wholeRegions(beside.training) + (learns ? 4 : rounded) * numbers;
+    beside.scoring = wholeRegions(beside.scoring) + rounded * numbers;
+    if (learns) {
       unit.trained = aligned(unit.trained) + numbers;
       return;
     }
     unit.frozen.f32 = wholeRegions(unit.frozen.f32) + 4 * numbers;
-    unit.frozen.bf16 = wholeRegions(unit.frozen.bf16) + (matrix ? 2 : 4) * numbers;
+    unit.frozen.bf16 = wholeRegions(unit.frozen.bf16) + rounded * numbers;
   };
-  const adapterWidth = visitParameters(model, lora, ({ name, numbers, joined, adapter, product }) => {
+  const adapterWidth = visitParameters(model, lora, ({ name, numbers, joined, adapter, matrix = false }) => {
     if (!joined) {
-      weights = aligned(weights);
       trained = aligned(trained);
-      beside.training = wholeRegions(beside.training);
-      beside.scoring = wholeRegions(beside.scoring);
       endRun();
-      run = { unit: units[unitOf(name, model)]!, numbers: 0, learns: false, matrix: product !== undefined };
+      run = { unit: units[unitOf(name, model)]!, numbers: 0, learns: false, matrix };
     }
     if (name.endsWith(".q_proj.weight")) layers.push(trained);
-    weights += numbers;
     run.numbers += numbers;
-    beside.training += (product && !product.some(learns) ? 2 : 4) * numbers;
-    beside.scoring += (product ? 2 : 4) * numbers;
     if (!adapter && !learns(name)) return;
     trained += numbers;
     run.learns = true;
@@ -334,10 +332,8 @@ function visitParameters(
 ): number {
   const { vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn } = model;
   const { q, kv } = widths(model);
-  const matrix = (stem: string, numbers: number) => {
-    const name = `${stem}.weight`;
-    visit({ name, numbers, product: [name] });
-  };
+  const matrix = (stem: string, numbers: number, joined = false) =>
+    visit({ name: `${stem}.weight`, numbers, joined, matrix: true });
   const norm = (stem: string, numbers: number) => visit({ name: `${stem}.weight`, numbers });
   /** Linear maps that read the same input lie together: name → outputs. */
   const groups: { input: number; bias?: boolean | undefined; maps: [name: string, outputs: number][] }[] = [
@@ -365,10 +361,7 @@ function visitParameters(
   for (let layer = 0; layer < model.layers; layer++) {
     const at = `model.layers.${layer}`;
     for (const { input, bias, maps } of groups) {
-      const product = maps.map(([name]) => `${at}.${name}.weight`);
-      maps.forEach(([, outputs], index) => {
-        visit({ name: product[index]!, numbers: outputs * input, joined: index > 0, product });
-      });
+      maps.forEach(([name, outputs], index) => void matrix(`${at}.${name}`, outputs * input, index > 0));
       if (!bias) continue;
       maps.forEach(([name, outputs], index) => {
         visit({ name: `${at}.${name}.bias`, numbers: outputs, joined: index > 0 });
