@@ -355,6 +355,8 @@ export interface PlanMemory {
   gradients?: "host";
   /** `host`: the optimizer's moments wait in the host's memory and pass the device at each step. Absent: they lie on the device. */
   moments?: "host";
+  /** `bf16`: matrices that learn are held rounded on the device, and their fp32 masters lie with the moments. Absent: they are fp32 there. */
+  weights?: "bf16";
   /** Bytes on one device by term; `total` is the arena's size. null: of a family that no engine computes, so there is none to count. */
   device: PlanLedger | null;
   /** Bytes in one host's memory by term. */

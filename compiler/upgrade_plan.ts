@@ -72,10 +72,10 @@ function upgradeHardware(hardware: unknown): unknown {
 function recounted(plan: Plan): Plan {
   const { model, hardware } = plan;
   const recount = (stage: PlanStage): PlanStage => {
-    const { checkpoint_every, loss_chunk, mlp_tile, head_groups, offload, gradients, moments } = stage.memory;
+    const { checkpoint_every, loss_chunk, mlp_tile, head_groups, offload, gradients, moments, weights } = stage.memory;
     const layout = {
       ...{ model, train: stage.train, length: stage.length, ring: stage.parallel.ring },
-      ...{ offload, gradients, moments },
+      ...{ offload, gradients, moments, weights },
       ...{ microBatch: stage.parallel.micro_batch, checkpointEvery: checkpoint_every },
       ...{ lossChunk: loss_chunk, mlpTile: mlp_tile, headGroups: head_groups },
     };

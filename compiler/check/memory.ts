@@ -87,7 +87,7 @@ function changing({ values, add }: Change, pointer: string, context: CheckContex
 const spoken: { readonly [term: string]: string } = {
   weights: "the weights",
   gradients: "the gradients",
-  optimizer: "the optimizer's two moments",
+  optimizer: "the optimizer's states",
   activations: "saved activations",
   checkpoints: "saved layer inputs",
   logits: "logits",
@@ -110,7 +110,7 @@ const inHost: { readonly [term: string]: string } = {
   batch: "the rows of a step",
   offload: "offloaded layer inputs",
   gradients: "the layers' gradients",
-  optimizer: "the optimizer's two moments",
+  optimizer: "the optimizer's states",
 };
 
 /** Where in a stage each property of its layout stands. */
@@ -118,6 +118,7 @@ const places: { readonly [field in Field]: string } = {
   checkpoint: "memory/checkpoint_every",
   offload: "memory/offload",
   moments: "memory/moments",
+  weights: "memory/weights",
   gradients: "memory/gradients",
   micro_batch: "parallel/micro_batch",
   head_groups: "memory/head_groups",

@@ -31,6 +31,7 @@ export {
   momentSeconds,
   movingSeconds,
   offloadSeconds,
+  roundingSeconds,
   type ScoredRows,
   savingSeconds,
   scatterSeconds,

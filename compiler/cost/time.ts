@@ -230,17 +230,31 @@ export function offloadSeconds(bytes: number, kind: PlanHardware["kind"], device
   return (2 * bytes) / (OFFLOAD_RATE[kind] * (kind === "cpu" ? 1 : devices));
 }
 
-/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and as many that they take back: two of fp32. */
+/** Bytes of a number that the optimizer's moments bring from the host's memory at a step, and as many that they take back: two of fp32; and of its master. */
 const PASSING_BYTES = 8;
+const MASTER_BYTES = 4;
+
+/** Bytes of a number that its master reads and writes to round it for products: fp32 in, bf16 out. */
+const ROUNDING_BYTES = 6;
+
+/** Seconds that masters of so many parameters take to be rounded at optimizer steps. */
+export function roundingSeconds(
+  parameters: number,
+  steps: number,
+  hardware: Pick<PlanHardware, "memory_bytes_per_second">,
+): number {
+  return (ROUNDING_BYTES * parameters * steps) / hardware.memory_bytes_per_second;
+}
 
 /**
  * Seconds that moments in the host's memory take to pass a GPU at its optimizer steps. Nothing hides them: an update begins when the norm
  * of all gradients is known. They leave while the next ones come, as PCIe carries both directions at once (native/optim/host_moments.h).
  *
  * @param parameters whose moments one device keeps
+ * @param masters whether their masters come with them
  */
-export function momentSeconds(parameters: number, steps: number): number {
-  return (PASSING_BYTES * parameters * steps) / OFFLOAD_RATE.cuda;
+export function momentSeconds(parameters: number, steps: number, masters: boolean): number {
+  return ((PASSING_BYTES + (masters ? MASTER_BYTES : 0)) * parameters * steps) / OFFLOAD_RATE.cuda;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   type Found,
   freeSpace,
   gradientsMayWait,
+  type Held,
   type LayoutSpace,
   type Lying,
   ofSteps,
@@ -14,6 +15,7 @@ import {
   searchStep,
   segmentLengths,
   trainedBy,
+  weightsMayBeRounded,
 } from "../memory/index.ts";
 import { isComputed } from "../model/index.ts";
 import type { PlanDefault, PlanFlops, PlanHardware, PlanMemory, PlanParallel } from "../plan.ts";
@@ -51,6 +53,7 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
   noteIdleTile(memory, choice);
   noteIdleShard(parallel, ground, space.devices);
   noteIdleWaiting(memory, ground, space.devices);
+  noteIdleRounding(memory, ground);
   const chosen = { choice, fits, space, ground };
   parallel.lowering.noteLater({ defaults: () => choiceNotes(parallel, memory, chosen, step) });
   return laidOut(parallel, memory, chosen);
@@ -58,7 +61,16 @@ export function lowerLayout(parallel: Reader, memory: Reader, given: LayoutGroun
 
 /** Properties of `parallel` and of `memory`. */
 const PARALLEL = ["devices", "ring", "layout", "shard", "micro_batch"] as const;
-const MEMORY = ["checkpoint", "offload", "moments", "gradients", "head_groups", "mlp_tile", "loss_chunk"] as const;
+const MEMORY = [
+  "checkpoint",
+  "offload",
+  "moments",
+  "weights",
+  "gradients",
+  "head_groups",
+  "mlp_tile",
+  "loss_chunk",
+] as const;
 
 /** What there is to choose from, and what was chosen for one step. */
 export interface StepLayout {
@@ -136,6 +148,7 @@ function laidOut(parallel: Reader, memory: Reader, { choice, space, ground }: Ch
       disk: choice.disk,
       ...(choice.gradients === "host" && { gradients: "host" as const }),
       ...(choice.moments === "host" && { moments: "host" as const }),
+      ...(choice.weights === "bf16" && { weights: "bf16" as const }),
       device: choice.ledger,
       host: { ...choice.host },
     },
@@ -154,6 +167,7 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
   const groups = memory.number("head_groups");
   const offload = (memory.text("offload") ?? "auto") as PlanMemory["offload"] | "auto";
   const moments = (memory.text("moments") ?? "auto") as Lying | "auto";
+  const weights = (memory.text("weights") ?? "auto") as Held | "auto";
   const gradients = (memory.text("gradients") ?? "auto") as Lying | "auto";
   const free = freeSpace(ground, devices, layout);
   return {
@@ -167,12 +181,13 @@ function layoutSpace(parallel: Reader, memory: Reader, ground: LayoutGround, dev
     ...(tile !== undefined && { tiles: [tile] }),
     ...(offload !== "auto" && { offloads: [offload] }),
     ...(moments !== "auto" && { moments: only(moments, free.moments) }),
+    ...(weights !== "auto" && { weights: only(weights, free.weights) }),
     ...(gradients !== "auto" && { gradients: only(gradients, free.gradients) }),
   };
 }
 
-/** What is written, where it can be; `noteIdleWaiting` tells where it can't. */
-function only(written: Lying, possible: readonly Lying[]): readonly Lying[] {
+/** What is written, where it can be; `noteIdleWaiting` and `noteIdleRounding` tell where it can't. */
+function only<Value>(written: Value, possible: readonly Value[]): readonly Value[] {
   return possible.includes(written) ? [written] : possible;
 }
 
@@ -282,6 +297,35 @@ function whyTheyStay({ train, model }: LayoutGround, devices: number): { problem
   };
 }
 
+/** Beside fp32 a rounded matrix would be another one; adapters stay fp32, and parts of weights too. */
+function noteIdleRounding(memory: Reader, ground: LayoutGround): void {
+  const at = memory.exact("weights");
+  if (!at || memory.text("weights") !== "bf16" || weightsMayBeRounded(ground)) return;
+  const { report } = memory.lowering;
+  const setting = "weights = bf16";
+  if (ground.hardware.kind === "cpu") {
+    const hint = "its memory is the host's, where the masters would lie beside the rounded matrices";
+    report.add("CTX7010", at, { name: setting, hint });
+  } else report.add("CTX7011", at, { setting, ...whyTheyAreWhole(ground) });
+}
+
+function whyTheyAreWhole({ train, shard }: LayoutGround): { problem: string; hint: string } {
+  if (train.dtype === "f32")
+    return {
+      problem: "is for training in bf16, where products round matrices anyway",
+      hint: "train { dtype = bf16 }, or leave it out",
+    };
+  if (shard)
+    return {
+      problem: "is for devices that hold all weights",
+      hint: "with shard = all each holds its part of them in fp32; leave one of the two out",
+    };
+  return {
+    problem: "rounds nothing: no matrix of the model learns, and adapters stay fp32",
+    hint: "frozen matrices are bf16 as it is; leave it out",
+  };
+}
+
 /** A tile that no stage has the rows for. */
 function noteIdleTile(memory: Reader, choice: Choice): void {
   const written = memory.number("mlp_tile");
@@ -332,6 +376,9 @@ function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: St
   if (memory.value("moments") === "auto" && ground.hardware.kind === "cuda") {
     yield memory.noteOf("moments", choice.moments, fits ? momentsReason(chosen, taken) : why);
   }
+  if (memory.value("weights") === "auto" && weightsMayBeRounded(ground)) {
+    yield memory.noteOf("weights", choice.weights, fits ? weightsReason(chosen, taken) : why);
+  }
   if (memory.value("gradients") === "auto" && space.gradients.length > 1) {
     yield memory.noteOf("gradients", choice.gradients, fits ? gradientsReason(choice, taken) : why);
   }
@@ -372,8 +419,16 @@ function tooTight(choice: Choice, { kind, device_bytes: room }: PlanHardware): s
 function momentsReason({ choice, space, ground }: Chosen, taken: string): string {
   if (choice.moments === "device") return "they fit on the device";
   const { model, train } = ground;
-  const seconds = momentSeconds(trainedBy(model, train, space.devices) / space.devices, 1);
+  const share = trainedBy(model, train, space.devices) / space.devices;
+  const seconds = momentSeconds(share, 1, choice.weights === "bf16");
   return `the fastest that fits, ${taken}: they take ${showBytes(choice.host.optimizer ?? 0)} of the host, and ${showDuration(seconds)} of each step on their way`;
+}
+
+/** Where the masters lie instead: with the moments, wherever these are. */
+function weightsReason({ choice }: Chosen, taken: string): string {
+  if (choice.weights === "f32") return "they fit on the device";
+  const where = choice.moments === "host" ? "in the host's memory" : "on the devices, each with its share";
+  return `the fastest that fits, ${taken}: their fp32 masters lie ${where}`;
 }
 
 function gradientsReason({ gradients, host }: Choice, taken: string): string {
@@ -412,6 +467,7 @@ function traceLayout(parallel: Reader, memory: Reader, pointer: string): void {
   memory.trace("head_groups", `${pointer}/memory/head_groups`);
   memory.trace("offload", `${pointer}/memory/offload`);
   memory.trace("moments", `${pointer}/memory/moments`);
+  memory.trace("weights", `${pointer}/memory/weights`);
   memory.trace("gradients", `${pointer}/memory/gradients`);
   const { trace } = parallel.lowering;
   trace.set(`${pointer}/parallel`, parallel.section?.at);

@@ -8,6 +8,7 @@ const fields = [
   "checkpoint",
   "offload",
   "moments",
+  "weights",
   "gradients",
   "micro_batch",
   "head_groups",
@@ -29,6 +30,7 @@ const lists: { readonly [field in Field]: keyof LayoutSpace } = {
     checkpoint: "checkpoints",
     offload: "offloads",
     moments: "moments",
+    weights: "weights",
     gradients: "gradients",
     micro_batch: "micros",
   },
@@ -68,7 +70,11 @@ function pinnedSpace({ memory, parallel }: PlanStage): LayoutSpace {
   return {
     ...{ devices: parallel.devices, layout: parallel.layout },
     ...{ checkpoints: [memory.checkpoint_every], offloads: [memory.offload], rings: [parallel.ring] },
-    ...{ moments: [memory.moments ?? "device"], gradients: [memory.gradients ?? "device"] },
+    ...{
+      moments: [memory.moments ?? "device"],
+      weights: [memory.weights ?? "f32"],
+      gradients: [memory.gradients ?? "device"],
+    },
     ...{ micros: () => [parallel.micro_batch], groups: [memory.head_groups ?? 1] },
     ...{ tiles: [memory.mlp_tile], chunks: [memory.loss_chunk] },
   };
@@ -87,6 +93,8 @@ function chosenValue(field: Field, choice: Choice): string {
       return choice.offload;
     case "moments":
       return choice.moments;
+    case "weights":
+      return choice.weights;
     case "gradients":
       return choice.gradients;
     case "micro_batch":

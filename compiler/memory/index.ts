@@ -28,6 +28,7 @@ export {
   FILLED,
   type Found,
   fits,
+  type Held,
   type LayoutSpace,
   type Lying,
   layoutOf,
@@ -36,5 +37,5 @@ export {
   searchLayout,
   searchStep,
 } from "./search.ts";
-export { freeSpace, gradientsMayWait, segmentLengths } from "./space.ts";
+export { freeSpace, gradientsMayWait, segmentLengths, weightsMayBeRounded } from "./space.ts";
 export { ledgerOf, ledgerOptions, type StageMemory, stageMemory, trainedBy } from "./stage.ts";

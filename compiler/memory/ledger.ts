@@ -6,11 +6,11 @@ import type { PlanLedger } from "../plan.ts";
  * test holds the two against each other. Tokens n are those of one ring rank. Activations are fp32 or bf16, as `dtype`
  * says; all other numbers are fp32 or int32 (4 bytes), but for frozen matrices beside bf16.
  *
- *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains are bf16. Where ranks divide them, one's part and
+ *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains, or that have masters, are bf16. Where ranks divide them, one's part and
  *                room for a layer and the largest unit: a layer or an embedding
  *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places;
  *                where ranks divide them, one's part and the largest unit
- *   optimizer    AdamW's two moments of the trained parameters, or what they pass through from the host's memory
+ *   optimizer    AdamW's two moments of the trained parameters, and their masters, or what they pass through from the host's memory
  *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
  *   checkpoints  inputs of every n-th layer
  *   logits       loss_chunk × (vocab + hidden)
@@ -44,6 +44,8 @@ export interface LedgerOptions {
   hostGradients?: boolean;
   /** The moments wait in the host's memory. Default: false. */
   hostMoments?: boolean;
+  /** Beside bf16: trained matrices are bf16 too, and the fp32 numbers that learn lie with the moments. Default: false. */
+  masters?: boolean;
   /** Of activations and of the key-value cache. Default: f32. */
   dtype?: "f32" | "bf16";
   /** Ranks that a sequence is cut over. */
@@ -86,7 +88,7 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const terms = {
     weights: parts ? parts.weights / shares + parts.layer + parts.largest : weightBytes(model, options),
     gradients: parts ? 4 * (parts.trained / shares + parts.largestTrained) : ranksHere * gradients,
-    optimizer: 2 * 4 * (options.hostMoments ? 2 * window : moment),
+    optimizer: momentBytes(options) * (options.hostMoments ? 2 * window : moment),
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
     logits: ranksHere * (bytes(lossChunk * vocab) + activationRegions(options)(lossChunk * hidden)),
@@ -96,11 +98,11 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   return { ...terms, total: Object.values(terms).reduce((sum, term) => sum + term, 0) };
 }
 
-/** Frozen matrices are rounded by every product anyway where activations are bf16, and are held so (native/model/parameters.cc). */
+/** Where activations are bf16 every product rounds its matrices: frozen ones are held so, and those that have masters (native/model/parameters.cc). */
 function weightBytes(model: ModelShape, options: LedgerOptions): number {
   const { weights, beside } = parameterNumbers(model, options);
   if (options.dtype !== "bf16") return bytes(weights);
-  return options.train ? beside.training : beside.scoring;
+  return options.train && !options.masters ? beside.training : beside.scoring;
 }
 
 /** Numbers of each moment on one of so many devices that divide them: shares are equal, and whole regions. */
@@ -110,9 +112,14 @@ function momentNumbers(model: ModelShape, options: LedgerOptions): number {
   return train ? 16 * Math.ceil(parameterNumbers(model, options).trained / (16 * shares)) : 0;
 }
 
-/** Bytes of both moments that wait in the host's memory for one device. */
+/** Bytes of a number that learns: two moments, and its master where it has one. */
+function momentBytes({ masters = false }: LedgerOptions): number {
+  return 4 * (masters ? 3 : 2);
+}
+
+/** Bytes of both moments, and of masters, that wait in the host's memory for one device. */
 export function hostMomentBytes(model: ModelShape, options: LedgerOptions): number {
-  return options.hostMoments ? 2 * 4 * momentNumbers(model, options) : 0;
+  return options.hostMoments ? momentBytes(options) * momentNumbers(model, options) : 0;
 }
 
 /** Bytes of the layers' gradients that wait in the host's memory, and by how much less the arena holds: two layers' places stay. */
@@ -147,6 +154,12 @@ function dividedNumbers(model: ModelShape, options: LedgerOptions, shares: numbe
     sum.largestTrained = Math.max(sum.largestTrained, trained);
   }
   return sum;
+}
+
+/** Bytes less that weights take beside activations in bf16 where those that learn are rounded too. */
+export function roundedAway(model: ModelShape, learning: Learning): number {
+  const { training, scoring } = parameterNumbers(model, learning).beside;
+  return training - scoring;
 }
 
 /** Numbers that learn, adapters among them, with what fills their regions up. */

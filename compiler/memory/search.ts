@@ -8,6 +8,7 @@ import {
   momentSeconds,
   movingSeconds,
   offloadSeconds,
+  roundingSeconds,
   type StageWork,
   savingSeconds,
   scatterSeconds,
@@ -38,6 +39,9 @@ export type StageNeeds = Pick<StageMemory, "model" | "train" | "length" | "shard
 /** Where gradients or the optimizer's moments lie. */
 export type Lying = "device" | "host";
 
+/** In what the device holds matrices that learn. */
+export type Held = "f32" | "bf16";
+
 /** What may be chosen. Of choices that take the same time the first of each list counts most, lists in this order. */
 export interface LayoutSpace {
   readonly devices: number;
@@ -45,6 +49,7 @@ export interface LayoutSpace {
   readonly checkpoints: readonly number[];
   readonly offloads: readonly PlanMemory["offload"][];
   readonly moments: readonly Lying[];
+  readonly weights: readonly Held[];
   readonly gradients: readonly Lying[];
   readonly rings: readonly number[];
   /** Rows at once on a ring. */
@@ -59,6 +64,7 @@ export interface LayoutSpace {
 /** A way to lay a stage out, with what it takes. */
 export interface Choice extends StageMemory {
   readonly moments: Lying;
+  readonly weights: Held;
   readonly gradients: Lying;
   readonly headGroups: number;
   /** null: of a family without an engine. */
@@ -155,7 +161,7 @@ function search(needs: StageNeeds, space: LayoutSpace): Found {
 }
 
 /** What decides the time of a stage. */
-type Way = Pick<Choice, "ring" | "checkpointEvery" | "offload" | "moments" | "gradients">;
+type Way = Pick<Choice, "ring" | "checkpointEvery" | "offload" | "moments" | "weights" | "gradients">;
 
 interface Time {
   readonly flops: PlanFlops;
@@ -174,16 +180,23 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
     const flops = flopsOf(needs, checkpointEvery);
     return space.offloads.flatMap((offload) =>
       space.moments.flatMap((moments) =>
-        space.gradients.flatMap((gradients) =>
-          space.rings.map((ring) => {
-            const way = { ring, checkpointEvery, offload, moments, gradients };
-            return { way, time: timeOf(needs, space, way, flops, updates) };
-          }),
+        heldWith(moments, space).flatMap((weights) =>
+          space.gradients.flatMap((gradients) =>
+            space.rings.map((ring) => {
+              const way = { ring, checkpointEvery, offload, moments, weights, gradients };
+              return { way, time: timeOf(needs, space, way, flops, updates) };
+            }),
+          ),
         ),
       ),
     );
   });
   return ways.sort((a, b) => a.time.seconds - b.time.seconds);
+}
+
+/** Masters on the device take twice what rounding frees, shared by all devices: of one or two there is nothing to gain. */
+function heldWith(moments: Lying, { weights, devices }: LayoutSpace): readonly Held[] {
+  return moments === "device" && devices <= 2 && weights.length > 1 ? ["f32"] : weights;
 }
 
 function timeOf(
@@ -194,18 +207,21 @@ function timeOf(
   { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
 ): Time {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
-  const { ring, checkpointEvery, offload, moments, gradients } = way;
+  const { ring, checkpointEvery, offload, moments, weights, gradients } = way;
+  const masters = weights === "bf16";
   const devices = computing(hardware, space.devices);
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
   const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
-  const passing = moments === "host" ? momentSeconds(trainedBy(model, train, devices) / devices, steps) : 0;
+  const share = trainedBy(model, train, devices) / devices;
+  const passing = moments === "host" ? momentSeconds(share, steps, masters) : 0;
+  const rounding = masters ? roundingSeconds(share, steps, hardware) : 0;
   const waiting =
     gradients === "host"
       ? gradientSeconds(stageHostGradients(aRow(needs, way)), { rows: steps * sequences, steps })
       : 0;
-  const moving = updating + passing + waiting + movingSeconds(model, work, hardware);
+  const moving = updating + passing + rounding + waiting + movingSeconds(model, work, hardware);
   const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   const divided =
     shard && hardware.kind === "cuda"

@@ -2,6 +2,7 @@ import { isComputed } from "../model/index.ts";
 import type { PlanHardware, PlanMemory, PlanModel, PlanParallel } from "../plan.ts";
 import { divisors, legalRings } from "../ring/index.ts";
 import type { LayoutSpace, StageNeeds } from "./search.ts";
+import { learnsMatrices } from "./stage.ts";
 
 /** Tokens that keep one device busy; more rows at once only take memory. */
 const busy = { cpu: 8192, cuda: 32_768 } as const;
@@ -25,6 +26,7 @@ export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParall
     checkpoints: computed ? [0, ...segmentLengths(model.layers)] : [0],
     offloads: computed ? ["none", offloadOf(hardware.kind)] : ["none"],
     moments: computed && hardware.kind === "cuda" ? ["device", "host"] : ["device"],
+    weights: weightsMayBeRounded(needs) ? ["f32", "bf16"] : ["f32"],
     gradients: gradientsMayWait(needs, devices) ? ["device", "host"] : ["device"],
     rings: rings(devices, layout, needs),
     micros: (ring) => microBatches(Math.max(1, Math.ceil((needs.sequences * ring) / devices)), ring, needs),
@@ -38,6 +40,11 @@ export function freeSpace(needs: StageNeeds, devices: number, layout: PlanParall
 export function gradientsMayWait({ model, train, hardware, shard }: StageNeeds, devices: number): boolean {
   if (!isComputed(model.family) || hardware.kind === "cpu" || shard) return false;
   return devices === 1 && train.method === "full" && model.layers > 2;
+}
+
+/** GPUs that hold all weights, of which matrices learn beside activations in bf16. */
+export function weightsMayBeRounded({ model, train, hardware, shard }: StageNeeds): boolean {
+  return hardware.kind === "cuda" && !shard && learnsMatrices(model, train);
 }
 
 /** Where the layer inputs of a device of this kind can wait. */

@@ -7,6 +7,7 @@ import {
   type Learning,
   type LedgerOptions,
   offloadedBytes,
+  roundedAway,
   trainedNumbers,
 } from "./ledger.ts";
 
@@ -29,6 +30,8 @@ export interface StageMemory {
   readonly gradients?: "device" | "host" | undefined;
   /** Where the optimizer's moments lie. Default: device. */
   readonly moments?: "device" | "host" | undefined;
+  /** In what the device holds matrices that learn. Default: f32. */
+  readonly weights?: "f32" | "bf16" | undefined;
   /** Weights and gradients are divided over the devices too. */
   readonly shard?: boolean | undefined;
 }
@@ -49,6 +52,7 @@ export function stageMemory({ model }: { readonly model: PlanModel }, stage: Pla
     offload: memory.offload,
     gradients: memory.gradients,
     moments: memory.moments,
+    weights: memory.weights,
     shard: parallel.shard === "all",
   };
 }
@@ -66,6 +70,7 @@ export function ledgerOptions(stage: StageMemory): LedgerOptions {
     offload: stage.offload !== "none",
     hostGradients: stage.gradients === "host",
     hostMoments: stage.moments === "host",
+    masters: stage.weights === "bf16",
     kvCacheTokens: 0,
     dtype: stage.train.dtype,
     ring: stage.ring,
@@ -92,7 +97,7 @@ function optionsOn(stage: StageMemory, kind: PlanHardware["kind"], devices: numb
     : options;
 }
 
-/** Bytes of the optimizer's moments in the host's memory for one device. */
+/** Bytes of the optimizer's moments, and of masters, in the host's memory for one device. */
 export function stageHostMoments(stage: StageMemory, kind: PlanHardware["kind"], devices: number): number {
   return isComputed(stage.model.family) ? hostMomentBytes(stage.model, optionsOn(stage, kind, devices)) : 0;
 }
@@ -123,6 +128,11 @@ export function stageHostGradients(stage: StageMemory): number {
 export function trainedBy(model: PlanModel, train: PlanTrain, devices: number): number {
   if (!isComputed(model.family)) return model.parameters / devices;
   return trainedNumbers(model, learning(train));
+}
+
+/** Whether holding matrices that learn in bf16 makes them smaller: there are some, and what they multiply is bf16. */
+export function learnsMatrices(model: PlanModel, train: PlanTrain): boolean {
+  return isComputed(model.family) && train.dtype === "bf16" && roundedAway(model, learning(train)) > 0;
 }
 
 function learning({ lora }: PlanTrain): Learning {

@@ -1541,6 +1541,39 @@ export const language: LanguageDefinition = {
           "group": null,
           "path": null
         },
+        "weights": {
+          "name": "weights",
+          "doc": "In what a GPU that trains in bf16 holds the matrices that learn. Products round them to bf16 either way, so nothing changes but the memory and the time.",
+          "status": "ready",
+          "since": 1,
+          "deprecated": null,
+          "examples": [
+            "memory { moments = host  weights = bf16 }"
+          ],
+          "papers": [
+            "Micikevicius et al. 2018, Mixed precision training, arXiv 1710.03740"
+          ],
+          "type": {
+            "kind": "choice",
+            "choices": [
+              "auto",
+              "f32",
+              "bf16"
+            ]
+          },
+          "required": false,
+          "default": "auto",
+          "min": null,
+          "max": null,
+          "minIncluded": true,
+          "choices": {
+            "auto": "in fp32, in bf16 if that is the fastest choice that fits",
+            "f32": "in fp32, which learns and which every product rounds",
+            "bf16": "rounded; the fp32 masters, which learn, lie with the moments, shared by all devices or in the host's memory as these are"
+          },
+          "group": null,
+          "path": null
+        },
         "gradients": {
           "name": "gradients",
           "doc": "Where the gradients of the layers add up, over the rows of a step. Their norm, which `clip` asks for before anything is updated, needs them all at once.",

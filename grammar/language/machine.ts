@@ -123,6 +123,17 @@ export interface Memory extends Block {
    */
   moments?: "auto" | "device" | "host";
   /**
+   * In what a GPU that trains in bf16 holds the matrices that learn. Products round them to bf16 either way, so nothing changes but the memory and the time.
+   *
+   * @default auto
+   * @choice auto: in fp32, in bf16 if that is the fastest choice that fits
+   * @choice f32: in fp32, which learns and which every product rounds
+   * @choice bf16: rounded; the fp32 masters, which learn, lie with the moments, shared by all devices or in the host's memory as these are
+   * @example memory { moments = host  weights = bf16 }
+   * @paper Micikevicius et al. 2018, Mixed precision training, arXiv 1710.03740
+   */
+  weights?: "auto" | "f32" | "bf16";
+  /**
    * Where the gradients of the layers add up, over the rows of a step. Their norm, which `clip` asks for before anything is updated, needs them all at once.
    *
    * @default auto

@@ -12,7 +12,7 @@ namespace ctx {
 
 Engine::Engine(const EngineOptions &options)
     : team_(options.devices.size() > 1 ? std::make_unique<Team>(options) : nullptr), options_(team_ ? team_->leaders() : options),
-      parameters_(options.model, options.training, options.memory.train, options.memory.activations, options.divide && options_.processes ? options_.processes->size() : 0),
+      parameters_(options.model, options.training, options.memory, options.divide && options_.processes ? options_.processes->size() : 0),
       origins_(parameters_.all.size()),
       layout_(lay_out(options_.model, parameters_, options.memory,
                       {options.ring, options_.processes ? 1 : options.ring, options_.processes ? options_.processes->size() : 1})),
@@ -41,11 +41,11 @@ Engine::Engine(const EngineOptions &options)
     ranks_.push_back(std::move(rank));
   }
   if (const GradientPlaces &g = layout_.rank.gradients; g.stride > 0) waiting_ = std::make_unique<HostGradients>(ops(), g.layers, g.stride);
-  if (layout_.moment_window > 0) moments_ = std::make_unique<HostMoments>(ops(), layout_.moment_floats, layout_.moment_window);
+  if (layout_.moment_window > 0) moments_ = std::make_unique<HostMoments>(ops(), layout_.moment_floats, layout_.moment_window, parameters_.masters);
   if (options.divide) divided_ = std::make_unique<DividedWeights>(ops(), *crew_->everyone, parameters_, layout_);
   arena_ = static_cast<float *>(ops().alloc((size_t)layout_.ledger.total()));
   if (waiting_) waiting_->begin(gradients(0) + layout_.rank.gradients.begin);
-  if (moments_) moments_->begin(arena_ + layout_.adam_m, arena_ + layout_.adam_v);
+  if (moments_) moments_->begin(arena_ + layout_.adam_m, arena_ + layout_.adam_v, arena_ + layout_.masters);
   const bool train = options.memory.train;
   for (auto &rank : ranks_) {
     float *own = gradients(rank->index);
@@ -298,7 +298,9 @@ double Engine::step(const AdamWOptions &hyper) {
       each([&](Rank &rank, size_t i) {
         const Parameter &p = parameters_.all[i];
         float *const m = arena_ + layout_.adam_m + p.gradient, *const v = arena_ + layout_.adam_v + p.gradient;
-        adamw_update(rank.ops, p, trained(p), m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
+        float *const values = parameters_.masters ? arena_ + layout_.masters + p.gradient : trained(p);
+        adamw_update(rank.ops, p, values, m, v, gradients(0) + p.gradient, p.size(), hyper, scale);
+        if (parameters_.masters) rank.ops.copy(read_by_products(p, 0, p.size()), matrix(values, 1, p.size()));
       });
     }
   }

@@ -32,8 +32,8 @@ struct EngineOptions {
   MemoryPlan memory;
 };
 
-// Which copy of a parameter.
-enum class Slot { value, adam_m, adam_v, merged, gradient };
+// Which copy of a parameter. `master`: its value where that lies with the moments; whoever asks for the value is given it.
+enum class Slot { value, adam_m, adam_v, merged, gradient, master };
 
 // A tensor to be written, in order.
 struct TensorSink {
@@ -105,6 +105,10 @@ class Engine {
   const Ops &ops() const;
   void check_cancelled() const;
   float *trained(const Parameter &p) const { return arena_ + p.offset / (int64_t)sizeof(float); } // fp32
+  // Numbers of it as products read them; of a process that holds all weights.
+  ctx_mat read_by_products(const Parameter &p, int64_t first, int64_t count) const {
+    return matrix(reinterpret_cast<char *>(arena_) + p.offset + first * size_of(p.dtype), 1, count, p.dtype);
+  }
   float *gradients(int rank) const { return arena_ + layout_.first_rank + rank * layout_.rank_stride; }
   void on_ranks(const std::function<void(Rank &)> &work);
   void need_training(const char *operation) const;
@@ -127,6 +131,8 @@ class Engine {
   float *gradient(const Parameter &p) const { return gradients(0) + layout_.rank.gradients.at(p.gradient); }
   void square_waiting(std::vector<double> &squares);
   void update_share(const AdamWOptions &hyper, float scale);
+  float *host_moments(Slot slot);
+  float *arena_moments(Slot slot) const;
   void put_moments(Slot slot, int64_t at, const float *numbers, int64_t count);
   void get_moments(Slot slot, int64_t at, float *numbers, int64_t count);
   void get_values(const Overlap &held, float *numbers);

@@ -1,5 +1,5 @@
-// engine_moments.cc: AdamW's moments: which of them this process holds, how a step updates them, how they are written and read. They lie in the
-// arena, or in the host's memory (optim/host_moments.h); so do the gradients of layers (host_gradients.h).
+// engine_moments.cc: AdamW's moments, and the masters that lie with them: which of them this process holds, how a step updates them, how they are written
+// and read. They lie in the arena, or in the host's memory (optim/host_moments.h); so do the gradients of layers (host_gradients.h).
 #include <algorithm>
 #include <cstring>
 
@@ -46,20 +46,24 @@ float *Engine::own_values(const Overlap &held) const {
 float *Engine::own_gradients(const Overlap &held) const { return divided_ ? gradients(0) + held.at : gradient(*held.parameter) + held.first; }
 
 // AdamW on the own share of the trained parameters, with the gradients of rank 0: all at once, or by the pieces in which moments pass. It
-// takes each number by itself, so the pieces change nothing.
+// takes each number by itself, so the pieces change nothing. Masters go from here to where products read them; of several processes
+// first to the place of their gradients (apply_share), which nothing needs any more.
 void Engine::update_share(const AdamWOptions &hyper, float scale) {
   const std::vector<Overlap> held = overlaps(own_share());
-  const auto update = [&](int64_t first, int64_t count, float *m, float *v) {
+  const auto update = [&](const Moments &here) {
     for (const Overlap &part : held) {
-      const int64_t begin = std::max(first, part.at), end = std::min(first + count, part.at + part.count);
+      const int64_t begin = std::max(here.first, part.at), end = std::min(here.first + here.count, part.at + part.count);
       if (begin >= end) continue;
-      const int64_t at = begin - part.at;
-      adamw_update(ops(), *part.parameter, own_values(part) + at, m + begin - first, v + begin - first, own_gradients(part) + at, end - begin, hyper, scale);
+      const int64_t at = begin - part.at, behind = begin - here.first, count = end - begin;
+      float *const values = here.master ? here.master + behind : own_values(part) + at, *const gradients = own_gradients(part) + at;
+      adamw_update(ops(), *part.parameter, values, here.m + behind, here.v + behind, gradients, count, hyper, scale);
+      if (here.master) ops().copy(crew_ ? matrix(gradients, 1, count) : read_by_products(*part.parameter, part.first + at, count), matrix(values, 1, count));
     }
   };
   const auto range = [&](int64_t from, int64_t to) {
-    if (moments_) moments_->pass(from, to, update);
-    else update(from, to - from, arena_ + layout_.adam_m + from, arena_ + layout_.adam_v + from);
+    if (moments_) return moments_->pass(from, to, update);
+    const auto of = [&](Slot slot) { return arena_moments(slot) + from; };
+    update({from, to - from, of(Slot::adam_m), of(Slot::adam_v), parameters_.masters ? of(Slot::master) : nullptr});
   };
   if (!waiting_) return range(0, layout_.moment_floats);
   const GradientPlaces &g = layout_.rank.gradients;
@@ -78,22 +82,30 @@ void Engine::square_waiting(std::vector<double> &squares) {
   });
 }
 
-// Numbers [at, at + count) of this process's share of a moment.
+float *Engine::host_moments(Slot slot) { return slot == Slot::adam_m ? moments_->m() : slot == Slot::adam_v ? moments_->v() : moments_->masters(); }
+
+float *Engine::arena_moments(Slot slot) const { return arena_ + (slot == Slot::adam_m ? layout_.adam_m : slot == Slot::adam_v ? layout_.adam_v : layout_.masters); }
+
+// Numbers [at, at + count) of this process's share of a moment, or of the masters.
 void Engine::put_moments(Slot slot, int64_t at, const float *numbers, int64_t count) {
   const size_t bytes = (size_t)count * sizeof(float);
-  if (moments_) std::memcpy((slot == Slot::adam_m ? moments_->m() : moments_->v()) + at, numbers, bytes);
-  else ops().upload(arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v) + at, numbers, bytes);
+  if (moments_) std::memcpy(host_moments(slot) + at, numbers, bytes);
+  else ops().upload(arena_moments(slot) + at, numbers, bytes);
 }
 
 void Engine::get_moments(Slot slot, int64_t at, float *numbers, int64_t count) {
   const size_t bytes = (size_t)count * sizeof(float);
-  if (moments_) std::memcpy(numbers, (slot == Slot::adam_m ? moments_->m() : moments_->v()) + at, bytes);
-  else ops().download(numbers, arena_ + (slot == Slot::adam_m ? layout_.adam_m : layout_.adam_v) + at, bytes);
+  if (moments_) std::memcpy(numbers, host_moments(slot) + at, bytes);
+  else ops().download(numbers, arena_moments(slot) + at, bytes);
 }
 
 // Numbers [first, first + count) of a parameter into its slot: what this process holds of them.
 void Engine::store(const Parameter &p, Slot slot, int64_t first, const float *numbers, int64_t count) {
-  if (slot == Slot::value) return put_values(p, first, numbers, count);
+  if (slot == Slot::value) {
+    put_values(p, first, numbers, count);
+    if (!parameters_.mastered(p)) return;
+    slot = Slot::master;
+  }
   const Overlap held = overlap(p, slot, own_share());
   const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
   if (begin < end) put_moments(slot, held.at + begin - held.first, numbers + begin - first, end - begin);

@@ -24,6 +24,7 @@ void Engine::fetch(const Parameter &p, Slot slot, float *numbers) {
     return waiting_->read(p.gradient - layout_.rank.gradients.begin, numbers, p.size());
   if (slot == Slot::gradient) return ops().download(numbers, gradient(p), (size_t)p.size() * sizeof(float));
   if (slot == Slot::value && read_origin(p, numbers)) return;
+  if (slot == Slot::value && parameters_.mastered(p)) slot = Slot::master;
   if (slot == Slot::value && !divided_) return get_values(overlap(p, slot, own_share()), numbers);
   const int ranks = crew_ ? crew_->processes.size() : 1, self = own_share();
   if (crew_) crew_->tell(Order::fetch, Message().put(index_of(p)).put(slot));
@@ -146,13 +147,15 @@ void Engine::apply_share(const AdamWOptions &hyper, float scale) {
   float *const sums = gradients(0);
   update_share(hyper, scale);
   if (divided_) return;
+  const auto carried = [&](const Overlap &held) { return matrix(sums + held.parameter->gradient + held.first, 1, held.count); };
+  const auto values = [&](const Overlap &held) { return read_by_products(*held.parameter, held.first, held.count); };
+  const bool there = parameters_.masters; // the own share, and products do not have it yet
   for (const Overlap &held : overlaps(self))
-    ops.copy(matrix(sums + held.parameter->gradient + held.first, 1, held.count), matrix(trained(*held.parameter) + held.first, 1, held.count));
+    if (!there) ops.copy(carried(held), values(held));
   all_gather(ops, *crew_->everyone, sums, (size_t)(layout_.gradient_floats / ranks) * sizeof(float));
   for (int rank = 0; rank < ranks; rank++)
     for (const Overlap &held : overlaps(rank))
-      if (rank != self)
-        ops.copy(matrix(trained(*held.parameter) + held.first, 1, held.count), matrix(sums + held.parameter->gradient + held.first, 1, held.count));
+      if (rank != self || there) ops.copy(values(held), carried(held));
 }
 
 void Engine::follow() {

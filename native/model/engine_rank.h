@@ -20,7 +20,7 @@ struct Engine::Rank {
   }
 };
 
-// Numbers [first, first + count) of a parameter, which begin at `at`: of moments floats from the start of those that the rank holds, of values bytes from
+// Numbers [first, first + count) of a parameter, which begin at `at`: of moments and masters floats from the start of those that the rank holds, of values bytes from
 // the start of its weights.
 struct Engine::Overlap {
   const Parameter *parameter;

@@ -56,7 +56,7 @@ void Engine::initialize(uint64_t seed, double std) {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (p.is_adapter()) continue;
-    put_values(p, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
+    store(p, Slot::value, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
                  if (p.is_vector()) std::fill(out, out + count, p.kind == Parameter::norm ? 1.0f : 0.0f);
                  else fill_normal(out, first, count, seed, i, std);
                }).data(), p.size());
@@ -71,14 +71,14 @@ void Engine::initialize_adapters() {
   for (size_t i = 0; i < parameters_.all.size(); i++) {
     const Parameter &p = parameters_.all[i];
     if (!p.is_adapter()) continue;
-    put_values(p, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
+    store(p, Slot::value, 0, made(options_.threads, p.size(), [&](float *out, int64_t first, int64_t count) {
                  if (p.kind == Parameter::lora_b) std::fill(out, out + count, 0.0f);
                  else fill_uniform(out, first, count, options_.training.lora->seed, i, 1 / std::sqrt((double)p.cols));
                }).data(), p.size());
   }
 }
 
-// Numbers [first, first + count) of a parameter, those of them that this process holds, rounded where they are held so.
+// Numbers [first, first + count) of a parameter to where products read them, those that this process holds, rounded where they are held so.
 void Engine::put_values(const Parameter &p, int64_t first, const float *numbers, int64_t count) {
   const Overlap held = overlap(p, Slot::value, own_share());
   const int64_t begin = std::max(first, held.first), end = std::min(first + count, held.first + held.count);
@@ -91,7 +91,7 @@ void Engine::put_values(const Parameter &p, int64_t first, const float *numbers,
   ops().upload(place, bytes.data(), bytes.size());
 }
 
-// What this process holds of a parameter.
+// What this process holds of a parameter where products read it.
 void Engine::get_values(const Overlap &held, float *numbers) {
   const ctx_dtype dtype = held.parameter->dtype;
   const char *const place = reinterpret_cast<const char *>(arena_) + held.at;
@@ -150,7 +150,7 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
     if (slot == Slot::value) origins_[(size_t)index_of(p)] = {};
     reader.read(source, p.size(), [&](int64_t first, const float *numbers, int64_t count) {
       check_cancelled();
-      if (p.dtype == CTX_BF16) whole = whole && bf16_holds(numbers, count);
+      if (p.dtype == CTX_BF16 && !parameters_.mastered(p)) whole = whole && bf16_holds(numbers, count);
       if (crew_) { // the files are read once, and by one rank alone: the others need not see them
         crew_->processes.broadcast(&count, sizeof count);
         crew_->processes.broadcast(const_cast<float *>(numbers), (size_t)count * sizeof(float));
@@ -162,35 +162,28 @@ void Engine::load(const std::vector<TensorSource> &sources, Slot slot, bool part
   if (crew_) crew_->done();
 }
 
-// W + alpha / rank * B A, in host memory. Divided weights come whole from where they lie first.
+// W + alpha / rank * B A, in host memory. All three come from where they lie, which for divided weights is on all ranks.
 std::vector<float> Engine::merged(const Parameter &p) {
   std::vector<float> host((size_t)p.size());
   const std::string stem = p.name.substr(0, p.name.size() - std::string("weight").size());
   const Parameter *a = parameters_.find(stem + "lora_A.weight"), *b = parameters_.find(stem + "lora_B.weight");
   fetch(p, Slot::value, host.data());
   if (p.kind != Parameter::matrix || !a || !b) return host;
-  const int64_t size = p.size() + (divided_ ? b->size() + a->size() : 0);
-  float *const memory = static_cast<float *>(ops().alloc((size_t)size * 4));
+  std::vector<float> left((size_t)b->size()), right((size_t)a->size());
+  fetch(*b, Slot::value, left.data());
+  fetch(*a, Slot::value, right.data());
+  const size_t bytes = (host.size() + left.size() + right.size()) * sizeof(float);
+  float *const memory = static_cast<float *>(ops().alloc(bytes));
   try {
-    const ctx_mat sum = matrix(memory, p.rows, p.cols);
-    ops().upload(sum.data, host.data(), host.size() * 4);
-    float *left = trained(*b), *right = trained(*a);
-    if (divided_) {
-      left = memory + p.size(), right = left + b->size();
-      std::vector<float> numbers;
-      for (const auto &[each, place] : {std::pair(b, left), std::pair(a, right)}) {
-        numbers.resize((size_t)each->size());
-        fetch(*each, Slot::value, numbers.data());
-        ops().upload(place, numbers.data(), numbers.size() * 4);
-      }
-    }
-    ops().matmul(sum, matrix(left, b->rows, b->cols), matrix(right, a->rows, a->cols), options_.training.lora->scaling(), 1);
-    ops().download(host.data(), floats(sum), host.size() * 4);
+    const ctx_mat sum = matrix(memory, p.rows, p.cols), up = matrix(memory + p.size(), b->rows, b->cols), down = matrix(floats(up) + b->size(), a->rows, a->cols);
+    for (const auto &[to, from] : {std::pair(sum, &host), std::pair(up, &left), std::pair(down, &right)}) ops().upload(to.data, from->data(), from->size() * sizeof(float));
+    ops().matmul(sum, up, down, options_.training.lora->scaling(), 1);
+    ops().download(host.data(), floats(sum), host.size() * sizeof(float));
   } catch (...) {
-    ops().table->release(ops().device, memory, (size_t)size * 4);
+    ops().table->release(ops().device, memory, bytes);
     throw;
   }
-  ops().table->release(ops().device, memory, (size_t)size * 4);
+  ops().table->release(ops().device, memory, bytes);
   return host;
 }
 
@@ -209,7 +202,7 @@ void Engine::write(const std::string &name, const std::vector<float> &data) {
   if ((int64_t)data.size() != p.size())
     fail(CTX_ERR_ARGUMENT, "write: parameter %s %s has %lld numbers, got %zu", name.c_str(), shape_text(shape_of(p)).c_str(), (long long)p.size(), data.size());
   if (crew_) crew_->tell(Order::write, Message().put(index_of(p)).put(data));
-  put_values(p, 0, data.data(), p.size());
+  store(p, Slot::value, 0, data.data(), p.size());
   origins_[(size_t)index_of(p)] = {};
   if (crew_) crew_->done();
 }

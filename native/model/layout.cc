@@ -177,9 +177,11 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   }
   if (plan.train && plan.host_moments) {
     a.moment_window = 2 * std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));
-    a.ledger.host_moments = 2 * a.moment_floats * 4;
+    a.ledger.host_moments = (parameters.masters ? 3 : 2) * a.moment_floats * 4;
   }
-  for (int64_t *moment : {&a.adam_m, &a.adam_v}) *moment = placer.take(a.ledger.optimizer, a.moment_window > 0 ? a.moment_window : a.moment_floats);
+  const int64_t moment = a.moment_window > 0 ? a.moment_window : a.moment_floats;
+  for (int64_t *place : {&a.adam_m, &a.adam_v}) *place = placer.take(a.ledger.optimizer, moment);
+  a.masters = placer.take(a.ledger.optimizer, parameters.masters ? moment : 0);
   a.kv_cache = placer.take(a.ledger.kv_cache, 2 * s.layers * s.kv_width(), plan.kv_cache_tokens, plan.activations);
   a.first_rank = placer.floats();
   a.rank_stride = a.gradient_block + a.rank.floats;
@@ -197,7 +199,7 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
 uint64_t fingerprint(const ArenaLayout &layout) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const int64_t number : {layout.ledger.total(), layout.ledger.offloaded, layout.rank.tokens, layout.rank.logits, (int64_t)layout.rank.dtype, layout.adam_m,
-                               layout.adam_v, layout.kv_cache, layout.first_rank, layout.unit_places, layout.unit_floats, layout.gradient_floats, layout.gradient_block, layout.rank_stride, layout.moment_floats, layout.moment_window})
+                               layout.adam_v, layout.masters, layout.kv_cache, layout.first_rank, layout.unit_places, layout.unit_floats, layout.gradient_floats, layout.gradient_block, layout.rank_stride, layout.moment_floats, layout.moment_window})
     for (int shift = 0; shift < 64; shift += 8) hash = (hash ^ ((uint64_t)number >> shift & 0xff)) * 0x100000001b3u;
   return hash;
 }

@@ -1,7 +1,7 @@
 // layout.h: where everything lies in the one block of memory that an engine allocates. A pure function of the plan's
 // numbers; compiler/memory/ledger.ts computes the same sizes, and a test holds the two against each other.
 //
-//   weights, or a part of them and room for two whole units (divided_weights.h) | adam m | adam v (or windows onto both) | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
+//   weights, or a part of them and room for two whole units (divided_weights.h) | adam m | adam v | masters (or windows onto them) | key-value cache | then for each rank: gradients | activations, checkpoints, logits, workspace
 //
 // defines: Ledger, GradientPlaces, LayerSpans, RankLayout, ArenaLayout, lay_out
 #pragma once
@@ -76,13 +76,13 @@ struct ArenaLayout {
   Ledger ledger;
   RankLayout rank;
   int64_t unit_places = 0, unit_floats = 0;     // where ranks divide the weights: room for a layer and any unit that comes before or after it
-  int64_t adam_m = 0, adam_v = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
+  int64_t adam_m = 0, adam_v = 0, masters = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
   int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
   int64_t gradient_floats = 0;                  // numbers that have a gradient, padded
   int64_t gradient_place = 0;                   // where ranks divide them: a whole unit's, after this rank's part
   int64_t gradient_block = 0, rank_stride = 0;  // places for them in the arena; rank r's gradients lie at first_rank + r * rank_stride
-  int64_t moment_floats = 0;                    // of each moment: those of all trained parameters, or this process's share of them
-  int64_t moment_window = 0;                    // of moments in the host's memory: numbers of each for which there is room at adam_m, adam_v, where they pass
+  int64_t moment_floats = 0;                    // of each moment, and of masters: those of all trained parameters, or this process's share of them
+  int64_t moment_window = 0;                    // of moments in the host's memory: numbers of each for which there is room at adam_m, adam_v, masters, where they pass
 };
 
 // How many ranks there are, and how many of them have their block in this arena.

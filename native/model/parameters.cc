@@ -93,10 +93,12 @@ void ParameterTable::choose_trainable(const Training &training) {
 }
 
 // Where activations are bf16 every product rounds its matrices, and the embedding's rows are rounded (ctx_backend.h). What nobody trains
-// may be held rounded, then: the same bits from half the memory. One product reads all weights of a Linear, so these are held alike.
+// may be held rounded, then, and what has its master elsewhere: the same bits from half the memory. One product reads all weights of a
+// Linear, so these are held alike.
 void ParameterTable::hold_rounded() {
   for (Parameter &p : all)
-    if (p.kind == Parameter::matrix && !p.trainable) p.dtype = CTX_BF16;
+    if (p.kind == Parameter::matrix && (masters || !p.trainable)) p.dtype = CTX_BF16;
+  if (masters) return;
   for (const LayerParameters &layer : layers)
     for (const Linear *linear : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) {
       const auto &parts = linear->parts;
@@ -142,8 +144,12 @@ void ParameterTable::place() {
   gradient_floats = align_floats(gradient_floats);
 }
 
-ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bool train, ctx_dtype activations, int divided) {
+ParameterTable::ParameterTable(const ModelShape &s, const Training &training, const MemoryPlan &memory, int divided) : masters(memory.train && memory.masters) {
   check_shape(s);
+  if (memory.masters && memory.activations != CTX_BF16)
+    fail(CTX_ERR_ARGUMENT, "memory plan: weights are held in bf16 beside activations in bf16 alone, and these are fp32");
+  if (memory.masters && divided > 0)
+    fail(CTX_ERR_ARGUMENT, "memory plan: ranks that divide the weights hold them in fp32, in parts");
   if (training.lora) check_lora(*training.lora);
   const int64_t q = s.q_width(), kv = s.kv_width();
 
@@ -184,8 +190,8 @@ ParameterTable::ParameterTable(const ModelShape &s, const Training &training, bo
     for (LayerParameters &layer : layers)
       for (Linear *l : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) add_adapters(*l, *training.lora);
 
-  if (train) choose_trainable(training);
-  if (activations == CTX_BF16) hold_rounded();
+  if (memory.train) choose_trainable(training);
+  if (memory.activations == CTX_BF16) hold_rounded();
   if (divided > 0) divide(divided);
   else place();
 }

@@ -20,7 +20,7 @@ struct Parameter {
   Kind kind = matrix;
   int64_t rows = 0, cols = 0; // a norm's weight and a bias are [1, cols] here and [cols] outside
   bool trainable = false;
-  ctx_dtype dtype = CTX_F32; // in which the arena holds it; trained ones are fp32
+  ctx_dtype dtype = CTX_F32; // in which the arena holds it
   int64_t offset = 0;    // bytes from the start of the weights
   int64_t gradient = -1; // floats from the start of the gradients (the moments lie alike); -1 when frozen
   int unit = 0;          // where ranks divide the weights: that it comes with
@@ -68,13 +68,15 @@ struct ParameterTable {
   std::vector<LayerParameters> layers;
   int64_t weight_bytes = 0, gradient_floats = 0;  // sizes of the arenas, aligned
   int64_t adapter_width = 0;                      // largest Linear::rank
+  bool masters = false;                           // what learns lies with the moments in fp32; the arena holds what products read of it
   std::vector<Unit> units;                        // embedding, layers, final norm; empty: every rank holds all weights
 
   // `divided`: so many ranks divide the weights; 0: none does. Throws a Failure that says which sizes do not go together, or which target or
   // pattern names nothing.
-  ParameterTable(const ModelShape &shape, const Training &training, bool train, ctx_dtype activations, int divided = 0);
+  ParameterTable(const ModelShape &shape, const Training &training, const MemoryPlan &memory, int divided = 0);
 
   const Parameter *find(const std::string &name) const;
+  bool mastered(const Parameter &p) const { return masters && p.trainable; }
 
  private:
   std::unordered_map<std::string, int> by_name_;

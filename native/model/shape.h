@@ -59,9 +59,12 @@ struct MemoryPlan {
   std::string offload_folder;   // of the file
   bool host_gradients = false;  // the layers' gradients add up in the host's memory (host_gradients.h); of one rank that trains all weights
   bool host_moments = false;    // the optimizer's moments lie in the host's memory and pass the device at each step (optim/host_moments.h)
+  // Beside activations in bf16: matrices that are trained are held in bf16 too, which is what products round them to, and the fp32 numbers that learn
+  // lie with the moments, as the optimizer's masters (Micikevicius et al. 2018, arXiv 1710.03740, section 3.1).
+  bool masters = false;
   int64_t kv_cache_tokens = 0;  // capacity of the key-value cache; 0: none
   // What layers hand to each other, and with it the operands of every matrix product. bf16 halves what is saved for the backward
-  // pass. Weights, their gradients, the optimizer, log-sum-exps, logits and the loss are fp32 either way.
+  // pass. What learns, gradients, the optimizer, log-sum-exps, logits and the loss are fp32 either way.
   ctx_dtype activations = CTX_F32;
 };
 

@@ -108,6 +108,7 @@ function sayPlan(plan: Plan, stage: PlanStage, device: Machine["device"]): void 
     checkpoint_every: memory.checkpoint_every,
     offload: memory.offload,
     moments: memory.moments ?? "device",
+    weights: memory.weights ?? "f32",
     gradients: memory.gradients ?? "device",
     mlp_tile: memory.mlp_tile,
     loss_chunk: memory.loss_chunk,

@@ -59,6 +59,11 @@ export interface NativeMemoryPlan {
   gradients?: "device" | "host";
   /** Where the optimizer's moments lie: in the arena, or in the host's memory, from which they pass the device at each step. Default: device. */
   moments?: "device" | "host";
+  /**
+   * In what the arena holds matrices that are trained. `bf16`, beside activations in bf16: as products round them, while the fp32 numbers that learn,
+   * the masters, lie with the moments. Every result is the same. Default: f32.
+   */
+  weights?: "f32" | "bf16";
   /** KV-cache capacity in tokens for `generate`; 0 allocates none. */
   kvCacheTokens: number;
   /** Of what layers hand to each other and of the operands of matrix products; sums, weights, loss stay fp32. Default: f32. */
@@ -173,7 +178,7 @@ export interface NativeMemoryReport {
   offloaded: number;
   /** Layers' gradients outside the arena, in the host's memory; `gradients` has two layers' places then. */
   hostGradients: number;
-  /** The optimizer's moments outside the arena, in the host's memory; `optimizer` is then what they pass through. */
+  /** The optimizer's moments outside the arena, in the host's memory, and masters with them; `optimizer` is then what they pass through. */
   hostMoments: number;
   /** What the kernels of all ranks keep for themselves by now, beside the arena: it grows with the first calls. 0 once closed. */
   scratch: number;

@@ -69,7 +69,7 @@ export function trainingEngine(machine: Machine, plan: Plan, stage: PlanStage, f
 }
 
 function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, folder: string): NativeEngine {
-  const { offload, gradients, moments, head_groups: headGroups } = stage.memory;
+  const { offload, gradients, moments, weights, head_groups: headGroups } = stage.memory;
   const gpus = gpusOf(machine, stage);
   const options: Omit<NativeEngineOptions, "device" | "threads"> = {
     model: modelShape(plan.model),
@@ -84,6 +84,7 @@ function createTrainingEngine(machine: Machine, plan: Plan, stage: PlanStage, fo
       ...(offload !== "none" && { offload: offload === "disk" ? { to: "file", folder } : { to: "host" } }),
       ...(gradients === "host" && { gradients }),
       ...(moments === "host" && { moments }),
+      ...(weights === "bf16" && { weights }),
       kvCacheTokens: 0,
       dtype: stage.train.dtype,
     },

@@ -52,15 +52,16 @@ function* everything(stage: StageNeeds, space: LayoutSpace): Generator<Choice> {
     for (const checkpointEvery of space.checkpoints)
       for (const offload of space.offloads)
         for (const moments of space.moments)
-          for (const gradients of space.gradients)
-            for (const microBatch of space.micros(ring))
-              for (const headGroups of space.groups)
-                for (const mlpTile of space.tiles)
-                  for (const lossChunk of space.chunks)
-                    yield layoutOf(stage, space, {
-                      ...{ ring, checkpointEvery, offload, moments, gradients },
-                      ...{ microBatch, headGroups, mlpTile, lossChunk },
-                    });
+          for (const weights of space.weights)
+            for (const gradients of space.gradients)
+              for (const microBatch of space.micros(ring))
+                for (const headGroups of space.groups)
+                  for (const mlpTile of space.tiles)
+                    for (const lossChunk of space.chunks)
+                      yield layoutOf(stage, space, {
+                        ...{ ring, checkpointEvery, offload, moments, weights, gradients },
+                        ...{ microBatch, headGroups, mlpTile, lossChunk },
+                      });
 }
 
 test("the choice fits, nothing that fits is faster, and what is said not to fit does not", () => {

@@ -57,7 +57,7 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     await Promise.all([one.close(), many.close()]);
   });
 
-  test("the same bits every time, with and without direct access, in bf16 and with inputs or moments in the host's memory", async () => {
+  test("the same bits every time, with and without direct access, in bf16 and with inputs, or moments and masters, in the host's memory", async () => {
     const bits = async (devices: number[], memory: Partial<NativeMemoryPlan>) => {
       const engine = await made(devices, 2, memory, "offload" in memory ? 3 : 1);
       const told = await steps(engine, 1, "moments" in memory ? 2 : 1); // the second begins with moments
@@ -68,14 +68,17 @@ describe.skipIf(process.arch !== "x64")("ranks on several GPUs", () => {
     for (const memory of [
       { dtype: "bf16" as const },
       { offload: { to: "host" } as const },
-      { moments: "host" as const },
+      { moments: "host" as const, weights: "bf16" as const, dtype: "bf16" as const },
     ]) {
       const first = await bits([0, 1, 2, 3].slice(0, "offload" in memory ? 2 : 4), memory);
       vi.stubEnv("CTX_SHIM_PEERS", "0");
       vi.stubEnv("CTX_SHIM_EARLY", "011");
       expect(await bits([3, 2, 1, 0].slice(0, "offload" in memory ? 2 : 4), memory)).toEqual(first);
       vi.unstubAllEnvs();
-      if ("moments" in memory) expect(await bits([0, 1, 2, 3], { moments: "device" })).toEqual(first);
+      if (!("moments" in memory)) continue;
+      const inside = { ...memory, moments: "device" as const };
+      for (const weights of ["f32", "bf16"] as const)
+        expect(await bits([0, 1, 2, 3], { ...inside, weights })).toEqual(first);
     }
   });
 

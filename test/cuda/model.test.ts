@@ -172,6 +172,14 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     ["moments", "010", { moments: "host" }, 1],
     ["moments", "001", { moments: "host" }, 1],
     ["moments", "011", { moments: "host" }, 2],
+    ["moments and masters", "000", { moments: "host", weights: "bf16", dtype: "bf16" }, 2],
+    ["moments and masters", "010", { moments: "host", weights: "bf16", dtype: "bf16" }, 1],
+    [
+      "gradients, moments and masters",
+      "011",
+      { gradients: "host", moments: "host", weights: "bf16", dtype: "bf16" },
+      1,
+    ],
     ["gradients", "010", { gradients: "host" }, 1],
     ["gradients", "001", { gradients: "host" }, 1],
     ["all", "000", { moments: "host", gradients: "host", offload: { to: "host" } }, 1],
@@ -181,7 +189,7 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     vi.stubEnv("CTX_SHIM_EARLY", early);
     const gradients: string[] = [];
     const engines: NativeEngine[] = [];
-    for (const where of [{}, memory]) {
+    for (const where of [memory.dtype ? { dtype: memory.dtype } : {}, memory]) {
       const engine = await layered(where, ring);
       engines.push(engine);
       for (const step of [1, 2]) {
@@ -192,7 +200,7 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     }
     const [inside, outside] = engines as [NativeEngine, NativeEngine];
     const [within, beside] = [inside.memory(), outside.memory()];
-    expect(beside.hostMoments).toBe(memory.moments ? within.optimizer : 0);
+    expect(beside.hostMoments).toBe(memory.moments ? (memory.weights ? 1.5 : 1) * within.optimizer : 0);
     expect(beside.hostGradients > 0).toBe(memory.gradients !== undefined);
     expect(beside.total).toBeLessThan(within.total);
     expect(gradients[1]).toBe(gradients[0]);
@@ -233,6 +241,7 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
       [{ checkpointEvery: 1, offload: { to: "host" } as const }, 1],
       [{ moments: "host" as const, gradients: "host" as const }, 1],
       [{ dtype: "bf16" as const, kvCacheTokens: 40 }, 2],
+      [{ dtype: "bf16" as const, weights: "bf16" as const }, 1],
     ] as const) {
       const engine = await layered({ checkpointEvery: 0, ...memory }, ring);
       if (ring === 1) await engine.accumulate(tokens(8, 1));

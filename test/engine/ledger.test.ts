@@ -36,6 +36,7 @@ const plans = fc.record({
   offload: fc.boolean(),
   waitingGradients: fc.boolean(),
   hostMoments: fc.boolean(),
+  masters: fc.boolean(),
   dtype: fc.constantFrom("f32" as const, "bf16" as const),
 });
 
@@ -46,13 +47,14 @@ test("the ledger is what the engine allocates, to the byte", async () => {
       plans,
       async (
         { group, windowed, ...model },
-        { chunkTokens, lora, alsoTrain, grouped, offload, waitingGradients, hostMoments, ...given },
+        { chunkTokens, lora, alsoTrain, grouped, offload, waitingGradients, hostMoments, masters: kept, ...given },
       ) => {
         const layers = Array.from({ length: model.layers }, (_, layer) => layer % 2 === 0);
         const window = windowed === null ? null : { tokens: windowed, layers };
         const plan = { ...given, headGroups: grouped ? model.kv_heads : 1 };
         const shape = { ...model, heads: model.kv_heads * group, window };
         const hostGradients = waitingGradients && plan.ring === 1 && !lora;
+        const masters = kept && plan.dtype === "bf16";
         const maxTokens = plan.ring === 1 ? chunkTokens : 2 * plan.ring * chunkTokens;
         const engine = loadAddon().createEngine({
           device: "cpu",
@@ -63,6 +65,7 @@ test("the ledger is what the engine allocates, to the byte", async () => {
           memory: {
             ...{ ...plan, maxTokens, moments: hostMoments ? "host" : "device" },
             gradients: hostGradients ? "host" : "device",
+            weights: masters ? "bf16" : "f32",
             ...(offload ? { offload: { to: "host" } } : {}),
           },
         });
@@ -75,6 +78,7 @@ test("the ledger is what the engine allocates, to the byte", async () => {
           offload,
           hostGradients,
           hostMoments,
+          masters,
           ...(lora ? { lora, alsoTrain } : {}),
         };
         const ledger = deviceLedger(shape, options);
@@ -98,12 +102,14 @@ test("so it is on each of the ranks that divide moments, or weights and gradient
         alsoTrain,
         ring,
         hostMoments,
+        masters: kept,
         grouped,
         offload,
         waitingGradients: __,
         ...rest
       } = given;
       const plan = { ...rest, train: true, headGroups: grouped ? model.kv_heads : 1 };
+      const masters = kept && plan.dtype === "bf16" && !sharded;
       const ranks = ring * groups;
       fc.pre(ranks > 1);
       const shape = { ...model, heads: model.kv_heads * group, window: null };
@@ -114,7 +120,7 @@ test("so it is on each of the ranks that divide moments, or weights and gradient
         model: modelShape({ ...shape, rms_norm_eps: 1e-5 }),
         training: lora ? { lora: { ...lora, alpha: 1, seed: 0 }, alsoTrain } : {},
         memory: {
-          ...{ ...plan, maxTokens, moments: hostMoments ? "host" : "device" },
+          ...{ ...plan, maxTokens, moments: hostMoments ? "host" : "device", weights: masters ? "bf16" : "f32" },
           ...(offload ? { offload: { to: "host" } } : {}),
         },
       });
@@ -127,6 +133,7 @@ test("so it is on each of the ranks that divide moments, or weights and gradient
         maxTokens,
         offload,
         hostMoments,
+        masters,
         ...learning,
         ranksHere: 1,
         shares: ranks,

@@ -96,6 +96,25 @@ describe.skipIf(!hasMpi)("an engine of several processes (needs an MPI with its 
     expect(hostMoments).toBe(inside.memory.optimizer);
   });
 
+  test("and of masters, beside matrices in bf16: the same again", async () => {
+    const name = "tied-default-d24";
+    const { model } = readModelConfig(readFileSync(`${caseFolder(name)}/config.json`, "utf8"), name);
+    const inside = await trained(3, name, 1, "bf16", "full");
+    const rounded = await trained(3, name, 1, "bf16", "full", "masters");
+    expect([rounded.parameters, rounded.losses, rounded.norms]).toEqual([
+      inside.parameters,
+      inside.losses,
+      inside.norms,
+    ]);
+    const { kvCache, hostMoments, offloaded: _, hostGradients: __, scratch: ___, ...terms } = rounded.memory;
+    const plan = { maxTokens: 1024, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0 };
+    const held = { dtype: "bf16", hostMoments: true, masters: true } as const;
+    const options = { ...plan, ...held, ring: 1, shares: 3 };
+    expect({ ...terms, kv_cache: kvCache }).toEqual(deviceLedger(model!, options));
+    expect(hostMoments).toBe(hostMomentBytes(model!, options));
+    expect(terms.weights).toBeLessThan(0.55 * inside.memory.weights!);
+  });
+
   // A sum of two is the same in either order; more are added in another than where each adds up its own micro batches first.
   test.each([
     [2, 2, "f32", "full", 1e-6],

@@ -2,6 +2,7 @@
 // steps of two batches each; rank 0 prints what came of it as JSON. Without mpirun it is the engine of a single process. An oddity:
 //   isa      ranks compute with different instruction sets
 //   moments  each rank's share of the moments waits in the host's memory
+//   masters  so does that of the masters, of which ranks hold the matrices rounded
 //   shard    ranks divide weights and gradients too
 //   layout   rank 1 lays its engine out for more tokens
 //   cancel   rank 0 gives the second step up in its middle, closes its engine and ends the job with status 9
@@ -29,7 +30,7 @@ export interface WorkerResult {
 const [name, ring, dtype, method, oddity] = process.argv.slice(2) as [string, string, "f32" | "bf16", string, string?];
 if (method === undefined) {
   process.stderr.write(
-    "usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full> [isa | moments | shard | layout | cancel]\n",
+    "usage: engine_worker <golden case> <ring> <f32|bf16> <lora|full> [isa | moments | masters | shard | layout | cancel]\n",
   );
   process.exit(2);
 }
@@ -37,7 +38,8 @@ const addon = loadAddon();
 const ranks: NativeRanks | null = launchOf(process.env) === null ? null : addon.joinRanks();
 const isas = addon.describe().backends.map((backend) => backend.name.replace(/^cpu-/, ""));
 const maxTokens = oddity === "layout" && ranks?.rank === 1 ? 2048 : 1024;
-const moments = oddity === "moments" ? "host" : "device";
+const moments = oddity === "moments" || oddity === "masters" ? "host" : "device";
+const weights = oddity === "masters" ? "bf16" : "f32";
 const folder = caseFolder(name);
 const { model } = readModelConfig(readFileSync(join(folder, "config.json"), "utf8"), folder);
 const engine = addon.createEngine({
@@ -48,7 +50,7 @@ const engine = addon.createEngine({
   processes: ranks !== null,
   ...(oddity === "shard" && { shard: "all" as const }),
   model: modelShape(model!),
-  memory: { maxTokens, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype, moments },
+  memory: { maxTokens, train: true, checkpointEvery: 0, lossChunk: 16, kvCacheTokens: 0, dtype, moments, weights },
   ...(method === "lora"
     ? { training: { lora: { rank: 4, alpha: 8, targets: ["q_proj", "down_proj"], seed: 3 } } }
     : {}),
