@@ -181,7 +181,7 @@ class Ctx:
     def on_plan(self, said):
         self.plan = said
         ledger, waits = said["ledger"], " ".join(f"{name} {size / GB:.2f}" for name, size in said["host"].items())
-        layout = f"checkpoint every {said['checkpoint_every']}, offload {said['offload']}, moments {said['moments']}, gradients {said['gradients']}"
+        layout = f"checkpoint every {said['checkpoint_every']}, offload {said['offload']}, moments {said['moments']}, weights {said['weights']}, gradients {said['gradients']}"
         rates = f"{said['flops']['total'] / 1e15:.2f} PFLOP, of them {said['flops']['recompute'] / 1e15:.2f} again; {said['seconds']:.1f} s expected"
         figures = f"arena {ledger['total'] / GB:.2f} GB, with all beside it {said['need'] / GB:.2f} GB; host, GB: {waits}; {layout}; {rates}"
         self.add("plan", "INFO", figures, plan=said)

@@ -214,11 +214,14 @@ async function bits(): Promise<void> {
       ["layer inputs there", { offload: { to: "host" } }],
       ["gradients there", { gradients: "host" }],
       ["all three there", { moments: "host", offload: { to: "host" }, gradients: "host" }],
+      ["matrices held as products read them", { weights: "bf16" }],
+      ["their masters in the host's memory", { weights: "bf16", moments: "host" }],
       ["attention by groups of heads", { headGroups: size.kvHeads }],
     ];
-    // A ring keeps its gradients. In bf16 a group's gradient is rounded before products that a whole one is rounded in.
+    // A ring keeps its gradients. In bf16 a group's gradient is rounded before products that a whole one is rounded in; in fp32 no matrix is.
     const chosen = variants.filter(
-      ([, { gradients, headGroups }]) => !(gradients && ring > 1) && !(headGroups && dtype === "bf16"),
+      ([, { gradients, headGroups, weights }]) =>
+        !(gradients && ring > 1) && !(dtype === "bf16" ? headGroups : weights),
     );
     await row(`${where}: the same bits however memory is used`, async () => {
       const found: Measure[] = [];
