@@ -25,6 +25,7 @@ import { pairsStop, partialWhole, someTurn } from "./partial.ts";
 import { pathDependence } from "./path_dependence.ts";
 import { plannedOnly } from "./planned_only.ts";
 import { poseCoverage, poseDocuments } from "./pose.ts";
+import { productsOnGpus } from "./products_on_gpus.ts";
 import { questionsFit } from "./questions.ts";
 import { restartWithoutWarmup } from "./restart.ts";
 import { filterKeeps, overflowDrops } from "./retention.ts";
@@ -108,7 +109,7 @@ export const checks: readonly CheckGroup[] = [
   { needs: ["stage", "parallel"], checks: [ringDivides, ringTooFine] },
   { needs: ["stage", "parallel", "hardware"], checks: [devicesSplit] },
   { needs: ["stage", "model", "memory"], checks: [headGroupsDivide] },
-  { needs: ["stage", "model", "train", "hardware"], checks: [orderOfSums] },
+  { needs: ["stage", "model", "train", "hardware"], checks: [orderOfSums, productsOnGpus] },
   {
     needs: ["stage", "parallel", "memory", "hardware"],
     checks: [efficiencyReached, peakIsDense, wallTimeReachable],

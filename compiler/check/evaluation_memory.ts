@@ -1,6 +1,6 @@
 import type { Fix } from "../diagnostics/diagnostic.ts";
 import type { PlanDraft } from "../lower/plan.ts";
-import { evaluationNeed, evaluationsOf, scorableTokens, scoredTokens } from "../memory/index.ts";
+import { evaluationNeed, evaluationsOf, scorableTokens, scoredTokens, scoringDtype } from "../memory/index.ts";
 import type { PlanEvaluate } from "../plan.ts";
 import { showBytes, showTokens, writtenTokens } from "../values/show.ts";
 import { type Check, type CheckContext, replacing } from "./context.ts";
@@ -11,14 +11,16 @@ import { type Check, type CheckContext, replacing } from "./context.ts";
  */
 export const evaluationFits: Check = (context) => {
   const { plan, trace, report } = context;
-  const { name, device_bytes } = plan.hardware;
+  const { name, kind, device_bytes } = plan.hardware;
   if (!trace.exact("/hardware")) return;
   for (const measure of measures(plan)) {
     if (measure.need <= device_bytes) continue;
     const { fitting, fixes } = shorter(context, measure);
     const values = { what: measure.subject, need: showBytes(measure.need), name, have: showBytes(device_bytes) };
     const hint =
-      fitting > 0 ? `up to ${showTokens(fitting)} here` : "and this one does not even hold the model in fp32";
+      fitting > 0
+        ? `up to ${showTokens(fitting)} here`
+        : `and this one does not even hold the model in ${scoringDtype(kind)}`;
     report.add("CTX7017", trace.nearest(measure.pointer), { ...values, hint }, { fixes });
   }
 };

@@ -152,7 +152,7 @@ export interface ScoredRows {
 /**
  * Estimated seconds of an evaluation, which only computes forward: a third of what a training step moves, on all devices.
  *
- * Scoring computes in fp32 on a CPU.
+ * @param dtype in which it computes
  */
 export function scoringSeconds(
   shape: ModelShape,
@@ -161,11 +161,12 @@ export function scoringSeconds(
     PlanHardware,
     "kind" | "devices" | "peak_flops" | "peak_flops_bf16" | "efficiency" | "efficiency_bf16" | "memory_bytes_per_second"
   >,
+  dtype: PlanTrain["dtype"],
 ): number {
-  const rate = hardware.devices * expectedRate(hardware, "f32");
+  const rate = hardware.devices * expectedRate(hardware, dtype);
   return scored.reduce((sum, { rows, length }) => {
     const { layers, head, attention } = forwardFlops(shape, rows, length);
-    const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype: "f32" as const };
+    const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype };
     return sum + (layers + head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
   }, 0);
 }

@@ -1,4 +1,5 @@
 import { type ScoredRows, scoringSeconds } from "../cost/index.ts";
+import { scoringDtype } from "../memory/index.ts";
 import type { PlanEvaluate, PlanHardware, PlanModel } from "../plan.ts";
 
 /** An evaluation with the time that it is expected to take: every length of the needle test at all depths, every window of perplexity. */
@@ -10,5 +11,5 @@ export function timed(evaluate: PlanEvaluate, model: PlanModel, hardware: PlanHa
     ...rows(needle, needle ? needle.depths.length * needle.samples : 0),
     ...rows(perplexity, perplexity?.samples ?? 0),
   ];
-  return { ...evaluate, seconds: scoringSeconds(model, scored, hardware) };
+  return { ...evaluate, seconds: scoringSeconds(model, scored, hardware, scoringDtype(hardware.kind)) };
 }

@@ -75,7 +75,7 @@ export function lowerStage(
   scope.define("context", number(context, "tokens"));
   scope.define("scale", number(context / model.context));
   const positions = lowerPositions(train, shape.length, context, pointer);
-  const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, model, pointer);
+  const plannedTrain: PlanTrain = lowerTrain(train, shape.steps, before?.train ?? null, ground, pointer);
   // Of RoPE, and of the formulas for it, only positions matter: there `length` is the context that positions reach.
   const { reader, usesPrevious, impliesPrevious } = ropeScope(scope, context, previous, model, (names) =>
     read("rope", names),

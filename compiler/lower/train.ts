@@ -1,5 +1,5 @@
 import { sameAdapter } from "../model/index.ts";
-import type { PlanLora, PlanModel, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
+import type { PlanHardware, PlanLora, PlanModel, PlanPositions, PlanSchedule, PlanTrain } from "../plan.ts";
 import { numberArgument, numbersArgument } from "../types/typed.ts";
 import { showRatio } from "../values/show.ts";
 import { lowerLora } from "./lora.ts";
@@ -15,7 +15,7 @@ export function lowerTrain(
   reader: Reader,
   steps: number,
   before: PlanTrain | null,
-  model: PlanModel,
+  { model, hardware }: { readonly model: PlanModel; readonly hardware: Pick<PlanHardware, "kind"> },
   pointer: string,
 ): PlanTrain {
   const lora = lowerLora(reader.call("method"), model, reader);
@@ -26,11 +26,26 @@ export function lowerTrain(
     schedule: lowerSchedule(reader, steps),
     clip: reader.value("clip") === "none" ? null : (reader.number("clip") ?? 1),
     ...(reader.flag("deterministic") === false && { deterministic: false }),
-    dtype: (reader.text("dtype") as PlanTrain["dtype"] | undefined) ?? "f32",
+    dtype: lowerDtype(reader, hardware),
   };
   train.optimizer.state = lowerState(reader, train, before);
   traceTrain(reader, pointer);
   return train;
+}
+
+function lowerDtype(reader: Reader, { kind }: Pick<PlanHardware, "kind">): PlanTrain["dtype"] {
+  const written = reader.text("dtype") ?? "auto";
+  if (written !== "auto") return written as PlanTrain["dtype"];
+  if (kind === "cuda") {
+    reader.note(
+      "dtype",
+      "bf16",
+      "what the fast kernels of GPUs compute in; what learns, its gradients and the optimizer are f32",
+    );
+    return "bf16";
+  }
+  reader.note("dtype", "f32", "as fast on a CPU without bf16 instructions");
+  return "f32";
 }
 
 function lowerOptimizer(reader: Reader): Omit<PlanTrain["optimizer"], "state"> {

@@ -18,6 +18,7 @@ export {
   scorableTokens,
   scoredTokens,
   scoringBytes,
+  scoringDtype,
   scoringMemory,
   scoringOptions,
 } from "./scoring.ts";

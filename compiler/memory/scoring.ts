@@ -1,10 +1,18 @@
 import { isComputed } from "../model/index.ts";
 import type { ModelShape } from "../model/parameters.ts";
-import type { Plan, PlanEvaluate, PlanHardware, PlanModel } from "../plan.ts";
+import type { Plan, PlanEvaluate, PlanHardware, PlanModel, PlanTrain } from "../plan.ts";
 import { deviceLedger, type LedgerOptions } from "./ledger.ts";
 import { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
 
-/** What an evaluation takes of a device: an engine of its own on the first one, which only scores, in fp32, a whole row at once. */
+/** What an evaluation takes of a device: an engine of its own on the first one, which only scores, a whole row at once. */
+
+/**
+ * In what it computes: on a GPU in bf16, which its fast kernels are for. Whatever stages train in: what was before training and what is after
+ * it are measured alike.
+ */
+export function scoringDtype(kind: PlanHardware["kind"]): PlanTrain["dtype"] {
+  return kind === "cuda" ? "bf16" : "f32";
+}
 
 /** Tokens that are scored at once where the lengths are shorter: enough to keep matrix products large. */
 const FLAT_TOKENS = 4096;
@@ -15,23 +23,24 @@ export function scoredTokens({ needle, perplexity }: PlanEvaluate): number {
 }
 
 /** The memory of an engine that scores up to so many tokens at once. */
-export function scoringMemory(maxTokens: number) {
-  return { maxTokens, train: false, checkpointEvery: 0, lossChunk: Math.min(1024, maxTokens), kvCacheTokens: 0 };
+export function scoringMemory(maxTokens: number, kind: PlanHardware["kind"]) {
+  const lossChunk = Math.min(1024, maxTokens);
+  return { maxTokens, train: false, checkpointEvery: 0, lossChunk, kvCacheTokens: 0, dtype: scoringDtype(kind) };
 }
 
 /** The same as the ledger takes it: one rank. */
-export function scoringOptions(maxTokens: number): LedgerOptions {
-  return { ...scoringMemory(maxTokens), ring: 1 };
+export function scoringOptions(maxTokens: number, kind: PlanHardware["kind"]): LedgerOptions {
+  return { ...scoringMemory(maxTokens, kind), ring: 1 };
 }
 
 /** Bytes of its arena. */
-export function scoringBytes(model: ModelShape, maxTokens: number): number {
-  return deviceLedger(model, scoringOptions(maxTokens)).total;
+export function scoringBytes(model: ModelShape, maxTokens: number, kind: PlanHardware["kind"]): number {
+  return deviceLedger(model, scoringOptions(maxTokens, kind)).total;
 }
 
 /** Bytes of a GPU's memory that scoring takes beside the arena, but for CUDA's context. */
 export function besideScoringArena(model: ModelShape, maxTokens: number): number {
-  return cudaScratchBytes(model, scoringOptions(maxTokens)) + CUDA_CODE;
+  return cudaScratchBytes(model, scoringOptions(maxTokens, "cuda")) + CUDA_CODE;
 }
 
 /** An evaluation of a plan. */
@@ -59,7 +68,7 @@ export function evaluationNeed(model: PlanModel, kind: PlanHardware["kind"], eva
 
 function scoringNeed(model: PlanModel, kind: PlanHardware["kind"], tokens: number): number {
   const beside = kind === "cuda" ? besideScoringArena(model, tokens) + CUDA_CONTEXT : 0;
-  return scoringBytes(model, tokens) + beside;
+  return scoringBytes(model, tokens, kind) + beside;
 }
 
 /** Most tokens at once that a device can score, up to `most`, in whole blocks of 1,024; 0 where it cannot even hold the model. */

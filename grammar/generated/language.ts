@@ -819,7 +819,7 @@ export const language: LanguageDefinition = {
         },
         "dtype": {
           "name": "dtype",
-          "doc": "Operands of the matrix products, and with them what is saved for the backward pass and matrices that nobody trains: bf16 halves that memory. Sums, trained weights, their gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it.",
+          "doc": "Operands of the matrix products, and with them what is saved for the backward pass and matrices that nobody trains: bf16 halves that memory. Sums, what learns, its gradients and the optimizer are f32 either way. A CPU without bf16 instructions is not faster with it. Evaluations compute in bf16 on GPUs, and in f32 on a CPU.",
           "status": "ready",
           "since": 1,
           "deprecated": null,
@@ -828,16 +828,21 @@ export const language: LanguageDefinition = {
           "type": {
             "kind": "choice",
             "choices": [
+              "auto",
               "f32",
               "bf16"
             ]
           },
           "required": false,
-          "default": "f32",
+          "default": "auto",
           "min": null,
           "max": null,
           "minIncluded": true,
-          "choices": {},
+          "choices": {
+            "auto": "bf16 on GPUs, f32 on a CPU",
+            "f32": "exact products, for which a GPU has no fast kernels",
+            "bf16": "products of rounded operands"
+          },
           "group": null,
           "path": null
         },

@@ -13,12 +13,15 @@ export interface Train extends Block {
   optimizer?: Call<"optimizer">;
   /**
    * Operands of the matrix products, and with them what is saved for the backward pass and matrices that nobody trains:
-   * bf16 halves that memory. Sums, trained weights, their gradients and the optimizer are f32 either way. A CPU without
-   * bf16 instructions is not faster with it.
+   * bf16 halves that memory. Sums, what learns, its gradients and the optimizer are f32 either way. A CPU without
+   * bf16 instructions is not faster with it. Evaluations compute in bf16 on GPUs, and in f32 on a CPU.
    *
-   * @default f32
+   * @default auto
+   * @choice auto: bf16 on GPUs, f32 on a CPU
+   * @choice f32: exact products, for which a GPU has no fast kernels
+   * @choice bf16: products of rounded operands
    */
-  dtype?: "f32" | "bf16";
+  dtype?: "auto" | "f32" | "bf16";
   /**
    * A run repeated on the same hardware gives the same bits. `false` lets the gradients of queries add up in any order, where a kernel is
    * faster so: attention's backward pass on a Hopper GPU, in bf16, for heads of 64 or 128. They are as exact either way.

@@ -119,7 +119,12 @@ export function checkEvaluation(
   const subject = `${what}, of up to ${tokens.toLocaleString("en-US")} tokens at once,`;
   const hint = "evaluate at shorter lengths";
   const beside = machine.device === "cuda" ? besideScoringArena(model, tokens) : 0;
-  expectMemory(subject, scoringBytes(model, tokens) + beside, machineMemory(machine, undefined, root), hint);
+  expectMemory(
+    subject,
+    scoringBytes(model, tokens, machine.device) + beside,
+    machineMemory(machine, undefined, root),
+    hint,
+  );
   if (machine.device !== "cpu") return;
   const need = scoringNeed(model, tokens, machine);
   const limit = memoryLimit(root, threadsNeeded(machine, 1) + POOL);

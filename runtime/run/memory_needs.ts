@@ -126,7 +126,7 @@ export function besideRanks(plan: Plan, stage: PlanStage, ranks: number, here: n
 
 /** All that a process on a CPU takes while a model is scored on up to `tokens` tokens at once. */
 export function scoringNeed(model: PlanModel, tokens: number, { threads }: Machine): MemoryNeed {
-  const options = scoringOptions(tokens);
+  const options = scoringOptions(tokens, "cpu");
   const { total: _, ...terms } = deviceLedger(model, options);
   return {
     ...named(terms),

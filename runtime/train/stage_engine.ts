@@ -138,7 +138,7 @@ export function adapterEngine(machine: Machine, plan: Plan, stage: PlanStage): N
 export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: number): NativeEngine {
   return createEngine(machine, {
     model: modelShape(model),
-    memory: scoringMemory(maxTokens),
+    memory: scoringMemory(maxTokens, machine.device),
     ring: 1,
   });
 }

@@ -89,7 +89,8 @@ test("a small ring is drawn, a large one described", () => {
 test("what was not written is told with where it came from", () => {
   const shown = planText(planOf(RING), { width: 120, color: false });
   expect(shown).toMatch(/\n {2}model\.config +as published +config\.json of meta-llama/);
-  expect(shown).toMatch(/\n {2}train +clip = 1, deterministic = true, dtype = f32/);
+  expect(shown).toMatch(/\n {2}train +clip = 1, deterministic = true, method = full/);
+  expect(shown).toMatch(/\n {2}train\.dtype +bf16 +what the fast kernels of GPUs compute in/);
 });
 
 test("what was chosen for stages comes in their order, and a long path leaves room for the reasons", () => {

@@ -1,14 +1,17 @@
 // The engine over the CUDA backend, which here runs on the host with device memory that only kernels and copies can touch and streams that
 // run as late as they may (native/cuda/host/runtime.h): whole steps against the CPU backend. A host that reads or writes device memory ends
 // this process with a signal; host memory handed to an operation is an error.
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import { scoringBytes } from "../../compiler/memory/index.ts";
+import { readModelConfig } from "../../compiler/model/index.ts";
 import type { NativeEngine, NativeMemoryPlan } from "../../runtime/engine/addon.ts";
 import { loadAddon } from "../../runtime/engine/load.ts";
-import { readSafetensors } from "../../runtime/engine/safetensors.ts";
+import { readModelFolder, readSafetensors } from "../../runtime/engine/safetensors.ts";
 import { loadCheckpoint, newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
+import { scoringEngine } from "../../runtime/train/stage_engine.ts";
 import { caseFolder, FAMILY_CASES, type GoldenSequence, norm, readGolden } from "../engine/golden.ts";
 import {
   digest,
@@ -129,6 +132,23 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     expect(error(await gpu.read(merged, "merged"), await cpu.read(merged, "merged"))).toBeLessThan(10 * allowed);
     expect(error(await gpu.read(merged, "merged"), await gpu.read(merged, "value"))).toBeGreaterThan(1e-3);
     await Promise.all([cpu.close(), gpu.close()]);
+  });
+
+  test("an evaluation computes in bf16, and takes what it is said to need", async () => {
+    const name = "tied-default-d24";
+    const folder = caseFolder(name);
+    const { model } = readModelConfig(readFileSync(join(folder, "config.json"), "utf8"), folder);
+    const scoring = scoringEngine({ addon: loadAddon(), device: "cuda", threads: 1 }, model!, 64);
+    expect(scoring.memory().total).toBe(scoringBytes(model!, 64, "cuda"));
+    scoring.setRope(Float64Array.from(model!.rope.inv_freq), model!.rope.attention_factor);
+    await scoring.load(await readModelFolder(folder), "value", false);
+    const training = await goldenEngine(name, {
+      device: "cuda",
+      memory: { maxTokens: 64, lossChunk: 64, dtype: "bf16" },
+    });
+    const batch = toBatch(short(readGolden(name).plain, 40));
+    expect((await scoring.score(batch)).nll).toEqual((await training.score(batch)).nll);
+    await Promise.all([scoring.close(), training.close()]);
   });
 
   test("a cancelled step leaves nothing behind", async () => {

@@ -192,9 +192,9 @@ test("the table says what the plan says", () => {
     tags(row, /<t[hd][^>]*>[\s\S]*?<\/t[hd]>/g).map((cell) => cell.replace(/<[^>]*>/g, "").replaceAll("\u00a0", " ")),
   );
   expect(cells[1]).toEqual([
-    ...["s64k", "64Ki", "15,296,098", "59 slower, 4 out", "30", "32", "62,914,560", "6.62 EFLOP", "97 s", "66.8 GiB"],
+    ...["s64k", "64Ki", "15,296,098", "59 slower, 4 out", "30", "32", "62,914,560", "6.62 EFLOP", "97 s", "67 GiB"],
   ]);
-  expect(cells.at(-1)).toEqual(["all", "", "", "", "154", "", "1,421,869,056", "1.32 ZFLOP", "99 min", ""]);
+  expect(cells.at(-1)).toEqual(["all", "", "", "", "154", "", "1,421,869,056", "1.11 ZFLOP", "83 min", ""]);
 });
 
 test("what all stages have in common stands above them, and what differs in columns", () => {
@@ -202,7 +202,7 @@ test("what all stages have in common stands above them, and what differs in colu
     Object.fromEntries([...html.matchAll(/<dt>(\w+)<\/dt><dd>([^<]*)<\/dd>/g)].map(([, name, value]) => [name, value]));
   const plan = recipe("gradient-llama3-1m.ctx");
   expect(facts(renderPlan(plan))).toMatchObject({
-    ...{ reads: "pajama 90%, chat 10%", trains: "all weights, f32, lr 2e-5" },
+    ...{ reads: "pajama 90%, chat 10%", trains: "all weights, bf16, lr 2e-5" },
     on: expect.stringContaining("512 × H100, 79 GiB each, in 8 rings of 64 ("),
   });
   const [first, ...others] = plan.stages;
@@ -224,11 +224,11 @@ test("the figures above all are those of the plan", () => {
       .map((item) => item.replace(/^[^>]*>|<[^>]*>/g, ""));
   const plan = recipe("gradient-llama3-1m.ctx");
   expect(figures(renderPlan(plan))).toEqual([
-    ...["context 8Ki → 1Mi tokens", "training 1.42 B tokens in 154 steps", "operations 1.32 ZFLOP 4 stages"],
-    ...["time 99 min estimated", "memory a device 71.9 GiB of 79 GiB"],
+    ...["context 8Ki → 1Mi tokens", "training 1.42 B tokens in 154 steps", "operations 1.11 ZFLOP 4 stages"],
+    ...["time 83 min estimated", "memory a device 70 GiB of 79 GiB"],
   ]);
   const small = { ...plan, hardware: { ...plan.hardware, device_bytes: 40 * 2 ** 30 } };
-  expect(figures(renderPlan(small)).at(-1)).toBe("memory a device 71.9 GiB more than the 40 GiB that there are");
+  expect(figures(renderPlan(small)).at(-1)).toBe("memory a device 70 GiB more than the 40 GiB that there are");
   expect(renderPlan(small)).toContain('<li class="warn"><span>memory a device');
 });
 

@@ -37,7 +37,7 @@ function machine(memoryBytes: number, device: "cpu" | "cuda" = "cpu", devices: n
 test("a stage, and an evaluation, that cannot fit are refused with what they need", () => {
   const given = plan();
   const needed = Math.max(...given.stages.map((stage) => stage.memory.device!.total));
-  const scored = scoringBytes(given.model, 4096);
+  const scored = scoringBytes(given.model, 4096, "cpu");
   expect(() => checkMachine(given, machine(needed - 1), null)).toThrow(
     /stage \w+ needs .* of memory, and this machine has/,
   );
@@ -54,7 +54,7 @@ test("what an evaluation is said to need is what its engine takes", async () => 
   const { model } = plan();
   for (const tokens of [4096, 5000]) {
     const engine = scoringEngine({ addon: loadAddon(), device: "cpu", threads: 1 }, model, tokens);
-    expect(scoringBytes(model, tokens)).toBe(engine.memory().total);
+    expect(scoringBytes(model, tokens, "cpu")).toBe(engine.memory().total);
     await engine.close();
   }
 });
