@@ -11,10 +11,7 @@ namespace {
 template <class Y, class X> struct Copy {
   Rows<Y> y;
   Rows<X> x;
-  template <int N> __device__ void at(int64_t i, int64_t j) const {
-#pragma unroll
-    for (int k = 0; k < N; k++) store(*y.at(i, j + k), to_float(*x.at(i, j + k)));
-  }
+  template <int N> __device__ void at(int64_t i, int64_t j) const { put<N>(y.at(i, j), get<N>(x.at(i, j))); }
 };
 
 template <class Y, class X> struct Add {
@@ -43,9 +40,10 @@ ctx_status check_any(ctx_device *device, const char *name, ctx_mat x) {
 }
 
 template <class Y> void copy_from(ctx_device *device, const ctx_mat &y, const ctx_mat &x) {
-  if (x.dtype == CTX_F32) for_each(device, y.rows, y.cols, false, Copy<Y, float>{y, x});
-  else if (x.dtype == CTX_BF16) for_each(device, y.rows, y.cols, false, Copy<Y, Bf16>{y, x});
-  else for_each(device, y.rows, y.cols, false, Copy<Y, F16>{y, x});
+  const bool both = wide(y) && wide(x);
+  if (x.dtype == CTX_F32) for_each(device, y.rows, y.cols, both, Copy<Y, float>{y, x});
+  else if (x.dtype == CTX_BF16) for_each(device, y.rows, y.cols, both, Copy<Y, Bf16>{y, x});
+  else for_each(device, y.rows, y.cols, both, Copy<Y, F16>{y, x});
 }
 
 } // namespace
