@@ -79,7 +79,7 @@ void DividedWeights::enter(int unit) {
     if (after != visits_.end() && held_[1 - at_hand_] != after->unit) gather(after->unit, 1 - at_hand_);
     ops_.wait(CTX_OPERATIONS, arrived_[at_hand_]);
   }
-  // The place is free, and in a pass that comes to its first gradients what the last one's sums passed through: there come logits.
+  // The unit before the last may still be summed in the place that comes next; and what a pass before sums still arrives where logits come.
   if (now.gradients) ops_.wait(CTX_OPERATIONS, summed_);
   sum_formed();
   const Unit &u = parameters_.units[(size_t)unit];

@@ -259,9 +259,9 @@ class Rank {
 };
 
 void train(const Model &m, std::mt19937 &random) {
-  const ctx::ParameterTable parameters(m.shape, m.training, true, CTX_F32, m.ranks);
   ctx::MemoryPlan plan;
   plan.max_tokens = 4, plan.train = true, plan.checkpoint_every = m.segment, plan.loss_chunk = 1;
+  const ctx::ParameterTable parameters(m.shape, m.training, plan.train, plan.activations, m.ranks);
   const ctx::ArenaLayout layout = ctx::lay_out(m.shape, parameters, plan, {1, 1, m.ranks});
   std::vector<float> values((size_t)parameters.weight_bytes / 4);
   for (float &value : values) value = (float)random();
