@@ -190,14 +190,14 @@ export interface DividedWork {
 
 /**
  * Seconds that divided weights take to reach all devices, forward and backward, and once more where segments of several layers are computed
- * again, for every micro batch. They travel while the unit before is computed, so a stage takes no longer unless they take longer than it.
+ * again, for every micro batch. They travel while the unit before is computed, so a stage takes no longer unless they and the sums take longer than it.
  */
 export function gatherSeconds(work: DividedWork, hardware: Links): number {
   const passes = work.checkpointEvery > 1 ? 3 : 2;
   return travelSeconds(passes * (4 * work.trained + work.frozen), work, hardware);
 }
 
-/** Seconds that sums of divided gradients take on their way, for every micro batch: the next unit's backward pass begins after them. */
+/** Seconds that sums of divided gradients take on their way, for every micro batch: while the next unit forms its own, but for a step's last. */
 export function scatterSeconds(work: DividedWork, hardware: Links): number {
   return travelSeconds(4 * work.trained, work, hardware);
 }

@@ -9,7 +9,7 @@ import type { PlanLedger } from "../plan.ts";
  *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains, or that have masters, are bf16. Where ranks divide them, one's part and
  *                room for a layer and the largest unit: a layer or an embedding
  *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places;
- *                where ranks divide them, one's part and the largest unit
+ *                where ranks divide them, one's part and room for a layer and the largest unit
  *   optimizer    AdamW's two moments of the trained parameters, and their masters, or what they pass through from the host's memory
  *   activations  per saved layer  q, k, v, o, x2, lse, two rstd (and gate, up where all is kept); inputs of unsaved layers
  *   checkpoints  inputs of every n-th layer
@@ -87,7 +87,7 @@ export function deviceLedger(model: ModelShape, options: LedgerOptions): PlanLed
   const parts = options.sharded ? dividedNumbers(model, options, shares) : null;
   const terms = {
     weights: parts ? parts.weights / shares + parts.layer + parts.largest : weightBytes(model, options),
-    gradients: parts ? 4 * (parts.trained / shares + parts.largestTrained) : ranksHere * gradients,
+    gradients: parts ? 4 * (parts.trained / shares + parts.layerTrained + parts.largestTrained) : ranksHere * gradients,
     optimizer: momentBytes(options) * (options.hostMoments ? 2 * window : moment),
     activations: ranksHere * activations,
     checkpoints: ranksHere * checkpoints,
@@ -137,21 +137,23 @@ export function hostGradientBytes(model: ModelShape, options: LedgerOptions): nu
 
 /**
  * Bytes of weights that so many devices divide (ZeRO-3, 1910.02054, section 5.3) and numbers of their gradients, with what fills each unit's up to
- * equal parts; of the largest unit, and of the largest layer. What travels whole is the embedding, a layer, or the final norm with the output
+ * equal parts; of the largest unit, and of the largest layer, the same. What travels whole is the embedding, a layer, or the final norm with the output
  * layer.
  */
 function dividedNumbers(model: ModelShape, options: LedgerOptions, shares: number) {
   const whole = 16 * shares;
   const padded = (numbers: number) => whole * Math.ceil(numbers / whole);
-  const sum = { weights: 0, largest: 0, layer: 0, trained: 0, largestTrained: 0 };
+  const sum = { weights: 0, largest: 0, layer: 0, trained: 0, largestTrained: 0, layerTrained: 0 };
   for (const [index, unit] of parameterNumbers(model, options).units.entries()) {
     const trained = padded(unit.trained);
     const all = 4 * (trained + padded(unit.frozen[options.dtype ?? "f32"] / 4));
     sum.weights += all;
     sum.trained += trained;
     sum.largest = Math.max(sum.largest, all);
-    if (index > 0 && index <= model.layers) sum.layer = Math.max(sum.layer, all);
     sum.largestTrained = Math.max(sum.largestTrained, trained);
+    if (index === 0 || index > model.layers) continue;
+    sum.layer = Math.max(sum.layer, all);
+    sum.layerTrained = Math.max(sum.layerTrained, trained);
   }
   return sum;
 }

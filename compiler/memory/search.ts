@@ -230,9 +230,11 @@ function timeOf(
           frozen: train.lora ? (train.dtype === "bf16" ? 2 : 4) * model.parameters : 0,
         }
       : null;
-  const working = divided
-    ? Math.max(alone, gatherSeconds(divided, hardware)) + scatterSeconds(divided, hardware)
-    : alone;
+  // All of it passes the device's one way in, keys and values too.
+  const travelling = divided
+    ? exchange + gatherSeconds(divided, hardware) + scatterSeconds(divided, hardware)
+    : exchange;
+  const working = Math.max(alone, travelling);
   const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
   const outside = stageOffload(aRow(needs, way), "cuda") * ring;

@@ -75,6 +75,10 @@ ctx_status add(ctx_device *device, ctx_mat y, float alpha, ctx_mat x) {
   return finish(device, "add");
 }
 
+ctx_status add_on(ctx_device *device, ctx_queue, float *sum, const float *x, int64_t numbers) {
+  return add(device, {sum, 1, numbers, numbers, CTX_F32}, 1, {const_cast<float *>(x), 1, numbers, numbers, CTX_F32});
+}
+
 ctx_status scale(ctx_device *device, ctx_mat y, float alpha) {
   CTX_TRY(check_activation(device, "scale: y", y));
   with_types([&]<class Y>(Y) {

@@ -3,7 +3,7 @@
 // Operations only enqueue; `synchronize`, `download` and the few that return a number wait. Each operation asks afterwards whether its
 // launch was accepted, so an error is told at the operation, or, if the GPU meets it later, at the next one that waits.
 //
-// defines: ctx_device, fail, cuda_failed, check_activation, check_f32, launch, shared_memory, CTX_TRY, CTX_CUDA
+// defines: ctx_device, fail, cuda_failed, check_activation, check_f32, launch_on, launch, shared_memory, CTX_TRY, CTX_CUDA
 #pragma once
 #include <cuda_runtime.h>
 
@@ -61,13 +61,18 @@ inline constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b
 
 // Enqueues a kernel.
 template <class... P, class... A>
-void launch(ctx_device *device, void (*kernel)(P...), dim3 blocks, dim3 threads, size_t shared, A... arguments) {
+void launch_on(cudaStream_t stream, void (*kernel)(P...), dim3 blocks, dim3 threads, size_t shared, A... arguments) {
 #if defined(__CUDACC__)
-  kernel<<<blocks, threads, shared, device->stream>>>(P(arguments)...);
+  kernel<<<blocks, threads, shared, stream>>>(P(arguments)...);
 #else
   if (!ctx_shim::check_arguments(P(arguments)...)) return;
-  ctx_shim::enqueue_touching(device->stream, [=] { ctx_shim::run(blocks, threads, shared, [=] { kernel(P(arguments)...); }); });
+  ctx_shim::enqueue_touching(stream, [=] { ctx_shim::run(blocks, threads, shared, [=] { kernel(P(arguments)...); }); });
 #endif
+}
+// As an operation.
+template <class... P, class... A>
+void launch(ctx_device *device, void (*kernel)(P...), dim3 blocks, dim3 threads, size_t shared, A... arguments) {
+  launch_on(device->stream, kernel, blocks, threads, shared, arguments...);
 }
 
 // The block's dynamic shared memory.

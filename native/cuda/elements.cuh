@@ -97,20 +97,20 @@ template <int N, class Op> __global__ void __launch_bounds__(256) for_each_kerne
     for (int64_t p = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; p < packs; p += int64_t(gridDim.x) * blockDim.x) op.template at<N>(i, p * N);
 }
 
-template <int N, class Op> void for_each_of(ctx_device *device, int64_t rows, int64_t cols, const Op &op) {
+template <int N, class Op> void for_each_of(cudaStream_t stream, int64_t rows, int64_t cols, const Op &op) {
   const int64_t packs = cols / N;
   if (rows == 0 || packs == 0) return;
   int64_t across = 1; // threads of a row; where rows are short, such as a head's, a block takes several
   while (across < packs && across < 256) across *= 2;
   const int64_t down = 256 / across < rows ? 256 / across : rows, columns = ceil_div(packs, across), lines = ceil_div(rows, down);
   const dim3 blocks(unsigned(columns < 65536 ? columns : 65536), unsigned(lines < 65535 ? lines : 65535));
-  launch(device, for_each_kernel<N, Op>, blocks, dim3(unsigned(across), unsigned(down)), 0, op, rows, packs);
+  launch_on(stream, for_each_kernel<N, Op>, blocks, dim3(unsigned(across), unsigned(down)), 0, op, rows, packs);
 }
 
 // `is_wide`: wide(x) of every matrix, with rows of `cols` numbers.
-template <class Op> void for_each(ctx_device *device, int64_t rows, int64_t cols, bool is_wide, const Op &op) {
-  if (is_wide) for_each_of<WIDE>(device, rows, cols, op);
-  else for_each_of<1>(device, rows, cols, op);
+template <class Op> void for_each(ctx_device *device, int64_t rows, int64_t cols, bool is_wide, const Op &op, ctx_queue queue = CTX_OPERATIONS) {
+  if (is_wide) for_each_of<WIDE>(device->queue(queue), rows, cols, op);
+  else for_each_of<1>(device->queue(queue), rows, cols, op);
 }
 
 template <class F> void with_types(const F &f) { f(); }

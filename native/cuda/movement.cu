@@ -81,6 +81,14 @@ ctx_status add(ctx_device *device, ctx_mat y, float alpha, ctx_mat x) {
   return finish(device, "add");
 }
 
+ctx_status add_on(ctx_device *device, ctx_queue queue, float *sum, const float *x, int64_t numbers) {
+  const ctx_mat to{sum, 1, numbers, numbers, CTX_F32}, from{const_cast<float *>(x), 1, numbers, numbers, CTX_F32};
+  CTX_TRY(check_f32(device, "add_on: sum", to));
+  CTX_TRY(check_f32(device, "add_on: x", from));
+  for_each(device, 1, numbers, wide(to) && wide(from), Add<float, float>{to, from, 1}, queue);
+  return finish(device, "add_on");
+}
+
 ctx_status scale(ctx_device *device, ctx_mat y, float alpha) {
   CTX_TRY(check_activation(device, "scale: y", y));
   flatten(y);

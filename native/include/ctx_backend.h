@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define CTX_BACKEND_VERSION 6
+#define CTX_BACKEND_VERSION 7
 
 typedef enum {
   CTX_OK = 0,
@@ -132,6 +132,8 @@ typedef struct {
   ctx_status (*transfer)(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction); // enqueued on CTX_OUTGOING if to the host, else on CTX_INCOMING
   // From memory of another device of this process, by the shortest way that there is between the two: on CTX_INCOMING.
   ctx_status (*transfer_from)(ctx_device *, void *to, ctx_device *owner, const void *from, size_t bytes);
+  // sum += x, of so many numbers in fp32, enqueued on the queue that is named: among transfers, what has come is added beside the operations.
+  ctx_status (*add_on)(ctx_device *, ctx_queue, float *sum, const float *x, int64_t numbers);
   ctx_status (*create_event)(ctx_device *, ctx_event **out);
   ctx_status (*create_timer)(ctx_device *, ctx_event **out);               // an event that also tells when it came; NULL: all is done as it is asked for
   ctx_status (*elapsed)(ctx_event *from, ctx_event *to, double *seconds);  // between two timers of one device, which have come; NULL as create_timer

@@ -27,6 +27,7 @@ ctx_status alloc_host(ctx_device *, size_t bytes, void **out);
 void release_host(ctx_device *, void *, size_t bytes);
 ctx_status transfer(ctx_device *, void *to, const void *from, size_t bytes, ctx_direction direction);
 ctx_status transfer_from(ctx_device *, void *to, ctx_device *owner, const void *from, size_t bytes);
+ctx_status add_on(ctx_device *, ctx_queue, float *sum, const float *x, int64_t numbers); // movement
 ctx_status create_event(ctx_device *, ctx_event **out);
 void destroy_event(ctx_event *);
 ctx_status record(ctx_device *, ctx_queue, ctx_event *);
@@ -113,6 +114,7 @@ constexpr ctx_backend table_of(const char *name, int32_t (*score)(void), const c
       .release_host = release_host,
       .transfer = CTX_OPERATION(transfer),
       .transfer_from = CTX_OPERATION(transfer_from),
+      .add_on = CTX_OPERATION(add_on),
       .create_event = CTX_OPERATION(create_event),
       .create_timer = own.create_timer,
       .elapsed = own.elapsed,

@@ -26,17 +26,19 @@ std::vector<UnitVisit> unit_visits(int64_t layers, int64_t segment, bool tied) {
 
 DividedWeights::DividedWeights(const Ops &ops, Transport &everyone, const ParameterTable &parameters, const ArenaLayout &layout)
     : ops_(ops), everyone_(everyone), parameters_(parameters), layout_(layout) {
-  arrived_[0] = ops_.create_event();
   try {
-    arrived_[1] = ops_.create_event();
+    for (ctx_event **event : {&arrived_[0], &arrived_[1], &summed_}) *event = ops_.create_event();
   } catch (...) {
-    ops_.table->destroy_event(arrived_[0]);
+    give_back();
     throw;
   }
 }
 
-DividedWeights::~DividedWeights() {
-  for (ctx_event *event : arrived_) ops_.table->destroy_event(event);
+DividedWeights::~DividedWeights() { give_back(); }
+
+void DividedWeights::give_back() {
+  for (ctx_event *event : {arrived_[0], arrived_[1], summed_})
+    if (event) ops_.table->destroy_event(event);
 }
 
 void DividedWeights::begin(float *arena, float *gradients, float *scratch, int64_t room) {
@@ -77,13 +79,24 @@ void DividedWeights::enter(int unit) {
     if (after != visits_.end() && held_[1 - at_hand_] != after->unit) gather(after->unit, 1 - at_hand_);
     ops_.wait(CTX_OPERATIONS, arrived_[at_hand_]);
   }
-  if (const Unit &u = parameters_.units[(size_t)unit]; now.gradients && u.trained > 0)
-    ops_.zero(matrix(gradients_ + layout_.gradient_place, 1, u.trained));
+  // The unit before the last may still be summed in the place that comes next; and what a pass before sums still arrives where logits come.
+  if (now.gradients) ops_.wait(CTX_OPERATIONS, summed_);
+  sum_formed();
+  const Unit &u = parameters_.units[(size_t)unit];
+  if (!now.gradients || u.trained == 0) return;
+  forming_ = 1 - forming_;
+  ops_.zero(matrix(gradient_place(u), 1, u.trained));
 }
 
 void DividedWeights::leave(int unit) {
-  if (visit(unit).gradients) scatter(parameters_.units[(size_t)unit]);
+  const Unit &u = parameters_.units[(size_t)unit];
+  if (visit(unit).gradients && u.trained > 0) formed_ = &u;
   next_++;
+}
+
+void DividedWeights::settle() {
+  sum_formed();
+  ops_.wait(CTX_OPERATIONS, summed_);
 }
 
 // What is computed with the unit that lies in the place is enqueued, and the copy of the own part with it: nothing comes there before.
@@ -102,13 +115,17 @@ void DividedWeights::gather(int unit, size_t which) {
   ops_.record(CTX_INCOMING, arrived_[which]);
 }
 
-void DividedWeights::scatter(const Unit &u) {
-  if (u.trained == 0) return;
+// The own part of the sums is never touched but here, until they are settled.
+void DividedWeights::sum_formed() {
+  if (!formed_) return;
+  const Unit &u = *formed_;
+  formed_ = nullptr;
   const int ranks = everyone_.world();
-  float *const whole = gradients_ + layout_.gradient_place;
-  reduce_scatter(ops_, everyone_, whole, u.trained, scratch_, room_);
+  float *const whole = gradient_place(u);
+  reduce_scatter(ops_, everyone_, whole, u.trained, scratch_, room_, CTX_INCOMING);
   const Share own(u.trained, ranks, everyone_.rank());
-  ops_.add(matrix(gradients_ + u.gradient / ranks, 1, own.size()), 1, matrix(whole + own.begin, 1, own.size()));
+  ops_.add_on(CTX_INCOMING, gradients_ + u.gradient / ranks, whole + own.begin, own.size());
+  ops_.record(CTX_INCOMING, summed_);
 }
 
 } // namespace ctx

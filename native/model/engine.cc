@@ -264,6 +264,7 @@ void Engine::zero_gradients() {
   need_training("zeroGradients");
   if (crew_) crew_->tell(Order::zero_gradients);
   if (waiting_) waiting_->clear();
+  if (divided_) divided_->settle();
   for (const auto &rank : ranks_)
     rank->ops.zero(matrix(gradients(rank->index), 1, layout_.gradient_block));
   if (crew_) crew_->done();

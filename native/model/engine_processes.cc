@@ -123,7 +123,8 @@ double Engine::step_together(const AdamWOptions &hyper) {
   crew_->tell(Order::step, Message().put(hyper));
   const Ops &ops = this->ops();
   float *const sums = gradients(0), *const block = sums + layout_.gradient_block;
-  if (!divided_) reduce_scatter(ops, *crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
+  if (divided_) divided_->settle();
+  else reduce_scatter(ops, *crew_->everyone, sums, layout_.gradient_floats, block + layout_.rank.logits, options_.memory.loss_chunk * options_.model.vocab);
 
   const int self = crew_->processes.rank(), ranks = crew_->processes.size();
   std::vector<double> squares((size_t)ranks, 0.0);

@@ -163,17 +163,17 @@ ArenaLayout lay_out(const ModelShape &s, const ParameterTable &parameters, const
   if (parameters.units.empty()) {
     placer.take(a.ledger.weights, parameters.weight_bytes / 4);
   } else {
-    const std::vector<Unit> &units = parameters.units; // a layer is more than a norm, which comes beside an embedding where they are tied
-    int64_t largest = 0, layer = 0, largest_trained = 0;
+    const std::vector<Unit> &units = parameters.units; // a layer, or its adapters, is more than a norm, which comes beside an embedding where they are tied
+    int64_t largest = 0, layer = 0, largest_trained = 0, layer_trained = 0;
     for (size_t i = 0; i < units.size(); i++) {
       largest = std::max(largest, units[i].size / 4), largest_trained = std::max(largest_trained, units[i].trained);
-      if (i > 0 && i + 1 < units.size()) layer = std::max(layer, units[i].size / 4);
+      if (i > 0 && i + 1 < units.size()) layer = std::max(layer, units[i].size / 4), layer_trained = std::max(layer_trained, units[i].trained);
     }
     placer.take(a.ledger.weights, parameters.weight_bytes / 4 / ranks.shares);
     a.unit_floats = layer + largest;
     a.unit_places = placer.take(a.ledger.weights, a.unit_floats);
     a.gradient_place = a.gradient_floats / ranks.shares;
-    a.gradient_block = a.gradient_place + largest_trained;
+    a.gradient_block = a.gradient_place + layer_trained + largest_trained;
   }
   if (plan.train && plan.host_moments) {
     a.moment_window = 2 * std::min(most_at_once, align_floats((a.moment_floats + 15) / 16));

@@ -79,7 +79,7 @@ struct ArenaLayout {
   int64_t adam_m = 0, adam_v = 0, masters = 0, kv_cache = 0; // floats from the start of the arena; the weights lie at 0
   int64_t first_rank = 0;                       // gradients of rank 0; its block follows them
   int64_t gradient_floats = 0;                  // numbers that have a gradient, padded
-  int64_t gradient_place = 0;                   // where ranks divide them: a whole unit's, after this rank's part
+  int64_t gradient_place = 0;                   // where ranks divide them, after this rank's part: room for a layer's and any unit's that is summed before or after it, to gradient_block
   int64_t gradient_block = 0, rank_stride = 0;  // places for them in the arena; rank r's gradients lie at first_rank + r * rank_stride
   int64_t moment_floats = 0;                    // of each moment, and of masters: those of all trained parameters, or this process's share of them
   int64_t moment_window = 0;                    // of moments in the host's memory: numbers of each for which there is room at adam_m, adam_v, masters, where they pass

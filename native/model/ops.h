@@ -57,6 +57,7 @@ struct Ops {
     return memory;
   }
   void transfer(void *to, const void *from, size_t bytes, ctx_direction direction) const { check(table->transfer(device, to, from, bytes, direction), "transfer"); }
+  void add_on(ctx_queue queue, float *sum, const float *x, int64_t numbers) const { check(table->add_on(device, queue, sum, x, numbers), "add_on"); }
   ctx_event *create_event() const {
     ctx_event *event = nullptr;
     check(table->create_event(device, &event), "create_event");

@@ -10,7 +10,7 @@ constexpr int CHANNEL = 0;
 constexpr size_t PIECE = size_t(64) << 20; // bytes of one transfer: those through host memory keep as much of it
 
 // Of what `from` leaves, before what `to` goes on with.
-void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, size_t bytes, ctx_queue from = CTX_OPERATIONS, ctx_queue to = CTX_OPERATIONS) {
+void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, size_t bytes, ctx_queue from, ctx_queue to) {
   ctx_status status = ring.start({*ops.table, ops.device, from}, CHANNEL, send, receive, bytes);
   if (status == CTX_OK) status = ring.wait({*ops.table, ops.device, to}, CHANNEL);
   if (status != CTX_OK) throw Failure(status, ring.error());
@@ -19,15 +19,15 @@ void transfer(const Ops &ops, Transport &ring, const void *send, void *receive, 
 } // namespace
 
 // In step t rank r sends share r - t - 1, which by then holds the sum of the t + 1 ranks up to r, and adds what arrives to share r - t - 2.
-void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room) {
+void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room, ctx_queue goes_on) {
   const int ranks = ring.world(), r = ring.rank();
   for (int t = 0; t + 1 < ranks; t++) {
     room = std::min(room, int64_t(PIECE / sizeof(float)));
     const Share out(floats, ranks, (r - t - 1 + ranks) % ranks), in(floats, ranks, (r - t - 2 + 2 * ranks) % ranks);
     for (int64_t from = 0; from < out.size(); from += room) {
       const int64_t count = std::min(room, out.size() - from);
-      transfer(ops, ring, data + out.begin + from, scratch, (size_t)count * sizeof(float));
-      ops.add(matrix(data + in.begin + from, 1, count), 1, matrix(scratch, 1, count));
+      transfer(ops, ring, data + out.begin + from, scratch, (size_t)count * sizeof(float), t == 0 ? CTX_OPERATIONS : goes_on, goes_on);
+      ops.add_on(goes_on, data + in.begin + from, scratch, count);
     }
   }
 }

@@ -20,11 +20,13 @@ struct Share {
   int64_t size() const { return end - begin; }
 };
 
-// `data` [floats]: summed over the ranks. `scratch` holds what arrives, up to `room` numbers at a time.
-void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room);
+// Both take what operations have left. Who goes on by operations finds the result; with `goes_on` CTX_INCOMING they don't wait for it, but for an
+// event that is recorded on that queue.
 
-// `data`: `bytes` of each rank, one rank after the other; each has filled its own by operations. Who goes on with it by operations finds it whole; with
-// CTX_INCOMING they don't wait for it, but for an event that is recorded on that queue.
+// `data` [floats]: summed over the ranks. `scratch` holds what arrives, up to `room` numbers at a time.
+void reduce_scatter(const Ops &ops, Transport &ring, float *data, int64_t floats, float *scratch, int64_t room, ctx_queue goes_on = CTX_OPERATIONS);
+
+// `data`: `bytes` of each rank, one rank after the other; each has filled its own.
 void all_gather(const Ops &ops, Transport &ring, void *data, size_t bytes, ctx_queue goes_on = CTX_OPERATIONS);
 
 } // namespace ctx

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gatherSeconds, hardwarePreset, scatterSeconds } from "../../compiler/cost/index.ts";
+import { exchangeSeconds, gatherSeconds, hardwarePreset, scatterSeconds } from "../../compiler/cost/index.ts";
 import { knownConfig, modelFromConfig } from "../../compiler/model/index.ts";
 import { codesOf, planOf } from "./recipes.ts";
 
@@ -32,7 +32,7 @@ test("a device holds its share, the unit at work and the one that arrives; activ
   const layer = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14_336 + 2 * 4096;
   const near = (value: number, expected: number) => expect(value / expected).toBeCloseTo(1, 6);
   near(divided.weights, 4 * (model.parameters / 8 + layer + head));
-  near(divided.gradients, 4 * (model.parameters / 8 + head));
+  near(divided.gradients, 4 * (model.parameters / 8 + layer + head));
   near(whole.weights, 4 * model.parameters);
   const { activations, checkpoints, logits, workspace, optimizer } = whole;
   expect(divided).toMatchObject({ activations, checkpoints, logits, workspace, optimizer });
@@ -44,7 +44,7 @@ test("the plan holds it; what it does not say divides moments alone", () => {
   expect(planOf(roomy, {}, {}).stages[0]!.parallel).not.toHaveProperty("shard");
 });
 
-test("divided weights travel behind the work, unless the way is too slow; sums of gradients before it goes on", () => {
+test("divided weights and sums of gradients travel behind the work, unless the way is too slow for both", () => {
   const l40s = hardwarePreset("l40s")!;
   const trained = model.parameters;
   const work = { rows: 120, length: 65_536, ring: 8, devices: 8, checkpointEvery: 1, trained, frozen: 0 };
@@ -57,10 +57,18 @@ test("divided weights travel behind the work, unless the way is too slow; sums o
   expect(gatherSeconds(adapter, l40s) / once).toBeCloseTo(1, 9);
   expect(scatterSeconds(adapter, l40s)).toBe(0);
   expect(gatherSeconds({ ...work, devices: 16 }, l40s)).toBeGreaterThan(gatherSeconds(work, l40s));
-  const seconds = (hardware: string) => planOf(recipe("shard = all", hardware), {}, {}).stages[0]!.seconds;
-  const usual = seconds("preset = l40s");
-  // 30 steps of 32 rows: eight micro batches each, as many sums at half the speed.
-  const slower = (30 * 8 * 4 * trained * (7 / 8)) / 32e9;
-  expect((seconds("preset = l40s  link = 16GB") - usual) / slower).toBeCloseTo(1, 3);
-  expect(seconds("preset = l40s  link = 1MB")).toBeGreaterThan(100 * usual);
+  const seconds = (ring: number, link = "") => {
+    const text = recipe("shard = all", `preset = l40s  memory = 900GiB  ${link}`).replace("ring = 8", `ring = ${ring}`);
+    return planOf(text, {}, {}).stages[0]!.seconds;
+  };
+  const usual = seconds(1);
+  expect(seconds(1, "link = 16GB")).toBe(usual);
+  // 30 steps of four rows each: as many micro batches, in which all weights come twice and the sums once.
+  const travel = (30 * 4 * 3 * 4 * trained * (7 / 8)) / 1e6;
+  expect(travel).toBeGreaterThan(100 * usual);
+  expect(seconds(1, "link = 1MB") / travel).toBeCloseTo(1, 6);
+  // A ring's keys and values come by the same way.
+  const exchange = { rows: 30 * 32, length: 65_536, ring: 8, checkpointEvery: 0, dtype: "bf16" } as const;
+  const together = exchangeSeconds(model, exchange, { ...l40s, kind: "cuda", link_bytes_per_second: 1e6 });
+  expect(seconds(8, "link = 1MB") / (2 * travel + together)).toBeCloseTo(1, 6);
 });

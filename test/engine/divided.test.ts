@@ -1,9 +1,11 @@
 // Weights that ranks divide (native/model/divided_weights.h), on ranks that are threads of this process, each with memory of its own: what they
 // learn is what ranks learn that divide moments alone, within the order of sums.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
 import type {
   NativeEngine,
   NativeEngineOptions,
@@ -15,6 +17,8 @@ import { loadAddon } from "../../runtime/engine/load.ts";
 import { loadCheckpoint, newestCheckpoint, saveCheckpoint } from "../../runtime/train/checkpoint.ts";
 import { norm } from "./golden.ts";
 import { digest, HYPER, madeUpBatch, readAll, setSmallRope } from "./native.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Case {
   ranks: number;
@@ -105,18 +109,38 @@ describe("ranks that divide the weights", () => {
     await Promise.all([whole.close(), parts.close()]);
   });
 
-  // A sum of two is the same in either order; a norm that does not clip changes nothing.
+  // A sum of two is the same in either order; a norm that does not clip changes nothing. The gradient of an embedding that is the output layer too has
+  // two parts on each rank.
   test("two ranks with a micro batch each learn the same to the bit", async () => {
-    for (const training of [{}, { lora: LORA }]) {
+    const trainings = [{}, { lora: LORA }, { lora: LORA, alsoTrain: ["norm", "embed_tokens", "layers.0.mlp"] }];
+    const given = fc.record({
+      training: fc.constantFrom(...trainings),
+      tieWordEmbeddings: fc.boolean(),
+      layers: fc.integer({ min: 1, max: 5 }),
+      checkpointEvery: fc.integer({ min: 0, max: 3 }),
+    });
+    const property = fc.asyncProperty(given, async ({ training, tieWordEmbeddings, layers, checkpointEvery }) => {
+      fc.pre(!tieWordEmbeddings || training === trainings[1]);
       const learned = [];
       for (const shard of ["moments", "all"] as const) {
-        const engine = await made({ ranks: 2, ring: 1, shard, training, model: { tieWordEmbeddings: false } });
+        const [model, memory] = [{ tieWordEmbeddings, layers }, { checkpointEvery }];
+        const engine = await made({ ranks: 2, ring: 1, shard, training, model, memory });
         await steps(engine, 1, 3, 2, Number.POSITIVE_INFINITY);
         learned.push(digest(await readAll(engine, "value")));
         await engine.close();
       }
       expect(learned[1]).toBe(learned[0]);
-    }
+    });
+    await fc.assert(property, { numRuns: 15 });
+  });
+
+  // On a device that notes what each queue touches and waits for, of every kind of model, and micro batches.
+  test("events order all that touches the same bytes, and a unit waits for nothing that comes beside it", () => {
+    const made = spawnSync(process.execPath, ["native/build.mjs", "ctx_test_divided"], { encoding: "utf8" });
+    expect(made.status, made.stdout + made.stderr).toBe(0);
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const { stdout, stderr } = spawnSync("native/build/ctx_test_divided", [`${seed}`, "40"], { encoding: "utf8" });
+    expect(`${stdout}${stderr}`, `seed ${seed}`).toBe("40 models, 0 failures\n");
   });
 
   test("the same bits at every run, and a rank holds its part", async () => {
@@ -131,7 +155,7 @@ describe("ranks that divide the weights", () => {
       const whole = await made({ ...given, shard: "moments" });
       const largest = (whole.memory().weights - 4 * 61 * 32) / 9;
       expect(weights).toBeLessThan(whole.memory().weights / 4 + 2.1 * largest);
-      expect(gradients).toBeLessThan(whole.memory().gradients / 4 + 1.1 * largest);
+      expect(gradients).toBeLessThan(whole.memory().gradients / 4 + 2.1 * largest);
       expect(optimizer).toBeLessThan(1.1 * whole.memory().optimizer);
       await whole.close();
     }

@@ -340,7 +340,8 @@ def transfers(b, counts):
 
 
 def passed_on(b, counts):
-    """What another rank has computed comes to this one, as in a ring: from a second handle on the same device, and from every other device."""
+    """What another rank has computed comes to this one, as in a ring: from a second handle on the same device, and from every other device;
+    sums of what came, beside the operations."""
     cases = Cases(b, "passed on between ranks")
     for owner in range(b.devices()):
         other = Backend(b.path, owner)
@@ -348,19 +349,23 @@ def passed_on(b, counts):
             values = normal(1, count)
 
             def passed():
-                x, y = other.array(values), b.output(1, count)
-                ready, copied = other.event(), b.event()
+                x, y, sums = other.array(values), b.output(1, count), b.array(torch.zeros(1, count))
+                ready, copied, used = other.event(), b.event(), b.event()
                 for _ in range(3):
                     other.scale(x.mat(), 2.0)
                     other.record(OPERATIONS, ready)
                     b.wait(INCOMING, ready)
+                    b.wait(INCOMING, used)
                     b.transfer_from(y.pointer, other.device, x.pointer, 4 * count)
+                    b.add_on(INCOMING, sums.pointer, y.pointer, count)
                     b.record(INCOMING, copied)
                     b.wait(OPERATIONS, copied)
                     b.scale(y.mat(), 0.5)  # not before it has come
+                    b.record(OPERATIONS, used)
                     other.wait(OPERATIONS, copied)  # x changes next
                 b.synchronize()
-                return [(y.get(), 4 * values.double()), (x.get(), 8 * values.double())]
+                added = (2 * values + 4 * values) + 8 * values
+                return [(y.get(), 4 * values.double()), (x.get(), 8 * values.double()), (sums.get(), added.double())]
 
             attempt(cases, f"{count} numbers from device {owner}", 0, passed)
             other.free()

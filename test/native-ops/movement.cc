@@ -127,13 +127,14 @@ void test_movement(Harness &h) {
   for (auto [rows, cols, pad] : {std::array<int64_t, 3>{1, 1, 0}, {3, 7, 2}, {5, 64, 0}, {2, 40000, 0}, {2, 40000, 1}, {700, 65, 3}}) {
     const Matrix y0(random, rows, cols, pad);
     Matrix x(random, rows, cols, 2 * pad);
-    Reference zeroed = y0.reference(), copied = zeroed, added = zeroed, scaled = zeroed;
+    Reference zeroed = y0.reference(), copied = zeroed, added = zeroed, summed = zeroed, scaled = zeroed;
     for (int64_t i = 0; i < rows; i++)
       for (int64_t j = 0; j < cols; j++) {
         const int64_t at = y0.index(i, j);
         zeroed[at] = 0;
         copied[at] = x.at(i, j);
         added[at] += -0.75 * x.at(i, j);
+        summed[at] = float(y0.at(i, j)) + float(x.at(i, j));
         scaled[at] *= 1.25;
       }
     const auto shape = format("%lldx%lld pad %lld", (long long)rows, (long long)cols, (long long)pad);
@@ -147,6 +148,12 @@ void test_movement(Harness &h) {
     in_place("zero", 0, zeroed, [&](ctx_device *d, ctx_mat y) { return h.backend->zero(d, y); });
     in_place("copy", 0, copied, [&](ctx_device *d, ctx_mat y) { return h.backend->copy(d, y, x.view()); });
     in_place("add", 1e-7, added, [&](ctx_device *d, ctx_mat y) { return h.backend->add(d, y, -0.75f, x.view()); });
+    if (pad == 0)
+      for (const ctx_queue queue : {CTX_OPERATIONS, CTX_INCOMING})
+        in_place("add_on", 0, summed, [&](ctx_device *d, ctx_mat y) {
+          const ctx_status status = h.backend->add_on(d, queue, static_cast<float *>(y.data), static_cast<const float *>(x.view().data), rows * cols);
+          return status == CTX_OK ? h.backend->synchronize(d) : status;
+        });
     in_place("scale", 1e-7, scaled, [&](ctx_device *d, ctx_mat y) { return h.backend->scale(d, y, 1.25f); });
   }
 }
