@@ -98,8 +98,11 @@ ctx_status create(int32_t index, int32_t threads, ctx_device **out) {
   if (!device) return fail(nullptr, CTX_ERR_MEMORY, "create: out of memory");
   device->index = index;
   cudaError_t error = cudaSetDevice(index);
+  int least = 0, greatest = 0; // of priorities: the greatest is the smallest number
+  if (error == cudaSuccess) error = cudaDeviceGetStreamPriorityRange(&least, &greatest);
+  // What has come is added up among transfers (add_on): its few blocks go before the many of an operation, or what is to come next would wait for these.
   for (cudaStream_t *const stream : {&device->stream, &device->incoming, &device->outgoing})
-    if (error == cudaSuccess) error = cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
+    if (error == cudaSuccess) error = cudaStreamCreateWithPriority(stream, cudaStreamNonBlocking, stream == &device->incoming ? greatest : least);
   if (error == cudaSuccess) error = cudaMalloc(reinterpret_cast<void **>(&device->wrong), sizeof(int32_t));
   int major = 0, minor = 0;
   if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);

@@ -367,7 +367,8 @@ inline cudaError_t cudaFreeHost(void *p) { return std::free(p), cudaSuccess; }
 
 // ---- streams and events ----
 
-inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) {
+inline cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) { return *least = 0, *greatest = -5, cudaSuccess; }
+inline cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned, int) {
   const std::lock_guard lock(ctx_shim::gpu().mutex);
   *s = new ctx_shim::Stream;
   (*s)->gpu = ctx_shim::current;
