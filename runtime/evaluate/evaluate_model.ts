@@ -6,7 +6,7 @@ import { Random } from "../data/random.ts";
 import type { NativeEngine } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
 import { loadWeights } from "../engine/load_weights.ts";
-import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
+import { readWeights } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { type Machine, scoringEngine } from "../train/stage_engine.ts";
 import { evaluatedDocuments, perplexityDocuments } from "./evaluated_text.ts";
@@ -52,8 +52,7 @@ async function evaluateIn(engine: NativeEngine, options: EvaluateOptions): Promi
   const began = performance.now();
   const maxTokens = scoredTokens(evaluate);
   engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
-  const sources = matchWeights(options.folder, await readModelFolder(options.folder), engine.parameters());
-  await loadWeights(engine, sources, "value", false);
+  await loadWeights(engine, await readWeights(options.folder, options.model), "value", false);
   const shared = { name: options.name, engine, maxTokens, stop: options.stop };
   let needle: EvaluationResult["needle"] = null;
   if (evaluate.needle) {
