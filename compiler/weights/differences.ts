@@ -29,6 +29,9 @@ interface Correction {
   readonly clause: string | null;
 }
 
+/** More than a model of these families has: a file with so many is looked through once, and not for causes. */
+const MOST_TENSORS = 20_000;
+
 /**
  * Finds the keys of config.json that the weights contradict. Each is taken as the weights have it for as long as that leaves fewer faults: a
  * wrong hidden_size is one cause of hundreds.
@@ -38,7 +41,7 @@ export function differencesOf(model: PlanModel, tensors: readonly StoredTensor[]
   const faults = weightsFaults(wanted, tensors);
   const clauses: string[] = [];
   let found = { model, faults };
-  if (faults.length < 2) return { clauses, renamed: false, faults, left: faults };
+  if (faults.length < 2 || tensors.length > MOST_TENSORS) return { clauses, renamed: false, faults, left: faults };
   let stored = new Stored(tensors, wanted);
   const names = otherNames(tensors);
   const renamed = names ? weightsFaults(wanted, names.tensors) : faults;

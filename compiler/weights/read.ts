@@ -4,8 +4,8 @@ import { headerEnd, headerEntries, LENGTH_BYTES, SafetensorsError } from "./head
 import { ADAPTER, INDEX, listedTensors, MERGE_ADAPTER, readIndex, WEIGHTS } from "./model_index.ts";
 import type { WeightsPlace } from "./problem.ts";
 
-/** Bytes of a header that are read, and files of one model: a check must not take long. Published models stay far below. */
-const LONGEST_HEADER = 4 * 2 ** 20;
+/** Bytes of all headers that are read, and files of one model: a check must not take long. Published models stay far below. */
+const LONGEST_HEADERS = 4 * 2 ** 20;
 const MOST_FILES = 512;
 
 /** What a folder's headers say. */
@@ -23,7 +23,7 @@ export function folderWeights(folder: string, host: Host): FolderWeights | undef
   const single = `${folder}/${WEIGHTS}`;
   if (!host.part) return undefined;
   if (host.size(single) !== undefined) {
-    const tensors = fileTensors(single, host);
+    const tensors = fileTensors(single, host, LONGEST_HEADERS)?.tensors;
     return tensors && { folder, list: single, tensors };
   }
   const list = `${folder}/${INDEX}`;
@@ -42,22 +42,26 @@ function shardedTensors(folder: string, list: string, text: string, host: Host):
   const names = [...new Set(listed.values())];
   if (names.length > MOST_FILES) return undefined;
   const shards = new Map<string, StoredTensor[]>();
+  let left = LONGEST_HEADERS;
   for (const name of names) {
-    const tensors = fileTensors(`${folder}/${name}`, host);
-    if (!tensors) return undefined;
-    shards.set(name, tensors);
+    const read = fileTensors(`${folder}/${name}`, host, left);
+    if (!read) return undefined;
+    shards.set(name, read.tensors);
+    left -= read.bytes;
   }
   return listedTensors(list, listed, shards);
 }
 
-function fileTensors(file: string, host: Host): StoredTensor[] | undefined {
+/** @param most bytes of a header that is read */
+function fileTensors(file: string, host: Host, most: number): { tensors: StoredTensor[]; bytes: number } | undefined {
   const size = host.size(file);
   const first = size === undefined ? undefined : host.part?.(file, 0, LENGTH_BYTES);
   if (size === undefined || !first) return undefined;
   const end = headerEnd(file, first, size);
-  if (end > LONGEST_HEADER) return undefined;
+  if (end > most) return undefined;
   const header = host.part?.(file, LENGTH_BYTES, end - LENGTH_BYTES);
   // Fewer bytes than its size says: it is being written.
   if (header?.length !== end - LENGTH_BYTES) return undefined;
-  return headerEntries(file, new TextDecoder().decode(header), end, size).map((entry) => ({ ...entry, file }));
+  const entries = headerEntries(file, new TextDecoder().decode(header), end, size);
+  return { tensors: entries.map((entry) => ({ ...entry, file })), bytes: end };
 }
