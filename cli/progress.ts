@@ -50,11 +50,12 @@ export class Progress {
         if (this.#terminal) this.#draw(`  ${event.title} …`, true);
         else this.#print(`${event.title} …`);
         return;
-      case "progress":
-        this.#moving(
-          `${this.#title}  ${bar(event.done, event.total, this.#terminal)} ${integer(event.done)} of ${integer(event.total)} ${event.unit}${left(now() - this.#since, event.done, event.total)}`,
-        );
+      case "progress": {
+        const { done, total, unit, part = total > 0 ? done / total : 0 } = event;
+        const count = `${integer(done)} of ${integer(total)} ${unit}`;
+        this.#moving(`${this.#title}  ${bar(part, this.#terminal)} ${count}${left(now() - this.#since, part)}`);
         return;
+      }
       case "done":
         this.#finish(`${event.title}  ${paint("dim", duration(now() - this.#since))}`);
         return;
@@ -126,7 +127,7 @@ function stepText(event: Extract<RunEvent, { kind: "step" }>, terminal: boolean)
     metrics.answer_loss === null ? "" : `answers ${metrics.answer_loss.toFixed(3)}`,
   ].filter((part) => part !== "");
   const parts = [
-    `${bar(metrics.step, steps, terminal)} step ${integer(metrics.step)} of ${integer(steps)}`.trimStart(),
+    `${bar(steps > 0 ? metrics.step / steps : 0, terminal)} step ${integer(metrics.step)} of ${integer(steps)}`.trimStart(),
     losses.length > 0 ? `loss ${losses.join(", ")}` : `loss ${metrics.loss?.toFixed(3) ?? "not a number"}`,
     `lr ${significant(metrics.lr)}`,
     `${short(metrics.tokens_per_second)} tokens/s`,
@@ -138,16 +139,17 @@ function stepText(event: Extract<RunEvent, { kind: "step" }>, terminal: boolean)
 
 const BAR = 18;
 
-function bar(done: number, total: number, terminal: boolean): string {
+/** @param part done, from 0 to 1 */
+function bar(part: number, terminal: boolean): string {
   if (!terminal) return "";
-  const filled = total > 0 ? Math.round((Math.min(done, total) / total) * BAR) : 0;
+  const filled = Math.round(Math.min(1, part) * BAR);
   return `${"━".repeat(filled)}${paint("dim", "─".repeat(BAR - filled))}`;
 }
 
 /** " · 12 s left", once there is something to judge by. */
-function left(seconds: number, done: number, total: number): string {
-  if (done >= total || done < total / 50 || seconds < 1) return "";
-  return ` · ${duration((seconds / done) * (total - done))} left`;
+function left(seconds: number, part: number): string {
+  if (part >= 1 || part < 1 / 50 || seconds < 1) return "";
+  return ` · ${duration((seconds / part) * (1 - part))} left`;
 }
 
 /** Cuts to `width` columns; escape sequences take none. */

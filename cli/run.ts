@@ -215,7 +215,7 @@ async function start(file: string, options: Options, machine: Omit<Machine, "dev
   // Before there is a folder: what can't begin here leaves none behind.
   const baseModel = baseFolder(plan, base);
   checkMachine(plan, { ...machine, device: options.device ?? plan.hardware.kind }, baseModel);
-  await expectWeights(baseModel);
+  await expectWeights(baseModel, plan.model);
   const threads = machine.threads * (machine.job?.ranks.size ?? 1);
   const folder = createRunFolder(plan.recipe, options.out ?? null);
   const origin: RunOrigin = {

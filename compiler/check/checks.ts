@@ -1,6 +1,7 @@
 import { adapterRank } from "./adapter_rank.ts";
 import { anglePrecision, stillPairs } from "./angle_precision.ts";
 import { attentionTemperature, temperatureFalls } from "./attention_temperature.ts";
+import { baseWeights } from "./base_weights.ts";
 import type { Check } from "./context.ts";
 import { contextCovered, contextShown } from "./covered.ts";
 import { jumpTooLarge, lengthsFall, unitForgotten } from "./curriculum.ts";
@@ -91,6 +92,7 @@ export const checks: readonly CheckGroup[] = [
   { needs: ["stage", "evaluate", "data"], checks: [evaluatedTextSuffices] },
   { needs: ["stage", "evaluate", "hardware"], checks: [nothingBetweenStages] },
   { needs: [], checks: [filesMissing, dataFilesReadable] },
+  { needs: ["model"], checks: [baseWeights] },
   { needs: ["stage", "data"], checks: [sourceUnused] },
   { needs: ["stage", "data", "evaluate"], checks: [evaluatedOnTraining, evaluationFilesTrained, nothingHeldOut] },
   {

@@ -57,30 +57,34 @@ const WEIGHT_PASSES = 4;
  * Numbers of a token that pass between memory and processor in one training step, about: each product reads its input and writes its
  * output, and backward does so twice; norms and residual sums pass over the hidden state 18 times in a layer, RoPE four times over
  * queries and keys, SwiGLU nine times over the MLP's width, the loss six times over the logits.
+ *
+ * @param predicted share of the tokens whose logits are made
  */
-export function numbersMoved(shape: ModelShape): number {
+export function numbersMoved(shape: ModelShape, predicted = 1): number {
   const { hidden_size: hidden, intermediate_size: ffn, heads, kv_heads: kvHeads, head_dim: headDim } = shape;
   const [query, keyValue] = [heads * headDim, kvHeads * headDim];
   const products = hidden + query + 2 * keyValue + (query + hidden) + (hidden + 2 * ffn) + (ffn + hidden);
   const passes = 18 * hidden + 4 * (query + keyValue) + 9 * ffn;
-  return shape.layers * (3 * products + passes) + 3 * (hidden + shape.vocab_size) + 6 * shape.vocab_size;
+  const logits = 3 * (hidden + shape.vocab_size) + 6 * shape.vocab_size;
+  return shape.layers * (3 * products + passes) + predicted * logits;
 }
 
 /**
  * Seconds that a CPU spends on operands on their way, besides what its products and attention take: little beside large products,
  * a third more where a model is small. A GPU's efficiency, measured end to end, has them in it; of latent attention nobody knows.
  *
- * @param work tokens and optimizer steps in all; with checkpoints the forward third is done again
+ * @param work tokens and optimizer steps in all, and the share of tokens whose logits are made (default: all); with checkpoints the forward
+ *   third is done again
  */
 export function movingSeconds(
   shape: ModelShape,
-  work: { tokens: number; steps: number; checkpointEvery: number; dtype: PlanTrain["dtype"] },
+  work: { tokens: number; steps: number; checkpointEvery: number; dtype: PlanTrain["dtype"]; predicted?: number },
   hardware: Pick<PlanHardware, "kind" | "memory_bytes_per_second">,
 ): number {
   if (hardware.kind !== "cpu" || shape.latent) return 0;
-  const { tokens, steps, checkpointEvery, dtype } = work;
+  const { tokens, steps, checkpointEvery, dtype, predicted } = work;
   const again = checkpointEvery > 0 ? 4 / 3 : 1;
-  const activations = (dtype === "bf16" ? 2 : 4) * tokens * numbersMoved(shape) * again;
+  const activations = (dtype === "bf16" ? 2 : 4) * tokens * numbersMoved(shape, predicted) * again;
   const batches = steps * Math.max(1, Math.ceil(tokens / steps / TOGETHER));
   const weights = 4 * WEIGHT_PASSES * batches * linearParameters(shape);
   return (activations + weights) / hardware.memory_bytes_per_second;
@@ -147,10 +151,13 @@ export function savingSeconds(
 export interface ScoredRows {
   readonly rows: number;
   readonly length: number;
+  /** Tokens of a row that are predicted: of the others no logits are made. */
+  readonly predicted: number;
 }
 
 /**
- * Estimated seconds of an evaluation, which only computes forward: a third of what a training step moves, on all devices.
+ * Estimated seconds of an evaluation, which only computes forward: a third of what a training step moves. However many devices train, one
+ * scores.
  *
  * @param dtype in which it computes
  */
@@ -159,15 +166,16 @@ export function scoringSeconds(
   scored: readonly ScoredRows[],
   hardware: Pick<
     PlanHardware,
-    "kind" | "devices" | "peak_flops" | "peak_flops_bf16" | "efficiency" | "efficiency_bf16" | "memory_bytes_per_second"
+    "kind" | "peak_flops" | "peak_flops_bf16" | "efficiency" | "efficiency_bf16" | "memory_bytes_per_second"
   >,
   dtype: PlanTrain["dtype"],
 ): number {
-  const rate = hardware.devices * expectedRate(hardware, dtype);
-  return scored.reduce((sum, { rows, length }) => {
+  const rate = expectedRate(hardware, dtype);
+  return scored.reduce((sum, { rows, length, predicted }) => {
+    const share = predicted / length;
     const { layers, head, attention } = forwardFlops(shape, rows, length);
-    const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype };
-    return sum + (layers + head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
+    const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype, predicted: share };
+    return sum + (layers + share * head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
   }, 0);
 }
 

@@ -1,4 +1,5 @@
 import { closest } from "../diagnostics/suggest.ts";
+import type { Host } from "../host.ts";
 import {
   type Family,
   isComputed,
@@ -13,6 +14,7 @@ import { joinPath } from "../path.ts";
 import type { PlanModel, PlanTokenizer } from "../plan.ts";
 import { isCall, numberArgument, type TypedCall } from "../types/typed.ts";
 import { showNumber, showTokens } from "../values/show.ts";
+import { ADAPTER, MERGE_ADAPTER } from "../weights/index.ts";
 import { reportFindings } from "./model_findings.ts";
 import type { Reader } from "./reader.ts";
 import { removal } from "./removal.ts";
@@ -123,12 +125,13 @@ function readModel(from: string, reader: Reader): PlanModel | undefined {
     reader.note("config", "as published", `config.json of ${from}, which ctx knows by heart`);
     return accept(modelFromConfig(known, from), `${from}/config.json`, reader, null);
   }
-  report.add("CTX8001", reader.at("from"), { name: from, hint: whereToFind(from, local) });
+  report.add("CTX8001", reader.at("from"), { name: from, hint: whereToFind(from, local, host) });
   return undefined;
 }
 
 /** Of a model that is not found: the known one that may be meant, or where it was looked for, and how one of the Hub comes here. */
-function whereToFind(from: string, local: string): string {
+function whereToFind(from: string, local: string, host: Host): string {
+  if (host.size(`${local}/${ADAPTER}`) !== undefined) return `${local} holds a LoRA adapter: ${MERGE_ADAPTER}`;
   const meant = closestModel(from);
   const absent = meant
     ? `did you mean ${meant}?`

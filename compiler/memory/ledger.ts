@@ -1,3 +1,4 @@
+import { visitParameters } from "../model/parameter_list.ts";
 import type { ModelShape } from "../model/parameters.ts";
 import type { PlanLedger } from "../plan.ts";
 
@@ -246,17 +247,6 @@ function ringBytes(model: ModelShape, options: LedgerOptions, n: number): number
   return train ? Math.max(forward, backward) : forward;
 }
 
-/** A parameter as the arena holds it. */
-interface Parameter {
-  readonly name: string;
-  readonly numbers: number;
-  /** It follows the one before without a gap. */
-  readonly joined?: boolean;
-  readonly adapter?: boolean;
-  /** A matrix that is no adapter's. */
-  readonly matrix?: boolean;
-}
-
 interface ParameterNumbers {
   weights: number;
   trained: number;
@@ -337,72 +327,4 @@ function unitOf(name: string, { layers }: ModelShape): number {
   if (name.startsWith("model.embed_tokens.")) return 0;
   const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
   return layer === undefined ? layers + 1 : Number(layer) + 1;
-}
-
-/** Visits all parameters in their order in the arena. Returns the widest x Aᵀ. */
-function visitParameters(
-  model: ModelShape,
-  lora: LedgerOptions["lora"],
-  visit: (parameter: Parameter) => void,
-): number {
-  const { vocab_size: vocab, hidden_size: hidden, intermediate_size: ffn } = model;
-  const { q, kv } = widths(model);
-  const matrix = (stem: string, numbers: number, joined = false) =>
-    visit({ name: `${stem}.weight`, numbers, joined, matrix: true });
-  const norm = (stem: string, numbers: number) => visit({ name: `${stem}.weight`, numbers });
-  /** Linear maps that read the same input lie together: name → outputs. */
-  const groups: { input: number; bias?: boolean | undefined; maps: [name: string, outputs: number][] }[] = [
-    {
-      input: hidden,
-      bias: model.qkv_bias,
-      maps: [
-        ["self_attn.q_proj", q],
-        ["self_attn.k_proj", kv],
-        ["self_attn.v_proj", kv],
-      ],
-    },
-    { input: q, bias: model.o_bias, maps: [["self_attn.o_proj", hidden]] },
-    {
-      input: hidden,
-      bias: model.mlp_bias,
-      maps: [
-        ["mlp.gate_proj", ffn],
-        ["mlp.up_proj", ffn],
-      ],
-    },
-    { input: ffn, bias: model.mlp_bias, maps: [["mlp.down_proj", hidden]] },
-  ];
-  matrix("model.embed_tokens", vocab * hidden);
-  for (let layer = 0; layer < model.layers; layer++) {
-    const at = `model.layers.${layer}`;
-    for (const { input, bias, maps } of groups) {
-      maps.forEach(([name, outputs], index) => void matrix(`${at}.${name}`, outputs * input, index > 0));
-      if (!bias) continue;
-      maps.forEach(([name, outputs], index) => {
-        visit({ name: `${at}.${name}.bias`, numbers: outputs, joined: index > 0 });
-      });
-    }
-    for (const of of model.qk_norm ? ["q_norm", "k_norm"] : []) norm(`${at}.self_attn.${of}`, model.head_dim);
-    norm(`${at}.input_layernorm`, hidden);
-    norm(`${at}.post_attention_layernorm`, hidden);
-  }
-  norm("model.norm", hidden);
-  if (!model.tie_word_embeddings) matrix("lm_head", vocab * hidden);
-
-  if (!lora) return 0;
-  const adapted = groups.map(({ input, maps }) => ({
-    input,
-    maps: maps.filter(([name]) => lora.targets.includes(name.split(".")[1]!)),
-  }));
-  for (let layer = 0; layer < model.layers; layer++) {
-    const at = `model.layers.${layer}`;
-    for (const { input, maps } of adapted) {
-      maps.forEach(([name], index) => {
-        visit({ name: `${at}.${name}.lora_A.weight`, numbers: lora.rank * input, joined: index > 0, adapter: true });
-      });
-      for (const [name, outputs] of maps)
-        visit({ name: `${at}.${name}.lora_B.weight`, numbers: outputs * lora.rank, adapter: true });
-    }
-  }
-  return model.layers > 0 ? lora.rank * Math.max(...adapted.map(({ maps }) => maps.length)) : 0;
 }

@@ -8,7 +8,7 @@ import { documentPositions, documentStarts } from "./documents.ts";
 import { loadAddon } from "./load.ts";
 import { loadWeights } from "./load_weights.ts";
 import { modelShape } from "./model_shape.ts";
-import { matchWeights, readModelFolder } from "./safetensors.ts";
+import { readWeights } from "./safetensors.ts";
 
 /** How `Engine.load` computes. */
 export interface EngineLoadOptions {
@@ -64,7 +64,6 @@ interface Capacity {
  */
 export class Engine {
   readonly model: PlanModel;
-  readonly #folder: string;
   readonly #weights: NativeTensorSource[];
   readonly #options: Resolved;
   #native: NativeEngine | null = null;
@@ -73,8 +72,7 @@ export class Engine {
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor(folder: string, model: PlanModel, weights: NativeTensorSource[], options: Resolved) {
-    this.#folder = folder;
+  private constructor(model: PlanModel, weights: NativeTensorSource[], options: Resolved) {
     this.model = model;
     this.#weights = weights;
     this.#options = options;
@@ -90,7 +88,7 @@ export class Engine {
     if (dtype !== "f32" && dtype !== "bf16") throw new Error(`dtype must be f32 or bf16, not ${JSON.stringify(dtype)}`);
     const model = await readConfig(folder);
     const rope = options.rope ?? model.rope;
-    const engine = new Engine(folder, model, await readModelFolder(folder), { device, threads, rope, dtype });
+    const engine = new Engine(model, await readWeights(folder, model), { device, threads, rope, dtype });
     await engine.#prepare({ tokens: 1, cache: 0, train: false });
     return engine;
   }
@@ -201,7 +199,7 @@ export class Engine {
     });
     try {
       native.setRope(Float64Array.from(rope.inv_freq), rope.attention_factor);
-      await loadWeights(native, matchWeights(this.#folder, this.#weights, native.parameters()), "value", false);
+      await loadWeights(native, this.#weights, "value", false);
     } catch (error) {
       await native.close();
       throw error;

@@ -18,7 +18,7 @@ import { readText } from "../run/files.ts";
 import { isRunFolder, readPlan, runFolder } from "../run/folder.ts";
 import { refusePlannedModel } from "../run/refuse_planned.ts";
 import { readOrigin } from "../run/shapes.ts";
-import { baseFolder } from "../run/start_weights.ts";
+import { baseFolder, expectWeights } from "../run/start_weights.ts";
 import type { Machine } from "../train/stage_engine.ts";
 import { evaluateModel } from "./evaluate_model.ts";
 import { checkEvaluatedText } from "./evaluated_text.ts";
@@ -66,6 +66,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
   const evaluate = whatToEvaluate(subject, options);
   checkEvaluation("the evaluation", evaluate, subject.plan.model, options.machine);
   checkThreads(options.machine, 1);
+  await expectWeights(subject.folder, subject.plan.model);
   options.listen({ kind: "phase", title: "tokenising" });
   const data = await PlanDataset.open(subject.plan, subject.base, {
     onProgress: ({ files, ofFiles }) =>

@@ -6,7 +6,7 @@ import { Random } from "../data/random.ts";
 import type { NativeEngine } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
 import { loadWeights } from "../engine/load_weights.ts";
-import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
+import { readWeights } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { type Machine, scoringEngine } from "../train/stage_engine.ts";
 import { evaluatedDocuments, perplexityDocuments } from "./evaluated_text.ts";
@@ -15,6 +15,7 @@ import { checkGate } from "./gate.ts";
 import { needleMap } from "./needle.ts";
 import { perplexityByPosition } from "./perplexity.ts";
 import type { EvaluationResult } from "./result.ts";
+import { rowCost, type WorkDone } from "./work.ts";
 
 export interface EvaluateOptions {
   machine: Machine;
@@ -52,13 +53,13 @@ async function evaluateIn(engine: NativeEngine, options: EvaluateOptions): Promi
   const began = performance.now();
   const maxTokens = scoredTokens(evaluate);
   engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
-  const sources = matchWeights(options.folder, await readModelFolder(options.folder), engine.parameters());
-  await loadWeights(engine, sources, "value", false);
-  const shared = { name: options.name, engine, maxTokens, stop: options.stop };
+  await loadWeights(engine, await readWeights(options.folder, options.model), "value", false);
+  const shared = { name: options.name, engine, maxTokens, stop: options.stop, cost: rowCost(options.model) };
+  const progressIn = (unit: string) => (done: WorkDone) => listen({ kind: "progress", ...done, unit });
   let needle: EvaluationResult["needle"] = null;
   if (evaluate.needle) {
     listen({ kind: "phase", title: `needle test, ${options.name}` });
-    const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "questions" });
+    const progress = progressIn("questions");
     needle = await needleMap(evaluate.needle, { ...shared, progress, sample: needles(options) });
     listen({
       kind: "done",
@@ -68,7 +69,7 @@ async function evaluateIn(engine: NativeEngine, options: EvaluateOptions): Promi
   let perplexity: EvaluationResult["perplexity"] = null;
   if (evaluate.perplexity) {
     listen({ kind: "phase", title: `perplexity, ${options.name}` });
-    const progress = (done: number, total: number) => listen({ kind: "progress", done, total, unit: "windows" });
+    const progress = progressIn("windows");
     const windows = await perplexityWindows(options);
     perplexity = await perplexityByPosition(evaluate.perplexity, { ...shared, progress, windows });
     const short = perplexity.lengths.filter(({ windows }) => windows < evaluate.perplexity!.samples);

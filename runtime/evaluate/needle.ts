@@ -4,6 +4,7 @@ import type { StopSignal } from "../run/events.ts";
 import { allCorrect, expectNumbers, flatBatches, type Sequence } from "./flat_batch.ts";
 import type { NeedleResult } from "./result.ts";
 import { share } from "./wilson.ts";
+import { Work, type WorkDone } from "./work.ts";
 
 export interface NeedleOptions {
   /** Of the evaluation, for messages. */
@@ -13,7 +14,9 @@ export interface NeedleOptions {
   maxTokens: number;
   /** Text of `length` tokens with the needle at `depth` and the answer at its end; `number` tells samples of a cell apart. */
   sample: (length: number, depth: number, number: number) => Promise<Sequence>;
-  progress: (done: number, total: number) => void;
+  progress: (done: WorkDone) => void;
+  /** Cost of a row of so many tokens, in any unit. */
+  cost: (length: number) => number;
   stop: StopSignal;
 }
 
@@ -24,9 +27,8 @@ export interface NeedleOptions {
  */
 export async function needleMap(settings: PlanNeedle, options: NeedleOptions): Promise<NeedleResult> {
   const began = performance.now();
-  const total = settings.lengths.length * settings.depths.length * settings.samples;
+  const work = new Work(settings.lengths, settings.depths.length * settings.samples, options.cost);
   const cells: NeedleResult["cells"] = [];
-  let done = 0;
   for (const length of settings.lengths) {
     for (const depth of settings.depths) {
       let correct = 0;
@@ -40,8 +42,7 @@ export async function needleMap(settings: PlanNeedle, options: NeedleOptions): P
           for (const place of placed) expectNumbers(options.name, score, place);
           correct += placed.filter((place) => allCorrect(score, place)).length;
         }
-        done += numbers.length;
-        options.progress(done, total);
+        options.progress(work.add(length, numbers.length));
       }
       cells.push({ length, depth, ...share(correct, settings.samples) });
     }

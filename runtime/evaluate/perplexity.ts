@@ -4,6 +4,7 @@ import type { StopSignal } from "../run/events.ts";
 import { PositionTally } from "./buckets.ts";
 import { expectNumbers, flatBatches } from "./flat_batch.ts";
 import type { PerplexityResult } from "./result.ts";
+import { Work, type WorkDone } from "./work.ts";
 
 export interface PerplexityOptions {
   /** Of the evaluation, for messages. */
@@ -13,7 +14,9 @@ export interface PerplexityOptions {
   maxTokens: number;
   /** `count` windows of `length` + 1 tokens of held-out text; fewer when there is not more text. */
   windows: (length: number, count: number) => Promise<Int32Array[]>;
-  progress: (done: number, total: number) => void;
+  progress: (done: WorkDone) => void;
+  /** Cost of a window of so many tokens, in any unit. */
+  cost: (length: number) => number;
   stop: StopSignal;
 }
 
@@ -27,9 +30,8 @@ export async function perplexityByPosition(
   options: PerplexityOptions,
 ): Promise<PerplexityResult> {
   const began = performance.now();
-  const total = settings.lengths.length * settings.samples;
+  const work = new Work(settings.lengths, settings.samples, options.cost);
   const lengths: PerplexityResult["lengths"] = [];
-  let done = 0;
   for (const length of settings.lengths) {
     const tally = new PositionTally(length);
     const windows = await options.windows(length, settings.samples);
@@ -42,10 +44,9 @@ export async function perplexityByPosition(
         const { sequence, offset } = place;
         tally.add(score.nll.subarray(offset, offset + sequence.ids.length - 1));
       }
-      done += placed.length;
-      options.progress(done, total);
+      options.progress(work.add(length, placed.length));
     }
-    done += settings.samples - windows.length;
+    if (windows.length < settings.samples) work.add(length, settings.samples - windows.length);
     lengths.push({ length, windows: tally.windows, ...tally.total(), buckets: tally.buckets() });
   }
   return { settings, lengths, seconds: (performance.now() - began) / 1000 };

@@ -5,7 +5,7 @@ import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
 import type { NativeAddon } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
 import { loadWeights } from "../engine/load_weights.ts";
-import { matchWeights, readModelFolder, readSafetensors } from "../engine/safetensors.ts";
+import { expectTensors, readSafetensorsHeader, readWeights } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
 import { Failure } from "../run/failure.ts";
 import { readBytes, writeFailure, writeFolder, writeSynced } from "../run/files.ts";
@@ -113,6 +113,7 @@ async function writeModel(
     rope: Plan["stages"][number]["rope"];
   },
 ): Promise<void> {
+  const weights = await readWeights(from, plan.model);
   const engine = scoringEngine({ addon: options.addon, device: "cpu", threads: 1 }, plan.model, 16);
   try {
     const fill = (aside: string) =>
@@ -127,7 +128,7 @@ async function writeModel(
         ...(options.shardBytes === undefined ? {} : { shardBytes: options.shardBytes }),
       });
     await cancelOnStop(engine, options.stop, async () => {
-      await loadWeights(engine, matchWeights(from, await readModelFolder(from), engine.parameters()), "value", false);
+      await loadWeights(engine, weights, "value", false);
       await writeFolder(target, fill);
     });
   } finally {
@@ -164,8 +165,10 @@ async function writeAdapter(
   }
   const engine = adapterEngine({ addon, device: "cpu", threads: 1 }, plan, stage);
   try {
-    const tensors = await readSafetensors(adapter);
-    const sources = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
+    const tensors = await readSafetensorsHeader(adapter);
+    const named = tensors.map((tensor) => ({ ...tensor, name: parameterName(tensor.name) }));
+    const trained = engine.parameters().filter(({ trainable }) => trainable);
+    const sources = expectTensors(adapter, named, trained, `the adapter of stage ${stage.name}`);
     const fill = async (aside: string) => {
       await fillAdapterFolder(aside, engine, lora, dtype, base);
       // PEFT keeps no config of the model: without this one the base would run with its old frequency table.

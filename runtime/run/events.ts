@@ -5,8 +5,8 @@ import { Failure } from "./failure.ts";
 export type RunEvent =
   /** A long step begins. */
   | { kind: "phase"; title: string }
-  /** How far the current long step is. */
-  | { kind: "progress"; done: number; total: number; unit: string }
+  /** How far the current long step is. `part`: of the work from 0 to 1, where things of a unit do not all take as long. */
+  | { kind: "progress"; done: number; total: number; unit: string; part?: number }
   /** The current long step ended. */
   | { kind: "done"; title: string }
   /** `context`: largest position + 1 that its rows show. */

@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { adapterOrigin, continuesAdapter } from "../../compiler/model/index.ts";
-import type { Plan } from "../../compiler/plan.ts";
-import type { NativeEngine, NativeTensorSource } from "../engine/addon.ts";
+import type { Plan, PlanModel } from "../../compiler/plan.ts";
+import type { NativeEngine } from "../engine/addon.ts";
 import { loadWeights } from "../engine/load_weights.ts";
-import { matchWeights, readModelFolder } from "../engine/safetensors.ts";
-import { isAdapter } from "../export/model_folder.ts";
+import { readWeights } from "../engine/safetensors.ts";
 import { type Checkpoint, checkpointName, loadCheckpoint } from "../train/checkpoint.ts";
 import { Failure } from "./failure.ts";
 import type { RunFolder } from "./folder.ts";
@@ -27,12 +26,13 @@ export function baseFolder(plan: Plan, base: string): string | null {
 }
 
 /**
- * Refuses a base model that came without its weights, or with part of them, while nothing has been tokenised yet. Only headers are read.
+ * Refuses a model that came without its weights, with part of them, or with those of another, while nothing has been tokenised yet. Only
+ * headers are read.
  *
- * @throws Error naming what the folder lacks
+ * @throws Error naming what the folder lacks, or what of it does not fit the model
  */
-export async function expectWeights(folder: string | null): Promise<void> {
-  if (folder !== null) await readModelFolder(folder);
+export async function expectWeights(folder: string | null, model: PlanModel): Promise<void> {
+  if (folder !== null) await readWeights(folder, model);
 }
 
 /** What an adapter says it stands on: the Hub's name of the base model, else its folder. */
@@ -86,7 +86,7 @@ export async function loadStart(options: StartOptions): Promise<{ done: number; 
   if (!resumed || adapts) {
     const from = weightsBefore(folder, plan, adapterOrigin(plan.stages, index), base);
     if (from === null) await engine.initialize(plan.seed, plan.model.initialize!.std);
-    else await loadWeights(engine, await ownWeights(engine, from), "value", adapts);
+    else await loadWeights(engine, await readWeights(from, plan.model), "value", adapts);
   }
   if (resumed) {
     await loadCheckpoint(resumed, engine, true);
@@ -108,10 +108,4 @@ function lastCheckpointGone(folder: RunFolder, plan: Plan, index: number): Failu
     `${path}, the last checkpoint of stage ${name}, is gone or damaged, and stage ${plan.stages[index]!.name} needs it`,
     `see whether it can be read now, or delete ${join(folder.stages, name)}: the stage is then trained again from what there is, to the same bytes`,
   );
-}
-
-/** The tensors of a folder that fill the model's own parameters. @throws Error naming a missing tensor or a wrong shape. */
-async function ownWeights(engine: NativeEngine, folder: string): Promise<NativeTensorSource[]> {
-  const own = engine.parameters().filter((parameter) => !isAdapter(parameter));
-  return matchWeights(folder, await readModelFolder(folder), own);
 }

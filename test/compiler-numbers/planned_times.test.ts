@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { nodeHost } from "../../cli/host.ts";
-import { expectedRate, movingSeconds, stageFlops } from "../../compiler/cost/index.ts";
+import { expectedRate, movingSeconds, scoringSeconds, stageFlops } from "../../compiler/cost/index.ts";
 import { compile } from "../../compiler/index.ts";
 import type { Plan } from "../../compiler/plan.ts";
 import { showDuration } from "../../compiler/values/show.ts";
@@ -81,6 +81,41 @@ describe("the recipes of the tiny model, within 1.5 times", () => {
     within((1000 * seconds) / steps / Number(took));
     expect(said).toBe(((1000 * seconds) / steps).toFixed(0));
   });
+});
+
+test.each(rowsOf(page, "Needle evaluations of the tiny model"))(
+  "100 needles at %s: %s s of the processor's time, planned %s, within 30 percent",
+  (length, cpuTime, said) => {
+    const { model, hardware } = planOf("quickstart");
+    // One core, as the time is that of one thread.
+    const half = { ...hardware, peak_flops: hardware.peak_flops / 2 };
+    const rows = { rows: 100, length: Number(length!.replace(",", "")), predicted: 6 };
+    const planned = scoringSeconds(model, [rows], half);
+    expect(said).toBe(planned.toFixed(2));
+    expect(Math.abs(planned / Number(cpuTime) - 1)).toBeLessThan(0.3);
+  },
+);
+
+test("an evaluation takes as long as one device needs, however many train, and a needle's logits are few", () => {
+  const seconds = (devices: number, evaluate: string) => {
+    const text = `model { from = "meta-llama/Meta-Llama-3-8B" }
+data { source books { files = "books/*.jsonl" } }
+rope { theta = critical_base(length) }
+hardware { preset = h100  devices = ${devices} }
+stage s64k { length = 64Ki  steps = 50  batch = 16  evaluate { ${evaluate} } }`;
+    return compile(text, { ...nodeHost(), list: () => undefined }, { file: "r.ctx" }).plan!.stages[0]!.evaluate!
+      .seconds!;
+  };
+  const needle = "needle { lengths = [64Ki]  depths = 1  samples = 100  haystack = books }";
+  const perplexity = "perplexity { source = books  lengths = [64Ki]  samples = 100 }";
+  expect(seconds(64, needle)).toBe(seconds(8, needle));
+  // By hand: 100 rows of 65,536 tokens, 6.98e9 weights in the maps, 32 layers of causal attention over 4,096 numbers, at 0.45 of 989 TFLOP/s.
+  const pairs = (65536 * 65537) / 2;
+  const layers = 2 * 6_979_321_856 * 65536 + 32 * 4 * 4096 * pairs;
+  expect(seconds(8, needle)).toBeCloseTo((100 * layers) / (0.45 * 989e12), 0);
+  // The output layer: 128,256 × 4,096 weights for each token of a window.
+  const head = 2 * 128_256 * 4096 * 65536;
+  expect(seconds(8, perplexity) - seconds(8, needle)).toBeCloseTo((100 * head) / (0.45 * 989e12), 0);
 });
 
 test("attention over documents that do not see each other: a million tokens in minutes, not hours", () => {

@@ -14,7 +14,8 @@ import { SourceText } from "../../grammar/index.ts";
  *
  * Lines at the top set the scene: `# file PATH TEXT` is a file that the recipe can read (`\n` for a line break),
  * `# set NAME=VALUE` is `--set`, `# size PATH BYTES` a file of that size without text, `# memory 16` a machine with 16 GiB instead of one
- * that everything fits, and in a file's text `«x*1000»` stands for a thousand times `x`.
+ * that everything fits, and in a file's text `«x*1000»` stands for a thousand times `x`. `# tensors PATH NAME=128x64 NAME=BF16:64 …` is a
+ * safetensors file with these tensors, in F32 where no dtype is named; `model.layers.0-3.…` is one in each of four layers.
  */
 const expectation = /^#(?:@ | *\^+ )/;
 
@@ -39,6 +40,11 @@ export function hostOf(recipe: string): Host {
     files.set(path!, content);
     sizes.set(path!, content.length);
   }
+  for (const [, path, tensors] of recipe.matchAll(/^# tensors (\S+) (.*)$/gm)) {
+    const { header, bytes } = safetensors(tensors!);
+    files.set(path!, header);
+    sizes.set(path!, header.length + bytes);
+  }
   for (const [, path, bytes] of recipe.matchAll(/^# size (\S+) (\d+)$/gm)) sizes.set(path!, Number(bytes));
   const memory = Number(/^# memory (\d+)$/m.exec(recipe)?.[1] ?? 4096);
   return {
@@ -60,6 +66,31 @@ export function hostOf(recipe: string): Host {
     machine: () => ({ cores: 2, isa: "avx2", memoryBytes: memory * 2 ** 30 }),
   };
 }
+
+/** A file's header, with as many bytes as its tensors take behind it. */
+function safetensors(list: string): { header: string; bytes: number } {
+  const entries: { [name: string]: object } = {};
+  let bytes = 0;
+  for (const [, name, dtype = "F32", shape] of list.matchAll(/([^\s=]+)=(?:(\w+):)?([\dx]+)/g)) {
+    const lengths = shape!.split("x").map(Number);
+    const [, before, first, last, after] = /^(.*\.)(\d+)-(\d+)(\..*)$/.exec(name!) ?? [];
+    const count = first === undefined ? 1 : Number(last) - Number(first) + 1;
+    for (let k = 0; k < count; k++) {
+      const size = lengths.reduce((product, length) => product * length, WIDTHS[dtype]!);
+      const offsets = [bytes, bytes + size];
+      const full = first === undefined ? name! : `${before}${Number(first) + k}${after}`;
+      entries[full] = { dtype, shape: lengths, data_offsets: offsets };
+      bytes += size;
+    }
+  }
+  const json = JSON.stringify(entries);
+  // Each byte of the length must be a character below 128, as the file is kept as text.
+  const padded = json.padEnd(256 * Math.ceil(json.length / 256));
+  const length = String.fromCharCode(0, padded.length / 256, 0, 0, 0, 0, 0, 0);
+  return { header: `${length}${padded}`, bytes };
+}
+
+const WIDTHS: { readonly [dtype: string]: number } = { F32: 4, BF16: 2, F8_E4M3: 1, I8: 1 };
 
 export function analyzeFixture(recipe: string, file = "recipe.ctx"): Analysis {
   const settings = [...recipe.matchAll(/^# set (\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!] as const);

@@ -1,15 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { modelFromConfig } from "../../compiler/model/index.ts";
+import { SafetensorsError } from "../../compiler/weights/index.ts";
 import { Engine } from "../../runtime/engine/engine.ts";
 import {
-  matchWeights,
   readModelFolder,
   readSafetensors,
   readSafetensorsHeader,
-  SafetensorsError,
+  readWeights,
 } from "../../runtime/engine/safetensors.ts";
 import { CASES, caseFolder } from "./golden.ts";
 
@@ -55,6 +56,11 @@ describe("headers", () => {
   test.each<[string, () => string, RegExp]>([
     ["shorter than its length field", () => raw(Buffer.alloc(5)), /has 5 bytes/],
     ["empty", () => raw(Buffer.alloc(0)), /has 0 bytes/],
+    [
+      "a pointer of Git LFS",
+      () => raw(Buffer.from("version https://git-lfs.github.com/spec/v1\n")),
+      /pointer of Git LFS/,
+    ],
     ["header of 2^63 bytes", () => fileWith({}, 0, 2n ** 63n), /is it a safetensors file/],
     ["header longer than the file", () => fileWith({}, 0, 1000n), /cut short/],
     ["not JSON", () => fileWith("{oops", 0), /not JSON/],
@@ -103,6 +109,18 @@ function raw(bytes: Buffer): string {
   return path;
 }
 
+/** Changes what a file's header says, and leaves the numbers. */
+function rewriteHeader(file: string, change: (header: { [tensor: string]: { shape: number[] } }) => void): void {
+  const bytes = readFileSync(file);
+  const end = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, end).toString());
+  change(header);
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  writeFileSync(file, Buffer.concat([length, text, bytes.subarray(end)]));
+}
+
 describe("model folders", () => {
   const index = (map: unknown) => {
     const path = mkdtempSync(join(folder, "model-"));
@@ -135,16 +153,59 @@ describe("model folders", () => {
     });
   });
 
-  test("weights that do not fit the config name folder, tensor and shapes", () => {
-    const source = { name: "w", file: "m.safetensors", offset: 8, dtype: "F32" as const, shape: [2, 3] };
-    expect(() => matchWeights("m", [], [{ name: "w", shape: [2, 3] }])).toThrow(/m: no tensor w \[2, 3\]/);
-    expect(() => matchWeights("m", [source], [{ name: "w", shape: [3, 2] }])).toThrow(/\[2, 3\].*\[3, 2\]/);
-    expect(() => matchWeights("m", [source], [])).toThrow(/w is not part of the model/);
-    const buffers = ["model.layers.0.self_attn.rotary_emb.inv_freq", "lm_head.weight"].map((name) => ({
-      ...source,
-      name,
-    }));
-    expect(matchWeights("m", buffers, [])).toEqual([]);
+  test("an adapter alone is no model", async () => {
+    const path = mkdtempSync(join(folder, "adapter-"));
+    writeFileSync(join(path, "adapter_model.safetensors"), "");
+    await expect(readModelFolder(path)).rejects.toThrow(/holds a LoRA adapter/);
+  });
+
+  const configOf = (name: string, changes: object = {}) => {
+    const config = JSON.parse(readFileSync(join(caseFolder(name), "config.json"), "utf8"));
+    return modelFromConfig({ ...config, ...changes }, name).model!;
+  };
+
+  test.each(CASES)("%s has what its config.json calls for, each tensor once", async (name) => {
+    const weights = await readWeights(caseFolder(name), configOf(name));
+    expect(new Set(weights.map((tensor) => tensor.name)).size).toBe(weights.length);
+    const numbers = weights.reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
+    expect(numbers).toBe(configOf(name).parameters);
+  });
+
+  test("weights that do not fit the config name file, tensor and shapes", async () => {
+    const name = "tied-default-d24";
+    const at = join(caseFolder(name), "model.safetensors");
+    const model = configOf(name);
+    const faulty = (changes: object) => readWeights(caseFolder(name), configOf(name, changes));
+    const { hidden_size: hidden, intermediate_size: ffn, layers } = model;
+    await expect(faulty({ intermediate_size: ffn + 2 })).rejects.toThrow(
+      `${at}: ${3 * layers} tensors do not fit config.json: it calls for intermediate_size = ${ffn + 2}, the weights have ${ffn} (model.layers.0.mlp.gate_proj.weight is [${ffn}, ${hidden}], not [${ffn + 2}, ${hidden}])`,
+    );
+    const untied = `no tensor lm_head.weight [${model.vocab_size}, ${hidden}], which config.json calls for`;
+    await expect(faulty({ tie_word_embeddings: false })).rejects.toMatchObject({
+      message: `${at}: ${untied}`,
+      hint: expect.stringMatching(/^write "tie_word_embeddings": true/),
+    });
+  });
+
+  test("of shards, the one that holds the odd tensor is named", async () => {
+    const path = mkdtempSync(join(folder, "shards-"));
+    cpSync(caseFolder("sharded-f16-d16"), path, { recursive: true });
+    const index = join(path, "model.safetensors.index.json");
+    const norm: string = JSON.parse(readFileSync(index, "utf8")).weight_map["model.norm.weight"];
+    const model = configOf("sharded-f16-d16");
+    const shard = join(path, norm);
+    rewriteHeader(shard, (header) => {
+      header["model.norm.weight"]!.shape = [model.hidden_size / 2, 2];
+    });
+    await expect(readWeights(path, model)).rejects.toThrow(
+      `${shard}: tensor model.norm.weight has shape [${model.hidden_size / 2}, 2], and config.json calls for [${model.hidden_size}]`,
+    );
+    const map = { ...JSON.parse(readFileSync(index, "utf8")).weight_map };
+    delete map["model.norm.weight"];
+    writeFileSync(index, JSON.stringify({ weight_map: map }));
+    await expect(readWeights(path, model)).rejects.toThrow(
+      `${index}: no tensor model.norm.weight [${model.hidden_size}], which config.json calls for`,
+    );
   });
 
   test("a config that is no model", async () => {

@@ -208,6 +208,33 @@ function weightless(): string {
   return written;
 }
 
+test("weights of another model are refused before anything is tokenised, by run and by eval", async () => {
+  const model = join(folder, "misfit");
+  cpSync(join(whole, "stages", "second"), model, { recursive: true });
+  const config = JSON.parse(readFileSync(join(model, "config.json"), "utf8"));
+  const { hidden_size: hidden, num_hidden_layers: layers } = config;
+  const wrong = { ...config, num_hidden_layers: layers + 1, hidden_size: 2 * hidden };
+  writeFileSync(join(model, "config.json"), JSON.stringify(wrong));
+  const made = plan();
+  const path = join(folder, "misfit.json");
+  const misfit = { ...made.model, initialize: null, path: model, layers: layers + 1, hidden_size: 2 * hidden };
+  writeFileSync(path, JSON.stringify({ ...made, model: misfit }));
+  const folders = readdirSync(folder);
+  const text = join(folder, "0.txt");
+  const all = await Promise.all([
+    ctx(["run", path], folder),
+    ctx(["eval", model, "--perplexity", text, "--lengths", "64"], folder),
+  ]);
+  for (const { status, stderr } of all) {
+    expect(stderr).toMatch(/^error: .*misfit.model\.safetensors: \d+ tensors do not fit config\.json: it calls for/);
+    expect(stderr).toContain(`hidden_size = ${2 * hidden}, the weights have ${hidden} (`);
+    expect(stderr).toContain(`num_hidden_layers = ${layers + 1}, the weights have ${layers}\n`);
+    expect(stderr).not.toContain("tokenising");
+    expect(status).toBe(1);
+  }
+  expect(readdirSync(folder)).toEqual(folders);
+});
+
 test("wrong usage ends with status 2, faulty input with 1, each with a reason", async () => {
   const runs = join(folder, "of-a-recipe");
   const cases: [string[], number, RegExp][] = [

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { readModelConfig } from "../../compiler/model/index.ts";
 import type { NativeBatch, NativeScore } from "../../runtime/engine/addon.ts";
 import { bucketEdges } from "../../runtime/evaluate/buckets.ts";
 import { flatBatches } from "../../runtime/evaluate/flat_batch.ts";
@@ -7,6 +8,7 @@ import { checkGate } from "../../runtime/evaluate/gate.ts";
 import { needleMap } from "../../runtime/evaluate/needle.ts";
 import { perplexityByPosition } from "../../runtime/evaluate/perplexity.ts";
 import { share } from "../../runtime/evaluate/wilson.ts";
+import { rowCost, type WorkDone } from "../../runtime/evaluate/work.ts";
 import { StopSignal } from "../../runtime/run/events.ts";
 
 /** A model that knows token 7 always follows, at a cost that grows with the position. */
@@ -24,7 +26,7 @@ const knowsSeven = {
   },
 };
 
-const quiet = { name: "sample", progress: () => {}, stop: new StopSignal() };
+const quiet = { name: "sample", progress: () => {}, cost: (length: number) => length, stop: new StopSignal() };
 
 test("Wilson's interval, against published values", () => {
   // Newcombe (1998), Table I: 81 of 263 and 0 of 20.
@@ -84,6 +86,35 @@ test("a needle counts only when all its answer tokens are right", async () => {
   expect(result.lengths.map((entry) => entry.accuracy)).toEqual([0.4, 0.4]);
   expect(result.overall.total).toBe(20);
 });
+
+test("what is done of an evaluation counts by the rows' lengths", async () => {
+  const seen: WorkDone[] = [];
+  const sample = async (length: number) => ({ ids: new Int32Array(length), from: length - 2, to: length });
+  const settings = { lengths: [16, 32], depths: [0, 1], samples: 2, haystack: "text", digits: 2 };
+  const options = { ...quiet, engine: knowsSeven, maxTokens: 64, cost: (length: number) => length ** 2 };
+  await needleMap(settings, { ...options, sample, progress: (done) => seen.push(done) });
+  expect(seen.map(({ done, total, part }) => [done, total, part])).toEqual([
+    [2, 8, 0.1],
+    [4, 8, 0.2],
+    [6, 8, 0.6],
+    [8, 8, 1],
+  ]);
+  const rows = rowCost(readModelConfig(JSON.stringify(TINY), "tiny").model!);
+  expect(rows(4096) / rows(2048)).toBeGreaterThan(3);
+  expect(rows(512) / rows(256)).toBeLessThan(2.5);
+  // Windows that there is no text for are done with.
+  const windows = async (length: number) => (length === 64 ? [] : [new Int32Array(length + 1)]);
+  const perplexity = { files: [], source: "text", lengths: [64, 128], samples: 1 };
+  const last: WorkDone[] = [];
+  await perplexityByPosition(perplexity, { ...options, maxTokens: 256, windows, progress: (done) => last.push(done) });
+  expect(last).toEqual([{ done: 2, total: 2, part: 1 }]);
+});
+
+/** The model of the quickstart. */
+const TINY = {
+  ...{ model_type: "llama", vocab_size: 1024, hidden_size: 128, intermediate_size: 384, num_hidden_layers: 3 },
+  ...{ num_attention_heads: 4, max_position_embeddings: 256, rope_theta: 10000 },
+};
 
 test("perplexity by position puts each token into its bucket", async () => {
   expect(bucketEdges(200)).toEqual([0, 64, 128, 200]);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -198,6 +198,32 @@ test("an adapter is written as PEFT reads it, and its merged weights are base + 
     await tensor(join(base, "stages", "only", "model.safetensors"), still),
   );
 });
+
+test("an adapter's file that lacks a tensor is refused, and so are a stage's weights of another shape", async () => {
+  const run = mkdtempSync(join(tmpdir(), "ctx-export-"));
+  cpSync(adapted, run, { recursive: true });
+  const file = join(run, "stages", "two", "adapter", "adapter_model.safetensors");
+  // A name as long: all else of the header stays.
+  const other = (name: string) => name.replace("layers.1", "layers.9");
+  replaceIn(file, `${Q}.lora_A`, other(`${Q}.lora_A`));
+  await expect(exportRun(run, fresh(), options())).rejects.toThrow(
+    `${file}: 2 tensors do not fit the adapter of stage two: no ${Q}.lora_A.weight [2, 32]; ${other(Q)}.lora_A.weight has no place there`,
+  );
+  const weights = join(run, "stages", "two", "model.safetensors");
+  replaceIn(weights, '"model.norm.weight"', '"model.nerm.weight"');
+  await expect(exportRun(run, fresh(), options({ merge: true }))).rejects.toThrow(
+    `${weights}: 2 tensors do not fit config.json: no model.norm.weight [32]; model.nerm.weight has no place there`,
+  );
+});
+
+/** Writes other text of the same length into a file. */
+function replaceIn(file: string, text: string, other: string): void {
+  const bytes = readFileSync(file);
+  const at = bytes.indexOf(text);
+  expect([at > 0, other.length]).toEqual([true, text.length]);
+  bytes.write(other, at);
+  writeFileSync(file, bytes);
+}
 
 test("an adapter on weights that no base model has is refused unless it is merged, and checking says so before (CTX8029)", async () => {
   const folder = corpus();

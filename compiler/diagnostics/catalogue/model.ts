@@ -155,4 +155,5 @@ export const model = {
     message`the adapter of stage ${"stage"} can be exported only merged: it stands on ${"weights"}, which only this run has`,
     message`write export { merge = true }, or ctx export --merge`,
   ),
+  CTX8030: entry("error", "weights not usable", message`${"file"}: ${"problem"}`, message`${"hint"}`),
 } as const;
