@@ -156,10 +156,11 @@ export interface ScoredRows {
 }
 
 /**
- * Estimated seconds of an evaluation, which only computes forward: a third of what a training step moves. However many devices train, one
- * scores.
+ * Estimated seconds of an evaluation, which only computes forward: a third of what a training step moves. Devices share the rows, each of
+ * which one computes whole.
  *
- * @param dtype in which it computes
+ * @param dtype in which they compute
+ * @param devices that score side by side
  */
 export function scoringSeconds(
   shape: ModelShape,
@@ -168,15 +169,21 @@ export function scoringSeconds(
     PlanHardware,
     "kind" | "peak_flops" | "peak_flops_bf16" | "efficiency" | "efficiency_bf16" | "memory_bytes_per_second"
   >,
-  dtype: PlanTrain["dtype"],
+  { dtype, devices }: { readonly dtype: PlanTrain["dtype"]; readonly devices: number },
 ): number {
   const rate = expectedRate(hardware, dtype);
-  return scored.reduce((sum, { rows, length, predicted }) => {
+  let all = 0;
+  let longest = 0;
+  for (const { rows, length, predicted } of scored) {
+    if (rows === 0) continue;
     const share = predicted / length;
     const { layers, head, attention } = forwardFlops(shape, rows, length);
     const work = { tokens: rows * length, steps: rows, checkpointEvery: 0, dtype, predicted: share };
-    return sum + (layers + share * head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
-  }, 0);
+    const seconds = (layers + share * head + attention) / rate + movingSeconds(shape, work, hardware) / 3;
+    all += seconds;
+    longest = Math.max(longest, seconds / rows);
+  }
+  return Math.max(all / devices, longest);
 }
 
 /** Tokens of one micro batch on a GPU: as many rows as keep it busy. */

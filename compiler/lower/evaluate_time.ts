@@ -1,5 +1,5 @@
 import { type ScoredRows, scoringSeconds } from "../cost/index.ts";
-import { scoringDtype } from "../memory/index.ts";
+import { scoringAtOnce, scoringDtype } from "../memory/index.ts";
 import type { PlanEvaluate, PlanHardware, PlanModel } from "../plan.ts";
 
 /**
@@ -12,5 +12,11 @@ export function timed(evaluate: PlanEvaluate, model: PlanModel, hardware: PlanHa
   for (const length of needle?.lengths ?? [])
     scored.push({ rows: needle!.depths.length * needle!.samples, length, predicted: Math.min(needle!.digits, length) });
   for (const length of perplexity?.lengths ?? []) scored.push({ rows: perplexity!.samples, length, predicted: length });
-  return { ...evaluate, seconds: scoringSeconds(model, scored, hardware, scoringDtype(hardware.kind)) };
+  return {
+    ...evaluate,
+    seconds: scoringSeconds(model, scored, hardware, {
+      dtype: scoringDtype(hardware.kind),
+      devices: scoringAtOnce(hardware),
+    }),
+  };
 }

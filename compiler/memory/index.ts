@@ -17,6 +17,7 @@ export {
   type PlannedEvaluation,
   scorableTokens,
   scoredTokens,
+  scoringAtOnce,
   scoringBytes,
   scoringDtype,
   scoringMemory,

@@ -4,7 +4,7 @@ import type { Plan, PlanEvaluate, PlanHardware, PlanModel, PlanTrain } from "../
 import { deviceLedger, type LedgerOptions } from "./ledger.ts";
 import { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
 
-/** What an evaluation takes of a device: an engine of its own on the first one, which only scores, a whole row at once. */
+/** What an evaluation takes of a device: an engine of its own, which only scores, a whole row at once. */
 
 /**
  * In what it computes: on a GPU in bf16, which its fast kernels are for. Whatever stages train in: what was before training and what is after
@@ -12,6 +12,15 @@ import { CUDA_CODE, CUDA_CONTEXT, cudaScratchBytes } from "./scratch_cuda.ts";
  */
 export function scoringDtype(kind: PlanHardware["kind"]): PlanTrain["dtype"] {
   return kind === "cuda" ? "bf16" : "f32";
+}
+
+/** Devices that score rows side by side, each whole ones: those of a host. Of processes on several hosts only the first one scores. */
+export function scoringAtOnce({
+  kind,
+  devices,
+  devices_per_host: here,
+}: Pick<PlanHardware, "kind" | "devices" | "devices_per_host">): number {
+  return kind === "cuda" && devices <= here ? devices : 1;
 }
 
 /** Tokens that are scored at once where the lengths are shorter: enough to keep matrix products large. */

@@ -86,6 +86,7 @@ export async function evaluateFolder(root: string, options: EvaluateFolderOption
       rope: subject.rope,
       context: subject.context,
       evaluate,
+      devices: Number.POSITIVE_INFINITY,
       data,
       seed: subject.plan.seed,
     });

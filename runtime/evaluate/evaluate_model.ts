@@ -8,6 +8,7 @@ import { cancelOnStop } from "../engine/cancel.ts";
 import { loadWeights } from "../engine/load_weights.ts";
 import { readWeights } from "../engine/safetensors.ts";
 import type { Listener, StopSignal } from "../run/events.ts";
+import { scoringDevices } from "../train/gpus.ts";
 import { type Machine, scoringEngine } from "../train/stage_engine.ts";
 import { evaluatedDocuments, perplexityDocuments } from "./evaluated_text.ts";
 import type { Sequence } from "./flat_batch.ts";
@@ -15,6 +16,7 @@ import { checkGate } from "./gate.ts";
 import { needleMap } from "./needle.ts";
 import { perplexityByPosition } from "./perplexity.ts";
 import type { EvaluationResult } from "./result.ts";
+import { sideBySide } from "./side_by_side.ts";
 import { rowCost, type WorkDone } from "./work.ts";
 
 export interface EvaluateOptions {
@@ -28,6 +30,8 @@ export interface EvaluateOptions {
   /** Length that the weights were trained for; a gate looks no further. */
   context: number;
   evaluate: PlanEvaluate;
+  /** Most that score side by side. */
+  devices: number;
   data: PlanDataset;
   seed: number;
   listen: Listener;
@@ -35,26 +39,32 @@ export interface EvaluateOptions {
 }
 
 /**
- * Runs a plan's evaluation on weights from files, in an engine of its own that only scores.
+ * Runs a plan's evaluation on weights from files, in engines of its own that only score: one, or one on each GPU.
  *
  * @throws Failure of kind "interrupted" when asked to stop: half an evaluation says nothing
  */
 export async function evaluateModel(options: EvaluateOptions): Promise<EvaluationResult> {
-  const engine = scoringEngine(options.machine, options.model, scoredTokens(options.evaluate));
+  const engines: NativeEngine[] = [];
   try {
-    return await cancelOnStop(engine, options.stop, () => evaluateIn(engine, options));
+    for (const devices of scoringDevices(options.machine, options.devices))
+      engines.push(scoringEngine(options.machine, options.model, scoredTokens(options.evaluate), devices));
+    const cancel = () => engines.forEach((engine) => void engine.cancel());
+    return await cancelOnStop({ cancel }, options.stop, () => evaluateIn(engines, options));
   } finally {
-    await engine.close();
+    await Promise.all(engines.map((engine) => engine.close()));
   }
 }
 
-async function evaluateIn(engine: NativeEngine, options: EvaluateOptions): Promise<EvaluationResult> {
+async function evaluateIn(engines: readonly NativeEngine[], options: EvaluateOptions): Promise<EvaluationResult> {
   const { evaluate, listen } = options;
   const began = performance.now();
   const maxTokens = scoredTokens(evaluate);
-  engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
-  await loadWeights(engine, await readWeights(options.folder, options.model), "value", false);
-  const shared = { name: options.name, engine, maxTokens, stop: options.stop, cost: rowCost(options.model) };
+  const weights = await readWeights(options.folder, options.model);
+  await sideBySide(engines, engines, async (engine) => {
+    engine.setRope(Float64Array.from(options.rope.inv_freq), options.rope.attention_factor);
+    await loadWeights(engine, weights, "value", false);
+  });
+  const shared = { name: options.name, engines, maxTokens, stop: options.stop, cost: rowCost(options.model) };
   const progressIn = (unit: string) => (done: WorkDone) => listen({ kind: "progress", ...done, unit });
   let needle: EvaluationResult["needle"] = null;
   if (evaluate.needle) {

@@ -3,14 +3,16 @@ import type { NativeEngine } from "../engine/addon.ts";
 import type { StopSignal } from "../run/events.ts";
 import { allCorrect, expectNumbers, flatBatches, type Sequence } from "./flat_batch.ts";
 import type { NeedleResult } from "./result.ts";
+import { sideBySide } from "./side_by_side.ts";
 import { share } from "./wilson.ts";
 import { Work, type WorkDone } from "./work.ts";
 
 export interface NeedleOptions {
   /** Of the evaluation, for messages. */
   name: string;
-  engine: Pick<NativeEngine, "score">;
-  /** Most tokens that the engine takes at once. */
+  /** They share the questions. */
+  engines: readonly Pick<NativeEngine, "score">[];
+  /** Most tokens that an engine takes at once. */
   maxTokens: number;
   /** Text of `length` tokens with the needle at `depth` and the answer at its end; `number` tells samples of a cell apart. */
   sample: (length: number, depth: number, number: number) => Promise<Sequence>;
@@ -28,25 +30,25 @@ export interface NeedleOptions {
 export async function needleMap(settings: PlanNeedle, options: NeedleOptions): Promise<NeedleResult> {
   const began = performance.now();
   const work = new Work(settings.lengths, settings.depths.length * settings.samples, options.cost);
-  const cells: NeedleResult["cells"] = [];
-  for (const length of settings.lengths) {
-    for (const depth of settings.depths) {
-      let correct = 0;
-      const batchSize = Math.max(1, Math.floor(options.maxTokens / length));
-      for (let first = 0; first < settings.samples; first += batchSize) {
-        options.stop.throwIfRequested();
-        const numbers = Array.from({ length: Math.min(batchSize, settings.samples - first) }, (_, i) => first + i);
-        const sequences = await Promise.all(numbers.map((number) => options.sample(length, depth, number)));
-        for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
-          const score = await options.engine.score(batch);
-          for (const place of placed) expectNumbers(options.name, score, place);
-          correct += placed.filter((place) => allCorrect(score, place)).length;
-        }
-        options.progress(work.add(length, numbers.length));
+  const correct = settings.lengths.map(() => settings.depths.map(() => 0));
+  await sideBySide(
+    questions(settings, options.maxTokens),
+    options.engines,
+    async ({ row, column, numbers }, engine) => {
+      options.stop.throwIfRequested();
+      const [length, depth] = [settings.lengths[row]!, settings.depths[column]!];
+      const sequences = await Promise.all(numbers.map((number) => options.sample(length, depth, number)));
+      for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
+        const score = await engine.score(batch);
+        for (const place of placed) expectNumbers(options.name, score, place);
+        correct[row]![column]! += placed.filter((place) => allCorrect(score, place)).length;
       }
-      cells.push({ length, depth, ...share(correct, settings.samples) });
-    }
-  }
+      options.progress(work.add(length, numbers.length));
+    },
+  );
+  const cells = settings.lengths.flatMap((length, row) =>
+    settings.depths.map((depth, column) => ({ length, depth, ...share(correct[row]![column]!, settings.samples) })),
+  );
   const together = (some: NeedleResult["cells"]) =>
     share(
       some.reduce((sum, cell) => sum + cell.correct, 0),
@@ -62,4 +64,16 @@ export async function needleMap(settings: PlanNeedle, options: NeedleOptions): P
     overall: together(cells),
     seconds: (performance.now() - began) / 1000,
   };
+}
+
+/** Samples of a cell that are asked at once: as many as an engine takes. */
+function* questions({ lengths, depths, samples }: PlanNeedle, maxTokens: number) {
+  for (const [row, length] of lengths.entries()) {
+    const most = Math.max(1, Math.floor(maxTokens / length));
+    for (const column of depths.keys()) {
+      for (let first = 0; first < samples; first += most) {
+        yield { row, column, numbers: Array.from({ length: Math.min(most, samples - first) }, (_, i) => first + i) };
+      }
+    }
+  }
 }

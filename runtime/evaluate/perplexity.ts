@@ -1,16 +1,18 @@
 import type { PlanPerplexity } from "../../compiler/plan.ts";
-import type { NativeEngine } from "../engine/addon.ts";
+import type { NativeEngine, NativeScore } from "../engine/addon.ts";
 import type { StopSignal } from "../run/events.ts";
 import { PositionTally } from "./buckets.ts";
 import { expectNumbers, flatBatches } from "./flat_batch.ts";
 import type { PerplexityResult } from "./result.ts";
+import { sideBySide } from "./side_by_side.ts";
 import { Work, type WorkDone } from "./work.ts";
 
 export interface PerplexityOptions {
   /** Of the evaluation, for messages. */
   name: string;
-  engine: Pick<NativeEngine, "score">;
-  /** Most tokens that the engine takes at once. */
+  /** They share the windows. */
+  engines: readonly Pick<NativeEngine, "score">[];
+  /** Most tokens that an engine takes at once. */
   maxTokens: number;
   /** `count` windows of `length` + 1 tokens of held-out text; fewer when there is not more text. */
   windows: (length: number, count: number) => Promise<Int32Array[]>;
@@ -36,16 +38,21 @@ export async function perplexityByPosition(
     const tally = new PositionTally(length);
     const windows = await options.windows(length, settings.samples);
     const sequences = windows.map((ids) => ({ ids, from: 1, to: ids.length }));
-    for (const { batch, placed } of flatBatches(sequences, options.maxTokens)) {
+    const batches = flatBatches(sequences, options.maxTokens);
+    const scores = new Map<number, NativeScore>(); // those that one before them is still missing of: a sum depends on its order
+    let added = 0;
+    await sideBySide(batches.entries(), options.engines, async ([number, { batch, placed }], engine) => {
       options.stop.throwIfRequested();
-      const score = await options.engine.score(batch);
-      for (const place of placed) {
-        expectNumbers(options.name, score, place);
-        const { sequence, offset } = place;
-        tally.add(score.nll.subarray(offset, offset + sequence.ids.length - 1));
+      const score = await engine.score(batch);
+      for (const place of placed) expectNumbers(options.name, score, place);
+      scores.set(number, score);
+      for (let next = scores.get(added); next; next = scores.get(added)) {
+        for (const { sequence, offset } of batches[added]!.placed)
+          tally.add(next.nll.subarray(offset, offset + sequence.ids.length - 1));
+        scores.delete(added++);
       }
       options.progress(work.add(length, placed.length));
-    }
+    });
     if (windows.length < settings.samples) work.add(length, settings.samples - windows.length);
     lengths.push({ length, windows: tally.windows, ...tally.total(), buckets: tally.buckets() });
   }

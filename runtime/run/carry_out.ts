@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { scoringAtOnce } from "../../compiler/memory/index.ts";
 import { promisedContext, shownContext, standsOnBase } from "../../compiler/model/index.ts";
 import type { Plan, PlanEvaluate, PlanRope, PlanStage } from "../../compiler/plan.ts";
 import { PlanDataset } from "../data/data.ts";
@@ -174,7 +175,8 @@ class Run {
     const path = join(this.#folder.evaluations, `${name}.json`);
     if (existsSync(path)) return readEvaluation(path);
     const { machine, listen, stop } = this.#options;
-    const shared = { machine, listen, stop, data, model: this.#plan.model, seed: this.#plan.seed };
+    const { model, seed, hardware } = this.#plan;
+    const shared = { machine, listen, stop, data, model, seed, devices: scoringAtOnce(hardware) };
     const result = await evaluateModel({ ...shared, name, folder: weights, rope, context, evaluate });
     writeJson(path, result);
     return result;

@@ -17,6 +17,15 @@ export function gpusOf({ addon, device, job }: Machine, { parallel }: PlanStage)
 }
 
 /**
+ * Devices of each engine of an evaluation, as `NativeEngineOptions.devices` has them: the GPUs that this process sees, at most so many, score side
+ * by side. Of a job the leader alone scores, on its own.
+ */
+export function scoringDevices({ addon, device, job }: Machine, most: number): number[][] {
+  const gpus = device === "cuda" && !job ? addon.describe().cuda.devices.length : 1;
+  return Array.from({ length: Math.max(1, Math.min(gpus, most)) }, (_, gpu) => (gpu > 0 ? [gpu] : []));
+}
+
+/**
  * Processes of a job that compute on this one's GPU: those of a machine take the GPUs that they see in turn. Where each sees one alone because
  * its launcher chose it (`CUDA_VISIBLE_DEVICES`), it is taken for its own.
  */

@@ -134,11 +134,21 @@ export function adapterEngine(machine: Machine, plan: Plan, stage: PlanStage): N
   });
 }
 
-/** An engine that only scores: no gradients, one rank. */
-export function scoringEngine(machine: Machine, model: PlanModel, maxTokens: number): NativeEngine {
+/**
+ * An engine that only scores: no gradients, one rank.
+ *
+ * @param devices see `scoringDevices`; default: the first
+ */
+export function scoringEngine(
+  machine: Machine,
+  model: PlanModel,
+  maxTokens: number,
+  devices: number[] = [],
+): NativeEngine {
   return createEngine(machine, {
     model: modelShape(model),
     memory: scoringMemory(maxTokens, machine.device),
     ring: 1,
+    ...(devices.length > 0 && { devices }),
   });
 }

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import type { EvaluationResult } from "../../runtime/evaluate/result.ts";
 import { readMetrics } from "../../runtime/track/metrics.ts";
 import { corpus } from "../runtime/tiny_plan.ts";
 import { ctx } from "../soak/tiny_cli.ts";
@@ -56,6 +57,33 @@ describe.skipIf(process.arch !== "x64")("ctx run --device cuda", () => {
     losses("gpu").forEach((loss, step) => {
       expect(Math.abs(loss! / cpu[step]! - 1)).toBeLessThan(1e-4);
     });
+  });
+
+  test("an evaluation on four GPUs is that of one", async () => {
+    const measured = async (gpus: string) => {
+      const words = [
+        "eval",
+        "gpu",
+        "--device",
+        "cuda",
+        "--perplexity",
+        "--needle",
+        "--lengths",
+        "48,64",
+        "--samples",
+        "5",
+      ];
+      const { status, stderr, stdout } = await ctx([...words, "--depths", "2", "--digits", "2", "--json"], folder, {
+        ...SHIM,
+        CTX_SHIM_GPUS: gpus,
+      });
+      expect(status, stderr).toBe(0);
+      const { needle, perplexity } = JSON.parse(stdout) as EvaluationResult;
+      return { cells: needle!.cells, lengths: perplexity!.lengths };
+    };
+    const alone = await measured("1");
+    expect(alone.lengths.map(({ windows }) => windows)).toEqual([5, 5]);
+    expect(await measured("4")).toEqual(alone);
   });
 
   test("what waits in the host's memory changes no byte of what is learnt", async () => {

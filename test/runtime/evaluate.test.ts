@@ -66,7 +66,7 @@ test("sequences are laid end to end, each with its own positions and view, and n
 test("a needle counts only when all its answer tokens are right", async () => {
   const settings = { lengths: [16, 32], depths: [0, 1], samples: 5, haystack: "text", digits: 2 };
   const result = await needleMap(settings, {
-    engine: knowsSeven,
+    engines: [knowsSeven],
     maxTokens: 64,
     sample: async (length, depth, number) => {
       const ids = new Int32Array(length).fill(1);
@@ -91,7 +91,7 @@ test("what is done of an evaluation counts by the rows' lengths", async () => {
   const seen: WorkDone[] = [];
   const sample = async (length: number) => ({ ids: new Int32Array(length), from: length - 2, to: length });
   const settings = { lengths: [16, 32], depths: [0, 1], samples: 2, haystack: "text", digits: 2 };
-  const options = { ...quiet, engine: knowsSeven, maxTokens: 64, cost: (length: number) => length ** 2 };
+  const options = { ...quiet, engines: [knowsSeven], maxTokens: 64, cost: (length: number) => length ** 2 };
   await needleMap(settings, { ...options, sample, progress: (done) => seen.push(done) });
   expect(seen.map(({ done, total, part }) => [done, total, part])).toEqual([
     [2, 8, 0.1],
@@ -116,13 +116,63 @@ const TINY = {
   ...{ num_attention_heads: 4, max_position_embeddings: 256, rope_theta: 10000 },
 };
 
+test("engines that share an evaluation change nothing but its time, whoever is slow", async () => {
+  const settings = { lengths: [16, 32], depths: [0, 0.5, 1], samples: 5, haystack: "text", digits: 2 };
+  const sample = async (length: number, depth: number, number: number) => {
+    const ids = Int32Array.from({ length }, (_, t) => (t * (number + 3)) % 11);
+    ids[length - 1] = (number + Math.round(2 * depth)) % 3 === 0 ? 7 : 3;
+    return { ids, from: length - 1, to: length };
+  };
+  const perplexity = { files: [], source: "text", lengths: [24, 128], samples: 9 };
+  const windows = async (length: number, count: number) =>
+    Array.from({ length: count }, (_, k) => Int32Array.from({ length: length + 1 }, (_, t) => (t * t + k) % 17));
+  /** A loss that no two orders add up to alike. */
+  const late = (milliseconds: number) => ({
+    score: async (batch: NativeBatch): Promise<NativeScore> => {
+      await new Promise((wake) => setTimeout(wake, milliseconds));
+      const { nll, correct } = await knowsSeven.score(batch);
+      return { nll: nll.map((x, t) => x * Math.fround(1 / 3) + batch.ids[t]! * 1e-7), correct };
+    },
+  });
+  const both = async (delays: number[]) => {
+    const options = { ...quiet, engines: delays.map(late), maxTokens: 40 };
+    const { cells } = await needleMap(settings, { ...options, sample });
+    const { lengths } = await perplexityByPosition(perplexity, { ...options, maxTokens: 130, windows });
+    return { cells, lengths };
+  };
+  const alone = await both([0]);
+  for (const delays of [
+    [5, 0],
+    [0, 3, 1, 2],
+    [9, 0, 0, 0, 0, 0, 0, 0],
+  ])
+    expect(await both(delays)).toEqual(alone);
+  // The first failure ends it, once those that had begun are done.
+  let running = 0;
+  let asked = 0;
+  const failing = {
+    score: async (batch: NativeBatch): Promise<NativeScore> => {
+      asked++;
+      running++;
+      await new Promise((wake) => setTimeout(wake, 2 * asked));
+      running--;
+      if (asked > 2) throw new Error("no more");
+      return knowsSeven.score(batch);
+    },
+  };
+  const options = { ...quiet, engines: [failing, failing, failing], maxTokens: 40, sample };
+  await expect(needleMap(settings, options)).rejects.toThrow("no more");
+  expect(running).toBe(0);
+  expect(asked).toBeLessThan(7);
+});
+
 test("perplexity by position puts each token into its bucket", async () => {
   expect(bucketEdges(200)).toEqual([0, 64, 128, 200]);
   expect(bucketEdges(64)).toEqual([0, 64]);
   const result = await perplexityByPosition(
     { files: [], source: "text", lengths: [128], samples: 3 },
     {
-      engine: knowsSeven,
+      engines: [knowsSeven],
       maxTokens: 256,
       windows: async (length) => [new Int32Array(length + 1), new Int32Array(length + 1)],
       ...quiet,
