@@ -178,13 +178,14 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
   const updates = updatesOf(needs, space.devices);
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
+    const paces = space.rings.map((ring) => paceOf(needs, space, { ring, checkpointEvery }, flops));
     return space.offloads.flatMap((offload) =>
       space.moments.flatMap((moments) =>
         heldWith(moments, space).flatMap((weights) =>
           space.gradients.flatMap((gradients) =>
-            space.rings.map((ring) => {
+            space.rings.map((ring, k) => {
               const way = { ring, checkpointEvery, offload, moments, weights, gradients };
-              return { way, time: timeOf(needs, space, way, flops, updates) };
+              return { way, time: timeOf(needs, space, way, paces[k], updates) };
             }),
           ),
         ),
@@ -199,30 +200,29 @@ function heldWith(moments: Lying, { weights, devices }: LayoutSpace): readonly H
   return moments === "device" && devices <= 2 && weights.length > 1 ? ["f32"] : weights;
 }
 
-function timeOf(
+/** What of a stage's time is the same wherever its inputs, gradients, moments and masters lie. */
+interface Pace {
+  readonly flops: PlanFlops;
+  /** Seconds of products and attention, and of what passes between memory and processor for them. */
+  readonly computing: number;
+  readonly moving: number;
+  /** Seconds of all that travels beside them. */
+  readonly travelling: number;
+  /** Bytes of a row's layer inputs that leave, and come back, where they lie elsewhere. */
+  readonly leaving: number;
+}
+
+function paceOf(
   needs: StageNeeds,
   space: Pick<LayoutSpace, "devices" | "layout">,
-  way: Way,
-  flops: PlanFlops = flopsOf(needs, way.checkpointEvery),
-  { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
-): Time {
+  { ring, checkpointEvery }: Pick<Way, "ring" | "checkpointEvery">,
+  flops: PlanFlops = flopsOf(needs, checkpointEvery),
+): Pace {
   const { model, train, hardware, length, steps, sequences, shard } = needs;
-  const { ring, checkpointEvery, offload, moments, weights, gradients } = way;
-  const masters = weights === "bf16";
   const devices = computing(hardware, space.devices);
   const rows = steps * Math.ceil(sequences / Math.max(1, Math.floor(devices / ring)));
   const exchange = exchangeSeconds(model, { rows, length, ring, checkpointEvery, dtype: train.dtype }, hardware);
-  const rate = expectedRate(hardware, train.dtype);
   const work = { tokens: steps * sequences * length, steps, checkpointEvery, dtype: train.dtype };
-  const share = trainedBy(model, train, devices) / devices;
-  const passing = moments === "host" ? momentSeconds(share, steps, masters) : 0;
-  const rounding = masters ? roundingSeconds(share, steps, hardware) : 0;
-  const waiting =
-    gradients === "host"
-      ? gradientSeconds(stageHostGradients(aRow(needs, way)), { rows: steps * sequences, steps })
-      : 0;
-  const moving = updating + passing + rounding + waiting + movingSeconds(model, work, hardware);
-  const alone = moving + stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange);
   const divided =
     shard && hardware.kind === "cuda"
       ? {
@@ -230,20 +230,44 @@ function timeOf(
           frozen: train.lora ? (train.dtype === "bf16" ? 2 : 4) * model.parameters : 0,
         }
       : null;
-  // All of it passes the device's one way in, keys and values too.
-  const travelling = divided
-    ? exchange + gatherSeconds(divided, hardware) + scatterSeconds(divided, hardware)
-    : exchange;
-  const working = Math.max(alone, travelling);
+  const rate = expectedRate(hardware, train.dtype);
+  return {
+    flops,
+    computing: stageSeconds(flops, rate, { devices, ring, layout: space.layout }, exchange),
+    moving: movingSeconds(model, work, hardware),
+    // All of it passes the device's one way in, keys and values too.
+    travelling: divided ? exchange + gatherSeconds(divided, hardware) + scatterSeconds(divided, hardware) : exchange,
+    leaving: stageOffload({ ...aRow(needs), ring, checkpointEvery, offload: "host" }, "cuda") * ring,
+  };
+}
+
+function timeOf(
+  needs: StageNeeds,
+  space: Pick<LayoutSpace, "devices" | "layout">,
+  way: Way,
+  { flops, computing: products, moving, travelling, leaving }: Pace = paceOf(needs, space, way),
+  { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
+): Time {
+  const { model, train, hardware, steps, sequences } = needs;
+  const { offload, moments, weights, gradients } = way;
+  const masters = weights === "bf16";
+  const devices = computing(hardware, space.devices);
+  const share = masters || moments === "host" ? trainedBy(model, train, devices) / devices : 0;
+  const passing = moments === "host" ? momentSeconds(share, steps, masters) : 0;
+  const rounding = masters ? roundingSeconds(share, steps, hardware) : 0;
+  const waiting =
+    gradients === "host"
+      ? gradientSeconds(stageHostGradients({ ...aRow(needs), ...way }), { rows: steps * sequences, steps })
+      : 0;
+  const working = Math.max(updating + passing + rounding + waiting + moving + products, travelling);
   const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
-  const outside = stageOffload(aRow(needs, way), "cuda") * ring;
-  return { flops, seconds: saved + offloadSeconds(steps * sequences * outside, hardware.kind, devices) };
+  return { flops, seconds: saved + offloadSeconds(steps * sequences * leaving, hardware.kind, devices) };
 }
 
 /** One row at a time. */
-function aRow({ model, train, length }: StageNeeds, way: Way): StageMemory {
-  return { ...way, model, train, length, microBatch: 1, lossChunk: 1, mlpTile: 1 };
+function aRow({ model, train, length }: StageNeeds) {
+  return { model, train, length, microBatch: 1, lossChunk: 1, mlpTile: 1 };
 }
 
 function flopsOf(needs: StageNeeds, checkpointEvery: number): PlanFlops {
