@@ -129,10 +129,14 @@ __global__ void __launch_bounds__(THREADS, 1)
   if (threadIdx.x == 0) {
     prefetch(&q_map), prefetch(&d_o_map), prefetch(&k_map), prefetch(&v_map), prefetch(&dq_map);
     at.init();
-    if (ORDERED) reinterpret_cast<uint32_t *>(at.statistics)[0] = take_number(order.next);
+    if (ORDERED) {
+      reinterpret_cast<uint32_t *>(at.statistics)[0] = take_number(order.next);
+      seen_write(at.statistics, 4);
+    }
   }
   __syncthreads();
   const int number = ORDERED ? int(reinterpret_cast<const uint32_t *>(at.statistics)[0]) : int(blockIdx.x);
+  if (ORDERED) seen_read(at.statistics, 4);
   __syncthreads(); // all have read it
   const int kv_head = number % a.kv_heads, block = number / a.kv_heads, first_key = block * OWN;
   const auto tiles_seen = [&](int first) { return tiles_of(a.sees.queries_of(first), a.sees.queries_of(least(first + OWN, a.sees.k_rows) - 1), COLS); };

@@ -30,6 +30,7 @@ template <int COLS> __device__ __forceinline__ void fill_statistics(float *lse, 
     const bool there = query < a.sees.q_rows;
     lse[i] = there ? a.lse[of_head + uint32_t(query)] * LOG2_E : 0;
     delta[i] = there ? a.delta[of_head + uint32_t(query)] : 0;
+    seen_write(lse + i, 4), seen_write(delta + i, 4);
   }
 }
 
@@ -39,6 +40,7 @@ template <class X> __device__ __forceinline__ void weights_of(X &p, float scale,
 #pragma unroll
   for (int i = 0; i < X::COLS / 2; i += 2) {
     const Floats<2> of = get<2>(lse + fragment_column(0, i));
+    seen_read(lse + fragment_column(0, i), 8);
     p.at[i] = exp2_fast(fmaf(p.at[i], scale, -of[0])), p.at[i + 1] = exp2_fast(fmaf(p.at[i + 1], scale, -of[1]));
   }
 }
@@ -48,6 +50,7 @@ template <class X> __device__ __forceinline__ void score_gradients_of(X &ds, con
 #pragma unroll
   for (int i = 0; i < X::COLS / 2; i += 2) {
     const Floats<2> of = get<2>(delta + fragment_column(0, i));
+    seen_read(delta + fragment_column(0, i), 8);
     ds.at[i] = p.at[i] * (ds.at[i] - of[0]), ds.at[i + 1] = p.at[i + 1] * (ds.at[i + 1] - of[1]);
   }
 }

@@ -185,6 +185,34 @@ describe.skipIf(process.arch !== "x64")("the engine on the CUDA backend", () => 
     },
   );
 
+  // Wherever a step ends, some of its transfers are under way: none may read or write beside the next step.
+  test.each<[string, string, Partial<NativeMemoryPlan>]>([
+    ["layer inputs", "011", { offload: { to: "host" } }],
+    ["all", "000", { moments: "host", gradients: "host", offload: { to: "host" } }],
+  ])("a step that any kernel ends, with %s in the host's memory, early queues %s", async (_, early, memory) => {
+    vi.stubEnv("CTX_SHIM_EARLY", early);
+    const engine = await layered(memory);
+    const gradients = async () => {
+      await engine.zeroGradients();
+      await engine.accumulate(tokens(24, 1));
+      return digest(await readAll(engine, "gradient")); // and they stay: the step that fails fetches what has left
+    };
+    const expected = await gradients();
+    const ends: string[] = [];
+    for (let ended = true, kernel = 10; ended; kernel += 22) {
+      vi.stubEnv("CTX_SHIM_FAIL_KERNEL", `${kernel}`);
+      ended = await engine.accumulate(tokens(30, 7)).then(
+        () => false,
+        (error: Error) => ends.push(error.message) > 0,
+      );
+      vi.stubEnv("CTX_SHIM_FAIL_KERNEL", "0");
+      expect(await gradients(), `after ${ends.at(-1)}`).toBe(expected);
+    }
+    expect(ends.length).toBeGreaterThan(6);
+    for (const message of ends) expect(message).toMatch(/^(?!transfer).*: unspecified launch failure/);
+    await engine.close();
+  });
+
   // They come and go on the two queues of transfers, each as late as it may or as early as it may, while the other is the other way: what comes
   // where nothing has left yet, or leaves where what was to come is not there, is seen. A step that is given up leaves some on their way.
   test.each<[string, string, Partial<NativeMemoryPlan>, number]>([

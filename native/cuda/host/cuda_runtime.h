@@ -108,6 +108,8 @@ inline thread_local Machine machine;
 inline void (*at_block_start)() = nullptr;
 inline void (*change_places)(size_t other) = nullptr; // of several blocks: this one's state with the other-th that is kept
 inline bool (*when_all_wait)() = nullptr;
+inline void (*at_thread_end)() = nullptr;
+inline void (*watch_meeting)(bool whole_block, size_t round, bool leaving) = nullptr; // a thread comes to its round-th __syncthreads or __syncwarp, leaves it
 // Set by races.cc: a block begins; a copy beside its threads into shared memory begins, or has been waited for.
 inline void (*watch_block)() = nullptr;
 inline void (*watch_copy)(void *to, size_t bytes, bool done) = nullptr;
@@ -181,6 +183,7 @@ inline void meet_block() {
 __attribute__((no_sanitize("address"), noinline)) inline void begin() {
   Machine &m = machine;
   (*m.kernel)();
+  if (at_thread_end) at_thread_end();
   m.fibers[m.current].ended = true;
   m.alive--;
   m.warp_alive[m.current / 32]--;
@@ -325,12 +328,18 @@ template <class T> T shuffle(T value, size_t source) {
 
 // A thread that went on knows its place again: `thread` is set whenever a fiber gets its turn.
 inline void __syncthreads(std::source_location at = std::source_location::current()) {
-  if (!ctx_shim::left_out(at)) ctx_shim::meet_block();
+  if (ctx_shim::left_out(at)) return;
+  const size_t round = ctx_shim::machine.all.held;
+  if (ctx_shim::watch_meeting) ctx_shim::watch_meeting(true, round, false);
+  ctx_shim::meet_block();
+  if (ctx_shim::watch_meeting) ctx_shim::watch_meeting(true, round, true);
 }
 inline void __syncwarp(unsigned = 0xffffffff, std::source_location at = std::source_location::current()) { // orders memory, which a shuffle does not
   if (ctx_shim::left_out(at)) return;
+  const size_t round = ctx_shim::machine.synced[ctx_shim::machine.current]++;
+  if (ctx_shim::watch_meeting) ctx_shim::watch_meeting(false, round, false);
   ctx_shim::meet_warp();
-  ctx_shim::machine.synced[ctx_shim::machine.current]++;
+  if (ctx_shim::watch_meeting) ctx_shim::watch_meeting(false, round, true);
 }
 template <class T> T __shfl_xor_sync(unsigned, T value, int mask) { return ctx_shim::shuffle(value, ctx_shim::machine.current ^ size_t(mask)); }
 template <class T> T __shfl_sync(unsigned, T value, int lane) { return ctx_shim::shuffle(value, ctx_shim::machine.current / 32 * 32 + size_t(lane)); }

@@ -15,7 +15,7 @@
 //
 // CTX_SHIM_GPUS=<n>: how many there are, 1 unless set. CTX_SHIM_PEERS=0: none reads another's memory directly. CTX_SHIM_MEMORY=<bytes>:
 // what each GPU has. CTX_SHIM_FAIL_MALLOC=<n>: the n-th cudaMalloc finds none; CTX_SHIM_FULL=<i>:
-// none does on GPU i. CTX_SHIM_BROKEN=<i>: GPU i refuses kernels. CTX_SHIM_DRIVER=<version>: the
+// none does on GPU i. CTX_SHIM_BROKEN=<i>: GPU i refuses kernels. CTX_SHIM_FAIL_KERNEL=<n>: the n-th kernel from when that is set is refused. CTX_SHIM_DRIVER=<version>: the
 // driver's, as 1000 major + 10 minor; 0: there is none. CTX_SHIM_SM: its compute capability times ten; 90 unless set.
 //
 // One file, as all of it stands under one lock.
@@ -107,6 +107,7 @@ struct Gpu {
   uint64_t made[MOST] = {}, numbers = 0; // streams
   Order order;
   uint64_t mallocs = 0, fail_at = setting("CTX_SHIM_FAIL_MALLOC", 0);
+  uint64_t kernels = 0, fail_kernel = 0; // since CTX_SHIM_FAIL_KERNEL was last found set to this
   int open[MOST] = {};
   std::set<std::pair<int, int>> peers; // the first reads the second's memory
   int working = -1;                    // the GPU whose work runs
@@ -256,6 +257,8 @@ template <class... T> bool check_arguments(const T &...arguments) {
   if (!apart()) return true;
   const std::lock_guard lock(gpu().mutex);
   (check_argument(arguments), ...);
+  if (const uint64_t n = setting("CTX_SHIM_FAIL_KERNEL", 0); n != gpu().fail_kernel) gpu().fail_kernel = n, gpu().kernels = 0;
+  if (++gpu().kernels == gpu().fail_kernel) last_error = cudaErrorLaunchFailure;
   return last_error == cudaSuccess;
 }
 

@@ -3,23 +3,27 @@
 //
 // What the GPU does by itself happens here at its issue, or as late as it can: CTX_SHIM_LATE=loads puts loads off until no thread can go on
 // without one, and then does any one of them, and sums until they are waited for: they read shared memory at bulk_wait_read, and are in global memory
-// after bulk_wait; CTX_SHIM_LATE=products puts products off until they are waited for. A kernel that reads what it has
-// not waited for, or gives back what is still being read, is wrong under one of the two. What stmatrix and shared_store write comes with
-// fence_async, so that one that lacks it is wrong too. Beside that ends the process: access outside the block's shared memory, a barrier that gets
-// more than it expects, an mbarrier whose phase nobody has waited for when somebody arrives for the next, a wgmma with no fence after registers may
-// have been touched, threads that all wait.
+// after bulk_wait; CTX_SHIM_LATE=products puts products off until they are waited for; both may be named. A kernel that reads registers or global
+// memory that it has not waited for is wrong under one of the two. What touches shared memory must be ordered by what is waited for, however it
+// happens to run (shared_order.h): what reads what is still to come, gives back what is still read, or lacks a fence_async ends the process.
 //
-// Not modelled: costs, register pools, caches, what wait_turn and pass_turn do about the order of memory operations.
+// So do: access outside the block's shared memory, a barrier that gets more than it expects, an mbarrier whose phase nobody has waited for when
+// somebody arrives for the next, a wgmma with no fence after registers may have been touched, registers that nobody has given up, a block that
+// ends while something runs beside it, threads that all wait.
+//
+// Not modelled: costs, caches, what wait_turn and pass_turn do about the order of memory operations, and what a compiler may do with registers.
 //
 // defines: the functions of ptx_sm90.cuh
 #pragma once
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "../../include/half.h"
 #include "../layout_sm90.h"
+#include "shared_order.h"
 
 namespace ctx_cuda::sm90 {
 
@@ -61,13 +65,15 @@ struct Hopper {
   std::vector<Queue> threads;
   std::vector<std::function<void()>> loads;
   NamedBarrier named[16];
+  ctx_shim::SharedOrder order;
+  int registers = 0; // that warpgroups have given up, of each thread together
   uint32_t random = 1;
 };
 inline thread_local Hopper hopper;
 
 inline bool late(const char *what) {
   static const char *set = std::getenv("CTX_SHIM_LATE");
-  return set && !std::strcmp(set, what);
+  return set && std::strstr(set, what);
 }
 inline bool do_loads() {
   if (hopper.loads.empty()) return false;
@@ -83,7 +89,10 @@ inline void new_block() {
   hopper.threads.resize(ctx_shim::machine.count());
   hopper.loads.clear();
   for (NamedBarrier &b : hopper.named) b = {};
+  hopper.order.reset();
+  hopper.registers = 0;
 }
+inline void end_thread();
 inline void change_places(size_t other) {
   static thread_local std::vector<Hopper> kept;
   if (kept.size() <= other) kept.resize(other + 1);
@@ -93,9 +102,12 @@ inline const bool installed = [] {
   ctx_shim::at_block_start = new_block;
   ctx_shim::change_places = change_places;
   ctx_shim::when_all_wait = do_loads;
+  ctx_shim::at_thread_end = end_thread;
+  ctx_shim::watch_meeting = [](bool whole_block, size_t round, bool leaving) { hopper.order.meet(whole_block, round, leaving); };
   return true;
 }();
 inline Queue &queue() { return hopper.threads[ctx_shim::machine.current]; }
+inline bool one_of_warp() { return ctx_shim::machine.current % 32 == 0; }
 
 // ---- shared memory, by addresses that begin at 1024 ----
 
@@ -115,18 +127,27 @@ struct Mbarrier {
 static_assert(sizeof(Mbarrier) == 8);
 constexpr int32_t MOST_BYTES = (1 << 20) - 1; // of a phase
 inline Mbarrier &mbarrier(uint32_t address) { return *static_cast<Mbarrier *>(shared_at(address, 8)); }
-inline void settle(Mbarrier &b) {
+inline void settle(uint32_t bar) {
+  Mbarrier &b = mbarrier(bar);
   ctx_shim::machine.progress++;
-  if (b.pending == 0 && b.bytes == 0) b.pending = b.expected, b.phase ^= 1, b.seen = 0;
+  if (b.pending > 0 || b.bytes != 0) return;
+  hopper.order.end_phase_of(bar, b.phase);
+  b.pending = b.expected, b.phase ^= 1, b.seen = 0;
 }
-inline void barrier_init(uint32_t bar, uint32_t arrivals) { mbarrier(bar) = {0, uint16_t(arrivals), 1, uint16_t(arrivals), 0}; }
-inline void barrier_init_fence() {}
+inline void barrier_init(uint32_t bar, uint32_t arrivals) {
+  mbarrier(bar) = {0, uint16_t(arrivals), 1, uint16_t(arrivals), 0};
+  hopper.order.make_barrier(bar);
+}
+inline void barrier_init_fence(std::source_location at = std::source_location::current()) {
+  if (!ctx_shim::left_out(at)) hopper.order.publish_barriers();
+}
 inline void barrier_arrive(uint32_t bar) {
   Mbarrier &b = mbarrier(bar);
+  hopper.order.arrive_at(bar);
   if (b.pending == 0) ctx_shim::broken("more arrive at an mbarrier than it expects");
   if (!b.seen) ctx_shim::broken("an mbarrier's phase goes by that nobody has waited for");
   b.pending--;
-  settle(b);
+  settle(bar);
 }
 inline void barrier_expect(uint32_t bar, uint32_t bytes) {
   Mbarrier &b = mbarrier(bar);
@@ -134,10 +155,12 @@ inline void barrier_expect(uint32_t bar, uint32_t bytes) {
   b.bytes += int32_t(bytes);
   barrier_arrive(bar);
 }
-inline void barrier_wait(uint32_t bar, uint32_t parity) {
+inline void barrier_wait(uint32_t bar, uint32_t parity, std::source_location at = std::source_location::current()) {
+  if (ctx_shim::left_out(at)) return;
   Mbarrier &b = mbarrier(bar);
   if (b.phase == parity) ctx_shim::wait_until([&] { return b.phase != parity; });
   b.seen = 1;
+  hopper.order.wait_at(bar, parity);
 }
 
 // ---- TMA ----
@@ -152,6 +175,8 @@ inline void prefetch(const TensorMap *) {}
 inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int row, uint64_t) {
   if (to % ATOM_BYTES) ctx_shim::broken("a TMA load to an address that is no multiple of 1024");
   const TensorMap map = *m;
+  shared_at(to, size_t(map.box_rows) * ROW_BYTES);
+  hopper.order.load(to - SHARED_BASE, size_t(map.box_rows) * ROW_BYTES, bar);
   const auto load = [=] {
     for (int r = 0; r < map.box_rows; r++)
       for (int c = 0; c < BLOCK; c++) {
@@ -159,7 +184,8 @@ inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int
         *static_cast<uint16_t *>(shared_at(swizzled(to + uint32_t(r * ROW_BYTES + c * 2)), 2)) = there ? static_cast<const uint16_t *>(map.data)[(row + r) * map.ld + col + c] : 0;
       }
     mbarrier(bar).bytes -= map.box_rows * ROW_BYTES;
-    settle(mbarrier(bar));
+    hopper.order.landed(bar);
+    settle(bar);
   };
   if (late("loads")) hopper.loads.push_back(load);
   else load();
@@ -168,6 +194,9 @@ inline void tma_load(uint32_t to, const TensorMap *m, uint32_t bar, int col, int
 inline void tma_add(const TensorMap *m, uint32_t from, int col, int row) {
   if (from % ATOM_BYTES) ctx_shim::broken("a TMA sum from an address that is no multiple of 1024");
   if (row < 0 || col < 0) ctx_shim::broken("a TMA sum that begins outside the matrix");
+  shared_at(from, size_t(m->box_rows) * ROW_BYTES);
+  hopper.order.begin_read();
+  hopper.order.read(size_t(m->box_rows), [=](size_t i) { return from - SHARED_BASE + uint32_t(i) * ROW_BYTES; }, "a sum of TMA");
   const auto there = [](int64_t size, int first, int box) { return int(std::max<int64_t>(0, std::min<int64_t>(box, size - first))); };
   queue().open_sums.push_back({static_cast<float *>(m->data) + row * m->ld + col, m->ld, there(m->rows, row, m->box_rows), there(m->cols, col, ROW_BYTES / 4), from, {}});
 }
@@ -187,21 +216,27 @@ inline void do_sums(size_t groups) {
   queue().sums.erase(queue().sums.begin(), queue().sums.begin() + int64_t(groups));
 }
 inline void bulk_commit() {
+  hopper.order.commit_reads();
   queue().sums.push_back(std::move(queue().open_sums));
   queue().open_sums.clear();
   if (!late("loads")) do_sums(queue().sums.size());
 }
 template <int N> void bulk_wait_read(std::source_location at = std::source_location::current()) {
-  if (!ctx_shim::left_out(at) && queue().sums.size() > N) read_sums(queue().sums.size() - N);
+  if (ctx_shim::left_out(at)) return;
+  hopper.order.wait_reads(N);
+  if (queue().sums.size() > N) read_sums(queue().sums.size() - N);
 }
 template <int N> void bulk_wait(std::source_location at = std::source_location::current()) {
-  if (!ctx_shim::left_out(at) && queue().sums.size() > N) do_sums(queue().sums.size() - N);
+  if (ctx_shim::left_out(at)) return;
+  hopper.order.wait_reads(N);
+  if (queue().sums.size() > N) do_sums(queue().sums.size() - N);
 }
 
 // ---- shared memory for wgmma and TMA ----
 
 template <class T> void write_later(uint32_t to, T value) {
   shared_at(to, sizeof value);
+  hopper.order.write(to - SHARED_BASE, sizeof value);
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
   queue().written.push_back({to, bits, sizeof value});
@@ -211,10 +246,16 @@ inline void stmatrix(uint32_t to, uint32_t r0, uint32_t r1, uint32_t r2, uint32_
   const uint32_t r[] = {r0, r1, r2, r3};
   for (size_t m = 0; m < 4; m++) write_later(ctx_shim::shuffle(to, thread - lane + 8 * m + lane / 4) + uint32_t(lane % 4) * 4, r[m]);
 }
-inline void shared_store(uint32_t to, float x, float y) { write_later(to, x), write_later(to + 4, y); }
+inline void shared_store(uint32_t to, float x, float y) { write_later(to, std::array{x, y}); }
+// Plain loads and stores say where they are.
+inline void seen_read(const void *p, int bytes) { hopper.order.plain_read(shared_address(p) - SHARED_BASE, size_t(bytes)); }
+inline void seen_write(const void *p, int bytes) { hopper.order.plain_write(shared_address(p) - SHARED_BASE, size_t(bytes)); }
 inline void fence_async(std::source_location at = std::source_location::current()) {
   if (ctx_shim::left_out(at)) return;
-  for (const Queue::Written &w : queue().written) std::memcpy(shared_at(w.address, w.bytes), &w.bits, w.bytes);
+  for (const Queue::Written &w : queue().written) {
+    std::memcpy(shared_at(w.address, w.bytes), &w.bits, w.bytes);
+    hopper.order.fenced(w.address - SHARED_BASE, w.bytes);
+  }
   queue().written.clear();
 }
 
@@ -267,28 +308,46 @@ inline void do_group() { // the oldest
   ctx_shim::meet_warp(); // all have read each other's registers
   queue().groups.erase(queue().groups.begin());
 }
-inline void wgmma_fence() { queue().fenced = true; }
+inline void wgmma_fence(std::source_location at = std::source_location::current()) {
+  if (!ctx_shim::left_out(at)) queue().fenced = true;
+}
 inline void wgmma_commit() {
+  if (one_of_warp()) hopper.order.commit_reads();
   queue().groups.push_back(std::move(queue().open));
   queue().open.clear();
   if (!late("products")) do_group();
 }
-template <int N> void wgmma_wait() {
+template <int N> void wgmma_wait(std::source_location at = std::source_location::current()) {
+  if (ctx_shim::left_out(at)) return;
+  if (one_of_warp()) hopper.order.wait_reads(N);
   while (queue().groups.size() > N) do_group();
   queue().fenced = false;
 }
-template <int N, bool A_MN, bool B_MN> void wgmma_ss(float (&d)[N / 2], Descriptor a, Descriptor b, bool add) {
+// A warp's product reads its operands in shared memory from now on: whole rows, which swizzling leaves where they are.
+inline void begin_read(Descriptor d, bool mn_major, int outer_end) {
+  const int blocks = outer_end / BLOCK;
+  const auto row = [=](size_t i) { return (mn_major ? operand_address(d, true, int(i) % blocks * BLOCK, int(i) / blocks) : operand_address(d, false, int(i), 0)) - SHARED_BASE; };
+  hopper.order.read(size_t(mn_major ? blocks * K_STEP : outer_end), row, "a product");
+}
+inline void issue(const Product &p) {
   if (!queue().fenced) ctx_shim::broken("wgmma without a fence");
-  queue().open.push_back({d, N, add, A_MN, B_MN, nullptr, a, b});
+  if (one_of_warp()) {
+    hopper.order.begin_read();
+    if (!p.a) begin_read(p.at_a, p.a_mn, 64);
+    begin_read(p.at_b, p.b_mn, p.n);
+  }
+  queue().open.push_back(p);
+}
+template <int N, bool A_MN, bool B_MN> void wgmma_ss(float (&d)[N / 2], Descriptor a, Descriptor b, bool add) {
+  issue({d, N, add, A_MN, B_MN, nullptr, a, b});
 }
 template <int N, bool B_MN> void wgmma_rs(float (&d)[N / 2], const uint32_t *a, Descriptor b, bool add) {
-  if (!queue().fenced) ctx_shim::broken("wgmma without a fence");
-  queue().open.push_back({d, N, add, false, B_MN, a, {}, b});
+  issue({d, N, add, false, B_MN, a, {}, b});
 }
 inline void wait_after(float x, uint32_t) {
   if (x < 0) ctx_shim::broken("wait_after a number below 0");
 }
-template <class T, int N> void hold(T (&)[N]) {}
+template <class T, int N> void hold(T (&)[N]) { queue().fenced = false; } // what is held may have been touched
 
 // ---- the rest ----
 
@@ -296,7 +355,9 @@ inline void NamedBarrier::arrive(int threads) {
   if (this <= hopper.named || this >= hopper.named + 16 || threads % 32) ctx_shim::broken("a named barrier other than 1-15, or of a part of a warp");
   if (arrived > 0 && threads != expected) ctx_shim::broken("a named barrier is expected to have two numbers of threads");
   expected = threads;
-  if (++arrived == threads) held++, arrived = 0;
+  ctx_shim::SharedOrder::Crossing &crossing = hopper.order.named(int(this - hopper.named));
+  hopper.order.arrive(crossing);
+  if (++arrived == threads) hopper.order.end_phase(crossing, held++ % 2), arrived = 0;
   ctx_shim::machine.progress++;
 }
 inline void named_sync(int id, int threads, std::source_location at = std::source_location::current()) {
@@ -305,6 +366,7 @@ inline void named_sync(int id, int threads, std::source_location at = std::sourc
   const size_t before = b.held;
   b.arrive(threads);
   if (b.held == before) ctx_shim::wait_until([&] { return b.held != before; });
+  hopper.order.leave(hopper.order.named(id), before % 2);
 }
 inline void named_arrive(int id, int threads) { hopper.named[id].arrive(threads); }
 inline uint32_t take_number(uint32_t *next) { return (*next)++; }
@@ -317,9 +379,23 @@ inline void pass_turn(uint32_t *turn, uint32_t next) {
   ctx_shim::machine.progress++;
 }
 
-template <int N> void more_registers() {}
-template <int N> void fewer_registers() {}
-inline bool one_of_warp() { return ctx_shim::machine.current % 32 == 0; }
+inline int launch_registers() { return 65536 / int(ctx_shim::machine.count()) / 8 * 8; } // of a thread
+template <int N> void more_registers() {
+  ctx_shim::wait_until([] { return hopper.registers >= N - launch_registers(); });
+  hopper.registers -= N - launch_registers();
+}
+template <int N> void fewer_registers() {
+  hopper.registers += launch_registers() - N;
+  ctx_shim::machine.progress++;
+}
+// What nobody has waited for may come when another block has the shared memory.
+inline void end_thread() {
+  if (one_of_warp() && hopper.order.reads()) ctx_shim::broken("a thread ends while wgmma or TMA reads for it");
+  if (ctx_shim::machine.alive > 1) return;
+  if (!hopper.loads.empty()) ctx_shim::broken("a block ends while TMA loads");
+  for (const NamedBarrier &b : hopper.named)
+    if (b.arrived > 0) ctx_shim::broken("a block ends, and has arrived at a named barrier for nobody");
+}
 inline uint32_t anew(uint32_t x) { return x; }
 inline uint32_t thread_anew() { return uint32_t(ctx_shim::machine.thread.x); }
 inline uint32_t pack(float low, float high) { return uint32_t(ctx::to_bf16(low)) | uint32_t(ctx::to_bf16(high)) << 16; }
