@@ -440,7 +440,7 @@ export interface PlanHardware {
   devices_per_host: number;
   device_bytes: number;
   host_bytes: number;
-  /** Dense floating-point operations per second of one device in fp32; of a GPU in bf16, in which its products always are. */
+  /** Dense floating-point operations per second of one device in fp32; of a GPU in bf16, whatever stages train in. */
   peak_flops: number;
   /** The same for stages that train in bf16. */
   peak_flops_bf16: number;
