@@ -116,6 +116,7 @@ const labels: { readonly [path: string]: string } = {
   flops: "FLOPs",
   "flops.total": "FLOPs",
   seconds: "time",
+  "memory.checkpoint_every": "memory.checkpoint",
   "memory.device.total": "arena",
   device_bytes: "device",
   host_bytes: "host",
@@ -134,9 +135,20 @@ function totalChanges(before: PlanTotals, after: PlanTotals): PlanChange[] {
   });
 }
 
+/** What a plan leaves out because it is so. */
+const absent: { readonly [path: string]: string } = {
+  "memory.weights": "f32",
+  "memory.moments": "device",
+  "memory.gradients": "device",
+  "memory.head_groups": "1",
+  "parallel.shard": "moments",
+};
+
 /** A value of a plan in the unit that its place has. */
 function show(path: string, value: unknown): string {
+  if (value === undefined && Object.hasOwn(absent, path)) return absent[path]!;
   if (value === null || value === undefined) return "none";
+  if (path === "memory.checkpoint_every") return value === 0 ? "none" : `every(${value})`;
   if (Array.isArray(value))
     return /inv_freq/.test(path)
       ? `a table of ${value.length}`

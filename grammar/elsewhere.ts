@@ -221,14 +221,23 @@ function named(names: readonly string[], hint: string): { [name: string]: string
 }
 
 /** What other tools call the choices of a property: property → choice → names elsewhere. */
+/** Formats of numbers by PyTorch's names and others. f16 is a choice of exports alone, and no slip for another anywhere else. */
+const formats = {
+  f32: ["float32", "fp32", "float", "single"],
+  bf16: ["bfloat16", "bfloat"],
+  f16: ["f16", "float16", "fp16", "half"],
+};
+
 const choicesElsewhere: { readonly [property: string]: { readonly [choice: string]: readonly string[] } } = {
   shard: {
     all: ["fsdp", "full_shard", "fully_shard", "full", "zero3", "zero_3", "zero_stage_3", "deepspeed"],
     moments: ["zero1", "zero_1", "zero_stage_1", "distributed_optimizer"],
   },
+  dtype: formats,
+  weights: formats,
 };
 
-/** The choice of `property` that other tools call `value`. */
+/** The choice of `property` that other tools call `value`; not every block has it. */
 export function choiceHere(property: string, value: string): string | undefined {
   const choices = Object.hasOwn(choicesElsewhere, property) ? choicesElsewhere[property]! : {};
   return Object.keys(choices).find((choice) => choices[choice]!.includes(value.toLowerCase()));

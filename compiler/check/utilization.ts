@@ -23,14 +23,14 @@ const rounding = 0.02;
 
 /** Data sheets print the peak of matrices half of which is zero, twice that of the dense ones that training multiplies. */
 export const peakIsDense: Check = ({ plan, trace, report }) => {
-  const { kind, peak_flops: peak } = plan.hardware;
+  const { kind, peak_flops_bf16: peak } = plan.hardware;
   const place = trace.exact("/hardware/peak_flops");
   if (!place || kind !== "cuda") return;
   const preset = HARDWARE_NAMES.map((name) => hardwarePreset(name)!).find(
-    ({ peak_flops: dense }) => Math.abs(peak / (2 * dense) - 1) <= rounding,
+    ({ peak_flops_bf16: dense }) => Math.abs(peak / (2 * dense) - 1) <= rounding,
   );
   if (!preset) return;
-  const dense = `${preset.peak_flops / 1e12}e12`;
+  const dense = `${preset.peak_flops_bf16 / 1e12}e12`;
   const values = { peak: `${showNumber(peak / 1e12)} TFLOP/s`, name: preset.name, dense };
   report.add("CTX7013", place, values, { fixes: replacing(place, `peak = ${dense}`, dense) });
 };

@@ -9,7 +9,7 @@ const GIGA = 1e9;
 
 /**
  * Peaks are dense bf16 with fp32 accumulation from NVIDIA's data sheets (which print twice that, with sparsity, for Ada and
- * later); memory is what the driver leaves usable, a little below the printed figure; host memory and network that of
+ * later), and what they have for fp32 without tensor cores (TF32 is never used): of that an H200's products reached 0.76 (docs/benchmarks/gpu.md); memory is what the driver leaves usable, a little below the printed figure; host memory and network that of
  * NVIDIA's eight-way system of the generation. Links and networks are one direction of one device.
  *
  * `efficiency` is the share of the peak over all FLOPs done, recomputation included: what open long-context trainers reach
@@ -22,34 +22,34 @@ const PRESETS = {
   // with the 16 that its tokens ask for it would have needed more than the whole peak. Single stages scatter from 0.10 (256K,
   // over a network that held it back) to 0.56.
   l40s: gpu("L40S", {
-    ...{ gibibytes: 44.5, gigabytesPerSecond: 864, teraflops: 362, efficiency: 0.27 },
+    ...{ gibibytes: 44.5, gigabytesPerSecond: 864, teraflops: 362, teraflopsF32: 91.6, efficiency: 0.27 },
     ...{ hostGibibytes: 1024, link: 32, network: 25 },
     origin: "NVIDIA L40S data sheet; Gradient's Llama-3 run",
   }),
   // A100 data sheet: 312 TFLOP/s, 80 GB HBM2e at 2,039 GB/s, NVLink 600 GB/s both ways; DGX A100: 2 TB, 8 × 200 Gb/s.
   // Efficiency: EasyContext reaches 0.35 to 0.57 on eight, USP 0.60 on sixteen A800.
   a100: gpu("A100-80", {
-    ...{ gibibytes: 79, gigabytesPerSecond: 2039, teraflops: 312, efficiency: 0.5 },
+    ...{ gibibytes: 79, gigabytesPerSecond: 2039, teraflops: 312, teraflopsF32: 19.5, efficiency: 0.5 },
     ...{ hostGibibytes: 2048, link: 300, network: 25 },
     origin: "NVIDIA A100 data sheet; EasyContext's figures",
   }),
   // The same with half the memory, HBM2 at 1,555 GB/s: DGX A100 320 GB, 1 TB.
   a100_40g: gpu("A100-40", {
-    ...{ gibibytes: 39.5, gigabytesPerSecond: 1555, teraflops: 312, efficiency: 0.5 },
+    ...{ gibibytes: 39.5, gigabytesPerSecond: 1555, teraflops: 312, teraflopsF32: 19.5, efficiency: 0.5 },
     ...{ hostGibibytes: 1024, link: 300, network: 25 },
     origin: "NVIDIA A100 data sheet; EasyContext's figures",
   }),
   // H100 SXM data sheet: 989 TFLOP/s, 80 GB HBM3 at 3.35 TB/s, NVLink 900 GB/s both ways; DGX H100: 2 TB, 8 × 400 Gb/s.
   // Efficiency: TRL reaches 0.50 to 0.55 at 1M to 4M, ProLong 0.32 to 0.35 over 14,400 hours.
   h100: gpu("H100", {
-    ...{ gibibytes: 79, gigabytesPerSecond: 3350, teraflops: 989, efficiency: 0.45 },
+    ...{ gibibytes: 79, gigabytesPerSecond: 3350, teraflops: 989, teraflopsF32: 67, efficiency: 0.45 },
     ...{ hostGibibytes: 2048, link: 450, network: 50 },
     origin: "NVIDIA H100 data sheet; TRL's and ProLong's figures",
   }),
   // H200 data sheet: the same compute, 141 GB HBM3e at 4.8 TB/s (139 GiB free on an idle card is 143,771 MiB less the
   // driver's part).
   h200: gpu("H200", {
-    ...{ gibibytes: 138, gigabytesPerSecond: 4800, teraflops: 989, efficiency: 0.45 },
+    ...{ gibibytes: 138, gigabytesPerSecond: 4800, teraflops: 989, teraflopsF32: 67, efficiency: 0.45 },
     ...{ hostGibibytes: 2048, link: 450, network: 50 },
     origin: "NVIDIA H200 data sheet; the H100's efficiency",
   }),
@@ -57,7 +57,7 @@ const PRESETS = {
   // both ways, 8 × 400 Gb/s.
   // No long-context run is published for it: less than the H100's share, for twice the peak over 1.7 times the bandwidth.
   b200: gpu("B200", {
-    ...{ gibibytes: 176, gigabytesPerSecond: 8000, teraflops: 2250, efficiency: 0.4 },
+    ...{ gibibytes: 176, gigabytesPerSecond: 8000, teraflops: 2250, teraflopsF32: 75, efficiency: 0.4 },
     ...{ hostGibibytes: 2048, link: 900, network: 50 },
     origin: "NVIDIA DGX B200 data sheet; efficiency assumed",
   }),
@@ -73,12 +73,18 @@ export function hardwarePreset(name: string): HardwarePreset | null {
   return HARDWARE_NAMES.includes(name as HardwareName) ? PRESETS[name as HardwareName] : null;
 }
 
+/** Whether figures are a preset's, not those of a machine. */
+export function isPreset(hardware: HardwarePreset): boolean {
+  return HARDWARE_NAMES.some((name) => PRESETS[name] === hardware);
+}
+
 /** Figures of a GPU and of the host that has eight of them; rates in GB/s. */
 interface Gpu {
   gibibytes: number;
   gigabytesPerSecond: number;
   /** Dense bf16. */
   teraflops: number;
+  teraflopsF32: number;
   efficiency: number;
   hostGibibytes: number;
   link: number;
@@ -87,14 +93,15 @@ interface Gpu {
 }
 
 function gpu(name: string, figures: Gpu): HardwarePreset {
-  const { gibibytes, gigabytesPerSecond, teraflops, efficiency, hostGibibytes, link, network, origin } = figures;
+  const { gibibytes, gigabytesPerSecond, teraflops, teraflopsF32, efficiency, hostGibibytes, link, network, origin } =
+    figures;
   return {
     name,
     kind: "cuda",
     devices_per_host: 8,
     device_bytes: gibibytes * GiB,
     host_bytes: hostGibibytes * GiB,
-    peak_flops: teraflops * TERA,
+    peak_flops: teraflopsF32 * TERA,
     peak_flops_bf16: teraflops * TERA,
     efficiency,
     efficiency_bf16: efficiency,

@@ -1,4 +1,4 @@
-import { cpuHardware, gpuHardware, type HardwarePreset, hardwarePreset } from "../cost/hardware.ts";
+import { cpuHardware, gpuHardware, type HardwarePreset, hardwarePreset, isPreset } from "../cost/hardware.ts";
 import type { PlanHardware } from "../plan.ts";
 import type { Reader } from "./reader.ts";
 
@@ -37,24 +37,24 @@ export function lowerHardware(reader: Reader, parameters: number, asked: number)
   const memory = own("memory", reader.number("memory"), preset.device_bytes);
   // The ranks of a ring on a CPU are threads of one machine: each has its part of the peak.
   const share = kind === "cpu" ? devices : 1;
-  const peak = own("peak", reader.number("peak"), preset.peak_flops / share);
-  if (kind === "cuda" && !reader.has("peak")) {
-    reader.note("peak", String(preset.peak_flops), `${preset.origin}; dense bf16, whatever train.dtype says`);
+  const gpu = kind === "cuda";
+  const peak = own("peak", reader.number("peak"), (gpu ? preset.peak_flops_bf16 : preset.peak_flops) / share);
+  if (gpu && !reader.has("peak")) {
+    reader.note("peak", String(preset.peak_flops_bf16), `${preset.origin}; dense bf16, whatever train.dtype says`);
   }
+  const here = own("devices_per_host", reader.number("devices_per_host"), Math.min(devices, preset.devices_per_host));
+  // A preset's host has eight GPUs: fewer are taken to come with their part of its memory.
+  const part = isPreset(preset) ? Math.min(1, here / preset.devices_per_host) : 1;
   const efficiency = own("efficiency", reader.number("efficiency"), preset.efficiency);
   return {
     name: own("name", reader.text("name"), preset.name),
     kind,
     devices,
-    devices_per_host: own(
-      "devices_per_host",
-      reader.number("devices_per_host"),
-      Math.min(devices, preset.devices_per_host),
-    ),
+    devices_per_host: here,
     device_bytes: memory,
-    host_bytes: own("host_memory", reader.number("host_memory"), kind === "cpu" ? memory : preset.host_bytes),
-    peak_flops: peak,
-    peak_flops_bf16: reader.has("peak") ? peak : preset.peak_flops_bf16 / share,
+    host_bytes: own("host_memory", reader.number("host_memory"), gpu ? part * preset.host_bytes : memory),
+    peak_flops: gpu ? (peak * preset.peak_flops) / preset.peak_flops_bf16 : peak,
+    peak_flops_bf16: gpu || reader.has("peak") ? peak : preset.peak_flops_bf16 / share,
     efficiency,
     efficiency_bf16: reader.has("efficiency") ? efficiency : preset.efficiency_bf16,
     memory_bytes_per_second: own("bandwidth", reader.number("bandwidth"), preset.memory_bytes_per_second),
@@ -75,16 +75,24 @@ function choosePreset(reader: Reader, parameters: number, asked: number): Hardwa
     return preset;
   }
   const machine = thisMachine(reader);
+  if (isPreset(machine)) return machine;
   const device = machine.kind === "cuda" ? `${machine.name} of the machine that compiles` : "the machine that compiles";
   reader.note("preset", "this", device);
   return machine;
 }
 
-/** What the host tells of its machine, of its GPU where that is asked for; without a host, a small one of the portable kind. */
+/**
+ * What the host tells of its machine, of its GPU where that is asked for; without a host, a small one of the portable kind. A GPU that the
+ * recipe speaks of, and that this machine does not have, is taken for an H100.
+ */
 function thisMachine(reader: Reader): HardwarePreset {
   const { lowering } = reader;
   const kind = reader.has("kind") ? reader.text("kind") : (lowering.host.device ?? "cpu");
   const gpu = kind === "cuda" ? lowering.host.gpu?.() : undefined;
   if (gpu) return gpuHardware(gpu);
+  if (reader.text("kind") === "cuda" && reader.has("kind")) {
+    reader.note("preset", "h100", "assumed: kind = cuda names no GPU, and this machine has none to ask");
+    return hardwarePreset("h100")!;
+  }
   return cpuHardware(lowering.host.machine() ?? { cores: 2, isa: "portable", memoryBytes: 8 * GiB });
 }

@@ -1,4 +1,4 @@
-import { momentSeconds } from "../cost/index.ts";
+import { gradientSeconds, momentSeconds } from "../cost/index.ts";
 import {
   type Choice,
   choiceNeed,
@@ -300,30 +300,19 @@ function whyTheyStay({ train, model }: LayoutGround, devices: number): { problem
 /** Beside fp32 a rounded matrix would be another one; adapters stay fp32, and parts of weights too. */
 function noteIdleRounding(memory: Reader, ground: LayoutGround): void {
   const at = memory.exact("weights");
-  if (!at || memory.text("weights") !== "bf16" || weightsMayBeRounded(ground)) return;
-  const { report } = memory.lowering;
-  const setting = "weights = bf16";
+  if (!at || memory.text("weights") !== "bf16") return;
+  const { idle, report } = memory.lowering;
   if (ground.hardware.kind === "cpu") {
     const hint = "its memory is the host's, where the masters would lie beside the rounded matrices";
-    report.add("CTX7010", at, { name: setting, hint });
-  } else report.add("CTX7011", at, { setting, ...whyTheyAreWhole(ground) });
+    report.add("CTX7010", at, { name: "weights = bf16", hint });
+  } else idle.note("weights = bf16", at, weightsMayBeRounded(ground) ? undefined : whyTheyAreWhole(ground));
 }
 
-function whyTheyAreWhole({ train, shard }: LayoutGround): { problem: string; hint: string } {
+function whyTheyAreWhole({ train, shard }: LayoutGround): string {
   if (train.dtype === "f32")
-    return {
-      problem: "is for training in bf16, where products round matrices anyway",
-      hint: "train { dtype = bf16 }, or leave it out",
-    };
-  if (shard)
-    return {
-      problem: "is for devices that hold all weights",
-      hint: "with shard = all each holds its part of them in fp32; leave one of the two out",
-    };
-  return {
-    problem: "rounds nothing: no matrix of the model learns, and adapters stay fp32",
-    hint: "frozen matrices are bf16 as it is; leave it out",
-  };
+    return "it is for training in bf16, where products round matrices anyway: train { dtype = bf16 }, or leave it out";
+  if (shard) return "with shard = all each device holds its part of the weights in fp32: leave one of the two out";
+  return "no matrix of the model learns, and adapters stay fp32; frozen matrices are bf16 as it is: leave it out";
 }
 
 /** A tile that no stage has the rows for. */
@@ -380,7 +369,7 @@ function* choiceNotes(parallel: Reader, memory: Reader, chosen: Chosen, step: St
     yield memory.noteOf("weights", choice.weights, fits ? weightsReason(chosen, taken) : why);
   }
   if (memory.value("gradients") === "auto" && space.gradients.length > 1) {
-    yield memory.noteOf("gradients", choice.gradients, fits ? gradientsReason(choice, taken) : why);
+    yield memory.noteOf("gradients", choice.gradients, fits ? gradientsReason(choice, ground, taken) : why);
   }
   const tile = memory.value("mlp_tile");
   if (tile === "auto") {
@@ -421,7 +410,8 @@ function momentsReason({ choice, space, ground }: Chosen, taken: string): string
   const { model, train } = ground;
   const share = trainedBy(model, train, space.devices) / space.devices;
   const seconds = momentSeconds(share, 1, choice.weights === "bf16");
-  return `the fastest that fits, ${taken}: they take ${showBytes(choice.host.optimizer ?? 0)} of the host, and ${showDuration(seconds)} of each step on their way`;
+  const they = choice.weights === "bf16" ? "with the masters they take" : "they take";
+  return `the fastest that fits, ${taken}: ${they} ${showBytes(choice.host.optimizer ?? 0)} of the host, and ${showDuration(seconds)} of each step on their way`;
 }
 
 /** Where the masters lie instead: with the moments, wherever these are. */
@@ -431,9 +421,11 @@ function weightsReason({ choice }: Chosen, taken: string): string {
   return `the fastest that fits, ${taken}: their fp32 masters lie ${where}`;
 }
 
-function gradientsReason({ gradients, host }: Choice, taken: string): string {
+function gradientsReason({ gradients, host }: Choice, { sequences }: LayoutGround, taken: string): string {
   if (gradients === "device") return "they fit on the device";
-  return `the fastest that fits, ${taken}: they take ${showBytes(host.gradients ?? 0)} of the host`;
+  const bytes = host.gradients ?? 0;
+  const seconds = showDuration(gradientSeconds(bytes, { rows: sequences, steps: 1 }));
+  return `the fastest that fits, ${taken}: they take ${showBytes(bytes)} of the host, and at most ${seconds} of each step on their way`;
 }
 
 function tileReason(choice: Choice, tiles: readonly number[], why: string): string {

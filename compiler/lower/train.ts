@@ -44,7 +44,7 @@ function lowerDtype(reader: Reader, { kind }: Pick<PlanHardware, "kind">): PlanT
     );
     return "bf16";
   }
-  reader.note("dtype", "f32", "as fast on a CPU without bf16 instructions");
+  reader.note("dtype", "f32", "exact; in bf16 a CPU with instructions for it is faster");
   return "f32";
 }
 

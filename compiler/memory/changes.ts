@@ -1,5 +1,5 @@
 import type { PlanStage } from "../plan.ts";
-import { showTokens } from "../values/show.ts";
+import { showBytes, showTokens } from "../values/show.ts";
 import { type Choice, type LayoutSpace, type StageNeeds, searchLayout } from "./search.ts";
 import { freeSpace } from "./space.ts";
 
@@ -120,6 +120,12 @@ function otherChange(needs: StageNeeds, stage: PlanStage): Change {
   const { train, hardware } = needs;
   const { devices, layout } = stage.parallel;
   const holds = (other: StageNeeds, on = devices) => searchLayout(other, freeSpace(other, on, layout)).fits;
+  if (hardware.kind === "cuda") {
+    const roomy = { ...needs, hardware: { ...hardware, host_bytes: Number.POSITIVE_INFINITY } };
+    const { choice, fits } = searchLayout(roomy, freeSpace(roomy, devices, layout));
+    const inHost = Object.values(choice.host).reduce((sum, part) => sum + part, 0);
+    if (fits) return { words: `a host with ${showBytes(inHost)} (host_memory) would hold what does not fit` };
+  }
   if (hardware.kind === "cuda" && devices > 1 && !needs.shard && holds({ ...needs, shard: true })) {
     return { words: "parallel { shard = all } fits: devices divide weights and gradients too", add: "shard = all" };
   }

@@ -14,13 +14,13 @@ export function scoringDtype(kind: PlanHardware["kind"]): PlanTrain["dtype"] {
   return kind === "cuda" ? "bf16" : "f32";
 }
 
-/** Devices that score rows side by side, each whole ones: those of a host. Of processes on several hosts only the first one scores. */
+/** Devices that score rows side by side, each whole ones: those of the first host, however many of them train. */
 export function scoringAtOnce({
   kind,
   devices,
   devices_per_host: here,
 }: Pick<PlanHardware, "kind" | "devices" | "devices_per_host">): number {
-  return kind === "cuda" && devices <= here ? devices : 1;
+  return kind === "cuda" ? Math.min(devices, here) : 1;
 }
 
 /** Tokens that are scored at once where the lengths are shorter: enough to keep matrix products large. */

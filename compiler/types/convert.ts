@@ -148,10 +148,13 @@ function convertChoice(
   if (name === undefined) return mismatch(value, type, at, target);
   if (type.choices.includes(name)) return name;
   const place = target.scope.place(at);
-  const here = choiceHere(target.property.name, name);
+  const meant = choiceHere(target.property.name, name);
+  const here = meant !== undefined && type.choices.includes(meant) ? meant : undefined;
   const fixes: Fix[] = here
     ? [{ title: `${here} instead of ${name}`, safety: "safe", edits: [{ ...place, text: here }] }]
-    : renames(name, type.choices, place);
+    : meant === undefined
+      ? renames(name, type.choices, place)
+      : [];
   const choices = withAdvice(type.choices.join(", "), here ? `it is ${here} here` : adviceOn(name));
   target.scope.report.add("CTX2006", place, { value: name, name: target.property.name, choices }, { fixes });
   return undefined;

@@ -1574,7 +1574,7 @@ export const language: LanguageDefinition = {
           "choices": {
             "auto": "in fp32, in bf16 if that is the fastest choice that fits",
             "f32": "in fp32, which learns and which every product rounds",
-            "bf16": "rounded; the fp32 masters, which learn, lie with the moments, shared by all devices or in the host's memory as these are"
+            "bf16": "rounded; the fp32 masters, which learn, lie with the moments, shared by all devices or in the host's memory as these are. Beside moments on one or two GPUs that takes more memory, not less"
           },
           "group": null,
           "path": null
@@ -2563,7 +2563,7 @@ export const language: LanguageDefinition = {
             "kind": "bytes"
           },
           "required": false,
-          "default": "(that of the preset)",
+          "default": "(that of the preset, whose host has eight GPUs; of fewer their part)",
           "min": 0,
           "max": 1000000000000000,
           "minIncluded": false,
@@ -2573,7 +2573,7 @@ export const language: LanguageDefinition = {
         },
         "peak": {
           "name": "peak",
-          "doc": "Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16 whatever `train.dtype` says.",
+          "doc": "Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16, of which f32 is the part that the preset's data sheet has.",
           "status": "ready",
           "since": 1,
           "deprecated": null,

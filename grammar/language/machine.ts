@@ -128,7 +128,7 @@ export interface Memory extends Block {
    * @default auto
    * @choice auto: in fp32, in bf16 if that is the fastest choice that fits
    * @choice f32: in fp32, which learns and which every product rounds
-   * @choice bf16: rounded; the fp32 masters, which learn, lie with the moments, shared by all devices or in the host's memory as these are
+   * @choice bf16: rounded; the fp32 masters, which learn, lie with the moments, shared by all devices or in the host's memory as these are. Beside moments on one or two GPUs that takes more memory, not less
    * @example memory { moments = host  weights = bf16 }
    * @paper Micikevicius et al. 2018, Mixed precision training, arXiv 1710.03740
    */
@@ -187,9 +187,9 @@ export interface Hardware extends Block {
   devices_per_host?: Count;
   /** Memory of one device. @default (that of the preset) @above 0 @max 1000000000000000 */
   memory?: Bytes;
-  /** Memory of one host. @default (that of the preset) @above 0 @max 1000000000000000 */
+  /** Memory of one host. @default (that of the preset, whose host has eight GPUs; of fewer their part) @above 0 @max 1000000000000000 */
   host_memory?: Bytes;
-  /** Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16 whatever `train.dtype` says. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
+  /** Dense floating-point operations per second of one device, in the type that stages train in; of a GPU in bf16, of which f32 is the part that the preset's data sheet has. @default (that of the preset) @min 1000000 @max 1000000000000000000 */
   peak?: Num;
   /** Share of the peak that training reaches. @default (that of the preset) @min 0.001 @max 1 */
   efficiency?: Ratio;

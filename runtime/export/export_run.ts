@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { adapterOrigin, promisedContext, sharesEmbeddings, standsOnBase } from "../../compiler/model/index.ts";
 import type { Plan, PlanExport, PlanStage } from "../../compiler/plan.ts";
+import { SafetensorsError } from "../../compiler/weights/index.ts";
 import type { NativeAddon } from "../engine/addon.ts";
 import { cancelOnStop } from "../engine/cancel.ts";
 import { loadWeights } from "../engine/load_weights.ts";
@@ -84,6 +85,7 @@ export async function exportRun(root: string, to: string, options: ExportOptions
   } catch (error) {
     if ((error as Partial<Failure> | null)?.kind === "interrupted")
       throw new Failure("interrupted", `stopped as asked; nothing was written to ${to}`, null, error);
+    if (error instanceof SafetensorsError) throw new Failure("input", error.message, error.hint, error);
     throw writeFailure(to, error);
   }
   options.listen({ kind: "done", title: `wrote ${to}` });

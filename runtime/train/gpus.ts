@@ -18,10 +18,10 @@ export function gpusOf({ addon, device, job }: Machine, { parallel }: PlanStage)
 
 /**
  * Devices of each engine of an evaluation, as `NativeEngineOptions.devices` has them: the GPUs that this process sees, at most so many, score side
- * by side. Of a job the leader alone scores, on its own.
+ * by side. Of a job the leader alone scores, on all that it sees: the others have closed their engines by then.
  */
-export function scoringDevices({ addon, device, job }: Machine, most: number): number[][] {
-  const gpus = device === "cuda" && !job ? addon.describe().cuda.devices.length : 1;
+export function scoringDevices({ addon, device }: Machine, most: number): number[][] {
+  const gpus = device === "cuda" ? addon.describe().cuda.devices.length : 1;
   return Array.from({ length: Math.max(1, Math.min(gpus, most)) }, (_, gpu) => (gpu > 0 ? [gpu] : []));
 }
 

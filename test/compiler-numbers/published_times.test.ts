@@ -118,7 +118,7 @@ describe.each([
   ["Gradient, Llama-3-8B", "l40s", gradient],
 ])("%s on %s", (_, preset, runs) => {
   test.each(Object.entries(runs))("%s", (_name, run) => {
-    const peak = hardwarePreset(preset)!.peak_flops;
+    const peak = hardwarePreset(preset)!.peak_flops_bf16;
     expect(flopsOf(run).total / (run.seconds * run.devices * peak)).toBeCloseTo(run.implied, 3);
     const off = Math.abs(planned(run, preset) / run.seconds - 1);
     if (run.differs === undefined) expect(off).toBeLessThan(0.25);

@@ -114,3 +114,12 @@ test("where all fits they stay fp32, and wherever nothing is rounded", () => {
   expect(tight("method = lora(rank: 16)")).not.toHaveProperty("weights");
   expect(tight("method = lora(rank: 16, also: [norm])")).not.toHaveProperty("weights");
 });
+
+test("a GPU that nobody names is taken for an H100, and one of a host's eight comes with its part of the memory", () => {
+  const { hardware, defaults } = planOf(recipe("kind = cuda  memory = 140GiB"), {}, {});
+  expect(hardware).toMatchObject({ name: "H100", kind: "cuda", peak_flops_bf16: 989e12, host_bytes: 256 * GiB });
+  expect(defaults.find(({ path }) => path === "hardware.preset")?.from).toMatch(/^assumed: kind = cuda names no GPU/);
+  expect(planOf(recipe("preset = h100  devices = 8"), {}, {}).hardware.host_bytes).toBe(2048 * GiB);
+  const own = planOf(recipe("preset = h100  host_memory = 1TiB  peak = 494.5e12"), {}, {}).hardware;
+  expect(own).toMatchObject({ host_bytes: 1024 * GiB, peak_flops: 33.5e12, peak_flops_bf16: 494.5e12 });
+});

@@ -109,6 +109,6 @@ export const parallel = {
     "warning",
     "f32 on GPUs",
     message`in f32 a GPU computes at a small part of its rate`,
-    message`products in f32 took 13 times as long on an H200, and attention has fast kernels for bf16 alone; the plan's hours are of bf16`,
+    message`products in f32 took 13 times as long on an H200, and attention, whose fast kernels are for bf16 alone, takes longer than the plan says`,
   ),
 } as const;
