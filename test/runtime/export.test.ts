@@ -214,6 +214,13 @@ test("an adapter's file that lacks a tensor is refused, and so are a stage's wei
   await expect(exportRun(run, fresh(), options({ merge: true }))).rejects.toThrow(
     `${weights}: 2 tensors do not fit config.json: no model.norm.weight [32]; model.nerm.weight has no place there`,
   );
+  // It is what is read that is at fault, not where it is to go.
+  writeFileSync(weights, readFileSync(weights).subarray(0, -100));
+  await expect(exportRun(run, fresh(), options({ merge: true }))).rejects.toMatchObject({
+    kind: "input",
+    message: expect.stringContaining(`${weights}: is cut short`),
+    hint: expect.stringContaining("copy the file anew"),
+  });
 });
 
 /** Writes other text of the same length into a file. */
