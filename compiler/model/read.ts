@@ -35,6 +35,8 @@ export interface ModelReading {
  * @param from Hub name or folder as the recipe wrote it
  */
 export function readModelConfig(text: string, from: string): ModelReading {
+  if (text.startsWith("version https://git-lfs"))
+    return refuse("not-json", "", "config.json is a pointer of Git LFS, not the file itself: git lfs pull fetches it.");
   let config: unknown;
   try {
     config = parseJson(text);
