@@ -61,7 +61,7 @@ export const parallel = {
     message`leave devices out and start ${"devices"} processes, which form these rings: ctx run --nproc ${"devices"}, or mpirun -n ${"devices"} ctx run`,
   ),
   CTX7010: entry("warning", "no effect on a CPU", message`${"name"} changes nothing on a CPU`, message`${"hint"}`),
-  CTX7011: entry("error", "memory setting without effect", message`${"setting"} ${"problem"}`, message`${"hint"}`),
+  CTX7011: entry("error", "offload without effect", message`${"setting"} ${"problem"}`, message`${"hint"}`),
   CTX7012: entry(
     "warning",
     "efficiency never reached",
