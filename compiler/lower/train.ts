@@ -33,20 +33,19 @@ export function lowerTrain(
   return train;
 }
 
+/** The same for all stages that leave it open, and noted once. */
 function lowerDtype(reader: Reader, { kind }: Pick<PlanHardware, "kind">): PlanTrain["dtype"] {
   const written = reader.text("dtype") ?? "auto";
   if (written !== "auto") return written as PlanTrain["dtype"];
-  if (kind === "cuda") {
-    reader.note(
-      "dtype",
-      "bf16",
-      "what the fast kernels of GPUs compute in; what learns, its gradients and the optimizer are f32",
-    );
-    return "bf16";
-  }
-  reader.note("dtype", "f32", "exact; in bf16 a CPU with instructions for it is faster");
-  return "f32";
+  const value = kind === "cuda" ? "bf16" : "f32";
+  reader.lowering.note({ path: "train.dtype", value, from: whyIn[value] });
+  return value;
 }
+
+const whyIn = {
+  bf16: "what the fast kernels of GPUs compute in; what learns, its gradients and the optimizer are f32",
+  f32: "exact; in bf16 a CPU with instructions for it is faster",
+};
 
 function lowerOptimizer(reader: Reader): Omit<PlanTrain["optimizer"], "state"> {
   const call = reader.call("optimizer");

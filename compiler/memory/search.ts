@@ -179,13 +179,14 @@ function waysByTime(needs: StageNeeds, space: LayoutSpace): TimedWay[] {
   const ways = space.checkpoints.flatMap((checkpointEvery) => {
     const flops = flopsOf(needs, checkpointEvery);
     const paces = space.rings.map((ring) => paceOf(needs, space, { ring, checkpointEvery }, flops));
+    const leaving = space.rings.map((ring) => leavingBytes(needs, { ring, checkpointEvery }));
     return space.offloads.flatMap((offload) =>
       space.moments.flatMap((moments) =>
         heldWith(moments, space).flatMap((weights) =>
           space.gradients.flatMap((gradients) =>
             space.rings.map((ring, k) => {
               const way = { ring, checkpointEvery, offload, moments, weights, gradients };
-              return { way, time: timeOf(needs, space, way, paces[k], updates) };
+              return { way, time: timeOf(needs, space, way, paces[k], updates, leaving[k]) };
             }),
           ),
         ),
@@ -208,8 +209,6 @@ interface Pace {
   readonly moving: number;
   /** Seconds of all that travels beside them. */
   readonly travelling: number;
-  /** Bytes of a row's layer inputs that leave, and come back, where they lie elsewhere. */
-  readonly leaving: number;
 }
 
 function paceOf(
@@ -237,16 +236,21 @@ function paceOf(
     moving: movingSeconds(model, work, hardware),
     // All of it passes the device's one way in, keys and values too.
     travelling: divided ? exchange + gatherSeconds(divided, hardware) + scatterSeconds(divided, hardware) : exchange,
-    leaving: stageOffload({ ...aRow(needs), ring, checkpointEvery, offload: "host" }, "cuda") * ring,
   };
+}
+
+/** Bytes of a row's layer inputs that leave, and come back, where they lie elsewhere. */
+function leavingBytes(needs: StageNeeds, { ring, checkpointEvery }: Pick<Way, "ring" | "checkpointEvery">): number {
+  return stageOffload({ ...aRow(needs), ring, checkpointEvery, offload: "host" }, "cuda") * ring;
 }
 
 function timeOf(
   needs: StageNeeds,
   space: Pick<LayoutSpace, "devices" | "layout">,
   way: Way,
-  { flops, computing: products, moving, travelling, leaving }: Pace = paceOf(needs, space, way),
+  { flops, computing: products, moving, travelling }: Pace = paceOf(needs, space, way),
   { saved: trained, seconds: updating }: Updates = updatesOf(needs, space.devices),
+  leaving?: number,
 ): Time {
   const { model, train, hardware, steps, sequences } = needs;
   const { offload, moments, weights, gradients } = way;
@@ -262,7 +266,8 @@ function timeOf(
   const working = Math.max(updating + passing + rounding + waiting + moving + products, travelling);
   const saved = working + savingSeconds(working, { parameters: model.parameters, trained }, hardware.kind);
   if (offload === "none") return { flops, seconds: saved };
-  return { flops, seconds: saved + offloadSeconds(steps * sequences * leaving, hardware.kind, devices) };
+  const bytes = steps * sequences * (leaving ?? leavingBytes(needs, way));
+  return { flops, seconds: saved + offloadSeconds(bytes, hardware.kind, devices) };
 }
 
 /** One row at a time. */
