@@ -9,7 +9,8 @@ const GIGA = 1e9;
 
 /**
  * Peaks are dense bf16 with fp32 accumulation from NVIDIA's data sheets (which print twice that, with sparsity, for Ada and
- * later), and what they have for fp32 without tensor cores (TF32 is never used): of that an H200's products reached 0.76 (docs/benchmarks/gpu.md); memory is what the driver leaves usable, a little below the printed figure; host memory and network that of
+ * later), and what they have for fp32 without tensor cores (TF32 is never used): of that an H200's products reached 0.76
+ * (docs/benchmarks/gpu.md). Memory is what the driver leaves usable, a little below the printed figure; host memory and network that of
  * NVIDIA's eight-way system of the generation. Links and networks are one direction of one device.
  *
  * `efficiency` is the share of the peak over all FLOPs done, recomputation included: what open long-context trainers reach

@@ -7,8 +7,8 @@ import type { PlanLedger } from "../plan.ts";
  * test holds the two against each other. Tokens n are those of one ring rank. Activations are fp32 or bf16, as `dtype`
  * says; all other numbers are fp32 or int32 (4 bytes), but for frozen matrices beside bf16.
  *
- *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains, or that have masters, are bf16. Where ranks divide them, one's part and
- *                room for a layer and the largest unit: a layer or an embedding
+ *   weights      parameters and adapters; beside activations in bf16 matrices that nobody trains, or that have masters, are bf16.
+ *                Where ranks divide them, one's part and room for a layer and the largest unit: a layer or an embedding
  *   gradients    trained parameters, once for each ring rank in this memory; of layers whose gradients wait in the host's, two layers' places;
  *                where ranks divide them, one's part and room for a layer and the largest unit
  *   optimizer    AdamW's two moments of the trained parameters, and their masters, or what they pass through from the host's memory

@@ -70,13 +70,14 @@ MemoryPlan parse_memory(Napi::Env env, const Options &o) {
   };
   m.host_gradients = in_host("gradients");
   m.host_moments = in_host("moments");
-  const std::string weights = o.has("weights") ? o.string("weights") : "f32";
-  if (weights != "f32" && weights != "bf16") type_error(env, o.at("weights") + " is \"" + weights + "\", expected f32 or bf16");
-  m.masters = weights == "bf16";
+  const auto in_bf16 = [&](const char *name) {
+    const std::string format = o.has(name) ? o.string(name) : "f32";
+    if (format != "f32" && format != "bf16") type_error(env, o.at(name) + " is \"" + format + "\", expected f32 or bf16");
+    return format == "bf16";
+  };
+  m.masters = in_bf16("weights");
   m.kv_cache_tokens = o.integer("kvCacheTokens");
-  const std::string dtype = o.has("dtype") ? o.string("dtype") : "f32";
-  if (dtype != "f32" && dtype != "bf16") type_error(env, o.at("dtype") + " is \"" + dtype + "\", expected f32 or bf16");
-  m.activations = dtype == "bf16" ? CTX_BF16 : CTX_F32;
+  m.activations = in_bf16("dtype") ? CTX_BF16 : CTX_F32;
   return m;
 }
 

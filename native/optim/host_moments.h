@@ -1,7 +1,7 @@
 // host_moments.h: AdamW's two moments in the host's memory, with the fp32 masters of the weights where these are held rounded, and how they pass
-// the device at a step: a piece comes, the device updates it with the weights and gradients that it holds, the piece goes back, while the next ones come. The update is the device's own, so its bits are those
-// of moments that never left it. (ZeRO-Offload, Ren et al. 2021, arXiv 2101.06840, has the CPU compute it; that saves the way back and
-// forth, 16 bytes a parameter, and costs 28 bytes a parameter of the host's memory bandwidth.)
+// the device at a step: a piece comes, the device updates it with the weights and gradients that it holds, the piece goes back, while the next
+// ones come. The update is the device's own, so its bits are those of moments that never left it. (ZeRO-Offload, Ren et al. 2021, arXiv 2101.06840,
+// has the CPU compute it; that saves the way back and forth, 16 bytes a parameter, and costs 28 bytes a parameter of the host's memory bandwidth.)
 //
 //   incoming     in 0 | in 1     | in 2     | in 3     | in 4 …         in k begins after out k - 3, which leaves its place
 //   operations          update 0 | update 1 | update 2 | update 3 …     update k begins after in k
@@ -39,8 +39,8 @@ class HostMoments {
   // The windows, on the device, all zero. So is all that waits in the host's memory then.
   void begin(float *m, float *v, float *masters);
 
-  // Calls `update` for one piece of [from, to) after the other, which is on the device for operations that are enqueued then. A pass that begins where the last one ended, or beyond, goes on with its transfers; any other
-  // waits for them.
+  // Calls `update` for one piece of [from, to) after the other, which is on the device for operations that are enqueued then. A pass that begins
+  // where the last one ended, or beyond, goes on with its transfers; any other waits for them.
   void pass(int64_t from, int64_t to, const std::function<void(const Moments &)> &update);
 
   // In the host's memory, once all that is under way is done: waits for it.
